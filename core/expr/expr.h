@@ -1,0 +1,73 @@
+/* Expressions: CEL (the Common Expression Language) with rxd's extensions, compiled once, evaluated per event.
+ *
+ * Reference: the public CEL language definition (cel-spec, langdef); deviations are listed in docs/expressions.md.
+ * A compiled expression is immutable but for its inline caches and belongs to one heap (one thread). */
+#ifndef RX_CORE_EXPR_H
+#define RX_CORE_EXPR_H
+
+#include "core/error.h"
+#include "core/event.h"
+#include "core/json.h"
+
+struct rx_expr;
+
+enum {
+    RX_EXPR_AGGREGATES = 1,  /* aggregate calls (count, sum, avg ...) are allowed and become slots */
+    RX_EXPR_MARK_NAMES = 2,  /* a name that the event lacks is looked for in the mark: key names, then `window` */
+};
+
+struct rx_expr_options {
+    struct rx_heap *heap;
+    unsigned flags;
+    const char *const *locals;  /* NULL-terminated names bound by the caller (`acc`); beat fields. May be NULL */
+};
+
+/* What an evaluation sees. Everything borrowed. */
+struct rx_expr_env {
+    const struct rx_event *event;    /* NULL: no event (constants only) */
+    const struct rx_value *outer;    /* the value that `outer` names; NULL: none */
+    const struct rx_value *locals;   /* one per name in options.locals */
+    const struct rx_value *slots;    /* one per aggregate call, in rx_expr_aggregate order */
+};
+
+/* Compiles `text`. On failure -EINVAL with the place in `text`, what was expected and a hint. Compile errors are
+ * complete sentences for a beginner. The text is copied. */
+int rx_expr_compile(const char *text, size_t length, const struct rx_expr_options *, struct rx_expr **ret,
+                    struct rx_error *reterr);
+void rx_expr_destroy(struct rx_expr *);
+
+/* Evaluates. Returns 0 and a value (the caller's to unref), or, without touching *ret:
+ *   -ENODATA  an operand was absent or null
+ *   -EINVAL   a type error, no such overload, no such key
+ *   -ERANGE   overflow, index or conversion out of range      -EDOM  division or modulus of integers by zero
+ *   -ETIME    the run-time budget is used up                  -ENOMEM
+ * `reterr` may be NULL: then nothing is formatted. It names the sub-expression (place in the text) and the values. */
+int rx_expr_eval(struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret, struct rx_error *reterr);
+
+/* For filters: 1 true, 0 false, or a negative errno as above; a non-boolean result is -EINVAL. */
+int rx_expr_test(struct rx_expr *, const struct rx_expr_env *, struct rx_error *reterr);
+
+const char *rx_expr_text(const struct rx_expr *);
+bool rx_expr_is_constant(const struct rx_expr *);
+/* When the whole expression is one top-level field, its key; else NULL. */
+const struct rx_key *rx_expr_as_field(const struct rx_expr *);
+
+/* Adds the top-level fields that the expression can reach to `fields` (all of them when it is dynamic: bare `event`,
+ * `event[x]`); tells what else it reaches. */
+enum { RX_REACHES_META = 1, RX_REACHES_TIME = 2, RX_REACHES_OUTER = 4, RX_REACHES_MARK = 8 };
+int rx_expr_reach(const struct rx_expr *, struct rx_fields *fields, unsigned *ret_reaches);
+
+/* Aggregate calls found under RX_EXPR_AGGREGATES, in order of appearance; slot i of the environment is call i.
+ * Arguments are compiled expressions over single events, owned by the outer expression. */
+struct rx_aggregate_call {
+    const char *function;        /* "count", "avg" ... as written */
+    struct rx_expr *args[3];
+    unsigned arg_count;
+};
+size_t rx_expr_aggregate_count(const struct rx_expr *);
+const struct rx_aggregate_call *rx_expr_aggregate(const struct rx_expr *, size_t i);
+
+/* The compiled code, one instruction a line, for `rxd eval --explain`. */
+void rx_expr_disassemble(const struct rx_expr *, struct rx_buffer *out);
+
+#endif
