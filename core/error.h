@@ -14,10 +14,10 @@ struct rx_place {
 };
 
 struct rx_error {
-    int code;             /* negative errno, never 0 once set */
-    struct rx_place at;   /* line 0: no place known */
-    char message[480];    /* one sentence, no trailing full stop or newline, UTF-8, NUL-terminated */
-    char hint[240];       /* what to write instead; empty: none */
+    int code;           /* negative errno, never 0 once set */
+    struct rx_place at; /* line 0: no place known */
+    char message[480];  /* one sentence, no trailing full stop or newline, UTF-8, NUL-terminated */
+    char hint[240];     /* what to write instead; empty: none */
 };
 
 /* Fills `reterr` (if not NULL) with a formatted message, an empty hint and no place; answers `code`.

@@ -12,17 +12,17 @@ enum { RX_WINDOW_PARTIAL = 1 };
 /* The scope's mark: the key path of the groups and the window that an event is in. Immutable; in a block of its own,
  * counted like a value. Set where a scope opens, carried through map. */
 struct rx_mark {
-    struct rx_value key;       /* RX_RECORD {name: value, ...} of all enclosing groups, outermost first; RX_NULL: none */
-    rx_time start, end;        /* window bounds [start, end); start > end: no window */
-    uint32_t flags;            /* RX_WINDOW_PARTIAL: closed early (evicted, flushed) */
+    struct rx_value key; /* RX_RECORD {name: value, ...} of all enclosing groups, outermost first; RX_NULL: none */
+    rx_time start, end;  /* window bounds [start, end); start > end: no window */
+    uint32_t flags;      /* RX_WINDOW_PARTIAL: closed early (evicted, flushed) */
     uint32_t spare_;
 };
 
 struct rx_event {
     struct rx_value value;
     rx_time time;
-    const struct rx_mark *mark;  /* NULL: no scope */
-    struct rx_value meta;        /* RX_RECORD {source, topic, retained ...} when the plan reaches it, else RX_NULL */
+    const struct rx_mark *mark; /* NULL: no scope */
+    struct rx_value meta;       /* RX_RECORD {source, topic, retained ...} when the plan reaches it, else RX_NULL */
 };
 
 static inline struct rx_block *rx_mark_block(const struct rx_mark *mark)

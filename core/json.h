@@ -11,17 +11,17 @@
 
 /* Which top-level fields a plan can reach. Skipped fields are still checked. */
 struct rx_fields;
-struct rx_fields *rx_fields_create(struct rx_heap *);              /* starts empty: no field is needed */
+struct rx_fields *rx_fields_create(struct rx_heap *); /* starts empty: no field is needed */
 void rx_fields_destroy(struct rx_fields *);
 int rx_fields_add(struct rx_fields *, const char *name, size_t length);
-void rx_fields_add_all(struct rx_fields *);                         /* every field is needed */
+void rx_fields_add_all(struct rx_fields *); /* every field is needed */
 bool rx_fields_all(const struct rx_fields *);
 size_t rx_fields_count(const struct rx_fields *);
 const struct rx_key *rx_fields_at(const struct rx_fields *, size_t i);
 
 struct rx_json_limits {
-    unsigned max_depth;  /* 0: 128 */
-    unsigned max_keys;   /* keys in one object; 0: 65,536 */
+    unsigned max_depth; /* 0: 128 */
+    unsigned max_keys;  /* keys in one object; 0: 65,536 */
 };
 
 /* Decodes one JSON text (leading and trailing white space allowed). `fields` NULL: all. The result is one block that
@@ -34,10 +34,10 @@ int rx_json_decode(struct rx_heap *, const struct rx_fields *fields, const struc
 struct rx_buffer {
     char *data;
     size_t length, capacity;
-    bool failed;  /* an allocation failed; sticky, later appends are no-ops */
+    bool failed; /* an allocation failed; sticky, later appends are no-ops */
 };
 void rx_buffer_finish(struct rx_buffer *);
-void rx_buffer_clear(struct rx_buffer *);                           /* keeps the memory */
+void rx_buffer_clear(struct rx_buffer *); /* keeps the memory */
 int rx_buffer_reserve(struct rx_buffer *, size_t more);
 void rx_buffer_append(struct rx_buffer *, const void *data, size_t length);
 void rx_buffer_text(struct rx_buffer *, const char *text);

@@ -7,30 +7,30 @@
 #include "core/tree.h"
 #include "core/value.h"
 
-enum rx_option_type {  /* C type of the field that receives it */
-    RX_OPTION_BOOL,      /* bool */
-    RX_OPTION_INT,       /* int64_t */
-    RX_OPTION_DOUBLE,    /* double */
-    RX_OPTION_DURATION,  /* rx_time, nanoseconds. "500ms", "1m30s" */
-    RX_OPTION_SIZE,      /* uint64_t, bytes. "64KiB", "10MB" */
-    RX_OPTION_STRING,    /* const char * */
-    RX_OPTION_STRINGS,   /* struct rx_strings: one text or a list of texts */
-    RX_OPTION_ENUM,      /* int: the index into choices */
-    RX_OPTION_EXTENT,    /* struct rx_extent: a duration or a count, or `event` where choices says so */
-    RX_OPTION_EXPR,      /* struct rx_expr * */
-    RX_OPTION_SHAPER,    /* struct rx_shaper *: one expression, or an object of named ones, nested (map, set) */
-    RX_OPTION_KEYS,      /* struct rx_keys *: a field, [a, b], or {name: EXPR} (group_by) */
-    RX_OPTION_AGGREGATES,/* struct rx_shaper * compiled with RX_EXPR_AGGREGATES */
-    RX_OPTION_TEMPLATE,  /* struct rx_shaper *: a literal (or a literal tree) with {EXPR} in its strings */
-    RX_OPTION_VALUE,     /* struct rx_value: a literal tree; the image owns it */
-    RX_OPTION_STREAM,    /* const struct rx_tree *: a name or {from:, pipe:}; resolved by the planner */
-    RX_OPTION_STREAMS,   /* const struct rx_tree *: one stream, a list of names, or a mapping of name to stream */
-    RX_OPTION_PIPE,      /* const struct rx_tree *: a list of steps; resolved by the planner */
+enum rx_option_type {                     /* C type of the field that receives it */
+                      RX_OPTION_BOOL,     /* bool */
+                      RX_OPTION_INT,      /* int64_t */
+                      RX_OPTION_DOUBLE,   /* double */
+                      RX_OPTION_DURATION, /* rx_time, nanoseconds. "500ms", "1m30s" */
+                      RX_OPTION_SIZE,     /* uint64_t, bytes. "64KiB", "10MB" */
+                      RX_OPTION_STRING,   /* const char * */
+                      RX_OPTION_STRINGS,  /* struct rx_strings: one text or a list of texts */
+                      RX_OPTION_ENUM,     /* int: the index into choices */
+                      RX_OPTION_EXTENT, /* struct rx_extent: a duration or a count, or `event` where choices says so */
+                      RX_OPTION_EXPR,   /* struct rx_expr * */
+                      RX_OPTION_SHAPER, /* struct rx_shaper *: one expression, or an object of named ones, nested (map, set) */
+                      RX_OPTION_KEYS,       /* struct rx_keys *: a field, [a, b], or {name: EXPR} (group_by) */
+                      RX_OPTION_AGGREGATES, /* struct rx_shaper * compiled with RX_EXPR_AGGREGATES */
+                      RX_OPTION_TEMPLATE, /* struct rx_shaper *: a literal (or a literal tree) with {EXPR} in its strings */
+                      RX_OPTION_VALUE,  /* struct rx_value: a literal tree; the image owns it */
+                      RX_OPTION_STREAM, /* const struct rx_tree *: a name or {from:, pipe:}; resolved by the planner */
+                      RX_OPTION_STREAMS, /* const struct rx_tree *: one stream, a list of names, or a mapping of name to stream */
+                      RX_OPTION_PIPE, /* const struct rx_tree *: a list of steps; resolved by the planner */
 };
 
 enum {
     RX_REQUIRED = 1,
-    RX_POSITIONAL = 2,  /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
+    RX_POSITIONAL = 2, /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
 };
@@ -43,12 +43,12 @@ struct rx_option {
     double min, max;            /* both 0: unchecked. Durations in seconds */
     const char *const *choices; /* ENUM: NULL-terminated */
     unsigned flags;
-    const char *const *locals;  /* EXPR and SHAPER: names bound at evaluation (`acc`), NULL-terminated */
+    const char *const *locals; /* EXPR and SHAPER: names bound at evaluation (`acc`), NULL-terminated */
 };
 
 /* offsetof that compiles only if the field has the type: RX_AT(struct take, count, int64_t). */
-#define RX_AT(type_, field_, expected_)                                                                               \
-    (offsetof(type_, field_) +                                                                                        \
+#define RX_AT(type_, field_, expected_)                                                                                \
+    (offsetof(type_, field_) +                                                                                         \
      0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((type_ *)0)->field_), expected_) ? 1 : -1]))
 
 struct rx_strings {
@@ -57,25 +57,25 @@ struct rx_strings {
 };
 
 struct rx_extent {
-    rx_time duration;   /* > 0: by time */
-    uint64_t count;     /* > 0: by count */
-    bool every_event;   /* `every: event` */
+    rx_time duration; /* > 0: by time */
+    uint64_t count;   /* > 0: by count */
+    bool every_event; /* `every: event` */
 };
 
 /* The common head of every class (operator, source, sink). */
 struct rx_class {
     const char *name, *summary;
-    const struct rx_option *options;  /* ends with a row whose name is NULL; may be NULL */
+    const struct rx_option *options; /* ends with a row whose name is NULL; may be NULL */
     size_t state_size;
-    unsigned flags;                   /* per kind of class */
-    const char *example;              /* one YAML line for the catalogue */
+    unsigned flags;      /* per kind of class */
+    const char *example; /* one YAML line for the catalogue */
 };
 
 /* Where parsed options live: pointers in images (expressions, strings, shapers) are owned by the arena and freed with it. */
 struct rx_plan_arena;
 struct rx_plan_arena *rx_plan_arena_create(struct rx_heap *);
 void rx_plan_arena_destroy(struct rx_plan_arena *);
-void *rx_plan_alloc(struct rx_plan_arena *, size_t size);  /* zeroed; freed with the arena */
+void *rx_plan_alloc(struct rx_plan_arena *, size_t size); /* zeroed; freed with the arena */
 /* Registers a destructor run (in reverse order) when the arena is destroyed. */
 int rx_plan_defer(struct rx_plan_arena *, void (*destroy)(void *), void *what);
 struct rx_heap *rx_plan_heap(const struct rx_plan_arena *);
@@ -91,7 +91,7 @@ int rx_options_reach(const struct rx_class *, const void *image, struct rx_field
 int rx_parse_duration(const char *text, rx_time *ret, struct rx_error *);
 int rx_parse_size(const char *text, uint64_t *ret, struct rx_error *);
 int rx_parse_bool(const char *text, bool *ret, struct rx_error *);
-void rx_format_duration(rx_time, char *out, size_t size);  /* "1m30s" */
+void rx_format_duration(rx_time, char *out, size_t size); /* "1m30s" */
 
 /* The catalogue entry of a class as text, for `rxd operators NAME`. */
 struct rx_buffer;

@@ -15,11 +15,11 @@
 struct rx_key {
     uint32_t hash;
     uint32_t length;
-    char text[];  /* NUL-terminated for convenience */
+    char text[]; /* NUL-terminated for convenience */
 };
 
 struct rx_shape {
-    uint32_t id;     /* unique in its heap, never 0 */
+    uint32_t id; /* unique in its heap, never 0 */
     uint32_t count;
     const struct rx_key *const *keys;
 };
@@ -32,7 +32,7 @@ struct rx_list {
 struct rx_record {
     const struct rx_shape *shape;
     uint64_t spare_;
-    struct rx_value values[];  /* shape->count of them */
+    struct rx_value values[]; /* shape->count of them */
 };
 
 struct rx_entry {
@@ -41,7 +41,7 @@ struct rx_entry {
 
 struct rx_map {
     uint32_t count, index_mask, spare_[2];
-    struct rx_entry entries[];  /* in order of insertion; a hash index follows when count > 8 */
+    struct rx_entry entries[]; /* in order of insertion; a hash index follows when count > 8 */
 };
 
 struct rx_optional {
@@ -86,14 +86,14 @@ struct rx_value rx_list_take(struct rx_heap *, struct rx_value *items, uint32_t 
 /* A record of a known shape; the values are taken. RX_NULL on failure (values released). */
 struct rx_value rx_record_take(struct rx_heap *, const struct rx_shape *, struct rx_value *values);
 
-struct rx_value rx_optional_take(struct rx_heap *, struct rx_value);  /* present */
-struct rx_value rx_optional_none(void);                               /* static */
+struct rx_value rx_optional_take(struct rx_heap *, struct rx_value); /* present */
+struct rx_value rx_optional_none(void);                              /* static */
 
 /* Builds an object entry by entry: a record while it can be, a map from the first non-string key, 65th key or cap on.
  * A repeated key overwrites in place. A builder lives on the stack: init, put*, then exactly one of finish and abort. */
 struct rx_object_builder {
     struct rx_heap *heap;
-    const struct rx_shape *shape;  /* NULL: a map */
+    const struct rx_shape *shape; /* NULL: a map */
     struct rx_entry *entries;
     uint32_t count, capacity;
     int failed;
@@ -105,7 +105,7 @@ void rx_object_init_from(struct rx_object_builder *, struct rx_heap *, struct rx
 void rx_object_put_take(struct rx_object_builder *, struct rx_value key, struct rx_value value);
 void rx_object_put_key_take(struct rx_object_builder *, const struct rx_key *key, struct rx_value value);
 void rx_object_remove(struct rx_object_builder *, const struct rx_key *key);
-struct rx_value rx_object_finish(struct rx_object_builder *);  /* RX_NULL on allocation failure */
+struct rx_value rx_object_finish(struct rx_object_builder *); /* RX_NULL on allocation failure */
 void rx_object_abort(struct rx_object_builder *);
 
 #endif

@@ -13,8 +13,8 @@ enum rx_tree_kind { RX_TREE_SCALAR, RX_TREE_LIST, RX_TREE_MAP };
 
 struct rx_tree {
     enum rx_tree_kind kind;
-    bool quoted;                /* scalar: written in quotes or as a block: always a string where spelling would decide */
-    const char *text;           /* scalar: NUL-terminated, after ${} expansion; else NULL */
+    bool quoted;      /* scalar: written in quotes or as a block: always a string where spelling would decide */
+    const char *text; /* scalar: NUL-terminated, after ${} expansion; else NULL */
     size_t length;
     const struct rx_file *file; /* never NULL */
     struct rx_place at;
@@ -25,8 +25,8 @@ struct rx_tree {
 };
 
 struct rx_file {
-    const char *path;    /* as the user named it; "<stdin>", "<request>" */
-    const char *text;    /* the whole text, for carets */
+    const char *path; /* as the user named it; "<stdin>", "<request>" */
+    const char *text; /* the whole text, for carets */
     size_t length;
 };
 

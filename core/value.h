@@ -13,8 +13,8 @@
 /* Nanoseconds since the Unix epoch, UTC. */
 typedef int64_t rx_time;
 #define RX_TIME_NEVER INT64_MAX
-#define RX_MSEC ((rx_time)1000000)
-#define RX_SEC  ((rx_time)1000000000)
+#define RX_MSEC       ((rx_time)1000000)
+#define RX_SEC        ((rx_time)1000000000)
 
 enum rx_kind {
     RX_NULL,
@@ -22,21 +22,21 @@ enum rx_kind {
     RX_INT,
     RX_UINT,
     RX_DOUBLE,
-    RX_TIMESTAMP,  /* u.i seconds since the epoch, aux nanoseconds 0..999999999 */
-    RX_DURATION,   /* u.i seconds (floor), aux nanoseconds 0..999999999 */
-    RX_TYPE,       /* u.i is an enum rx_kind (RX_MAP stands for records too) */
-    RX_STRING,     /* the first kind that lives in a block. aux bytes of UTF-8 at u.text, not NUL-terminated */
-    RX_BYTES,      /* aux bytes at u.text */
-    RX_LIST,       /* u.list */
-    RX_MAP,        /* u.map: any keys, in order of insertion */
-    RX_RECORD,     /* u.record: string keys, held in a shape. To a user a map */
-    RX_OPTIONAL,   /* u.optional: a value or none */
+    RX_TIMESTAMP, /* u.i seconds since the epoch, aux nanoseconds 0..999999999 */
+    RX_DURATION,  /* u.i seconds (floor), aux nanoseconds 0..999999999 */
+    RX_TYPE,      /* u.i is an enum rx_kind (RX_MAP stands for records too) */
+    RX_STRING,    /* the first kind that lives in a block. aux bytes of UTF-8 at u.text, not NUL-terminated */
+    RX_BYTES,     /* aux bytes at u.text */
+    RX_LIST,      /* u.list */
+    RX_MAP,       /* u.map: any keys, in order of insertion */
+    RX_RECORD,    /* u.record: string keys, held in a shape. To a user a map */
+    RX_OPTIONAL,  /* u.optional: a value or none */
     RX_KINDS
 };
 
 enum {
-    RX_FLAG_STATIC = 1,  /* not in a block: never freed while the process (or what lent it) lives; refs are no-ops */
-    RX_FLAG_JSON = 2,    /* an RX_INT or RX_UINT that was a whole JSON number: arithmetic as LANGUAGE says */
+    RX_FLAG_STATIC = 1, /* not in a block: never freed while the process (or what lent it) lives; refs are no-ops */
+    RX_FLAG_JSON = 2,   /* an RX_INT or RX_UINT that was a whole JSON number: arithmetic as LANGUAGE says */
 };
 
 struct rx_list;
@@ -45,9 +45,9 @@ struct rx_record;
 struct rx_optional;
 
 struct rx_value {
-    uint8_t kind;   /* enum rx_kind */
+    uint8_t kind; /* enum rx_kind */
     uint8_t flags;
-    uint16_t back;  /* block kinds: 16-byte units from (u.text rounded down to 16) back to the block's header */
+    uint16_t back; /* block kinds: 16-byte units from (u.text rounded down to 16) back to the block's header */
     uint32_t aux;
     union {
         bool b;
@@ -69,17 +69,14 @@ _Static_assert(sizeof(struct rx_value) == 16, "values are passed in two register
 struct rx_heap;
 struct rx_block {
     uint32_t refs;
-    uint32_t size_content;  /* private to heap.c */
+    uint32_t size_content; /* private to heap.c */
     struct rx_heap *heap;
 };
 _Static_assert(sizeof(struct rx_block) == 16, "objects behind the header are 16-byte aligned");
 
-void rx_block_free(struct rx_block *);  /* private: called by unref at zero; iterative, safe on any depth */
+void rx_block_free(struct rx_block *); /* private: called by unref at zero; iterative, safe on any depth */
 
-static inline bool rx_is_counted(struct rx_value v)
-{
-    return v.kind >= RX_STRING && !(v.flags & RX_FLAG_STATIC);
-}
+static inline bool rx_is_counted(struct rx_value v) { return v.kind >= RX_STRING && !(v.flags & RX_FLAG_STATIC); }
 
 static inline struct rx_block *rx_value_block(struct rx_value v)
 {
@@ -112,9 +109,9 @@ static inline struct rx_value rx_json_int(int64_t i)
 {
     return (struct rx_value){.kind = RX_INT, .flags = RX_FLAG_JSON, .u.i = i};
 }
-struct rx_value rx_timestamp(rx_time);                            /* from nanoseconds */
-struct rx_value rx_duration(rx_time);                             /* from nanoseconds */
-int rx_value_time(struct rx_value, rx_time *ret);                 /* timestamp or duration to ns; -ERANGE, -EINVAL */
+struct rx_value rx_timestamp(rx_time);            /* from nanoseconds */
+struct rx_value rx_duration(rx_time);             /* from nanoseconds */
+int rx_value_time(struct rx_value, rx_time *ret); /* timestamp or duration to ns; -ERANGE, -EINVAL */
 
 /* A string that outlives everything that sees it (a literal, a key of a plan). */
 static inline struct rx_value rx_string_static(const char *text, uint32_t length)

@@ -12,22 +12,22 @@
 struct rx_expr;
 
 enum {
-    RX_EXPR_AGGREGATES = 1,  /* aggregate calls (count, sum, avg ...) are allowed and become slots */
-    RX_EXPR_MARK_NAMES = 2,  /* a name that the event lacks is looked for in the mark: key names, then `window` */
+    RX_EXPR_AGGREGATES = 1, /* aggregate calls (count, sum, avg ...) are allowed and become slots */
+    RX_EXPR_MARK_NAMES = 2, /* a name that the event lacks is looked for in the mark: key names, then `window` */
 };
 
 struct rx_expr_options {
     struct rx_heap *heap;
     unsigned flags;
-    const char *const *locals;  /* NULL-terminated names bound by the caller (`acc`); beat fields. May be NULL */
+    const char *const *locals; /* NULL-terminated names bound by the caller (`acc`); beat fields. May be NULL */
 };
 
 /* What an evaluation sees. Everything borrowed. */
 struct rx_expr_env {
-    const struct rx_event *event;    /* NULL: no event (constants only) */
-    const struct rx_value *outer;    /* the value that `outer` names; NULL: none */
-    const struct rx_value *locals;   /* one per name in options.locals */
-    const struct rx_value *slots;    /* one per aggregate call, in rx_expr_aggregate order */
+    const struct rx_event *event;  /* NULL: no event (constants only) */
+    const struct rx_value *outer;  /* the value that `outer` names; NULL: none */
+    const struct rx_value *locals; /* one per name in options.locals */
+    const struct rx_value *slots;  /* one per aggregate call, in rx_expr_aggregate order */
 };
 
 /* Compiles `text`. On failure -EINVAL with the place in `text`, what was expected and a hint. Compile errors are
@@ -60,7 +60,7 @@ int rx_expr_reach(const struct rx_expr *, struct rx_fields *fields, unsigned *re
 /* Aggregate calls found under RX_EXPR_AGGREGATES, in order of appearance; slot i of the environment is call i.
  * Arguments are compiled expressions over single events, owned by the outer expression. */
 struct rx_aggregate_call {
-    const char *function;        /* "count", "avg" ... as written */
+    const char *function; /* "count", "avg" ... as written */
     struct rx_expr *args[3];
     unsigned arg_count;
 };
