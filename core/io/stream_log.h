@@ -1,0 +1,76 @@
+/* A served stream: a log of serialised frames in immutable 64 KiB segments.
+ *
+ * The worker appends (struct rx_log_writer); whole and part-filled segments are published to the front thread, which
+ * owns them from then on (struct rx_log). A subscriber is a cursor into the log; it has no queue of its own. Frames are
+ * stored as Server-Sent Events text ("id: G-N\nevent: message\ndata: JSON\n\n"), contiguous, so that many frames go out
+ * in one write; the frame index knows where the bare JSON lies in it for NDJSON, WebSocket and snapshots. */
+#ifndef RX_IO_STREAM_LOG_H
+#define RX_IO_STREAM_LOG_H
+
+#include "core/io/loop.h"
+#include "core/ring.h"
+
+struct rx_log_limits {   /* 0: the default */
+    size_t max_bytes;    /* of segments kept; 4 MiB. At least two segments */
+    uint64_t max_frames; /* history, frames; 0: as many as fit */
+    unsigned max_keys;   /* latest-per-key table; 10,000; the least recently updated is evicted */
+    rx_time key_ttl;     /* a key not updated for so long leaves the snapshot; 0: never */
+};
+
+/* One frame, as the writer gives it. */
+struct rx_frame {
+    const char *json; /* one line of compact JSON */
+    size_t json_length;
+    const char *key; /* canonical JSON of the stream key ("\"dev1\"", "[\"a\",3]"); NULL: the stream has no key */
+    size_t key_length;
+    rx_time time;      /* event time */
+    const char *event; /* SSE event name: "message", "complete", "error" */
+};
+
+/* Worker side. `generation` distinguishes runs of the daemon; the sequence starts at 1. */
+struct rx_log_writer;
+/* The two ends are made together; the writer may then live on another thread. Publishing signals the wake that was set
+ * (none in tests: call rx_log_collect). */
+struct rx_log;
+int rx_log_create(uint64_t generation, const struct rx_log_limits *, struct rx_log_writer **ret_writer,
+                  struct rx_log **ret_log);
+/* Appends; -EMSGSIZE for a frame over 16 MiB (a frame over 64 KiB gets a segment of its own), -ENOMEM, or -EAGAIN when
+ * the front is so far behind that the hand-over ring is full (the caller counts a drop). */
+int rx_log_append(struct rx_log_writer *, const struct rx_frame *);
+/* Makes what was appended visible to the front: call once per span or turn. Cheap when nothing is new. */
+void rx_log_publish(struct rx_log_writer *);
+void rx_log_writer_destroy(struct rx_log_writer *);
+void rx_log_writer_set_wake(struct rx_log_writer *, struct rx_wake *);
+/* Readable from any thread: the last sequence appended. */
+uint64_t rx_log_writer_sequence(const struct rx_log_writer *);
+
+/* Front side. */
+void rx_log_destroy(struct rx_log *);
+void rx_log_collect(struct rx_log *); /* takes in what was published, applies the limits */
+uint64_t rx_log_generation(const struct rx_log *);
+uint64_t rx_log_first(const struct rx_log *); /* oldest sequence kept; first > last: empty */
+uint64_t rx_log_last(const struct rx_log *);
+rx_time rx_log_last_time(const struct rx_log *);
+
+struct rx_frame_view { /* borrowed; valid until the next rx_log_collect, or while pinned */
+    uint64_t sequence;
+    rx_time time;
+    uint64_t key_hash;
+    const char *key;
+    size_t key_length;
+    const char *sse; /* the whole SSE text */
+    size_t sse_length;
+    const char *json; /* inside it */
+    size_t json_length;
+    const char *event;
+};
+/* The frame with this sequence; false if it is gone or not there yet. O(1). */
+bool rx_log_frame(const struct rx_log *, uint64_t sequence, struct rx_frame_view *ret);
+/* Contiguous SSE text from `sequence` to the end of its segment (or of what is published), for writev: many frames at
+ * once. Answers the sequence after the last frame covered. */
+uint64_t rx_log_span(const struct rx_log *, uint64_t sequence, const char **ret_text, size_t *ret_length);
+/* The latest frame of each key, sorted by key (numbers before strings, each in its order); without keys the latest. */
+size_t rx_log_key_count(const struct rx_log *);
+void rx_log_snapshot(struct rx_log *, rx_time now, void (*each)(void *arg, const struct rx_frame_view *), void *arg);
+
+#endif
