@@ -22,6 +22,13 @@ struct rx_tree {
     size_t count;
     struct rx_tree **items;
     struct rx_tree **keys;
+    const struct rx_splice *splices; /* scalar: where ${} was expanded, in order; `splice_count` of them */
+    size_t splice_count;
+};
+
+/* One ${} expansion: `source_length` bytes of what was written became the `length` bytes at `at` of the text. */
+struct rx_splice {
+    size_t at, length, source_length;
 };
 
 struct rx_file {
@@ -32,6 +39,9 @@ struct rx_file {
 
 /* The value under `key` in a map node; NULL if absent or not a map. */
 const struct rx_tree *rx_tree_get(const struct rx_tree *map, const char *key);
+/* Where byte `offset` of a scalar's text stands in its file: quotes, escapes, folding and ${} are undone as well as can
+ * be. */
+struct rx_place rx_tree_place(const struct rx_tree *scalar, size_t offset);
 
 /* Collected mistakes: reported all at once, each with file:line:column, the source line, a caret and a hint. */
 struct rx_diagnostics;
