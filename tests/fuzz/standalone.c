@@ -67,7 +67,7 @@ static size_t mutate(uint8_t *data, size_t size)
         case 1:
             if (size < MAX_SIZE) {
                 memmove(data + at + 1, data + at, size - at);
-                data[at] = "{}[]\"\\,:0-9eE.'()&|! \n\xC3\x80"[next_random() % 24];
+                data[at] = (uint8_t) "{}[]\"\\,:0-9eE.'()&|! \n\xC3\x80"[next_random() % 24];
                 size++;
             }
             break;
