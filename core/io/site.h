@@ -1,0 +1,24 @@
+/* The site: what the sources and sinks of one worker reach of the outside. Made by the daemon, borrowed by them. */
+#ifndef RX_IO_SITE_H
+#define RX_IO_SITE_H
+
+#include "core/error.h"
+#include "core/io/loop.h"
+#include "core/io/stream_log.h"
+
+struct rx_broker;
+struct rx_log_writer;
+
+struct rx_site {
+    struct rx_loop *loop;
+    /* The shared connection of a name in `brokers:`; NULL: no such name. */
+    struct rx_broker *(*broker)(struct rx_site *, const char *name);
+    /* The writing end of a served stream, made on first use; NULL with reterr on failure. The site keeps it. */
+    struct rx_log_writer *(*stream)(struct rx_site *, const char *name, const struct rx_log_limits *,
+                                    struct rx_error *reterr);
+    /* Structured, rate-limited log line: level 3 error, 4 warning, 6 info; `pairs` are key, value, ... NULL. Never blocks. */
+    void (*log)(struct rx_site *, int level, const char *message, const char *const *pairs);
+    void *owner;
+};
+
+#endif
