@@ -21,7 +21,8 @@ size_t rx_heap_live_blocks(const struct rx_heap *); /* tests assert 0 at the end
 /* True when an allocation failed since the last call. */
 bool rx_heap_failed(struct rx_heap *);
 
-/* What a block holds at its first byte, so that it can release what it refers to. */
+/* What a block holds at its first byte, so that it can release what it refers to. Other objects in the same block are
+ * not visited: they must not refer to other blocks. */
 enum rx_content {
     RX_CONTENT_LEAF,     /* no references to other blocks */
     RX_CONTENT_LIST,     /* a struct rx_list */
@@ -33,8 +34,6 @@ enum rx_content {
 
 /* A block with room for `size` bytes (16-byte aligned, not zeroed), one reference. NULL: out of memory or limit. */
 struct rx_block *rx_block_alloc(struct rx_heap *, size_t size, enum rx_content);
-/* Gives the unused tail back, where that is cheap: sets the size that is in use. */
-void rx_block_shrink(struct rx_block *, size_t used);
 
 static inline void *rx_block_data(struct rx_block *block) { return block + 1; }
 

@@ -1,0 +1,197 @@
+/* Records and maps: shapes by transition, the builder's fall-back to a map, access by key. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/record.h"
+
+static struct rx_heap *heap;
+
+static void set_up(void) { heap = rx_heap_create(NULL); }
+
+static void tear_down(void)
+{
+    ck_assert_uint_eq(rx_heap_live_blocks(heap), 0);
+    rx_heap_destroy(heap);
+}
+
+static struct rx_value text(const char *s) { return rx_string_static(s, (uint32_t)strlen(s)); }
+
+static void put(struct rx_object_builder *builder, const char *key, struct rx_value value)
+{
+    rx_object_put_take(builder, text(key), value);
+}
+
+START_TEST(the_same_keys_in_the_same_order_share_a_shape)
+{
+    const struct rx_key *a = rx_key_intern(heap, "a", 1), *b = rx_key_intern(heap, "b", 1);
+    ck_assert_ptr_eq(rx_key_intern(heap, "a", 1), a);
+    const struct rx_shape *empty = rx_shape_empty(heap);
+    const struct rx_shape *ab = rx_shape_with(heap, rx_shape_with(heap, empty, a), b);
+    ck_assert_ptr_eq(rx_shape_with(heap, rx_shape_with(heap, empty, a), b), ab);
+    ck_assert_ptr_ne(rx_shape_with(heap, rx_shape_with(heap, empty, b), a), ab);
+    ck_assert_int_eq(rx_shape_slot(ab, b), 1);
+    ck_assert_int_eq(rx_shape_slot(empty, b), -1);
+}
+END_TEST
+
+START_TEST(a_record_answers_by_cached_slot)
+{
+    struct rx_object_builder builder;
+    rx_object_init(&builder, heap);
+    put(&builder, "a", rx_int(1));
+    put(&builder, "b", rx_string(heap, "two", 3));
+    put(&builder, "a", rx_int(3));
+    struct rx_value object = rx_object_finish(&builder);
+    ck_assert_int_eq(object.kind, RX_RECORD);
+    struct rx_slot_cache cache = {0};
+    const struct rx_key *a = rx_key_intern(heap, "a", 1);
+    ck_assert_int_eq(rx_record_get(object.u.record, a, &cache)->u.i, 3);
+    ck_assert_ptr_eq(cache.shape, object.u.record->shape);
+    ck_assert_int_eq(rx_record_get(object.u.record, a, &cache)->u.i, 3);
+    struct rx_slot_cache other = {0};
+    ck_assert_ptr_null(rx_record_get(object.u.record, rx_key_intern(heap, "c", 1), &other));
+    ck_assert_ptr_null(rx_object_get(object, rx_int(1)));
+    rx_value_unref(object);
+}
+END_TEST
+
+START_TEST(past_64_keys_an_object_is_a_map)
+{
+    struct rx_object_builder builder;
+    rx_object_init(&builder, heap);
+    char name[16];
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        rx_object_put_take(&builder, rx_string(heap, name, strlen(name)), rx_string(heap, name, strlen(name)));
+    }
+    put(&builder, "k7", rx_int(7));
+    struct rx_value object = rx_object_finish(&builder);
+    ck_assert_int_eq(object.kind, RX_MAP);
+    ck_assert_uint_eq(rx_object_count(object), 200);
+    ck_assert(rx_value_equal(*rx_object_get_text(object, "k199"), text("k199")));
+    ck_assert_int_eq(rx_object_get_text(object, "k7")->u.i, 7);
+    ck_assert_ptr_null(rx_object_get_text(object, "k200"));
+    struct rx_value key, value;
+    rx_object_entry(object, 7, &key, &value);
+    ck_assert(rx_value_equal(key, text("k7")));
+    struct rx_value compact = rx_value_compact(heap, object);
+    ck_assert(rx_value_equal(compact, object));
+    ck_assert_uint_eq(rx_value_hash(compact), rx_value_hash(object));
+    rx_value_unref(compact);
+    rx_value_unref(object);
+}
+END_TEST
+
+START_TEST(a_map_takes_any_key_and_equals_a_record)
+{
+    struct rx_object_builder builder;
+    rx_object_init(&builder, heap);
+    rx_object_put_take(&builder, rx_int(1), text("one"));
+    put(&builder, "a", rx_int(1));
+    rx_object_put_take(&builder, rx_double(1), text("uno"));
+    struct rx_value map = rx_object_finish(&builder);
+    ck_assert_uint_eq(rx_object_count(map), 2);
+    ck_assert(rx_value_equal(*rx_object_get(map, rx_uint(1)), text("uno")));
+    rx_object_init(&builder, heap);
+    put(&builder, "a", rx_int(1));
+    struct rx_value record = rx_object_finish(&builder);
+    ck_assert(!rx_value_equal(map, record));
+    rx_object_init_from(&builder, heap, map);
+    builder.entries[0].key = text("b");
+    struct rx_value renamed = rx_object_finish(&builder);
+    rx_object_init_from(&builder, heap, record);
+    put(&builder, "b", text("uno"));
+    struct rx_value longer = rx_object_finish(&builder);
+    ck_assert_int_eq(renamed.kind, RX_MAP);
+    ck_assert_int_eq(longer.kind, RX_RECORD);
+    ck_assert(rx_value_equal(renamed, longer));
+    ck_assert_uint_eq(rx_value_hash(renamed), rx_value_hash(longer));
+    rx_value_unref(map);
+    rx_value_unref(record);
+    rx_value_unref(renamed);
+    rx_value_unref(longer);
+}
+END_TEST
+
+START_TEST(caps_make_maps_not_failures)
+{
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 3, .max_keys = 4});
+    struct rx_object_builder builder;
+    rx_object_init(&builder, capped);
+    for (const char *const *key = (const char *const[]){"a", "b", "c", NULL}; *key; key++)
+        put(&builder, *key, rx_int(1));
+    struct rx_value by_shapes = rx_object_finish(&builder);
+    ck_assert_int_eq(by_shapes.kind, RX_MAP);
+    ck_assert_uint_eq(rx_object_count(by_shapes), 3);
+    ck_assert_ptr_nonnull(rx_key_intern(capped, "d", 1));
+    ck_assert_ptr_null(rx_key_intern(capped, "e", 1));
+    rx_value_unref(by_shapes);
+    rx_heap_destroy(capped);
+}
+END_TEST
+
+START_TEST(removing_a_key_finds_the_smaller_shape)
+{
+    struct rx_object_builder builder;
+    rx_object_init(&builder, heap);
+    put(&builder, "a", rx_string(heap, "gone", 4));
+    put(&builder, "b", rx_int(2));
+    rx_object_remove(&builder, rx_key_intern(heap, "a", 1));
+    rx_object_remove(&builder, rx_key_intern(heap, "absent", 6));
+    struct rx_value object = rx_object_finish(&builder);
+    const struct rx_shape *shape = rx_shape_with(heap, rx_shape_empty(heap), rx_key_intern(heap, "b", 1));
+    ck_assert_int_eq(object.kind, RX_RECORD);
+    ck_assert_ptr_eq(object.u.record->shape, shape);
+    rx_value_unref(object);
+}
+END_TEST
+
+START_TEST(a_builder_that_is_aborted_releases_all)
+{
+    struct rx_object_builder builder;
+    rx_object_init(&builder, heap);
+    for (int i = 0; i < 40; i++)
+        rx_object_put_take(&builder, rx_int(i), rx_string(heap, "value", 5));
+    rx_object_abort(&builder);
+}
+END_TEST
+
+START_TEST(no_memory_is_an_answer)
+{
+    struct rx_heap *tiny = rx_heap_create(&(struct rx_heap_limits){.max_bytes = 64});
+    struct rx_object_builder builder;
+    rx_object_init(&builder, tiny);
+    put(&builder, "a", rx_string(tiny, "abc", 3));
+    put(&builder, "b", rx_int(1));
+    put(&builder, "c", rx_int(1));
+    ck_assert_int_eq(rx_object_finish(&builder).kind, RX_NULL);
+    ck_assert(rx_heap_failed(tiny));
+    struct rx_value items[9] = {rx_string(tiny, "abc", 3)};
+    ck_assert_int_eq(rx_list_take(tiny, items, 9).kind, RX_NULL);
+    ck_assert_uint_eq(rx_heap_live_blocks(tiny), 0);
+    rx_heap_destroy(tiny);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("record");
+    TCase *tests = tcase_create("record");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, the_same_keys_in_the_same_order_share_a_shape);
+    tcase_add_test(tests, a_record_answers_by_cached_slot);
+    tcase_add_test(tests, past_64_keys_an_object_is_a_map);
+    tcase_add_test(tests, a_map_takes_any_key_and_equals_a_record);
+    tcase_add_test(tests, caps_make_maps_not_failures);
+    tcase_add_test(tests, removing_a_key_finds_the_smaller_shape);
+    tcase_add_test(tests, a_builder_that_is_aborted_releases_all);
+    tcase_add_test(tests, no_memory_is_an_answer);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
