@@ -57,9 +57,10 @@ struct rx_source {
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];
     uint64_t connects, disconnects; /* of its connection, where it has one */
     bool running, connected;
-    struct rx_event *span; /* being filled; private to source.c */
-    size_t span_length;
+    struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };
+/* After dispose: frees what decoding allocated. Safe on a source that never had an event. */
+void rx_source_finish(struct rx_source *);
 
 enum rx_format { RX_FORMAT_AUTO, RX_FORMAT_JSON, RX_FORMAT_TEXT };
 extern const char *const rx_format_choices[]; /* "auto", "json", "text", NULL */
@@ -73,6 +74,7 @@ struct rx_message_info {
     const char *topic;
     size_t topic_length;
     bool retained;
+    uint64_t line; /* of the file or body that the message came in; errors name it. 0: none */
 };
 
 /* Decodes one message and adds its event to the span (flushed at 256). An object gives its fields, any other JSON value
