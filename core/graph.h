@@ -60,8 +60,6 @@ struct rx_engine {
     struct rx_op *dead; /* to be disposed at the end of the turn */
     struct rx_instance *dead_instances;
     struct rx_hub *idle_hubs; /* whose last subscriber left in this turn */
-    /* keys of the error stream's records */
-    const struct rx_shape *error_shape;
 };
 struct rx_engine *rx_engine_create(struct rx_heap *, struct rx_sched *); /* both borrowed */
 void rx_engine_destroy(struct rx_engine *);
@@ -75,6 +73,8 @@ struct rx_instance *rx_graph_start(struct rx_engine *, const struct rx_subgraph 
 void rx_graph_stop(struct rx_instance *); /* cancels; no-op on NULL. After a terminal the instance is gone already */
 struct rx_instance *rx_graph_load(struct rx_engine *, const struct rx_subgraph *,
                                   void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *);
+
+void rx_node_run_finish(struct rx_node_run *); /* frees what the instances had in common; NULL is fine */
 
 /* An event for an error stream: {at, reason, step, message, event}. The caller's to unref. */
 struct rx_event rx_error_event(struct rx_engine *, const char *reason, const char *step, const struct rx_error *,

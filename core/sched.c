@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 enum { ARITY = 4 };
+/* Below: fixed ranks, of timers that go first at their instant. */
+#define FIRST_SEQUENCE ((uint64_t)1 << 32)
 
 struct rx_sched {
     rx_time now;
@@ -21,7 +23,7 @@ struct rx_sched *rx_sched_create(rx_time now)
     if (!s)
         return NULL;
     s->now = now;
-    s->next_sequence = 1;
+    s->next_sequence = FIRST_SEQUENCE;
     s->guard = 1000000;
     return s;
 }
@@ -39,6 +41,12 @@ void rx_sched_destroy(struct rx_sched *s)
 rx_time rx_sched_now(const struct rx_sched *s) { return s->now; }
 
 uint64_t rx_sched_reserve(struct rx_sched *s) { return s->next_sequence++; }
+
+void rx_sched_restore(struct rx_sched *s, uint64_t sequence)
+{
+    if (s->next_sequence <= sequence)
+        s->next_sequence = sequence + 1;
+}
 
 /* Ties are broken by the sequence number: the order of arming is the order of firing. */
 static bool before(const struct rx_timer *a, const struct rx_timer *b)

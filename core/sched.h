@@ -27,6 +27,9 @@ rx_time rx_sched_now(const struct rx_sched *);
 /* The next sequence number, taken: for who wants its place in the order of now, and arms later (delay). */
 uint64_t rx_sched_reserve(struct rx_sched *);
 
+/* No later sequence number will be below or at `sequence`: for timers restored with the numbers that they had. */
+void rx_sched_restore(struct rx_sched *, uint64_t sequence);
+
 /* Arms (again) for `due`, in the order of now, or at a reserved sequence number. A due time in the past fires at the
  * current instant. -ENOMEM. */
 int rx_sched_arm(struct rx_sched *, struct rx_timer *, rx_time due);
