@@ -1,0 +1,28 @@
+# `cmake --install`, and a Debian package by `cd build && cpack` (its dependencies are read off the binary by dpkg-shlibdeps).
+if(NOT TARGET rxd)
+  return()
+endif()
+
+set(debian ${CMAKE_SOURCE_DIR}/packaging/debian)
+install(TARGETS rxd DESTINATION bin)
+install(FILES packaging/rxd.service DESTINATION lib/systemd/system)
+install(FILES packaging/rxd.yaml DESTINATION /etc/rxd)
+install(DIRECTORY DESTINATION /etc/rxd/pipelines.d)
+install(DIRECTORY pipelines/examples DESTINATION share/doc/rxd)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME rxd)
+set(CPACK_PACKAGE_CONTACT "The rxd developers <rxd@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "reactive stream processing as a system service")
+set(CPACK_PACKAGE_DESCRIPTION
+  "rxd reads MQTT, HTTP and timers, pushes every event through the Rx\noperators of a config file, and serves the results to who subscribes over HTTP.")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "systemd")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${debian}/conffiles ${debian}/postinst ${debian}/prerm ${debian}/postrm)
+include(CPack)

@@ -1,0 +1,3 @@
+if(TARGET rxd)
+  add_test(NAME packaging.unit COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/verify.sh $<TARGET_FILE:rxd>)
+endif()
