@@ -1,0 +1,12 @@
+# Operator behaviour, drawn: one test for each marble file; and the marble language's own test.
+find_program(RXD_PYTHON python3 HINTS /usr/bin REQUIRED)
+file(GLOB marble_files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/marbles/*.marbles)
+add_test(NAME marbles.self_test COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/marbles/self_test.py)
+if(TARGET rxd)
+  foreach(file ${marble_files})
+    get_filename_component(name ${file} NAME_WE)
+    add_test(NAME marbles.${name} COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/marbles/run.py
+                                          --rxd $<TARGET_FILE:rxd> ${file})
+    set_tests_properties(marbles.${name} PROPERTIES TIMEOUT 120)
+  endforeach()
+endif()

@@ -1,0 +1,81 @@
+"""Runs one config through `rxd replay` and reads back what came out."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ReplayError(Exception):
+    """rxd refused the config, crashed, hung, or wrote something that is not its format."""
+
+
+@dataclass
+class Outcome:
+    rows: list = field(default_factory=list)  # {"at", "stream", "next"|"error"|"complete"}
+    subscriptions: dict = field(default_factory=dict)  # source -> [[subscribed, unsubscribed or None], ...]
+    text: bytes = b""
+
+
+class Replayer:
+    """Keeps one scratch file for configs, so that thousands of cases cost one process each and nothing more."""
+
+    def __init__(self, rxd, flags=(), timeout=20):
+        self.rxd, self.flags, self.timeout = str(rxd), list(flags), timeout
+        self.scratch = tempfile.mkdtemp(prefix="rxd-replay-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+        self.config = os.path.join(self.scratch, "case.yaml")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def run(self, config, notifications, streams=()):
+        """`config`: a tree, or text as a user would write it."""
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(config if isinstance(config, str) else json.dumps(config))
+        text = "".join(json.dumps(n) + "\n" for n in notifications).encode()
+        command = [self.rxd, "replay", "-c", self.config, "--subscriptions", *self.flags, *streams]
+        try:
+            done = subprocess.run(command, input=text, capture_output=True, timeout=self.timeout, close_fds=False)
+        except subprocess.TimeoutExpired:
+            raise ReplayError(f"no end after {self.timeout} s") from None
+        if done.returncode != 0:
+            raise ReplayError(f"exit {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
+        return parse(done.stdout)
+
+
+def parse(text):
+    outcome = Outcome(text=text)
+    for line in text.decode().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise ReplayError(f"not JSON: {line!r}") from None
+        if "subscribed" in row:
+            spans = outcome.subscriptions.setdefault(row["source"], [])
+            spans.append([row["subscribed"], row.get("unsubscribed")])
+        elif "at" in row and "stream" in row:
+            outcome.rows.append(row)
+        else:
+            raise ReplayError(f"neither an output nor a subscription: {line}")
+    for spans in outcome.subscriptions.values():
+        spans.sort(key=lambda span: span[0])
+    return outcome
+
+
+def find_rxd(given=None):
+    """The binary under test: the argument, $RXD, or the default build."""
+    path = Path(given or os.environ.get("RXD") or ROOT / "build" / "bin" / "rxd")
+    if not os.access(path, os.X_OK):
+        raise SystemExit(f"no rxd at {path}: build it, or say where it is with --rxd or $RXD")
+    return path

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Random cases dense in scopes, for the oracle: groups and windows with a chain inside, nested, and steps after them.
+
+usage: gen_scopes.py SEED N | node oracle.js --jsonl > cases.jsonl
+"""
+
+import json
+import random
+import sys
+
+
+class Generator:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def chance(self, p):
+        return self.random.random() < p
+
+    def ms(self):
+        return 10 * self.random.randint(1, 10)
+
+    def events(self, most):
+        at, out = 0, []
+        for _ in range(self.random.randint(0, most)):
+            if not self.chance(0.15):
+                at += 10 * self.random.randint(1, 4) + (self.random.randint(1, 9) if self.chance(0.3) else 0)
+            out.append([at, "n", self.random.randint(0, 9)])
+        at += 10 * self.random.randint(0, 5)
+        end = self.random.choices(["c", "e", None], [55, 20, 25])[0]
+        return out + ([[at, "c"]] if end == "c" else [[at, "e", "x"]] if end == "e" else [])
+
+    def per_event(self):
+        pick = self.random.choice
+        return pick(
+            [
+                {"op": "map", "fn": pick([["add", 1], ["mul", 2], ["throwIf", ["eq", 7], "boom"]])},
+                {"op": "filter", "fn": pick([["gt", 3], ["lt", 7], ["|", ["mod", 2], ["eq", 0]]])},
+                {"op": "scan", "fn": "sum", "seed": 0},
+                {"op": "scan", "fn": "max"},
+                {"op": "skip", "n": self.random.randint(0, 2)},
+                {"op": "distinctUntilChanged", "key": ["mod", 2]},
+            ]
+        )
+
+    def timed(self):
+        pick = self.random.choice
+        return pick(
+            [
+                {"op": "delay", "ms": self.ms()},
+                {"op": "debounceTime", "ms": self.ms()},
+                {"op": "throttleTime", "ms": self.ms(), **pick([{}, {"trailing": True}])},
+            ]
+        )
+
+    def reducer(self):
+        return self.random.choice(
+            [
+                {"op": "toArray"},
+                {"op": "count"},
+                {"op": "reduce", "fn": "sum", "seed": 0},
+                {"op": "reduce", "fn": "max"},
+            ]
+        )
+
+    def window_extent(self, name):
+        step = {"op": name}
+        if name.endswith("Count"):
+            step["n"] = self.random.randint(1, 4)
+            if self.chance(0.5):
+                step["every"] = self.random.randint(1, 6)
+        else:
+            step["ms"] = self.ms()
+            if self.chance(0.5):
+                step["every"] = self.ms()
+            if self.chance(0.3):
+                step["max"] = self.random.randint(1, 3)
+        return step
+
+    def window(self):
+        inside = [self.per_event()] if self.chance(0.4) else []
+        inside += [self.reducer()] if self.chance(0.75) else [{"op": "take", "n": self.random.randint(1, 2)}]
+        return {**self.window_extent(self.random.choice(["windowCount", "windowTime"])), "each": inside}
+
+    def group(self):
+        step = {"op": "groupBy", "key": ["mod", self.random.randint(2, 4)]}
+        if self.chance(0.4):
+            step.update(duration=self.ms(), idle=True)
+        shape = self.random.choice(["window", "buffer", "events", "timed", "pairs", "reduce"])
+        inside = [self.per_event()] if self.chance(0.3) else []
+        if shape == "window":
+            inside.append(self.window())
+        elif shape == "buffer":
+            inside.append(self.window_extent(self.random.choice(["bufferCount", "bufferTime"])))
+        elif shape == "events":
+            inside += [self.per_event(), {"op": "take", "n": self.random.randint(1, 3)}]
+        elif shape == "timed":
+            inside.append(self.timed())
+        elif shape == "pairs":
+            inside.append({"op": "pairwise"})
+        else:
+            inside.append(self.reducer())
+            step.update(duration=self.ms(), idle=True)
+        return {**step, "each": inside}
+
+    def case(self, number):
+        before = [self.random.choice([self.per_event(), {"op": "delay", "ms": self.ms()}])] if self.chance(0.25) else []
+        after = []
+        if self.chance(0.3):
+            n = self.random.randint(0, 4)
+            after = [self.random.choice([{"op": "take", "n": n}, {"op": "skip", "n": n}, {"op": "delay", "ms": self.ms()}])]
+        main = self.group() if self.chance(0.6) else self.window()
+        case = {
+            "id": number,
+            "op": main["op"],
+            "until": 600,
+            "inputs": {"a": {"kind": self.random.choice(["hot", "hot", "cold"]), "events": self.events(14)}},
+            "source": "a",
+            "pipeline": [*before, main, *after],
+        }
+        if self.chance(0.15):
+            case["unsubscribeAt"] = 10 * self.random.randint(1, 40)
+        return case
+
+
+def cases(seed, count):
+    generator = Generator(seed)
+    return [generator.case(i) for i in range(count)]
+
+
+if __name__ == "__main__":
+    for case in cases(int(sys.argv[1]), int(sys.argv[2])):
+        print(json.dumps(case))

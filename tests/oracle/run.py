@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Compares rxd with RxJS on many random cases, under virtual time.
+
+  run.py SEED N [op ...]      fresh cases: needs node and the oracle (--oracle DIR, or $RX_ORACLE)
+  run.py                      the recorded cases beside this file: needs only rxd
+  run.py --record SEED N      writes them anew
+
+Half of N come from the oracle's generator, half from gen_scopes.py (all from the former where ops are named). A case
+that rxd cannot express is counted with its reason. The exit status is 1 if any case differs.
+"""
+
+import argparse
+import collections
+import gzip
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "marbles")]
+
+import gen_scopes  # noqa: E402
+import translate  # noqa: E402
+from replay import Replayer, ReplayError, find_rxd  # noqa: E402
+
+RECORDED = HERE / "cases.jsonl.gz"
+OPS = (
+    "map filter scan take skip distinctUntilChanged pairwise groupBy bufferCount bufferTime windowCount windowTime "
+    "debounceTime throttleTime delay merge combineLatest retry"
+).split()
+
+
+# --- where cases come from -------------------------------------------------------------------------------------------
+
+
+def oracle_folder(given):
+    folder = Path(given or os.environ.get("RX_ORACLE") or "../shared/rx-oracle")
+    if not (folder / "oracle.js").exists() or not (folder / "node_modules").exists():
+        raise SystemExit(f"no oracle in {folder} (oracle.js beside node_modules): --oracle DIR, or $RX_ORACLE")
+    return folder
+
+
+def expect(folder, lines):
+    """Runs the cases on RxJS."""
+    command = ["node", str(folder / "oracle.js"), "--jsonl"]
+    done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def generate(folder, seed, count, ops):
+    own = 0 if ops else count // 2
+    command = ["node", str(folder / "gen.js"), str(seed), str(count - own), *(ops or OPS)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return expect(folder, lines + [json.dumps(case) for case in gen_scopes.cases(seed, own)])
+
+
+def recorded():
+    with gzip.open(RECORDED, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def trimmed(case):
+    """The case without the inputs that nothing in it uses."""
+    used = translate.inputs_used(case)
+    kept = {**case, "inputs": {name: case["inputs"][name] for name in used}}
+    kept["expect"] = {**case["expect"], "subs": {name: case["expect"]["subs"][name] for name in used}}
+    return kept
+
+
+def record(folder, seed, count, operators):
+    """Keeps the first `count` cases that this issue's operators can express."""
+    kept = []
+    for case in generate(folder, seed, 4 * count, None):
+        try:
+            translate.config_of(case, operators)
+        except translate.OutOfScope:
+            continue
+        if "caseError" not in case["expect"]:
+            kept.append(trimmed(case))
+    step = max(1, len(kept) / count)
+    kept = [kept[int(i * step)] for i in range(min(count, len(kept)))]
+    text = "".join(json.dumps(case, separators=(",", ":")) + "\n" for case in kept)
+    with open(RECORDED, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
+        file.write(text.encode())
+    print(f"recorded {len(kept)} cases in {RECORDED.name}")
+
+
+# --- running them ----------------------------------------------------------------------------------------------------
+
+
+def catalogue(rxd):
+    """The names of the operators that this binary has."""
+    text = subprocess.run([str(rxd), "operators"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[0].rstrip(":") for line in text.splitlines() if line.strip()}
+
+
+WORKER = {}
+
+
+def start_worker(rxd, flags, operators):
+    WORKER.update(replayer=Replayer(rxd, flags), operators=operators)
+
+
+def try_case(case):
+    """(verdict, what): same, scope, refused or differs."""
+    if "caseError" in case["expect"]:
+        return "scope", f"the oracle itself gave up ({case['expect']['caseError']})"
+    try:
+        config = translate.config_of(case, WORKER["operators"])
+    except translate.OutOfScope as reason:
+        return "scope", str(reason)
+    try:
+        outcome = WORKER["replayer"].run(config, translate.notifications_of(case))
+    except ReplayError as error:
+        return "refused", str(error)
+    found = translate.compare(case, outcome)
+    return ("differs", found) if found else ("same", None)
+
+
+def run_all(cases, rxd, flags, operators, jobs):
+    if jobs == 1:
+        start_worker(rxd, flags, operators)
+        return [try_case(case) for case in cases]
+    with multiprocessing.Pool(jobs, start_worker, (rxd, flags, operators)) as pool:
+        return pool.map(try_case, cases, chunksize=64)
+
+
+# --- the report ------------------------------------------------------------------------------------------------------
+
+
+def describe(case, verdict, what):
+    """One case for the eye: its operators, and a command that shows it again."""
+    config = json.dumps(translate.config_of(case))
+    events = "".join(json.dumps(row) + "\\n" for row in translate.notifications_of(case))
+    lines = [f"--- case {case['id']} ({case['op']}): {verdict}"]
+    lines += [f"  pipeline  {json.dumps(case['pipeline'])}"]
+    lines += [f"  {name:9} {case['inputs'][name]['kind']} {json.dumps(case['inputs'][name]['events'])}"
+              for name in translate.inputs_used(case)]
+    if "unsubscribeAt" in case:
+        lines += [f"  unsubscribed at {case['unsubscribeAt']}"]
+    lines += [f"  again     printf '%b' {quote(events)} | rxd replay --subscriptions -c <(echo {quote(config)})"]
+    if isinstance(what, str):
+        return "\n".join([*lines, "  " + what.replace("\n", "\n  ")])
+    for part, pair in what.items():
+        lines += [f"  {part} {pair.get('source', '')}", f"    RxJS {json.dumps(pair['want'])}", f"    rxd  {json.dumps(pair['got'])}"]
+    return "\n".join(lines)
+
+
+def quote(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def report(cases, verdicts, show):
+    counts = collections.Counter(verdict for verdict, _ in verdicts)
+    reasons = collections.Counter(what for verdict, what in verdicts if verdict == "scope")
+    bad = [(c, v, w) for c, (v, w) in zip(cases, verdicts) if v in ("refused", "differs")]
+    bad.sort(key=lambda row: len(json.dumps([row[0]["pipeline"], row[0]["inputs"]["a"]["events"]])))
+    for row in bad[:show]:
+        print(describe(*row))
+    if bad:
+        chains = collections.Counter((v, " ".join(ops_in(c["pipeline"]))) for c, v, _ in bad)
+        print("differences by chain:")
+        for (verdict, chain), n in chains.most_common(30):
+            print(f"  {n:5} {verdict:8} {chain}")
+    for reason, n in reasons.most_common():
+        print(f"  {n:5} not in scope: {reason}")
+    ran = counts["same"] + len(bad)
+    print(f"{len(cases)} cases, {ran} run: {counts['same']} as RxJS, {counts['differs']} differ, "
+          f"{counts['refused']} refused; {counts['scope']} not in scope")
+    return 1 if bad or not ran else 0
+
+
+def ops_in(pipeline):
+    for step in pipeline:
+        yield step["op"]
+        if "each" in step:
+            yield "(" + " ".join(ops_in(step["each"])) + ")"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rxd", help="the binary (default: $RXD, build/bin/rxd)")
+    parser.add_argument("--oracle", help="the folder of oracle.js (default: $RX_ORACLE)")
+    parser.add_argument("--record", action="store_true", help="write the recorded cases")
+    parser.add_argument("--flag", action="append", default=[], help="passed to rxd replay (--flag=--no-fusion)")
+    parser.add_argument("--all-operators", action="store_true", help="do not ask the binary for its catalogue")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--show", type=int, default=10, help="how many differences to show, the shortest first")
+    parser.add_argument("--out", help="write the differing cases there, as JSON lines")
+    parser.add_argument("seed", type=int, nargs="?")
+    parser.add_argument("count", type=int, nargs="?", default=1000)
+    parser.add_argument("ops", nargs="*")
+    args = parser.parse_args()
+    if args.record:
+        return record(oracle_folder(args.oracle), args.seed or 1, args.count, RECORDED_OPERATORS)
+    rxd = find_rxd(args.rxd)
+    cases = recorded() if args.seed is None else generate(oracle_folder(args.oracle), args.seed, args.count, args.ops)
+    verdicts = run_all(cases, rxd, args.flag, None if args.all_operators else catalogue(rxd), args.jobs)
+    if args.out:
+        with open(args.out, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(c) + "\n" for c, (v, _) in zip(cases, verdicts) if v in ("refused", "differs"))
+    return report(cases, verdicts, args.show)
+
+
+RECORDED_OPERATORS = set(
+    "map filter scan reduce take skip distinct_until_changed pairwise group_by window buffer merge to_array count first "
+    "last debounce throttle delay merge_with combine_latest retry".split()
+)
+
+if __name__ == "__main__":
+    sys.exit(main())
