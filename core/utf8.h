@@ -1,0 +1,14 @@
+/* UTF-8: checking and mending (RFC 3629). Any thread. */
+#ifndef RX_CORE_UTF8_H
+#define RX_CORE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of the code point that starts at `text`: 1 to 4, or 0 if it is malformed or does not fit in `length` bytes. */
+size_t rx_utf8_next(const char *text, size_t length);
+bool rx_utf8_valid(const char *text, size_t length);
+/* Copies with each malformed byte replaced by U+FFFD; stops before `size` bytes are full. Answers the bytes written. */
+size_t rx_utf8_mend(const char *text, size_t length, char *out, size_t size);
+
+#endif

@@ -1,0 +1,220 @@
+/* file: appends each event as a line (NDJSON), and opens the file again when it fails. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/io/site.h"
+#include "core/sink.h"
+#include "sinks/frame.h"
+
+#define RETRY_PERIOD RX_SEC
+enum { WRITE_AT_BYTES = 64 * 1024 };
+
+struct file {
+    struct rx_sink sink;
+    const char *path;
+    struct rx_shaper *line;
+    uint64_t max_buffer;
+
+    int fd;                  /* -1: not open */
+    struct rx_buffer buffer; /* what is not written yet */
+    struct rx_timer retry;
+    bool failing; /* said so already */
+};
+
+static const struct rx_option options[] = {
+    {.name = "path",
+     .help = "the file, made if absent and always appended to; - is standard output",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct file, path, const char *),
+     .flags = RX_REQUIRED | RX_POSITIONAL},
+    {.name = "line",
+     .help = "the line, a template; default: the event as JSON",
+     .type = RX_OPTION_TEMPLATE,
+     .offset = RX_AT(struct file, line, struct rx_shaper *)},
+    {.name = "max_buffer",
+     .help = "what is held while the file cannot be written; events past it are dropped and counted",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct file, max_buffer, uint64_t),
+     .fallback = "4MiB",
+     .min = 1024,
+     .max = 1 << 30},
+    {0},
+};
+
+static int open_file(struct file *file)
+{
+    if (file->fd >= 0)
+        return 0;
+    if (strcmp(file->path, "-") == 0)
+        file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    else
+        file->fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+    return file->fd < 0 ? -errno : 0;
+}
+
+static void close_file(struct file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+}
+
+static void say(struct file *file, int level, const char *message, int code)
+{
+    const char *const pairs[] = {
+        "stream", file->sink.pipeline, "path", file->path, "error", code ? strerror(-code) : "none", NULL};
+    file->sink.site->log(file->sink.site, level, message, pairs);
+}
+
+/* Counts the lines among the first `length` bytes, which have left. */
+static void count_out(struct file *file, size_t length)
+{
+    const char *at = file->buffer.data, *end = at + length;
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        file->sink.out++;
+        file->sink.held--;
+        at++;
+    }
+}
+
+static int write_some(struct file *file)
+{
+    int r = open_file(file);
+    if (r < 0)
+        return r;
+    ssize_t n = write(file->fd, file->buffer.data, file->buffer.length);
+    if (n < 0)
+        return -errno;
+    count_out(file, (size_t)n);
+    file->buffer.length -= (size_t)n;
+    memmove(file->buffer.data, file->buffer.data + n, file->buffer.length);
+    return 0;
+}
+
+/* What cannot be written now stays, for the next second. */
+static void write_out(struct file *file)
+{
+    int r = 0;
+    while (r == 0 && file->buffer.length > 0)
+        r = write_some(file);
+    file->sink.connected = r == 0 || r == -EAGAIN;
+    if (r == 0 && file->failing)
+        say(file, 6, "the file can be written again", 0);
+    if (r < 0 && r != -EAGAIN && r != -EINTR) {
+        if (!file->failing)
+            say(file, 4, "cannot write the file, trying again every second", r);
+        close_file(file);
+    }
+    file->failing = r < 0 && r != -EAGAIN && r != -EINTR;
+    if (r < 0)
+        rx_sched_arm(file->sink.sched, &file->retry, rx_sched_now(file->sink.sched) + RETRY_PERIOD);
+}
+
+static void on_retry(struct rx_timer *timer)
+{
+    write_out((struct file *)((char *)timer - offsetof(struct file, retry)));
+}
+
+static int init(struct rx_sink *sink, struct rx_error *reterr)
+{
+    struct file *file = (struct file *)sink;
+    (void)reterr;
+    file->fd = -1;
+    file->retry.fire = on_retry;
+    return 0;
+}
+
+static int start(struct rx_sink *sink, struct rx_error *reterr)
+{
+    (void)reterr;
+    struct file *file = (struct file *)sink;
+    int r = open_file(file);
+    sink->connected = r == 0;
+    if (r < 0) {
+        say(file, 4, "cannot open the file, trying again when there are events", r);
+        file->failing = true;
+    }
+    return 0;
+}
+
+static int append_line(struct file *file, const struct rx_event *event, struct rx_error *reterr)
+{
+    int r = 0;
+    if (file->line)
+        r = rx_shaper_text(file->line, &(struct rx_expr_env){.event = event}, &file->buffer, reterr);
+    else
+        rx_frame_json(&file->buffer, event);
+    rx_buffer_append(&file->buffer, "\n", 1);
+    if (r == 0 && file->buffer.failed)
+        r = rx_error_set(reterr, -ENOMEM, "out of memory");
+    return r;
+}
+
+static int write_event(struct rx_sink *sink, const struct rx_event *event, struct rx_error *reterr)
+{
+    struct file *file = (struct file *)sink;
+    size_t before = file->buffer.length;
+    if (before >= file->max_buffer)
+        return -EAGAIN;
+    int r = append_line(file, event, reterr);
+    if (r < 0) {
+        file->buffer.length = before;
+        file->buffer.failed = false;
+        return r;
+    }
+    /* A template may hold line breaks of its own: a line is one event. */
+    for (char *c = file->buffer.data + before; c < file->buffer.data + file->buffer.length - 1; c++)
+        if (*c == '\n')
+            *c = ' ';
+    sink->held++;
+    if (file->buffer.length >= WRITE_AT_BYTES && !rx_timer_armed(&file->retry))
+        write_out(file);
+    return 0;
+}
+
+static void flush(struct rx_sink *sink)
+{
+    struct file *file = (struct file *)sink;
+    if (file->buffer.length > 0 && !rx_timer_armed(&file->retry))
+        write_out(file);
+}
+
+static bool drain(struct rx_sink *sink)
+{
+    struct file *file = (struct file *)sink;
+    flush(sink);
+    return file->buffer.length == 0;
+}
+
+static void stop(struct rx_sink *sink)
+{
+    struct file *file = (struct file *)sink;
+    if (file->buffer.length > 0)
+        write_out(file);
+    rx_sched_stop(sink->sched, &file->retry);
+    close_file(file);
+    sink->connected = false;
+}
+
+static void dispose(struct rx_sink *sink)
+{
+    struct file *file = (struct file *)sink;
+    rx_buffer_finish(&file->buffer);
+}
+
+const struct rx_sink_class rx_sink_file = {
+    .base = {.name = "file",
+             .summary = "Appends each event to a file as a line of JSON",
+             .options = options,
+             .state_size = sizeof(struct file),
+             .example = "file: /var/lib/rxd/averages.ndjson"},
+    .init = init,
+    .start = start,
+    .write = write_event,
+    .flush = flush,
+    .drain = drain,
+    .stop = stop,
+    .dispose = dispose,
+};

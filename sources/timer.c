@@ -1,0 +1,88 @@
+/* timer: {value: 0}, {value: 1}, ... one a period, the first after one period (Rx interval). */
+#include <errno.h>
+
+#include "core/sched.h"
+#include "core/source.h"
+
+struct timer {
+    struct rx_source source;
+    rx_time every;
+    int64_t count;
+
+    struct rx_timer tick;
+    const struct rx_shape *shape; /* {value} */
+    int64_t next;
+};
+
+static const struct rx_option options[] = {
+    {.name = "every",
+     .help = "the period",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct timer, every, rx_time),
+     .min = 1e-6,
+     .max = 1e9,
+     .flags = RX_REQUIRED | RX_POSITIONAL},
+    {.name = "count",
+     .help = "completes after so many ticks; without it the timer never ends",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct timer, count, int64_t),
+     .min = 1,
+     .max = 9e15},
+    {0},
+};
+
+static void on_tick(struct rx_timer *tick)
+{
+    struct timer *timer = (struct timer *)((char *)tick - offsetof(struct timer, tick));
+    struct rx_source *source = &timer->source;
+    rx_time now = rx_sched_now(source->sched);
+    struct rx_value number = rx_json_int(timer->next++);
+    bool last = timer->count > 0 && timer->next >= timer->count;
+    /* Armed before the event goes out: whoever hears it may stop the timer. */
+    if (!last)
+        rx_sched_arm(source->sched, tick, now + timer->every);
+    rx_source_event_take(source,
+                         (struct rx_event){.value = rx_record_take(source->heap, timer->shape, &number), .time = now});
+    rx_source_flush(source);
+    if (last && source->running && !rx_timer_armed(tick)) {
+        source->running = false;
+        rx_source_complete(source);
+    }
+}
+
+static int init(struct rx_source *source, struct rx_error *reterr)
+{
+    struct timer *timer = (struct timer *)source;
+    const struct rx_key *key = rx_key_intern(source->heap, "value", 5);
+    timer->shape = key ? rx_shape_with(source->heap, rx_shape_empty(source->heap), key) : NULL;
+    timer->tick.fire = on_tick;
+    return timer->shape ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
+}
+
+static int start(struct rx_source *source, struct rx_error *reterr)
+{
+    struct timer *timer = (struct timer *)source;
+    timer->next = 0;
+    source->running = true;
+    int r = rx_sched_arm(source->sched, &timer->tick, rx_sched_now(source->sched) + timer->every);
+    return r < 0 ? rx_error_set(reterr, r, "out of memory") : 0;
+}
+
+static void stop(struct rx_source *source)
+{
+    source->running = false;
+    rx_sched_stop(source->sched, &((struct timer *)source)->tick);
+}
+
+const struct rx_source_class rx_source_timer = {
+    .base = {.name = "timer",
+             .summary = "Counts up from 0, one event a period",
+             .options = options,
+             .state_size = sizeof(struct timer),
+             .flags = RX_SOURCE_ENDS | RX_SOURCE_FREE,
+             .example = "timer: { every: 1s }"},
+    .init = init,
+    .start = start,
+    .stop = stop,
+    .dispose = stop,
+};
