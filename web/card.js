@@ -65,10 +65,10 @@ export class Card {
     const from = this.#lastId ? `since=${encodeURIComponent(this.#lastId)}` : `last=${HISTORY}`;
     const source = new EventSource(`${this.url}?${from}`);
     source.onmessage = (event) => this.#receive(event);
-    source.addEventListener("gap", (event) => this.#note(`gap: ${event.data}`));
-    source.addEventListener("complete", () => this.#note("the stream has completed"));
+    source.addEventListener("gap", (event) => this.#note(event, `gap: ${event.data}`));
+    source.addEventListener("complete", (event) => this.#note(event, "the stream has completed"));
     source.onerror = (event) => {
-      if (event.data) this.#note(`error: ${event.data}`);
+      if (event.data) this.#note(event, `error: ${event.data}`); // the stream's own, not the connection's
       if (source.readyState === EventSource.CLOSED) this.#lastId = "";
     };
     this.#source = source;
@@ -90,7 +90,10 @@ export class Card {
     }
   }
 
-  #note(text) { this.#push(`— ${text}`); }
+  #note(event, text) {
+    if (event.lastEventId) this.#lastId = event.lastEventId;
+    this.#push(`— ${text}`);
+  }
 
   #push(line) {
     this.#tail.push(line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)} …` : line);
