@@ -41,7 +41,7 @@ struct rx_option {
     enum rx_option_type type;
     size_t offset;              /* into the state struct */
     const char *fallback;       /* spelled as a user would; NULL: zero of the type (absent) */
-    double min, max;            /* both 0: unchecked. Durations in seconds */
+    double min, max;            /* both 0: unchecked; max < min: no upper bound. Durations in seconds */
     const char *const *choices; /* ENUM: NULL-terminated */
     unsigned flags;
     const char *const *locals; /* EXPR and SHAPER: names bound at evaluation (`acc`), NULL-terminated */
