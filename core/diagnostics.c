@@ -10,7 +10,8 @@
 
 enum {
     SHOWN_MAX = 50,    /* mistakes rendered; the rest are counted */
-    EXCERPT_MAX = 120, /* bytes of the source line shown around the caret */
+    EXCERPT_MAX = 150, /* bytes of the source line shown around the caret */
+    BEFORE_MAX = 110,  /* of these at most before it */
 };
 
 struct diagnostic {
@@ -55,7 +56,7 @@ static int take_excerpt(struct diagnostic *item, const struct rx_file *file, siz
     if (offset > file->length)
         offset = file->length;
     size_t start = offset, end = offset;
-    while (start > 0 && !is_break(file->text[start - 1]) && offset - start < EXCERPT_MAX / 2)
+    while (start > 0 && !is_break(file->text[start - 1]) && offset - start < BEFORE_MAX)
         start--;
     while (end < file->length && !is_break(file->text[end]) && end - start < EXCERPT_MAX)
         end++;
@@ -199,13 +200,26 @@ void rx_diagnosef(struct rx_diagnostics *diagnostics, const struct rx_tree *node
     rx_diagnose(diagnostics, node, &error);
 }
 
+/* Bytes of the UTF-8 sequence at `text`, as far as its lead and continuation bytes tell; 0: not one. */
+static size_t sequence_length(const char *text, size_t length)
+{
+    unsigned char lead = (unsigned char)text[0];
+    size_t need = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < need; i++)
+        if (i >= length || !is_continuation(text[i]))
+            return 0;
+    return need;
+}
+
 /* Text from a file, without what could steer a terminal. */
 static void append_printable(struct rx_buffer *out, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length;) {
         unsigned char c = (unsigned char)text[i];
+        size_t sequence = sequence_length(text + i, length - i);
         bool control = (c < 0x20 && c != '\t') || c == 0x7F;
-        rx_buffer_append(out, control ? "?" : text + i, 1);
+        rx_buffer_append(out, sequence == 0 || control ? "?" : text + i, sequence ? sequence : 1);
+        i += sequence ? sequence : 1;
     }
 }
 

@@ -210,5 +210,7 @@ struct rx_place rx_tree_place(const struct rx_tree *scalar, size_t offset)
         size_t yield = block ? walk_block(&walk) : walk_flow(&walk, quote);
         left -= yield < left ? yield : left;
     }
+    if (quote == '"' && walk.at + 1 < walk.end && walk.text[walk.at] == '\\' && is_break(walk.text[walk.at + 1]))
+        walk_escape(&walk); /* a line break that yields nothing */
     return place_from(file, scalar->at, walk.at);
 }

@@ -36,13 +36,17 @@ static void step(struct config_cursor *cursor, const struct config_reader *reade
     }
 }
 
+void config_rewind(struct config_reader *reader)
+{
+    reader->cursor = cursor_start;
+    reader->cursor.place.offset = reader->skipped;
+}
+
 struct rx_place config_place(struct config_reader *reader, yaml_mark_t mark)
 {
     struct config_cursor *cursor = &reader->cursor;
-    if (mark.index < cursor->index || cursor->place.offset < reader->skipped) {
-        *cursor = cursor_start;
-        cursor->place.offset = reader->skipped;
-    }
+    if (mark.index < cursor->index)
+        config_rewind(reader);
     while (cursor->index < mark.index && cursor->place.offset < reader->file->length)
         step(cursor, reader);
     return cursor->place;

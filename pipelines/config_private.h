@@ -41,6 +41,8 @@ struct config_reader {
     size_t mistakes; /* told so far */
 };
 
+void config_rewind(struct config_reader *);
+/* Where a mark of libyaml's stands in the file. */
 struct rx_place config_place(struct config_reader *, yaml_mark_t mark);
 /* What libyaml's reader (not its scanner) refuses has an offset in bytes only. */
 struct rx_place config_place_of_byte(struct config_reader *, size_t offset);
@@ -51,13 +53,13 @@ void config_mistake(struct config_reader *, struct rx_place at, const char *hint
 int config_no_memory(struct config_reader *); /* answers -ENOMEM */
 /* Bytes from here to the end of the line; at most 240, which bounds what a message costs. */
 size_t config_line_rest(const struct rx_file *, size_t offset);
-/* A plain scalar without text: `filter:` and nothing behind it. */
+/* A scalar without text that nobody quoted: `filter:` and nothing behind it. */
 bool config_is_empty(const struct rx_tree *);
 void config_refuse_tag(struct config_reader *, struct rx_place at);
 /* {p: quantile(v, 0.95)}: to YAML the comma ends the value. True when that was said. */
 bool config_refuse_split(struct config_reader *, const struct rx_tree *);
 /* `key` NULL: a list's entry. */
-void config_refuse_empty(struct config_reader *, const struct rx_tree *key, struct rx_place at, bool flow);
+void config_refuse_empty(struct config_reader *, const struct rx_tree *key, const struct rx_tree *node, bool flow);
 void config_check_key(struct config_reader *, const struct rx_tree *key);
 /* Sorts what it is given: call it on a copy. */
 void config_refuse_duplicates(struct config_reader *, struct rx_tree **keys, size_t count);

@@ -91,7 +91,11 @@ static void on_bad_start(const struct problem *problem, struct rx_diagnostics *d
         add(problem, diagnostics, "replace the tab by spaces", "a tab cannot indent in YAML");
         return;
     }
-    snprintf(message, sizeof message, "an unquoted text cannot start with `%c` in YAML", c);
+    snprintf(message, sizeof message, "an unquoted text cannot start with %s in YAML",
+             c == '`'   ? "a backtick"
+             : c == '%' ? "`%`"
+             : c == '@' ? "`@`"
+                        : "this character");
     add_quoting(problem, diagnostics, message);
 }
 
@@ -108,6 +112,10 @@ static void on_second_colon(const struct problem *problem, struct rx_diagnostics
 
 static void on_no_key(const struct problem *problem, struct rx_diagnostics *diagnostics)
 {
+    if (char_at(problem->file, problem->at.offset) == ':') {
+        add(problem, diagnostics, "write `name: value`", "a key is missing before the `:`");
+        return;
+    }
     if (!starts_line(problem)) {
         add_quoting(problem, diagnostics, "unexpected text after the value that ends here");
         return;
@@ -128,6 +136,11 @@ static void on_no_dash(const struct problem *problem, struct rx_diagnostics *dia
 
 static void on_unclosed_flow(const struct problem *problem, struct rx_diagnostics *diagnostics)
 {
+    size_t offset = problem->at.offset;
+    if (offset > 0 && char_at(problem->file, offset) == '{' && problem->file->text[offset - 1] == '$') {
+        add(problem, diagnostics, "quote the text: \"${NAME}\"", "inside { } and [ ] a text with `${` needs quotes");
+        return;
+    }
     char message[160], open = strchr(problem->what, '}') ? '{' : '[';
     snprintf(message, sizeof message, "expected `,` or `%c`: the `%c` of line %u, column %u is still open",
              open == '{' ? '}' : ']', open, problem->context.line, problem->context.column);

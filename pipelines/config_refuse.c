@@ -19,11 +19,6 @@ int config_no_memory(struct config_reader *reader)
     return -ENOMEM;
 }
 
-static char char_at(const struct config_reader *reader, size_t offset)
-{
-    return offset < reader->file->length ? reader->file->text[offset] : '\0';
-}
-
 size_t config_line_rest(const struct rx_file *file, size_t offset)
 {
     size_t end = offset;
@@ -34,7 +29,10 @@ size_t config_line_rest(const struct rx_file *file, size_t offset)
 
 bool config_is_empty(const struct rx_tree *node)
 {
-    return node->kind == RX_TREE_SCALAR && !node->quoted && node->length == 0 && node->splice_count == 0;
+    if (node->kind != RX_TREE_SCALAR || node->length > 0 || node->splice_count > 0)
+        return false;
+    char first = node->at.offset < node->file->length ? node->file->text[node->at.offset] : 0;
+    return !node->quoted || first == '>' || first == '|'; /* `filter: >5` is an empty block of text */
 }
 
 /* `!active`: a tag to YAML, a negation to who wrote it. */
@@ -89,22 +87,33 @@ bool config_refuse_split(struct config_reader *reader, const struct rx_tree *nod
     return true;
 }
 
-void config_refuse_empty(struct config_reader *reader, const struct rx_tree *key, struct rx_place at, bool flow)
+/* True when what follows the key's colon is a comment. */
+static bool comment_follows(const struct rx_file *file, const struct rx_tree *key)
 {
-    char message[160];
-    const char *hint = "write a value; quote the expression if YAML takes it apart";
-    size_t offset = at.offset;
-    while (char_at(reader, offset) == ' ')
+    size_t offset = key->at.offset + key->length;
+    while (offset < file->length && strchr(" :", file->text[offset]))
         offset++;
-    if (char_at(reader, offset) == '#')
+    return offset < file->length && file->text[offset] == '#' && file->text[offset - 1] == ' ';
+}
+
+void config_refuse_empty(struct config_reader *reader, const struct rx_tree *key, const struct rx_tree *node, bool flow)
+{
+    char message[160], quoting[160];
+    const char *hint = "write a value; quote the expression if YAML takes it apart";
+    if (node->quoted) {
+        size_t rest = config_line_rest(reader->file, node->at.offset);
+        config_quote_hint(reader->file, node->at.offset, rest, quoting, sizeof quoting);
+        hint = quoting;
+    } else if (key && comment_follows(reader->file, key)) {
         hint = "a `#` after a space starts a comment in YAML: quote the expression or text";
-    else if (flow && key)
+    } else if (flow && key) {
         hint = "write `name: value`, or quote the expression if `{` is part of it: \"{name}\"";
+    }
     if (key)
         snprintf(message, sizeof message, "`%.80s` has no value", key->text);
     else
         snprintf(message, sizeof message, "an empty entry in a list");
-    config_mistake(reader, key ? key->at : at, hint, message);
+    config_mistake(reader, key ? key->at : node->at, hint, message);
 }
 
 void config_check_key(struct config_reader *reader, const struct rx_tree *key)

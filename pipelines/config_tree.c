@@ -143,7 +143,7 @@ static int read_alias(struct config_reader *reader, const yaml_event_t *event, s
 static int read_scalar(struct config_reader *reader, const yaml_event_t *event, struct rx_place at,
                        struct rx_tree **ret)
 {
-    struct rx_tree *node;
+    struct rx_tree *node = NULL;
     int r = new_node(reader, RX_TREE_SCALAR, at, &node);
     if (r < 0)
         return r;
@@ -203,7 +203,7 @@ static int read_items(struct config_reader *reader, bool flow, struct nodes *ite
         if (flow && !split)
             split = config_refuse_split(reader, item);
         if (config_is_empty(item) && !split && reader->mistakes == before)
-            config_refuse_empty(reader, NULL, item->at, flow);
+            config_refuse_empty(reader, NULL, item, flow);
         if (push(items, item) < 0)
             return config_no_memory(reader);
     }
@@ -235,7 +235,7 @@ static int read_pairs(struct config_reader *reader, bool flow, struct nodes *key
         if (r < 0)
             return r;
         if (config_is_empty(item) && !split && before == reader->mistakes && key->kind == RX_TREE_SCALAR)
-            config_refuse_empty(reader, key, item->at, flow);
+            config_refuse_empty(reader, key, item, flow);
         if (flow && !split)
             split = config_refuse_split(reader, item);
         if (push(keys, key) < 0 || push(items, item) < 0)
@@ -363,7 +363,7 @@ static int run_parser(struct config_reader *reader, const char *text, size_t len
 
 static void start_over(struct config_reader *reader)
 {
-    reader->cursor = (struct config_cursor){0};
+    config_rewind(reader);
     reader->anchors = NULL;
     reader->anchor_count = reader->depth = reader->deepest = 0;
     reader->weight = 0;
@@ -383,6 +383,7 @@ int config_parse(const struct rx_file *file, unsigned flags, struct config_pool 
         reader.skipped = 3;
     const char *text = file->text + reader.skipped;
     length -= reader.skipped;
+    config_rewind(&reader);
     int r = run_parser(&reader, text, length, &tree);
     if (r == -EAGAIN && (r = config_rewrite_pairs(&reader, text, length, &length)) == 0) {
         start_over(&reader);
