@@ -50,6 +50,28 @@ static bool is_break(char c) { return c == '\n' || c == '\r'; }
 
 static bool is_continuation(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
 
+/* Bytes of the UTF-8 sequence at `text`, as far as its lead and continuation bytes tell; 0: not one. */
+static size_t sequence_length(const char *text, size_t length)
+{
+    unsigned char lead = (unsigned char)text[0];
+    size_t need = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < need; i++)
+        if (i >= length || !is_continuation(text[i]))
+            return 0;
+    return need;
+}
+
+/* Messages quote what users wrote, perhaps cut in mid-character: what is not UTF-8 becomes `?`. */
+static void make_utf8(char *text)
+{
+    for (size_t length = strlen(text), i = 0; i < length;) {
+        size_t sequence = sequence_length(text + i, length - i);
+        if (sequence == 0)
+            text[i] = '?';
+        i += sequence ? sequence : 1;
+    }
+}
+
 /* The part of the source line around the offset, cut at code points. */
 static int take_excerpt(struct diagnostic *item, const struct rx_file *file, size_t offset)
 {
@@ -132,9 +154,13 @@ static void add(struct rx_diagnostics *diagnostics, const struct rx_file *file, 
     }
     snprintf(item.message, sizeof item.message, "%s", error->message);
     snprintf(item.hint, sizeof item.hint, "%s", error->hint);
+    make_utf8(item.message);
+    make_utf8(item.hint);
     if (file) {
         item.file_order = order_of_file(diagnostics, file->path);
         item.path = strdup(file->path);
+        if (item.path)
+            make_utf8(item.path);
         if (!item.path || (at.line > 0 && take_excerpt(&item, file, at.offset) < 0))
             diagnostics->lost++;
     }
@@ -172,20 +198,6 @@ void rx_diagnose_inside(struct rx_diagnostics *diagnostics, const struct rx_tree
     add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), &copy);
 }
 
-/* Takes off a last character that formatting cut in two. */
-static void cut_at_code_point(char *text)
-{
-    size_t end = strlen(text), start = end;
-    while (start > 0 && is_continuation(text[start - 1]))
-        start--;
-    if (start == 0 || (unsigned char)text[start - 1] < 0xC0)
-        return;
-    unsigned char lead = (unsigned char)text[--start];
-    size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (end - start < length)
-        text[start] = '\0';
-}
-
 void rx_diagnosef(struct rx_diagnostics *diagnostics, const struct rx_tree *node, const char *hint, const char *format,
                   ...)
 {
@@ -194,21 +206,9 @@ void rx_diagnosef(struct rx_diagnostics *diagnostics, const struct rx_tree *node
     va_start(args, format);
     vsnprintf(error.message, sizeof error.message, format, args);
     va_end(args);
-    cut_at_code_point(error.message);
     if (hint)
         snprintf(error.hint, sizeof error.hint, "%s", hint);
     rx_diagnose(diagnostics, node, &error);
-}
-
-/* Bytes of the UTF-8 sequence at `text`, as far as its lead and continuation bytes tell; 0: not one. */
-static size_t sequence_length(const char *text, size_t length)
-{
-    unsigned char lead = (unsigned char)text[0];
-    size_t need = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < need; i++)
-        if (i >= length || !is_continuation(text[i]))
-            return 0;
-    return need;
 }
 
 /* Text from a file, without what could steer a terminal. */
