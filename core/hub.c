@@ -21,7 +21,7 @@ struct rx_hub {
     struct rx_hub *next_idle;
     size_t subscribers;
     uint64_t births;
-    bool running, listed_idle;
+    bool running, listed_idle, singles;
     enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
     struct rx_error error;
     struct rx_hub_stats stats;
@@ -50,6 +50,7 @@ void rx_hub_destroy(struct rx_hub *hub)
 }
 
 void rx_hub_set_producer(struct rx_hub *hub, const struct rx_producer *producer) { hub->producer = *producer; }
+void rx_hub_set_singles(struct rx_hub *hub, bool singles) { hub->singles = singles; }
 const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
 size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }
 struct rx_hub_stats rx_hub_stats(const struct rx_hub *hub) { return hub->stats; }
@@ -153,8 +154,11 @@ void rx_hub_next(struct rx_hub *hub, const struct rx_event *span, size_t n)
     hub->stats.last_time = span[n - 1].time;
     if (!hub->first)
         hub->stats.unheard += n;
-    else
+    else if (!hub->singles)
         deliver(hub, span, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            deliver(hub, &span[i], 1);
     rx_engine_leave(hub->engine);
 }
 

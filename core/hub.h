@@ -21,6 +21,8 @@ struct rx_producer {
 struct rx_hub *rx_hub_create(struct rx_engine *, const char *name);
 void rx_hub_destroy(struct rx_hub *); /* no subscriber may be left */
 void rx_hub_set_producer(struct rx_hub *, const struct rx_producer *);
+/* Deliver events one by one to all subscribers, however they come: where two branches meet again, order would show. */
+void rx_hub_set_singles(struct rx_hub *, bool);
 const char *rx_hub_name(const struct rx_hub *);
 
 /* The producer's side. Events are borrowed; n up to RX_SPAN_MAX. */

@@ -28,7 +28,10 @@ enum {
     RX_CLOSES_SCOPE = 16, /* merge */
     RX_RESUBSCRIBES = 32, /* may subscribe port 0 again (retry, repeat) */
     RX_INTERNAL = 64,     /* made by the planner; not in the catalogue */
-    RX_KEEPS_TIME = 128,  /* emits on its own timers (explain, sharing) */
+    RX_PASSES = 128,   /* emits its input's events as they are, or with fields added: what is behind reads them too */
+    RX_REPLACES = 256, /* what it emits holds nothing of its input but what its expressions read */
+    RX_ENDS_EARLY = 1024, /* may complete before its input does (take) */
+    RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub) */
 };
 
 enum rx_note_kind { RX_NEXT, RX_COMPLETE, RX_ERROR };

@@ -1,0 +1,63 @@
+/* filter: lets through the events for which a condition holds. */
+#include <errno.h>
+
+#include "core/operator.h"
+
+struct filter {
+    struct rx_op op;
+    struct rx_expr *condition;
+};
+
+static const struct rx_option options[] = {
+    {.name = "condition",
+     .help = "kept when true; an absent or null operand makes it false",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct filter, condition, struct rx_expr *),
+     .flags = RX_REQUIRED | RX_POSITIONAL},
+    {0},
+};
+
+static bool passes(struct filter *f, const struct rx_event *event)
+{
+    struct rx_expr_env env = rx_env(event);
+    int result = rx_expr_test(f->condition, &env, NULL);
+    if (result > 0) {
+        rx_count(&f->op, RX_USED, 1);
+        return true;
+    }
+    if (result == 0 || result == -ENODATA) {
+        rx_count(&f->op, RX_FILTERED, 1);
+        rx_count(&f->op, RX_ABSENT, result == -ENODATA);
+        return false;
+    }
+    struct rx_error error;
+    rx_expr_test(f->condition, &env, &error);
+    if (rx_bad_event(&f->op, event, &error) == RX_USE_NULL)
+        rx_count(&f->op, RX_FILTERED, 1);
+    return false;
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct filter *f = (struct filter *)op;
+    struct rx_event out[RX_SPAN_MAX];
+    size_t kept = 0;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (passes(f, &span[i]))
+            out[kept++] = span[i];
+    }
+    rx_emit(op, out, kept);
+}
+
+const struct rx_operator_class rx_operator_filter = {
+    .base = {.name = "filter",
+             .summary = "let through the events for which a condition holds",
+             .options = options,
+             .state_size = sizeof(struct filter),
+             .flags = RX_SPAN_SAFE | RX_PASSES,
+             .example = "filter: metric == \"temperature\""},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next,
+};
