@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Events by POST: JSON, NDJSON and arrays; what is bad is answered with its place."""
+
+import json
+
+import harness
+
+CONFIG = {
+    "sources": {"clicks": {"http": {}}},
+    "pipelines": {"out": {"from": "clicks", "pipe": [{"filter": "n > 0"}, {"set": {"twice": "n * 2"}}]}},
+}
+
+
+class HttpIngest(harness.EndToEnd):
+    def setUp(self):
+        super().setUp()
+        self.rxd = self.daemon(CONFIG)
+        self.out = self.subscribe(self.rxd, "ndjson", "out")
+
+    def numbers(self, want):
+        self.out.wait(f"{want}", lambda rows: [r["n"] for r in rows] == want)
+
+    def test_an_object_an_array_and_lines(self):
+        for body, kind, count in (
+            ('{"n": 1}', "application/json", 1),
+            ('[{"n": 2}, {"n": 3}]', "application/json", 2),
+            ('{"n": 4}\n{"n": 5}\n\n{"n": 6}', "application/x-ndjson", 3),
+        ):
+            answer = self.rxd.post("/sources/clicks", body, kind)
+            self.assertEqual(answer.status, 202, answer.text)
+            self.assertEqual(json.loads(answer.text)["accepted"], count)
+        self.numbers([1, 2, 3, 4, 5, 6])
+        self.assertEqual(self.out.events[0], {"n": 1, "twice": 2})
+
+    def test_a_bad_line_is_named_and_what_came_before_it_counts(self):
+        answer = self.rxd.post("/sources/clicks", '{"n": 1}\n{"n": 2}\n{"n": oops}\n{"n": 4}\n', "application/x-ndjson")
+        self.assertEqual(answer.status, 400)
+        told = json.loads(answer.text)
+        self.assertEqual(told["accepted"], 2)
+        self.assertIn("3", answer.text)
+        self.numbers([1, 2])
+        metrics = self.rxd.metrics()
+        self.assertEqual(metrics.sum("rxd_source_rejected_total", source="clicks", reason="syntax"), 1)
+
+    def test_bad_bodies_are_400_and_hurt_nothing(self):
+        for body in (b"", b"{", b'{"n": 1} x', b"\xff\xfe", b'{"n": "\xc3\x28"}', b"[" * 10000, b'{"n": 1e999}', b'["\\ud800"]'):
+            with self.subTest(body[:20]):
+                answer = self.rxd.post("/sources/clicks", body)
+                self.assertEqual(answer.status, 400, answer.text)
+        self.assertEqual(self.rxd.post("/sources/clicks", '{"n": 9}').status, 202)
+        self.numbers([9])
+
+    def test_a_body_beyond_the_limit_is_refused(self):
+        self.assertIn(self.rxd.post("/sources/clicks", b'{"n": 1, "s": "' + b"x" * (9 << 20) + b'"}').status, (400, 413))
+
+    def test_unknown_sources_and_other_methods(self):
+        self.assertEqual(self.rxd.post("/sources/nothing", "{}").status, 404)
+        self.assertEqual(self.rxd.get("/sources/clicks").status, 405)
+        self.assertEqual(self.rxd.request("DELETE", "/streams/out").status, 405)
+
+    def test_many_events_in_one_body(self):
+        n = 200000 if harness.FULL else 20000
+        body = "".join(f'{{"n": {i}}}\n' for i in range(1, n + 1))
+        lines = body.splitlines(keepends=True)
+        for i in range(0, n, 20000):
+            answer = self.rxd.post("/sources/clicks", "".join(lines[i : i + 20000]), "application/x-ndjson")
+            self.assertEqual(answer.status, 202)
+        self.out.wait("all of them", lambda rows: len(rows) == n)
+        self.assertEqual([r["n"] for r in self.out.events], list(range(1, n + 1)))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""/metrics is what Prometheus expects, and says what happened."""
+
+import shutil
+import subprocess
+import unittest
+
+import harness
+
+CONFIG = {
+    "sources": {"in": {"http": {}}, "tick": {"timer": {"every": "20ms"}}},
+    "pipelines": {
+        "out": {"from": "in", "pipe": [{"filter": "n > 1"}, {"map": {"r": "10 % n"}}]},
+        "avg": {"from": "in", "pipe": [{"group_by": "k"}, {"window": "50ms"}, {"aggregate": {"n": "count()"}}]},
+        "ticks": {"from": "tick"},
+    },
+}
+
+
+class Prometheus(harness.EndToEnd):
+    def feed(self, daemon):
+        daemon.post("/sources/in", '[{"n": 1, "k": "a"}, {"n": 2, "k": "b\\"\\\\\\n"}, {"n": "x"}, {"k": "c"}, {"n": 3, "k": "a"}]')
+        daemon.post("/sources/in", "{")
+
+    def test_promtool_finds_nothing_to_say(self):
+        promtool = shutil.which("promtool")
+        if not promtool:
+            raise unittest.SkipTest("no promtool")
+        daemon = self.daemon(CONFIG)
+        self.feed(daemon)
+        done = subprocess.run([promtool, "check", "metrics"], input=daemon.metrics().text, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr.strip(), done.stdout.strip()), (0, "", ""))
+
+    def test_it_counts_what_came(self):
+        daemon = self.daemon(CONFIG)
+        self.feed(daemon)
+
+        def counted():
+            metrics = daemon.metrics()
+            return (metrics.sum("rxd_source_received_total", source="in"), metrics.sum("rxd_source_decoded_total", source="in"),
+                    metrics.sum("rxd_source_rejected_total", source="in")) == (6, 5, 1)
+
+        harness.wait_for("six received, one of them bad", counted)
+
+    def test_the_content_type_is_the_text_format(self):
+        answer = self.daemon(CONFIG).get("/metrics")
+        self.assertTrue(answer.getheader("Content-Type").startswith("text/plain; version=0.0.4"), answer.getheader("Content-Type"))
+
+
+if __name__ == "__main__":
+    harness.main()
