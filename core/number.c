@@ -54,7 +54,7 @@ static int few_decimals(double d, uint64_t *ret_whole)
 {
     if (d >= 1e15)
         return -1;
-    for (int k = 0; k <= 9; k++) {
+    for (int k = 1; k <= 9; k++) {
         double scaled = nearbyint(d * rx_powers_of_ten[k]);
         if (scaled >= 1e15)
             return -1;
@@ -145,9 +145,9 @@ size_t rx_format_double(char *out, double d)
         *p++ = '-';
         d = -d;
     }
+    if (d < 0x1p63 && d == (double)(uint64_t)d)
+        return (size_t)(p - out) + rx_format_uint(p, (uint64_t)d);
     int decimals = few_decimals(d, &whole);
-    if (decimals == 0)
-        return (size_t)(p - out) + rx_format_uint(p, whole);
     if (decimals > 0) {
         decimal.count = (int)rx_format_uint(decimal.digits, whole);
         decimal.point = decimal.count - decimals;

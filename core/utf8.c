@@ -64,3 +64,17 @@ size_t rx_utf8_mend(const char *text, size_t length, char *out, size_t size)
     }
     return used;
 }
+
+size_t rx_utf8_put(char *out, uint32_t code)
+{
+    static const unsigned char leads[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--, code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)(leads[length] | code);
+    return length;
+}
