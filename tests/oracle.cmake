@@ -1,5 +1,6 @@
 # rxd beside RxJS on recorded cases (no node needed); tests/oracle/run.py makes fresh ones.
 find_program(RXD_PYTHON python3 HINTS /usr/bin REQUIRED)
+add_test(NAME oracle.self_test COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/oracle/self_test.py)
 if(TARGET rxd)
   add_test(NAME oracle.recorded COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/oracle/run.py --rxd $<TARGET_FILE:rxd>)
   add_test(NAME oracle.recorded_unfused COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/oracle/run.py

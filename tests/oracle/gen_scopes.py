@@ -76,9 +76,12 @@ class Generator:
                 step["max"] = self.random.randint(1, 3)
         return step
 
-    def window(self):
+    def window(self, nested=False):
         inside = [self.per_event()] if self.chance(0.4) else []
-        inside += [self.reducer()] if self.chance(0.75) else [{"op": "take", "n": self.random.randint(1, 2)}]
+        end = [self.reducer()] if self.chance(0.75) else [{"op": "take", "n": self.random.randint(1, 2)}]
+        if not nested and self.chance(0.2):
+            end = [{"op": "groupBy", "key": ["mod", self.random.randint(2, 3)], "each": end}]
+        inside += end
         return {**self.window_extent(self.random.choice(["windowCount", "windowTime"])), "each": inside}
 
     def group(self):
@@ -88,7 +91,7 @@ class Generator:
         shape = self.random.choice(["window", "buffer", "events", "timed", "pairs", "reduce"])
         inside = [self.per_event()] if self.chance(0.3) else []
         if shape == "window":
-            inside.append(self.window())
+            inside.append(self.window(nested=True))
         elif shape == "buffer":
             inside.append(self.window_extent(self.random.choice(["bufferCount", "bufferTime"])))
         elif shape == "events":
@@ -99,7 +102,6 @@ class Generator:
             inside.append({"op": "pairwise"})
         else:
             inside.append(self.reducer())
-            step.update(duration=self.ms(), idle=True)
         return {**step, "each": inside}
 
     def case(self, number):

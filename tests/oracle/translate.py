@@ -99,31 +99,32 @@ def counted_extent(step):
     return options
 
 
-def windowed(options, step):
-    if "each" not in step:
-        raise OutOfScope("the lifecycle of windows and groups as events (no `each`)")
-    return [{"window": options}, *scoped(step["each"])]
-
-
+NO_EACH = "the lifecycle of windows and groups as events (no `each`)"
 REDUCING = {"toArray", "count", "reduce", "last", "first", "min", "max"}
 
 
-def scoped(each):
+def reduces(each):
+    """Whether the chain closes the innermost window around it: a reducing step does, also one in a group inside."""
+    return any(s["op"] in REDUCING or (s["op"] == "groupBy" and reduces(s.get("each", ()))) for s in each)
+
+
+def windowed(options, step):
     """The steps inside a window; a chain that does not reduce stays in it until `merge`."""
-    return steps(each) + ([] if any(s["op"] in REDUCING for s in each) else ["merge"])
-
-
-def rx_group_by(step):
     if "each" not in step:
-        raise OutOfScope("the lifecycle of windows and groups as events (no `each`)")
+        raise OutOfScope(NO_EACH)
+    return [{"window": options}, *steps(step["each"], in_window=True), *([] if reduces(step["each"]) else ["merge"])]
+
+
+def rx_group_by(step, in_window):
+    if "each" not in step:
+        raise OutOfScope(NO_EACH)
     options = {"by": {SCOPE_TAG: expression(step["key"])}}
     if "duration" in step:
         if not step["idle"]:
             raise OutOfScope("groups that end a fixed time after they opened")
         options["idle"] = ms(step["duration"])
-    if any(s["op"] in REDUCING for s in step["each"]) and "idle" not in options:
-        raise OutOfScope("a reducing step on a group that ends only with its source (rxd asks for a window)")
-    return [{"group_by": options}, *steps(step["each"]), {"map": {SCOPE_TAG: "meta.key", "v": "event"}}, "merge"]
+    close = [] if in_window and reduces(step["each"]) else ["merge"]
+    return [{"group_by": options}, *steps(step["each"]), {"map": {SCOPE_TAG: "meta.key", "v": "event"}}, *close]
 
 
 def rx_throttle(step):
@@ -165,7 +166,6 @@ OPERATORS = {
     "bufferTime": lambda s: [{"buffer": timed_extent(s)}],
     "windowCount": lambda s: windowed({**counted_extent(s), "emit_empty": True}, s),
     "windowTime": lambda s: windowed(timed_extent(s), s),
-    "groupBy": rx_group_by,
     "debounceTime": lambda s: [{"debounce": ms(s["ms"])}],
     "throttleTime": rx_throttle,
     "delay": lambda s: [{"delay": ms(s["ms"])}],
@@ -188,12 +188,15 @@ OPERATORS = {
 }
 
 
-def steps(pipeline):
+def steps(pipeline, in_window=False):
     out = []
     for step in pipeline:
-        if step["op"] not in OPERATORS:
+        if step["op"] == "groupBy":
+            out += rx_group_by(step, in_window)
+        elif step["op"] in OPERATORS:
+            out += OPERATORS[step["op"]](step)
+        else:
             raise OutOfScope(f"operator {step['op']}")
-        out += OPERATORS[step["op"]](step)
     return out
 
 
