@@ -334,6 +334,11 @@ uint64_t rx_timer_reserve(struct rx_op *op) { return rx_sched_reserve(rx_op_engi
 
 void rx_timer_stop(struct rx_op *op, unsigned slot) { rx_sched_stop(rx_op_engine(op)->sched, &op->timers[slot].timer); }
 
+void rx_timer_background(struct rx_op *op, unsigned slot, bool background)
+{
+    op->timers[slot].timer.background = background;
+}
+
 bool rx_timer_is_armed(const struct rx_op *op, unsigned slot) { return rx_timer_armed(&op->timers[slot].timer); }
 
 rx_time rx_timer_due(const struct rx_op *op, unsigned slot)
@@ -375,6 +380,8 @@ void rx_common_arm(struct rx_common *common, rx_time due)
 }
 
 void rx_common_stop(struct rx_common *common) { rx_sched_stop(common->engine->sched, &common->timer); }
+
+void rx_common_background(struct rx_common *common, bool background) { common->timer.background = background; }
 
 bool rx_common_armed(const struct rx_common *common) { return rx_timer_armed(&common->timer); }
 

@@ -76,6 +76,8 @@ static void unlink(struct rx_observer *o)
     *(o->following ? &o->following->previous : &hub->last) = o->previous;
     o->hub = NULL;
     hub->subscribers--;
+    if (hub->producer.unsubscribed)
+        hub->producer.unsubscribed(hub->producer.arg, hub, o);
 }
 
 static void tell_end(struct rx_observer *o, const struct rx_error *error)
@@ -89,10 +91,13 @@ static void tell_end(struct rx_observer *o, const struct rx_error *error)
 void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
 {
     rx_engine_enter(hub->engine);
+    link_last(hub, o);
+    if (hub->producer.subscribed)
+        hub->producer.subscribed(hub->producer.arg, hub, o);
     if (hub->ended != OPEN) {
+        unlink(o);
         tell_end(o, hub->ended == FAILED ? &hub->error : NULL);
     } else {
-        link_last(hub, o);
         if (!hub->running) {
             hub->running = true;
             if (hub->producer.start)
@@ -180,6 +185,28 @@ static void finish(struct rx_hub *hub, const struct rx_error *error)
         unlink(o);
         tell_end(o, error);
     }
+    rx_engine_leave(hub->engine);
+}
+
+void rx_observer_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+{
+    struct rx_hub *hub = o->hub;
+    rx_engine_enter(hub->engine);
+    hub->stats.events += n;
+    hub->stats.deliveries += n;
+    hub->stats.last_time = span[n - 1].time;
+    o->next(o, span, n);
+    rx_engine_leave(hub->engine);
+}
+
+void rx_observer_end(struct rx_observer *o, const struct rx_error *error)
+{
+    struct rx_hub *hub = o->hub;
+    rx_engine_enter(hub->engine);
+    unlink(o);
+    if (!hub->first)
+        hub->running = false;
+    tell_end(o, error);
     rx_engine_leave(hub->engine);
 }
 

@@ -10,10 +10,16 @@
 struct rx_engine;
 struct rx_hub;
 
+struct rx_observer;
+
 struct rx_producer {
     /* Called before the first subscriber's subscription returns; may produce at once. */
     void (*start)(void *arg, struct rx_hub *);
     void (*stop)(void *arg, struct rx_hub *);
+    /* Each subscription and its end, whatever ended it; may be NULL. A producer that serves every subscriber on its own
+     * (a cold one) hands out with rx_observer_next and so on, and never calls rx_hub_next. */
+    void (*subscribed)(void *arg, struct rx_hub *, struct rx_observer *);
+    void (*unsubscribed)(void *arg, struct rx_hub *, struct rx_observer *);
     void *arg;
     bool sticky; /* a terminal is kept for later subscribers instead of a new start (a replayed hot source) */
 };
@@ -38,10 +44,15 @@ struct rx_observer {
     struct rx_hub *hub;                                           /* private from here on; NULL: not subscribed */
     struct rx_observer *previous, *following;
     uint64_t born;
+    void *ticket; /* the producer's, see `subscribed` */
 };
 void rx_hub_subscribe(struct rx_hub *, struct rx_observer *);
 void rx_hub_unsubscribe(struct rx_observer *); /* no-op when not subscribed */
 size_t rx_hub_subscribers(const struct rx_hub *);
+
+/* For cold producers: to one subscriber. */
+void rx_observer_next(struct rx_observer *, const struct rx_event *span, size_t n);
+void rx_observer_end(struct rx_observer *, const struct rx_error *); /* NULL: completed */
 
 struct rx_hub_stats {
     uint64_t events;     /* put out by the producer */

@@ -104,6 +104,8 @@ void rx_timer_arm(struct rx_op *, unsigned slot, rx_time due);
 void rx_timer_arm_at(struct rx_op *, unsigned slot, rx_time due, uint64_t sequence);
 uint64_t rx_timer_reserve(struct rx_op *); /* a place in the order of now, for rx_timer_arm_at later */
 void rx_timer_stop(struct rx_op *, unsigned slot);
+/* From now on this slot's timer is (not) in the background: it waits for input and alone keeps no replay going. */
+void rx_timer_background(struct rx_op *, unsigned slot, bool);
 bool rx_timer_is_armed(const struct rx_op *, unsigned slot);
 rx_time rx_timer_due(const struct rx_op *, unsigned slot);
 
@@ -154,6 +156,7 @@ struct rx_common *rx_common_get(struct rx_op *, size_t size, void (*on_timer)(st
 void *rx_common_data(struct rx_common *);
 void rx_common_arm(struct rx_common *, rx_time due);
 void rx_common_stop(struct rx_common *);
+void rx_common_background(struct rx_common *, bool);
 bool rx_common_armed(const struct rx_common *);
 
 /* The environment for expressions on an event. */

@@ -134,6 +134,15 @@ void rx_sched_stop(struct rx_sched *s, struct rx_timer *timer)
 
 rx_time rx_sched_next_due(const struct rx_sched *s) { return s->count ? s->heap[0]->due : RX_TIME_NEVER; }
 
+/* Asked at the end of a replay only: a count is not worth keeping. */
+size_t rx_sched_foreground(const struct rx_sched *s)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->count; i++)
+        n += !s->heap[i]->background;
+    return n;
+}
+
 size_t rx_sched_armed(const struct rx_sched *s) { return s->count; }
 
 void rx_sched_set_guard(struct rx_sched *s, unsigned long guard) { s->guard = guard; }

@@ -16,7 +16,7 @@ struct rx_timer {
     rx_time due;
     uint64_t sequence;
     uint32_t position; /* private: heap index + 1; 0: not armed */
-    uint32_t spare_;
+    bool background;   /* does not keep a replay going: periodic work that only waits for input */
     void (*fire)(struct rx_timer *);
 };
 
@@ -40,6 +40,7 @@ static inline bool rx_timer_armed(const struct rx_timer *t) { return t->position
 /* For drivers. */
 rx_time rx_sched_next_due(const struct rx_sched *); /* RX_TIME_NEVER: none */
 size_t rx_sched_armed(const struct rx_sched *);
+size_t rx_sched_foreground(const struct rx_sched *); /* armed and not in the background */
 /* Fires what is due before `t` (`through`: at `t` too), each at its own instant; then sets now to `t` if that is
  * later. Answers the number fired. Work scheduled at one instant without end is cut off: after `guard` timers at one
  * instant (default 1,000,000) -ELOOP. */

@@ -54,7 +54,7 @@ struct rx_plan_pipeline {
 
 struct rx_plan {
     struct rx_engine *engine;
-    struct rx_site *site;  /* NULL: nothing outside is reached */
+    struct rx_site *site; /* NULL: nothing outside is reached */
     struct rx_plan_arena *arena;
     struct rx_plan_source *sources;
     size_t source_count;
