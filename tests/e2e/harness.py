@@ -328,7 +328,7 @@ class WebSocketSubscriber(Subscriber):
     async def session(self):
         self.loop, self.closing = asyncio.get_running_loop(), asyncio.Event()
         url = f"ws://127.0.0.1:{self.port}{self.path}"
-        async with websockets.connect(url, max_size=None, max_queue=None, ping_interval=None) as connection:
+        async with websockets.connect(url, max_size=None, max_queue=None, ping_interval=None, close_timeout=1) as connection:
             self.subscribed.set()
             reader = asyncio.create_task(self.receive(connection))
             closer = asyncio.create_task(self.closing.wait())
