@@ -607,7 +607,9 @@ static const char *parse(struct decoder *d, const char *p)
 static const char *parse_all(struct decoder *d, const char *p)
 {
     const char *behind = parse(d, p);
-    return !behind || behind == d->end ? behind : fail(d, behind, -EBADMSG, "expected nothing behind the value");
+    if (!behind || behind == d->end)
+        return behind;
+    return fail(d, skip_space(behind), -EBADMSG, "expected nothing behind the value");
 }
 
 static struct rx_place find_place(const char *text, size_t offset)
