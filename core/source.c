@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/event_time.h"
-#include "core/operator.h"
+#include "core/graph.h"
 #include "core/source.h"
 #include "core/source_record.h"
 #include "core/utf8.h"
@@ -57,26 +57,27 @@ void rx_source_finish(struct rx_source *source)
 
 /* Rejections. */
 
-static struct rx_value text_of(struct rx_heap *heap, const char *text) { return rx_string(heap, text, strlen(text)); }
-
-static void put(struct rx_object_builder *builder, const char *key, struct rx_value value)
+/* The first bytes as text. */
+static struct rx_value sample_of(struct rx_heap *heap, const char *payload, size_t length)
 {
-    rx_object_put_take(builder, rx_string_static(key, (uint32_t)strlen(key)), value);
+    char text[SAMPLE_BYTES];
+    size_t used = rx_utf8_mend(payload, length < SAMPLE_BYTES ? length : SAMPLE_BYTES, text, sizeof text);
+    return rx_string(heap, text, used);
 }
 
-static struct rx_value rejection(struct rx_source *source, enum rx_reject reason, const char *payload, size_t length,
-                                 const char *message)
+static void send_rejection(struct rx_source *source, enum rx_reject reason, const char *payload, size_t length,
+                           const struct rx_error *error)
 {
-    char sample[SAMPLE_BYTES];
-    size_t used = rx_utf8_mend(payload, length < SAMPLE_BYTES ? length : SAMPLE_BYTES, sample, sizeof sample);
-    struct rx_object_builder builder;
-    rx_object_init(&builder, source->heap);
-    put(&builder, "at", rx_timestamp(rx_sched_now(source->sched)));
-    put(&builder, "reason", text_of(source->heap, rx_reject_name(reason)));
-    put(&builder, "step", text_of(source->heap, source->class->base.name));
-    put(&builder, "message", text_of(source->heap, message));
-    put(&builder, "event", rx_string(source->heap, sample, used));
-    return rx_object_finish(&builder);
+    struct rx_error named = {.code = -EBADMSG};
+    if (!error || !error->code)
+        rx_error_set(&named, -EBADMSG, "%s", rx_reject_name(reason));
+    struct rx_value sample = sample_of(source->heap, payload, length);
+    struct rx_event event = rx_error_event(source->engine, rx_reject_name(reason), source->class->base.name,
+                                           error && error->code ? error : &named, sample);
+    rx_value_unref(sample);
+    if (event.value.kind != RX_NULL)
+        rx_hub_next(source->errors, &event, 1);
+    rx_event_unref(&event);
 }
 
 void rx_source_reject(struct rx_source *source, enum rx_reject reason, const char *payload, size_t length,
@@ -85,14 +86,8 @@ void rx_source_reject(struct rx_source *source, enum rx_reject reason, const cha
     source->received++;
     source->bytes += length;
     source->rejected[reason]++;
-    if (!source->errors || rx_hub_subscribers(source->errors) == 0)
-        return;
-    const char *message = error && error->code ? error->message : rx_reject_name(reason);
-    struct rx_event event = {.value = rejection(source, reason, payload, length, message),
-                             .time = rx_sched_now(source->sched)};
-    if (event.value.kind == RX_RECORD || event.value.kind == RX_MAP)
-        rx_hub_next(source->errors, &event, 1);
-    rx_event_unref(&event);
+    if (source->errors && rx_hub_subscribers(source->errors) > 0)
+        send_rejection(source, reason, payload, length, error);
 }
 
 static enum rx_reject reason_of(int code)
