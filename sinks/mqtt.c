@@ -1,0 +1,171 @@
+/* mqtt: publishes each event to a broker, under a topic and with a payload made by templates. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/io/mqtt.h"
+#include "core/io/site.h"
+#include "core/sink.h"
+#include "sinks/frame.h"
+
+struct mqtt {
+    struct rx_sink sink;
+    const char *broker_name;
+    struct rx_shaper *topic, *payload;
+    int qos;
+    bool retain;
+
+    struct rx_broker *broker; /* the site's; NULL without a site */
+    struct rx_publisher publisher;
+    struct rx_buffer topic_text, payload_text;
+    bool joined;
+};
+
+static const char *const qos_choices[] = {"0", "1", "2", NULL};
+
+static const struct rx_option options[] = {
+    {.name = "broker",
+     .help = "which of `brokers:`",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct mqtt, broker_name, const char *),
+     .flags = RX_REQUIRED},
+    {.name = "topic",
+     .help = "where to, a template: alerts/{device}",
+     .type = RX_OPTION_TEMPLATE,
+     .offset = RX_AT(struct mqtt, topic, struct rx_shaper *),
+     .flags = RX_REQUIRED},
+    {.name = "payload",
+     .help = "what is sent, a template: text is sent as it is, anything else as JSON; default: the event as JSON",
+     .type = RX_OPTION_TEMPLATE,
+     .offset = RX_AT(struct mqtt, payload, struct rx_shaper *)},
+    {.name = "qos",
+     .help = "quality of service: 0 at most once, 1 at least once, 2 exactly once",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct mqtt, qos, int),
+     .fallback = "0",
+     .choices = qos_choices},
+    {.name = "retain",
+     .help = "true: the broker keeps the last message of each topic for newcomers",
+     .type = RX_OPTION_BOOL,
+     .offset = RX_AT(struct mqtt, retain, bool),
+     .fallback = "false"},
+    {0},
+};
+
+static void on_connection(struct rx_publisher *publisher, bool connected)
+{
+    struct mqtt *mqtt = (struct mqtt *)((char *)publisher - offsetof(struct mqtt, publisher));
+    mqtt->sink.connected = connected;
+}
+
+static int init(struct rx_sink *sink, struct rx_error *reterr)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    mqtt->publisher.connection = on_connection;
+    if (!sink->site)
+        return 0;
+    mqtt->broker = sink->site->broker(sink->site, mqtt->broker_name);
+    return mqtt->broker ? 0 : rx_error_set(reterr, -EINVAL, "no broker is named \"%s\"", mqtt->broker_name);
+}
+
+static int start(struct rx_sink *sink, struct rx_error *reterr)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    (void)reterr;
+    mqtt->joined = true;
+    rx_broker_publisher_join(mqtt->broker, &mqtt->publisher);
+    return 0;
+}
+
+/* The account of what was published, in the sink's ledger. */
+static void update_ledger(struct mqtt *mqtt)
+{
+    mqtt->sink.held = mqtt->publisher.held;
+    mqtt->sink.out = mqtt->publisher.delivered;
+}
+
+static int write_payload(struct mqtt *mqtt, const struct rx_event *event, struct rx_error *reterr)
+{
+    struct rx_value value;
+    rx_buffer_clear(&mqtt->payload_text);
+    if (!mqtt->payload) {
+        rx_frame_json(&mqtt->payload_text, event);
+        return 0;
+    }
+    int r = rx_shaper_eval(mqtt->payload, &(struct rx_expr_env){.event = event}, mqtt->sink.heap, &value, reterr);
+    if (r < 0)
+        return r;
+    if (value.kind == RX_STRING || value.kind == RX_BYTES)
+        rx_buffer_append(&mqtt->payload_text, value.u.text, value.aux);
+    else
+        rx_json_write(&mqtt->payload_text, value);
+    rx_value_unref(value);
+    return 0;
+}
+
+static int write_event(struct rx_sink *sink, const struct rx_event *event, struct rx_error *reterr)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    rx_buffer_clear(&mqtt->topic_text);
+    int r = rx_shaper_text(mqtt->topic, &(struct rx_expr_env){.event = event}, &mqtt->topic_text, reterr);
+    if (r == 0)
+        r = write_payload(mqtt, event, reterr);
+    if (r < 0)
+        return r;
+    if (mqtt->topic_text.failed || mqtt->payload_text.failed)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    r = rx_broker_publish(mqtt->broker, &mqtt->publisher, mqtt->topic_text.data, mqtt->topic_text.length,
+                          mqtt->payload_text.data, mqtt->payload_text.length, mqtt->qos, mqtt->retain);
+    if (r == -EINVAL)
+        rx_error_set(reterr, r, "cannot publish to the topic \"%.*s\": it must not be empty, nor hold +, # or NUL",
+                     (int)(mqtt->topic_text.length < 100 ? mqtt->topic_text.length : 100), mqtt->topic_text.data);
+    update_ledger(mqtt);
+    return r;
+}
+
+static void flush(struct rx_sink *sink)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    rx_broker_flush(mqtt->broker);
+    update_ledger(mqtt);
+}
+
+static bool drain(struct rx_sink *sink)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    flush(sink);
+    return mqtt->publisher.held == 0;
+}
+
+static void stop(struct rx_sink *sink)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    if (!mqtt->joined)
+        return;
+    flush(sink);
+    rx_broker_publisher_leave(mqtt->broker, &mqtt->publisher);
+    mqtt->joined = false;
+    sink->connected = false;
+}
+
+static void dispose(struct rx_sink *sink)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    stop(sink);
+    rx_buffer_finish(&mqtt->topic_text);
+    rx_buffer_finish(&mqtt->payload_text);
+}
+
+const struct rx_sink_class rx_sink_mqtt = {
+    .base = {.name = "mqtt",
+             .summary = "Publishes each event to an MQTT broker",
+             .options = options,
+             .state_size = sizeof(struct mqtt),
+             .example = "mqtt: { broker: home, topic: \"alerts/{device}\", qos: 1, payload: \"{device} is hot\" }"},
+    .init = init,
+    .start = start,
+    .write = write_event,
+    .flush = flush,
+    .drain = drain,
+    .stop = stop,
+    .dispose = dispose,
+};

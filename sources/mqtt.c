@@ -1,0 +1,259 @@
+/* mqtt: the messages of a broker's topics, with what the topic tells put into the event. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/io/mqtt.h"
+#include "core/io/mqtt_topic.h"
+#include "core/io/site.h"
+#include "core/source.h"
+#include "sources/topic_cache.h"
+
+enum { RETAINED_USE, RETAINED_SKIP };
+
+struct mqtt {
+    struct rx_source source;
+    const char *broker_name;
+    struct rx_strings topic, topics;
+    int qos, retained, format;
+    uint64_t max_message;
+
+    struct rx_broker *broker; /* the site's; NULL without a site */
+    struct rx_subscriber subscriber;
+    struct pattern {
+        struct rx_topic *topic;
+        uint32_t filter;
+        const struct rx_key **keys;
+    } * patterns; /* those of `topic`, then those of `topics` */
+    size_t pattern_count;
+    struct rx_topic_cache *cache;
+    bool joined;
+};
+
+static const char *const retained_choices[] = {"use", "skip", NULL};
+static const char *const qos_choices[] = {"0", "1", "2", NULL};
+
+static const struct rx_option options[] = {
+    {.name = "broker",
+     .help = "which of `brokers:`",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct mqtt, broker_name, const char *),
+     .flags = RX_REQUIRED},
+    {.name = "topic",
+     .help = "the topic, or several; {name} stands for one level and {name...} for the rest, put into the event",
+     .type = RX_OPTION_STRINGS,
+     .offset = RX_AT(struct mqtt, topic, struct rx_strings)},
+    {.name = "topics",
+     .help = "the same",
+     .type = RX_OPTION_STRINGS,
+     .offset = RX_AT(struct mqtt, topics, struct rx_strings)},
+    {.name = "qos",
+     .help = "the highest quality of service that is asked for",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct mqtt, qos, int),
+     .fallback = "0",
+     .choices = qos_choices},
+    {.name = "retained",
+     .help = "skip: leaves out what the broker had kept from before",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct mqtt, retained, int),
+     .fallback = "use",
+     .choices = retained_choices},
+    {.name = "format",
+     .help = "what a payload is: json, text, or auto (text where it cannot be JSON)",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct mqtt, format, int),
+     .fallback = "auto",
+     .choices = rx_format_choices},
+    {.name = "max_message",
+     .help = "the largest payload; larger ones are rejected and counted",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct mqtt, max_message, uint64_t),
+     .fallback = "1MiB",
+     .min = 1,
+     .max = 268435455},
+    {0},
+};
+
+static struct mqtt *mqtt_of(struct rx_subscriber *subscriber)
+{
+    return (struct mqtt *)((char *)subscriber - offsetof(struct mqtt, subscriber));
+}
+
+/* Finds the first pattern that matches, and makes the captures. */
+static int match(void *arg, const char *topic, size_t length, struct rx_value *captures)
+{
+    struct mqtt *mqtt = arg;
+    struct rx_topic_span spans[RX_TOPIC_CAPTURES_MAX];
+    for (size_t i = 0; i < mqtt->pattern_count; i++) {
+        const struct rx_topic *pattern = mqtt->patterns[i].topic;
+        if (!rx_topic_match(pattern, topic, length, spans))
+            continue;
+        for (size_t c = 0; c < rx_topic_capture_count(pattern); c++)
+            captures[c] = rx_string(mqtt->source.heap, spans[c].text, spans[c].length);
+        return (int)i;
+    }
+    return -1;
+}
+
+/* Of several copies for overlapping subscriptions only the one for the first matching pattern counts. */
+static bool is_meant(const struct rx_mqtt_message *message, uint32_t filter)
+{
+    for (size_t i = 0; i < message->filter_count; i++)
+        if (message->filters[i] == filter)
+            return true;
+    return message->filter_count == 0;
+}
+
+static bool on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
+{
+    struct mqtt *mqtt = mqtt_of(subscriber);
+    const struct rx_topic_entry *entry =
+        rx_topic_cache_find(mqtt->cache, message->topic, message->topic_length, message->topic_hash);
+    if (!entry || entry->pattern < 0)
+        return false;
+    const struct pattern *pattern = &mqtt->patterns[entry->pattern];
+    if (!is_meant(message, pattern->filter) || (message->retained && mqtt->retained == RETAINED_SKIP))
+        return true;
+    struct rx_message_info info = {.capture_keys = pattern->keys,
+                                   .captures = entry->captures,
+                                   .capture_count = entry->capture_count,
+                                   .topic = message->topic,
+                                   .topic_length = message->topic_length,
+                                   .retained = message->retained};
+    rx_source_message(&mqtt->source, (enum rx_format)mqtt->format, message->payload, message->length, &info, NULL);
+    return true;
+}
+
+static void on_read_end(struct rx_subscriber *subscriber) { rx_source_flush(&mqtt_of(subscriber)->source); }
+
+static void on_connection(struct rx_subscriber *subscriber, bool connected)
+{
+    struct rx_source *source = &mqtt_of(subscriber)->source;
+    if (connected && !source->connected)
+        source->connects++;
+    if (!connected && source->connected)
+        source->disconnects++;
+    source->connected = connected;
+}
+
+static int make_keys(struct mqtt *mqtt, struct pattern *pattern, struct rx_error *reterr)
+{
+    size_t count = rx_topic_capture_count(pattern->topic);
+    pattern->keys = calloc(count + 1, sizeof *pattern->keys);
+    for (size_t i = 0; pattern->keys && i < count; i++) {
+        const char *name = rx_topic_capture_name(pattern->topic, i);
+        pattern->keys[i] = rx_key_intern(mqtt->source.heap, name, strlen(name));
+        if (!pattern->keys[i])
+            return rx_error_set(reterr, -ENOMEM, "topic: too many names");
+    }
+    return pattern->keys ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
+}
+
+static const char *text_of(const struct mqtt *mqtt, size_t i)
+{
+    return i < mqtt->topic.count ? mqtt->topic.items[i] : mqtt->topics.items[i - mqtt->topic.count];
+}
+
+static int make_patterns(struct mqtt *mqtt, struct rx_error *reterr)
+{
+    size_t count = mqtt->topic.count + mqtt->topics.count;
+    if (count == 0)
+        return rx_error_set(reterr, -EINVAL, "mqtt needs a topic");
+    mqtt->patterns = calloc(count, sizeof *mqtt->patterns);
+    if (!mqtt->patterns)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    mqtt->pattern_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct rx_error error;
+        int r = rx_topic_parse(text_of(mqtt, i), &mqtt->patterns[i].topic, &error);
+        if (r < 0)
+            return rx_error_set(reterr, r, "topic \"%.100s\", column %u: %s", text_of(mqtt, i), error.at.column,
+                                error.message);
+        r = make_keys(mqtt, &mqtt->patterns[i], reterr);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int init(struct rx_source *source, struct rx_error *reterr)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    source->max_message = mqtt->max_message;
+    mqtt->subscriber.message = on_message;
+    mqtt->subscriber.read_end = on_read_end;
+    mqtt->subscriber.connection = on_connection;
+    int r = make_patterns(mqtt, reterr);
+    if (r < 0 || !source->site)
+        return r;
+    mqtt->broker = source->site->broker(source->site, mqtt->broker_name);
+    if (!mqtt->broker)
+        return rx_error_set(reterr, -EINVAL, "no broker is named \"%s\"", mqtt->broker_name);
+    return 0;
+}
+
+static void stop(struct rx_source *source)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    source->running = false;
+    source->connected = false;
+    if (!mqtt->joined)
+        return;
+    mqtt->joined = false;
+    rx_broker_leave(mqtt->broker, &mqtt->subscriber);
+    for (size_t i = 0; i < mqtt->pattern_count; i++) {
+        rx_broker_unsubscribe(mqtt->broker, mqtt->patterns[i].filter);
+        mqtt->patterns[i].filter = 0;
+    }
+}
+
+static int start(struct rx_source *source, struct rx_error *reterr)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    struct rx_broker_status status;
+    if (!mqtt->cache)
+        mqtt->cache = rx_topic_cache_create(match, mqtt);
+    if (!mqtt->cache)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    source->running = true;
+    mqtt->joined = true;
+    rx_broker_join(mqtt->broker, &mqtt->subscriber);
+    rx_broker_status(mqtt->broker, &status);
+    on_connection(&mqtt->subscriber, status.connected);
+    for (size_t i = 0; i < mqtt->pattern_count; i++) {
+        struct pattern *pattern = &mqtt->patterns[i];
+        int r = rx_broker_subscribe(mqtt->broker, rx_topic_filter(pattern->topic), mqtt->qos, &pattern->filter);
+        if (r < 0) {
+            stop(source);
+            return rx_error_set(reterr, r, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static void dispose(struct rx_source *source)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    stop(source);
+    rx_topic_cache_destroy(mqtt->cache);
+    for (size_t i = 0; i < mqtt->pattern_count; i++) {
+        rx_topic_destroy(mqtt->patterns[i].topic);
+        free(mqtt->patterns[i].keys);
+    }
+    free(mqtt->patterns);
+    mqtt->patterns = NULL;
+    mqtt->cache = NULL;
+}
+
+const struct rx_source_class rx_source_mqtt = {
+    .base = {.name = "mqtt",
+             .summary = "The messages of an MQTT broker's topics",
+             .options = options,
+             .state_size = sizeof(struct mqtt),
+             .example = "mqtt: { broker: home, topic: \"sensors/{device}/{metric}\", qos: 1 }"},
+    .init = init,
+    .start = start,
+    .stop = stop,
+    .dispose = dispose,
+};
