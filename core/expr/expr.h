@@ -14,12 +14,25 @@ struct rx_expr;
 enum {
     RX_EXPR_AGGREGATES = 1, /* aggregate calls (count, sum, avg ...) are allowed and become slots */
     RX_EXPR_MARK_NAMES = 2, /* a name that the event lacks is looked for in the mark: key names, then `window` */
+    RX_EXPR_CLOSED = 4,     /* `types` names every field there is: another name is a mistake */
+};
+
+/* What is known of a field before any event: a set of kinds, 1 << enum rx_kind each. */
+#define RX_EXPR_KIND(kind)  (1u << (kind))
+#define RX_EXPR_KIND_NUMBER (1u << 31) /* any number, also whole ones of JSON */
+#define RX_EXPR_KIND_ANY    UINT32_MAX
+struct rx_expr_type {
+    const char *name;
+    unsigned kinds;
 };
 
 struct rx_expr_options {
     struct rx_heap *heap;
     unsigned flags;
-    const char *const *locals; /* NULL-terminated names bound by the caller (`acc`); beat fields. May be NULL */
+    const char *const *locals;        /* NULL-terminated names bound by the caller (`acc`); beat fields. May be NULL */
+    const struct rx_expr_type *types; /* fields whose kinds are known (declared outputs of earlier steps) */
+    size_t type_count;
+    uint64_t budget; /* steps of about 10 ns that one evaluation may take; 0: 1,000,000 */
 };
 
 /* What an evaluation sees. Everything borrowed. */
@@ -66,6 +79,17 @@ struct rx_aggregate_call {
 };
 size_t rx_expr_aggregate_count(const struct rx_expr *);
 const struct rx_aggregate_call *rx_expr_aggregate(const struct rx_expr *, size_t i);
+
+/* Is it the name of an aggregate function? */
+bool rx_expr_is_aggregate(const char *name);
+
+/* The kinds that the result may have (RX_EXPR_KIND bits); feed them to the next step's `types`. */
+unsigned rx_expr_kinds(const struct rx_expr *);
+/* A bound of the steps that one evaluation takes when no list, map or string that it meets has more than `n` elements. */
+double rx_expr_cost(const struct rx_expr *, double n);
+/* Things that are legal but look like a slip (`battery-level`): each a complete sentence with a hint and a place. */
+size_t rx_expr_hint_count(const struct rx_expr *);
+const struct rx_error *rx_expr_hint(const struct rx_expr *, size_t i);
 
 /* The compiled code, one instruction a line, for `rxd eval --explain`. */
 void rx_expr_disassemble(const struct rx_expr *, struct rx_buffer *out);

@@ -1,0 +1,61 @@
+/* What the checker and the compiler share: one compilation. */
+#ifndef RX_CORE_EXPR_COMPILER_H
+#define RX_CORE_EXPR_COMPILER_H
+
+#include "core/expr/internal.h"
+
+struct rx_vector {
+    void *data;
+    size_t count, capacity;
+};
+
+struct rx_compiler {
+    struct rx_expr *expr;
+    const struct rx_expr_options *options;
+    struct rx_arena arena;
+    struct rx_error *reterr;
+    struct rx_variable *scope; /* innermost first */
+
+    struct rx_vector code, places, accesses, handlers, constants, shapes, functions, hints, fields, aggregates;
+    uint32_t failure_count, loop_count;
+    int next_reg, max_reg;
+    unsigned uncertain; /* inside an operand that may not be evaluated, or whose error may be absorbed */
+    bool lenient;       /* folding: complaints wait for the outcome */
+    unsigned loop_depth;
+    double cost[5];
+};
+
+/* Appends room for one item of `size` bytes, zeroed; NULL: no memory (reterr is set). */
+void *rx_vector_add(struct rx_compiler *, struct rx_vector *, size_t size);
+
+/* check.c: resolves names, finds kinds, marks what is constant, gathers what the expression reaches. */
+int rx_check(struct rx_compiler *, struct rx_node *);
+int rx_check_aggregate(struct rx_compiler *, struct rx_node *);
+/* "a string", "a number", "a list or a map" */
+const char *rx_kinds_text(rx_kinds, char *out, size_t size);
+/* typing.c: the kinds that an operator yields; 0: none of the pairs works. */
+rx_kinds rx_kinds_binary(enum rx_operator_code, rx_kinds a, rx_kinds b);
+rx_kinds rx_kinds_negate(rx_kinds);
+bool rx_kinds_may_equal(rx_kinds a, rx_kinds b);
+
+/* compile.c: emits code for a checked tree. */
+int rx_compile(struct rx_compiler *, struct rx_node *);
+/* The register or constant that holds the node's value, computed if need be. */
+int rx_compile_operand(struct rx_compiler *, struct rx_node *, int16_t *ret);
+int rx_compile_into(struct rx_compiler *, struct rx_node *, int16_t dst);
+/* compile_loop.c: comprehensions, cel.bind, optMap. */
+int rx_compile_loop(struct rx_compiler *, struct rx_node *, int16_t dst);
+int rx_compile_bind(struct rx_compiler *, struct rx_node *, int16_t dst);
+int rx_compile_opt_map(struct rx_compiler *, struct rx_node *, int16_t dst);
+
+/* Emission: answers the index of the instruction, or a negative errno. */
+int64_t rx_emit(struct rx_compiler *, const struct rx_node *, struct rx_ins);
+int rx_reg(struct rx_compiler *, int16_t *ret);
+int rx_handler_add(struct rx_compiler *, struct rx_handler);
+uint32_t rx_code_here(const struct rx_compiler *);
+struct rx_ins *rx_code_at(struct rx_compiler *, int64_t index);
+int rx_constant_take(struct rx_compiler *, struct rx_value, int16_t *ret);
+int rx_compile_failed(struct rx_compiler *, const struct rx_node *, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

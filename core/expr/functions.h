@@ -1,0 +1,42 @@
+/* The tables of functions, one for each library. */
+#ifndef RX_CORE_EXPR_FUNCTIONS_H
+#define RX_CORE_EXPR_FUNCTIONS_H
+
+#include "core/expr/internal.h"
+
+extern const struct rx_function rx_functions_general[];
+extern const struct rx_function rx_functions_convert[];
+extern const struct rx_function rx_functions_string[];
+extern const struct rx_function rx_functions_math[];
+extern const struct rx_function rx_functions_time[];
+extern const struct rx_function rx_functions_list[];
+extern const struct rx_function rx_functions_optional[];
+extern const struct rx_function rx_functions_encode[];
+
+/* RFC 3339 text to seconds and nanoseconds; -EINVAL, -ERANGE outside the years 1 to 9999. */
+int rx_time_parse(const char *text, size_t length, int64_t *ret_seconds, uint32_t *ret_nanos);
+/* "1h30m", "-1.5s", "250ms" (Go's spelling) to seconds (floor) and nanoseconds; -EINVAL, -ERANGE. */
+int rx_duration_parse(const char *text, size_t length, int64_t *ret_seconds, uint32_t *ret_nanos);
+/* As rx_json_write prints them, without quotes. */
+struct rx_value rx_time_text(struct rx_call *, struct rx_value);
+
+/* A civil date of the proleptic Gregorian calendar. */
+struct rx_civil {
+    int64_t year;
+    unsigned month, day, hour, minute, second; /* month and day from 1 */
+    unsigned weekday, yearday;                 /* from 0: Sunday, 1 January */
+};
+struct rx_civil rx_civil_from_seconds(int64_t seconds);
+int64_t rx_days_from_civil(int64_t year, unsigned month, unsigned day);
+
+/* Seconds east of UTC at a time in a zone: "Europe/Berlin", "+02:00", "UTC". -EINVAL: no such zone. */
+int rx_zone_offset(struct rx_call *, struct rx_value zone, int64_t seconds, int *ret_offset);
+
+/* A list of `count` values, which are taken. */
+static inline int rx_give_list(struct rx_call *call, struct rx_value *items, uint32_t count, struct rx_value *ret)
+{
+    *ret = rx_list_take(call->heap, items, count);
+    return ret->kind == RX_LIST ? 0 : -12; /* -ENOMEM */
+}
+
+#endif
