@@ -34,6 +34,32 @@ static int name_key(struct rx_keys *keys, size_t i, const struct rx_key *name, c
     return -EINVAL;
 }
 
+static bool is_word(const char *text, const char *more)
+{
+    static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    for (; *text; text++)
+        if (!strchr(word, *text) && !strchr(more, *text))
+            return false;
+    return true;
+}
+
+/* `meta.topic` is told how to be named `topic`, `battery-level` how to be one name. */
+static int nameless(const struct rx_tree *tree, const struct shaper_request *request)
+{
+    struct rx_error error = {0};
+    struct shown text = shown_text(tree->text);
+    const char *dot = strrchr(tree->text, '.');
+    const char *name = dot && dot[1] && is_word(dot + 1, "") ? dot + 1 : "name";
+    rx_error_set(&error, -EINVAL, "the key `%s` needs a name, as it is not a plain field", text.text);
+    if (strchr(tree->text, '-') && is_word(tree->text, "-"))
+        rx_error_hint(&error, "if it is one field, write it in backticks and quotes: \"`%s`\"", text.text);
+    else
+        rx_error_hint(&error, "write {%s: \"%s\"}; as a step: group_by: {by: {%s: \"%s\"}}", shown_text(name).text,
+                      text.text, shown_text(name).text, text.text);
+    rx_diagnose(request->diagnostics, tree, &error);
+    return -EINVAL;
+}
+
 /* A field by its own name. */
 static int field_key(struct rx_keys *keys, size_t i, const struct rx_tree *tree, const struct shaper_request *request)
 {
@@ -48,12 +74,7 @@ static int field_key(struct rx_keys *keys, size_t i, const struct rx_tree *tree,
     const struct rx_key *name = rx_expr_as_field(keys->exprs[i]);
     if (name)
         return name_key(keys, i, name, tree, request);
-    struct rx_error error = {0};
-    rx_error_set(&error, -EINVAL, "the key `%s` needs a name, as it is not a plain field", shown_text(tree->text).text);
-    rx_error_hint(&error, "write {name: \"%s\"}; as a step: group_by: {by: {name: \"%s\"}}",
-                  shown_text(tree->text).text, shown_text(tree->text).text);
-    rx_diagnose(request->diagnostics, tree, &error);
-    return -EINVAL;
+    return nameless(tree, request);
 }
 
 static int named_key(struct rx_keys *keys, size_t i, const struct rx_tree *map, const struct shaper_request *request)
