@@ -1,0 +1,502 @@
+// layer: pipelines
+/* Options: every type, defaults, and every mistake told with its place and what to write instead. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/option.h"
+#include "pipelines/config_read.h"
+
+enum mode { FIRST, SECOND };
+
+struct state {
+    bool flag;
+    int64_t count;
+    double ratio;
+    rx_time every;
+    uint64_t room;
+    const char *text;
+    struct rx_strings topics;
+    int mode;
+    struct rx_extent size;
+    struct rx_expr *when;
+    struct rx_shaper *shape;
+    struct rx_keys *by;
+    struct rx_shaper *results;
+    struct rx_shaper *payload;
+    struct rx_value literal;
+    const struct rx_tree *other;
+    const struct rx_tree *pipe;
+};
+
+static const char *const modes[] = {"merge", "concat", NULL};
+static const char *const events[] = {"event", NULL};
+static const char *const locals[] = {"acc", NULL};
+
+static const struct rx_option options[] = {
+    {"flag", "a switch", RX_OPTION_BOOL, RX_AT(struct state, flag, bool), .fallback = "true"},
+    {"count", "how many", RX_OPTION_INT, RX_AT(struct state, count, int64_t), .fallback = "3", .min = 1, .max = 10},
+    {"ratio", "a share", RX_OPTION_DOUBLE, RX_AT(struct state, ratio, double), .min = 0, .max = 1},
+    {"every", "how often", RX_OPTION_DURATION, RX_AT(struct state, every, rx_time), .fallback = "1m30s", .min = 0.001,
+     .max = 3600},
+    {"room", "bytes", RX_OPTION_SIZE, RX_AT(struct state, room, uint64_t), .fallback = "64KiB", .min = 1024, .max = -1},
+    {"text", "a text", RX_OPTION_STRING, RX_AT(struct state, text, const char *), .flags = 0},
+    {"topics", "topics", RX_OPTION_STRINGS, RX_AT(struct state, topics, struct rx_strings), .flags = 0},
+    {"mode", "how inner streams meet", RX_OPTION_ENUM, RX_AT(struct state, mode, int), .fallback = "concat",
+     .choices = modes},
+    {"size", "the extent", RX_OPTION_EXTENT, RX_AT(struct state, size, struct rx_extent),
+     .flags = RX_REQUIRED | RX_POSITIONAL, .choices = events},
+    {"when", "a condition", RX_OPTION_EXPR, RX_AT(struct state, when, struct rx_expr *), .locals = locals},
+    {"shape", "fields", RX_OPTION_SHAPER, RX_AT(struct state, shape, struct rx_shaper *), .flags = 0},
+    {"by", "keys", RX_OPTION_KEYS, RX_AT(struct state, by, struct rx_keys *), .flags = 0},
+    {"results", "results", RX_OPTION_AGGREGATES, RX_AT(struct state, results, struct rx_shaper *), .flags = 0},
+    {"payload", "what is sent", RX_OPTION_TEMPLATE, RX_AT(struct state, payload, struct rx_shaper *), .flags = 0},
+    {"literal", "a literal", RX_OPTION_VALUE, RX_AT(struct state, literal, struct rx_value), .flags = 0},
+    {"other", "another stream", RX_OPTION_STREAM, RX_AT(struct state, other, const struct rx_tree *), .flags = 0},
+    {"pipe", "steps", RX_OPTION_PIPE, RX_AT(struct state, pipe, const struct rx_tree *), .flags = 0},
+    {0},
+};
+
+static const struct rx_class class = {.name = "demo",
+                                      .summary = "Shows every type.",
+                                      .options = options,
+                                      .state_size = sizeof(struct state),
+                                      .example = "- demo: 5s"};
+
+struct only {
+    struct rx_shaper *fields;
+};
+
+static const struct rx_option whole_options[] = {
+    {"fields", "the fields", RX_OPTION_SHAPER, RX_AT(struct only, fields, struct rx_shaper *),
+     .flags = RX_REQUIRED | RX_POSITIONAL | RX_WHOLE},
+    {0},
+};
+
+static const struct rx_class whole = {
+    .name = "whole", .summary = "Takes an object.", .options = whole_options, .state_size = sizeof(struct only)};
+
+static const struct rx_class bare = {.name = "bare", .summary = "Takes nothing."};
+
+static struct rx_heap *heap;
+static struct rx_plan_arena *arena;
+static struct rx_diagnostics *diagnostics;
+static struct rx_forest *forest;
+static struct rx_buffer rendered;
+static struct state state;
+
+static void set_up(void)
+{
+    heap = rx_heap_create(NULL);
+    arena = rx_plan_arena_create(heap);
+    diagnostics = rx_diagnostics_create();
+    forest = NULL;
+    memset(&state, 0, sizeof state);
+}
+
+static void tear_down(void)
+{
+    rx_plan_arena_destroy(arena);
+    ck_assert_uint_eq(rx_heap_live_blocks(heap), 0);
+    rx_heap_destroy(heap);
+    rx_forest_destroy(forest);
+    rx_diagnostics_destroy(diagnostics);
+    rx_buffer_finish(&rendered);
+}
+
+static const char *render(void)
+{
+    rx_buffer_clear(&rendered);
+    rx_diagnostics_render(diagnostics, &rendered);
+    rx_buffer_append(&rendered, "", 1);
+    return rendered.data;
+}
+
+/* Parses `step: VALUE`, a step as the planner meets it. */
+static int parse_as(const struct rx_class *as, const char *yaml, void *image)
+{
+    int r = rx_forest_read_text(yaml, strlen(yaml), "rxd.yaml", RX_FOREST_FRAGMENT, diagnostics, &forest);
+    ck_assert_msg(r == 0, "%s", render());
+    const struct rx_tree *root = rx_forest_root(forest);
+    bool step = root->kind == RX_TREE_MAP && strcmp(root->keys[0]->text, "step") == 0;
+    const struct rx_tree *value = step ? root->items[0] : NULL;
+    return rx_options_parse(as, value, step ? root->keys[0] : root, arena, image, diagnostics);
+}
+
+static void parse_good(const char *yaml)
+{
+    int r = parse_as(&class, yaml, &state);
+    ck_assert_msg(r == 0, "%s", render());
+}
+
+static void assert_refused(const char *yaml, const char *expected)
+{
+    ck_assert_int_eq(parse_as(&class, yaml, &state), -22);
+    ck_assert_str_eq(render(), expected);
+}
+
+START_TEST(defaults_are_spelled_as_a_user_would)
+{
+    parse_good("step: 5s");
+    ck_assert(state.flag);
+    ck_assert_int_eq(state.count, 3);
+    ck_assert_int_eq(state.every, 90 * RX_SEC);
+    ck_assert_uint_eq(state.room, 65536);
+    ck_assert_int_eq(state.mode, SECOND);
+    ck_assert_int_eq(state.size.duration, 5 * RX_SEC);
+    ck_assert_ptr_null(state.text);
+    ck_assert_ptr_null(state.when);
+    ck_assert_int_eq(state.literal.kind, RX_NULL);
+}
+END_TEST
+
+START_TEST(the_option_decides_the_type)
+{
+    parse_good("step: {size: 100, flag: no, count: 7, ratio: 0.25, every: 500ms, room: 1MB, text: 0123,\n"
+               "       topics: [a, 5], mode: merge, other: {from: x}, pipe: [take]}");
+    ck_assert_uint_eq(state.size.count, 100);
+    ck_assert(!state.flag);
+    ck_assert_int_eq(state.count, 7);
+    ck_assert_double_eq(state.ratio, 0.25);
+    ck_assert_int_eq(state.every, 500 * RX_MSEC);
+    ck_assert_uint_eq(state.room, 1000000);
+    ck_assert_str_eq(state.text, "0123");
+    ck_assert_uint_eq(state.topics.count, 2);
+    ck_assert_str_eq(state.topics.items[1], "5");
+    ck_assert_int_eq(state.mode, FIRST);
+    ck_assert_int_eq(state.other->kind, RX_TREE_MAP);
+    ck_assert_uint_eq(state.pipe->count, 1);
+}
+END_TEST
+
+START_TEST(an_extent_may_be_every_event)
+{
+    parse_good("step: event");
+    ck_assert(state.size.every_event);
+}
+END_TEST
+
+START_TEST(literals_are_typed_by_their_spelling)
+{
+    parse_good("step: {size: 1, literal: {a: 1, b: 1.5, c: 'x', d: yes, e: true, f: ~, g: '1', h: 0123, i: [1e3, -7],\n"
+               "  j: 99999999999999999999}}");
+    struct rx_buffer out = {0};
+    rx_json_write(&out, state.literal);
+    rx_buffer_append(&out, "", 1);
+    ck_assert_str_eq(out.data, "{\"a\":1,\"b\":1.5,\"c\":\"x\",\"d\":\"yes\",\"e\":true,\"f\":null,\"g\":\"1\","
+                               "\"h\":\"0123\",\"i\":[1000,-7],\"j\":100000000000000000000}");
+    rx_buffer_finish(&out);
+}
+END_TEST
+
+START_TEST(a_mapping_is_the_object_where_the_positional_is_one)
+{
+    struct only only = {0};
+    ck_assert_int_eq(parse_as(&whole, "step: {fields: a, b: c}", &only), 0);
+    ck_assert_uint_eq(rx_shaper_expr_count(only.fields), 2);
+}
+END_TEST
+
+START_TEST(what_expressions_reach_is_told)
+{
+    parse_good(
+        "step: {size: 1, when: a > 1, shape: {x: b, y: {z: c}}, by: [d], results: {n: sum(e)}, payload: 'x {f}'}");
+    struct rx_fields *fields = rx_fields_create(heap);
+    unsigned reaches = 0;
+    ck_assert_int_eq(rx_options_reach(&class, &state, fields, &reaches), 0);
+    ck_assert_uint_eq(rx_fields_count(fields), 6);
+    ck_assert(!rx_fields_all(fields));
+    ck_assert(reaches & RX_REACHES_MARK);
+    rx_fields_destroy(fields);
+}
+END_TEST
+
+START_TEST(an_unknown_option_names_the_nearest)
+{
+    assert_refused("step: {size: 1, evry: 5s}", "rxd.yaml:1:17: `demo` has no option `evry`\n"
+                                                "    step: {size: 1, evry: 5s}\n"
+                                                "                    ^\n"
+                                                "  hint: did you mean `every`?\n");
+}
+END_TEST
+
+START_TEST(several_mistakes_are_told_at_once)
+{
+    assert_refused("step:\n  flag: maybe\n  count: 11\n  ratio: half\n  every: 5\n  room: 10 apples\n  mode: mrge\n",
+                   "rxd.yaml:1:1: `demo` needs `size`, a duration such as 5s, or a count such as 100\n"
+                   "    step:\n"
+                   "    ^\n"
+                   "  hint: for example: - demo: 5s\n"
+                   "rxd.yaml:2:9: `flag`: expected true or false, found `maybe`\n"
+                   "      flag: maybe\n"
+                   "            ^\n"
+                   "rxd.yaml:3:10: `count` must be between 1 and 10, found `11`\n"
+                   "      count: 11\n"
+                   "             ^\n"
+                   "rxd.yaml:4:10: `ratio` expects a number such as 1.5, found `half`\n"
+                   "      ratio: half\n"
+                   "             ^\n"
+                   "rxd.yaml:5:10: `every`: a duration needs a unit, found `5`\n"
+                   "      every: 5\n"
+                   "             ^\n"
+                   "  hint: write 5s for seconds, 5ms for milliseconds\n"
+                   "rxd.yaml:6:9: `room`: expected a size, found `10 apples`\n"
+                   "      room: 10 apples\n"
+                   "            ^\n"
+                   "  hint: write bytes, or a number with a unit: 4096, 64KiB, 10MB\n"
+                   "rxd.yaml:7:9: `mode` must be one of merge, concat, found `mrge`\n"
+                   "      mode: mrge\n"
+                   "            ^\n"
+                   "  hint: did you mean `merge`?\n");
+}
+END_TEST
+
+START_TEST(a_wrong_kind_is_told_with_an_example)
+{
+    assert_refused("step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}",
+                   "rxd.yaml:1:14: `size` expects a duration such as 5s, or a count such as 100, found a list\n"
+                   "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
+                   "                 ^\n"
+                   "rxd.yaml:1:25: `when` expects an expression such as `value > 10`, found a mapping\n"
+                   "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
+                   "                            ^\n"
+                   "  hint: quote the expression: `{`, `[` and `: ` mean something else in YAML\n"
+                   "rxd.yaml:1:39: `text` expects a text, found a list\n"
+                   "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
+                   "                                          ^\n"
+                   "rxd.yaml:1:51: `every` expects a duration such as 5s, 500ms or 1m30s, found a mapping\n"
+                   "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
+                   "                                                      ^\n");
+}
+END_TEST
+
+START_TEST(ranges_are_told_in_the_units_of_the_option)
+{
+    assert_refused("step: {size: 0, every: 2h, room: 5}",
+                   "rxd.yaml:1:14: `size` must be more than nothing, found `0`\n"
+                   "    step: {size: 0, every: 2h, room: 5}\n"
+                   "                 ^\n"
+                   "rxd.yaml:1:24: `every` must be between 1ms and 1h, found `2h`\n"
+                   "    step: {size: 0, every: 2h, room: 5}\n"
+                   "                           ^\n"
+                   "rxd.yaml:1:34: `room` must be at least 1024, found `5`\n"
+                   "    step: {size: 0, every: 2h, room: 5}\n"
+                   "                                     ^\n");
+}
+END_TEST
+
+START_TEST(a_bare_step_is_blamed_where_it_stands)
+{
+    assert_refused("- demo", "rxd.yaml:1:1: `demo` needs `size`, a duration such as 5s, or a count such as 100\n"
+                             "    - demo\n"
+                             "    ^\n"
+                             "  hint: for example: - demo: 5s\n");
+}
+END_TEST
+
+START_TEST(a_value_where_none_belongs_is_refused)
+{
+    ck_assert_int_lt(parse_as(&bare, "step: 5", &state), 0);
+    ck_assert_str_eq(render(), "rxd.yaml:1:7: `bare` takes no value\n"
+                               "    step: 5\n"
+                               "          ^\n");
+}
+END_TEST
+
+START_TEST(an_expression_is_shown_inside_the_file)
+{
+    ck_assert_int_lt(parse_as(&class, "step:\n  size: 1\n  when: 'a == ''x'' > > 1'\n", &state), 0);
+    const char *said = render();
+    ck_assert_int_eq(strncmp(said, "rxd.yaml:3:23: ", 15), 0);
+    ck_assert_ptr_nonnull(strstr(said, "\n      when: 'a == ''x'' > > 1'\n"
+                                       "                          ^\n"));
+}
+END_TEST
+
+START_TEST(a_comment_inside_an_expression_is_hinted_at)
+{
+    ck_assert_int_lt(parse_as(&class, "step:\n  size: 1\n  when: a == (b #c)\n", &state), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "rxd.yaml:3:16: "));
+    ck_assert_ptr_nonnull(
+        strstr(render(), "  hint: a `#` after a space starts a comment in YAML: quote the expression\n"));
+}
+END_TEST
+
+START_TEST(a_field_with_a_dash_is_told_about_backticks)
+{
+    ck_assert_int_lt(parse_as(&class, "step: {size: 1, by: battery-level}", &state), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "write it in backticks and quotes: \"`battery-level`\""));
+}
+END_TEST
+
+START_TEST(a_key_needs_a_name)
+{
+    ck_assert_int_lt(parse_as(&class, "step: {size: 1, by: [a, b.c]}", &state), 0);
+    ck_assert_str_eq(render(), "rxd.yaml:1:25: the key `b.c` needs a name, as it is not a plain field\n"
+                               "    step: {size: 1, by: [a, b.c]}\n"
+                               "                            ^\n"
+                               "  hint: write {c: \"b.c\"}; as a step: group_by: {by: {c: \"b.c\"}}\n");
+}
+END_TEST
+
+START_TEST(a_key_given_twice_is_refused)
+{
+    ck_assert_int_lt(parse_as(&class, "step: {size: 1, by: [a, a]}", &state), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "rxd.yaml:1:25: the key `a` is given twice"));
+}
+END_TEST
+
+START_TEST(an_aggregate_needs_a_name)
+{
+    assert_refused("step: {size: 1, results: avg(value)}", "rxd.yaml:1:26: `results` needs a name for each result\n"
+                                                           "    step: {size: 1, results: avg(value)}\n"
+                                                           "                             ^\n"
+                                                           "  hint: write {avg: avg(value)}\n");
+}
+END_TEST
+
+START_TEST(braces_in_a_template_must_match)
+{
+    ck_assert_int_lt(parse_as(&class, "step: {size: 1, payload: ['a {b', 'a } b', 'a {} b', '{{ok}} {c}']}", &state),
+                     0);
+    const char *said = render();
+    ck_assert_ptr_nonnull(strstr(said, "rxd.yaml:1:30: a `{` without its `}`\n"));
+    ck_assert_ptr_nonnull(strstr(said, "rxd.yaml:1:38: a `}` without its `{`\n"));
+    ck_assert_ptr_nonnull(strstr(said, "rxd.yaml:1:47: an empty `{}` in a template\n"));
+    ck_assert_uint_eq(rx_diagnostics_count(diagnostics), 3);
+}
+END_TEST
+
+static const struct spelled {
+    const char *text;
+    int64_t value; /* -1: refused */
+} durations[] = {
+    {"500ms", 500 * RX_MSEC},
+    {"5s", 5 * RX_SEC},
+    {"1m30s", 90 * RX_SEC},
+    {"1h", 3600 * RX_SEC},
+    {"2d", 172800 * RX_SEC},
+    {"1.5s", 1500 * RX_MSEC},
+    {"10us", 10000},
+    {"7ns", 7},
+    {"0", 0},
+    {"1h 30m", 5400 * RX_SEC},
+    {"5 s", 5 * RX_SEC},
+    {"1w", 604800 * RX_SEC},
+    {"5", -1},
+    {"", -1},
+    {"s", -1},
+    {"-5s", -1},
+    {"5S", -1},
+    {"1h30", -1},
+    {"9999999d", -1},
+    {"99999999999999999999s", -1},
+    {"300y", -1},
+    {"1..5s", -1},
+    {"106751d", INT64_C(106751) * 86400 * RX_SEC},
+};
+
+START_TEST(durations_are_read_exactly)
+{
+    rx_time time = -1;
+    struct rx_error error = {0};
+    int r = rx_parse_duration(durations[_i].text, &time, &error);
+    ck_assert_int_eq(time, durations[_i].value);
+    ck_assert_int_eq(r == 0, durations[_i].value >= 0);
+    ck_assert_int_eq(error.code, r);
+}
+END_TEST
+
+static const struct spelled sizes[] = {
+    {"4096", 4096},     {"64KiB", 65536},
+    {"10MB", 10000000}, {"1.5KiB", 1536},
+    {"1 GiB", 1 << 30}, {"10mb", 10000000},
+    {"5B", 5},          {"", -1},
+    {"KB", -1},         {"10K", -1},
+    {"-1", -1},         {"1.5", -1},
+    {"10 MB x", -1},    {"99999999999TiB", -1},
+};
+
+START_TEST(sizes_are_read_exactly)
+{
+    uint64_t size = UINT64_MAX;
+    int r = rx_parse_size(sizes[_i].text, &size, NULL);
+    ck_assert_int_eq((int64_t)size, sizes[_i].value);
+    ck_assert_int_eq(r == 0, sizes[_i].value >= 0);
+}
+END_TEST
+
+START_TEST(durations_are_written_as_they_are_read)
+{
+    static const char *const texts[] = {"1m30s", "0s", "500ms", "2d", "1h1ms", "1s500ms", "7ns"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char out[64];
+        rx_time time;
+        ck_assert_int_eq(rx_parse_duration(texts[i], &time, NULL), 0);
+        rx_format_duration(time, out, sizeof out);
+        ck_assert_str_eq(out, texts[i]);
+    }
+}
+END_TEST
+
+START_TEST(the_catalogue_entry_is_aligned)
+{
+    static const struct rx_option few[] = {
+        {"size", "the extent", RX_OPTION_EXTENT, 0, .flags = RX_REQUIRED | RX_POSITIONAL},
+        {"mode", "how streams meet", RX_OPTION_ENUM, 0, .fallback = "merge", .choices = modes},
+        {"every", "how often", RX_OPTION_DURATION, 0, .min = 0.001, .max = 3600},
+        {0},
+    };
+    struct rx_class shown = {.name = "demo", .summary = "Shows a table.", .options = few, .example = "- demo: 5s"};
+    rx_class_describe(&shown, &rendered);
+    rx_buffer_append(&rendered, "", 1);
+    ck_assert_str_eq(rendered.data, "demo: Shows a table.\n"
+                                    "\n"
+                                    "  option  type               default   range\n"
+                                    "  size *  duration or count  required             the extent\n"
+                                    "  mode    merge | concat     merge                how streams meet\n"
+                                    "  every   duration           -         1ms to 1h  how often\n"
+                                    "\n"
+                                    "  * what a bare value means\n"
+                                    "\n"
+                                    "Example\n"
+                                    "  - demo: 5s\n");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("option");
+    TCase *tests = tcase_create("option");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, defaults_are_spelled_as_a_user_would);
+    tcase_add_test(tests, the_option_decides_the_type);
+    tcase_add_test(tests, an_extent_may_be_every_event);
+    tcase_add_test(tests, literals_are_typed_by_their_spelling);
+    tcase_add_test(tests, a_mapping_is_the_object_where_the_positional_is_one);
+    tcase_add_test(tests, what_expressions_reach_is_told);
+    tcase_add_test(tests, an_unknown_option_names_the_nearest);
+    tcase_add_test(tests, several_mistakes_are_told_at_once);
+    tcase_add_test(tests, a_wrong_kind_is_told_with_an_example);
+    tcase_add_test(tests, ranges_are_told_in_the_units_of_the_option);
+    tcase_add_test(tests, a_bare_step_is_blamed_where_it_stands);
+    tcase_add_test(tests, a_value_where_none_belongs_is_refused);
+    tcase_add_test(tests, an_expression_is_shown_inside_the_file);
+    tcase_add_test(tests, a_comment_inside_an_expression_is_hinted_at);
+    tcase_add_test(tests, a_field_with_a_dash_is_told_about_backticks);
+    tcase_add_test(tests, a_key_needs_a_name);
+    tcase_add_test(tests, a_key_given_twice_is_refused);
+    tcase_add_test(tests, an_aggregate_needs_a_name);
+    tcase_add_test(tests, braces_in_a_template_must_match);
+    tcase_add_loop_test(tests, durations_are_read_exactly, 0, (int)(sizeof durations / sizeof *durations));
+    tcase_add_loop_test(tests, sizes_are_read_exactly, 0, (int)(sizeof sizes / sizeof *sizes));
+    tcase_add_test(tests, durations_are_written_as_they_are_read);
+    tcase_add_test(tests, the_catalogue_entry_is_aligned);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
