@@ -30,7 +30,8 @@ struct rx_sink {
     struct rx_heap *heap;
     struct rx_sched *sched;
     struct rx_site *site;
-    /* the ledger: in = out + dropped + errored + held */
+    /* The ledger: in = out + dropped + errored + held. The class counts out and held, as only it knows when something
+     * was delivered; whoever calls write counts the rest. */
     uint64_t in, out, dropped_full, errored, held;
     bool connected;              /* where it has a connection */
     struct rx_observer observer; /* private to the pipelines layer */

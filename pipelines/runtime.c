@@ -48,9 +48,9 @@ static void write_one(struct rx_sink *sink, const struct rx_event *event)
     struct rx_error error = {0};
     sink->in++;
     int r = sink->class->write(sink, event, &error);
-    if (r == 0) {
-        sink->out++;
-    } else if (r == -EAGAIN) {
+    if (r == 0)
+        return; /* out or held: the sink's own account */
+    if (r == -EAGAIN) {
         sink->dropped_full++;
     } else {
         sink->errored++;
