@@ -1,17 +1,12 @@
 /* The JSON decoder: one pass, not recursive, led by the layout of the message before. */
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
-#include "core/heap_private.h"
+#include "core/json_number.h"
 #include "core/json_private.h"
 #include "core/map.h"
-#include "core/number.h"
 
-enum { DEPTH_DEFAULT = 128, KEYS_DEFAULT = 65536, KEEP_BYTES = 64 * 1024 };
-
-/* Where no guess is known and none can be learned. */
-enum { NO_GUESS = 0 };
+enum { DEPTH_DEFAULT = 128, KEYS_DEFAULT = 65536 };
 
 /* Invariant of the scan: a byte that ends every number, name and run of space can be read at or before `end`. Either
  * the text's last byte is a bracket, or the text is a terminated copy. */
@@ -51,124 +46,9 @@ static const char *fail_limit(struct decoder *d, const char *at, const char *for
 
 static const char *fail_memory(struct decoder *d, const char *at) { return fail(d, at, -ENOMEM, "out of memory"); }
 
-/* --- Scratch --- */
-
-bool rx_json_grow(void **array, size_t *capacity, size_t count, size_t item_size)
-{
-    size_t wanted = *capacity * 2 > count ? *capacity * 2 : count;
-    void *grown = wanted > PTRDIFF_MAX / item_size ? NULL : realloc(*array, wanted * item_size);
-    if (!grown)
-        return false;
-    *array = grown;
-    *capacity = wanted;
-    return true;
-}
-
-static bool stack_reserve(struct rx_json_scratch *s, size_t more)
-{
-    return s->top + more <= s->stack_capacity ||
-           rx_json_grow((void **)&s->stack, &s->stack_capacity, s->top + more + 32, sizeof *s->stack);
-}
-
-static bool frames_reserve(struct rx_json_scratch *s)
-{
-    return s->depth < s->frame_capacity ||
-           rx_json_grow((void **)&s->frames, &s->frame_capacity, s->depth + 8, sizeof *s->frames);
-}
-
-static bool objects_reserve(struct rx_json_scratch *s)
-{
-    return s->object_count < s->object_capacity ||
-           rx_json_grow((void **)&s->objects, &s->object_capacity, s->object_count + 8, sizeof *s->objects);
-}
-
-static bool arena_reserve(struct rx_json_scratch *s, size_t more)
-{
-    return s->arena_length + more <= s->arena_capacity ||
-           rx_json_grow((void **)&s->arena, &s->arena_capacity, s->arena_length + more + 512, 1);
-}
-
-void rx_json_scratch_destroy(struct rx_json_scratch *s)
-{
-    if (!s)
-        return;
-    free(s->stack);
-    free(s->frames);
-    free(s->objects);
-    free(s->arena);
-    rx_buffer_finish(&s->text);
-    rx_buffer_finish(&s->copy);
-    free(s);
-}
-
-/* Ready for a message. */
-static struct rx_json_scratch *scratch_open(struct rx_heap *heap)
-{
-    if (!heap->json)
-        heap->json = calloc(1, sizeof *heap->json);
-    struct rx_json_scratch *s = heap->json;
-    if (!s || !stack_reserve(s, 1))
-        return NULL;
-    s->top = s->depth = s->object_count = s->arena_length = s->text_bytes = 0;
-    return s;
-}
-
-/* After a large message nothing large is kept. */
-static void scratch_close(struct rx_heap *heap)
-{
-    struct rx_json_scratch *s = heap->json;
-    if (s->stack_capacity * sizeof *s->stack + s->arena_capacity + s->text.capacity + s->copy.capacity +
-            s->object_capacity * sizeof *s->objects <=
-        KEEP_BYTES)
-        return;
-    rx_json_scratch_destroy(s);
-    heap->json = NULL;
-}
-
 /* --- Guesses --- */
 
-static struct rx_guess *guess_at(struct decoder *d, uint16_t i) { return &d->layout->guesses[i]; }
-
-static void layout_open(struct rx_layout *layout)
-{
-    if (layout->count && !layout->full)
-        return;
-    layout->root = layout->list_root = NO_GUESS;
-    layout->count = 1;
-    layout->full = false;
-    layout->guesses[NO_GUESS] = (struct rx_guess){.length = 0};
-}
-
-/* The guess that `link` leads to, a new one where there is none yet. */
-static struct rx_guess *guess_open(struct decoder *d, uint16_t *link)
-{
-    struct rx_guess *none = guess_at(d, NO_GUESS);
-    if (link == &none->next || link == &none->child)
-        return none;
-    if (*link == NO_GUESS) {
-        if (d->layout->count == RX_GUESSES) {
-            d->layout->full = true;
-            return none;
-        }
-        *link = d->layout->count++;
-        *guess_at(d, *link) = (struct rx_guess){.length = 0};
-    }
-    return guess_at(d, *link);
-}
-
-/* Remembers a key, `text` with its quotes, as the next one in this frame. */
-static struct rx_guess *learn(struct decoder *d, struct rx_json_frame *frame, const char *text, size_t length,
-                              const struct rx_key *key)
-{
-    struct rx_guess *guess = guess_open(d, frame->link);
-    if (guess != guess_at(d, NO_GUESS)) {
-        guess->length = length <= RX_GUESS_TEXT_MAX ? (uint8_t)length : 0;
-        memcpy(guess->text, text, guess->length);
-        guess->key = key;
-        guess->before = guess->after = NULL;
-    }
-    return guess;
-}
+static struct rx_guess *no_guess(struct decoder *d) { return &d->layout->guesses[RX_NO_GUESS]; }
 
 static inline void follow(struct decoder *d, struct rx_json_frame *frame, struct rx_guess *guess)
 {
@@ -191,7 +71,7 @@ static inline bool put(struct decoder *d, size_t target, struct rx_value v)
 {
     struct rx_json_scratch *s = d->scratch;
     if (target == s->top) {
-        if (!stack_reserve(s, 1))
+        if (!rx_json_stack_reserve(s, 1))
             return false;
         s->top++;
     }
@@ -217,118 +97,19 @@ static inline const char *read_string(struct decoder *d, const char *p)
     return close + 1;
 }
 
-static inline bool are_eight_digits(uint64_t word)
-{
-    return (((word + 0x4646464646464646u) | (word - 0x3030303030303030u)) & 0x8080808080808080u) == 0;
-}
-
-/* Eight digits at once (D. Lemire, "Quickly parsing eight digits", 2018). */
-static inline uint64_t parse_eight_digits(uint64_t word)
-{
-    word -= 0x3030303030303030u;
-    word = word * 10 + (word >> 8);
-    uint64_t high = (word & 0x000000FF000000FFu) * 0x000F424000000064u;
-    uint64_t low = ((word >> 16) & 0x000000FF000000FFu) * 0x0000271000000001u;
-    return (high + low) >> 32;
-}
-
-/* Takes digits into `*mantissa`, modulo 2^64; answers what is behind them. */
-static inline const char *take_digits(const char *p, const char *end, uint64_t *mantissa)
-{
-    uint64_t m = *mantissa;
-    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-        while (end - p >= 8 && are_eight_digits(rx_load64(p))) {
-            m = m * 100000000 + parse_eight_digits(rx_load64(p));
-            p += 8;
-        }
-    for (unsigned digit; (digit = (unsigned)(unsigned char)*p - '0') < 10; p++)
-        m = m * 10 + digit;
-    *mantissa = m;
-    return p;
-}
-
-/* The exponent behind an `e`, saturated. NULL: no digits. */
-static const char *take_exponent(const char *p, int *exponent)
-{
-    bool negative = *p == '-';
-    if (*p == '-' || *p == '+')
-        p++;
-    const char *first = p;
-    int value = 0;
-    for (unsigned digit; (digit = (unsigned)(unsigned char)*p - '0') < 10; p++)
-        value = value < 100000 ? value * 10 + (int)digit : value;
-    *exponent += negative ? -value : value;
-    return p == first ? NULL : p;
-}
-
-/* A number as scanned: digits (both sides of the point), of which `mantissa` holds all when there are 19 or less. */
-struct number {
-    const char *start, *end;
-    bool negative, whole;
-    ptrdiff_t digits;
-    uint64_t mantissa;
-    int exponent;
-};
-
-static inline const char *scan_number(struct decoder *d, const char *p, struct number *n)
-{
-    *n = (struct number){.start = p, .negative = *p == '-', .whole = true};
-    p += n->negative;
-    const char *first = p;
-    p = *p == '0' ? p + 1 : take_digits(p, d->end, &n->mantissa);
-    n->digits = p - first;
-    if (n->digits == 0)
-        return fail(d, p, -EBADMSG, "a number needs a digit here");
-    if (*p == '.') {
-        const char *fraction = ++p;
-        p = take_digits(p, d->end, &n->mantissa);
-        if (p == fraction)
-            return fail(d, p, -EBADMSG, "a number needs a digit behind its point");
-        n->whole = false;
-        n->digits += p - fraction;
-        n->exponent = (int)-(p - fraction);
-    }
-    if (*p == 'e' || *p == 'E') {
-        const char *behind = take_exponent(p + 1, &n->exponent);
-        if (!behind)
-            return fail(d, p + 1, -EBADMSG, "a number needs digits in its exponent");
-        n->whole = false;
-        p = behind;
-    }
-    n->end = p;
-    return p;
-}
-
-/* Exact where mantissa and power of ten are (Clinger, PLDI 1990), else by strtod. */
-static inline double number_double(struct decoder *d, const struct number *n)
-{
-    if (n->digits <= 19 && n->mantissa <= (1ull << 53) && n->exponent >= -22 && n->exponent <= 22) {
-        double value = (double)n->mantissa;
-        value = n->exponent < 0 ? value / rx_powers_of_ten[-n->exponent] : value * rx_powers_of_ten[n->exponent];
-        return n->negative ? -value : value;
-    }
-    return rx_json_slow_double(n->start, (size_t)(n->end - n->start), &d->scratch->text);
-}
-
-static inline bool fits_int(const struct number *n)
-{
-    return n->whole && n->digits <= 19 && n->mantissa <= (uint64_t)INT64_MAX + n->negative &&
-           !(n->negative && n->mantissa == 0);
-}
-
 static inline const char *read_number(struct decoder *d, const char *p)
 {
-    struct number n;
-    p = scan_number(d, p, &n);
+    struct rx_number n;
+    p = rx_number_scan(p, d->end, &n);
     if (!p)
-        return NULL;
-    if (fits_int(&n)) {
+        return fail(d, n.end, -EBADMSG, n.error);
+    if (rx_number_is_int(&n)) {
         int64_t i = (int64_t)(n.negative ? 0 - n.mantissa : n.mantissa);
         return d->skip || put(d, d->target, rx_json_int(i)) ? p : fail_memory(d, p);
     }
     if (d->skip && n.digits <= 19 && n.exponent < 280) /* cannot be out of range */
         return p;
-    double value = number_double(d, &n);
+    double value = rx_number_double(&n, &d->scratch->text);
     if (isinf(value))
         return fail(d, n.start, -ERANGE, "a number is out of range");
     if (isnan(value) || (!d->skip && !put(d, d->target, rx_double(value))))
@@ -363,7 +144,7 @@ static bool store_container(struct decoder *d, const struct rx_json_frame *frame
     struct rx_raw_object object = {.offset = s->arena_length, .kind = frame->kind};
     object.count = (uint32_t)(frame->kind == RX_MAP ? values / 2 : values);
     size_t bytes = object_bytes(&object);
-    if (!arena_reserve(s, bytes) || !objects_reserve(s))
+    if (!rx_json_arena_reserve(s, bytes) || !rx_json_objects_reserve(s))
         return false;
     char *at = s->arena + s->arena_length;
     memset(at, 0, sizeof(struct rx_list));
@@ -393,7 +174,7 @@ static inline const char *open_container(struct decoder *d, const char *p)
     if (s->depth >= d->max_depth)
         return fail_limit(d, p, "nested deeper than %u levels", d->max_depth);
     const struct rx_shape *shape = is_list ? NULL : rx_shape_empty(d->heap);
-    if (!frames_reserve(s) || (!is_list && !shape))
+    if (!rx_json_frames_reserve(s) || (!is_list && !shape))
         return fail_memory(d, p);
     s->frames[s->depth++] = (struct rx_json_frame){.kind = is_list ? RX_LIST : RX_RECORD,
                                                    .skipped = d->skip,
@@ -418,7 +199,7 @@ static bool become_map(struct rx_json_scratch *s, struct rx_json_frame *frame)
     if (frame->kind == RX_MAP)
         return true;
     uint32_t count = frame->shape->count;
-    if (!stack_reserve(s, count))
+    if (!rx_json_stack_reserve(s, count))
         return false;
     struct rx_value *values = s->stack + frame->base;
     for (uint32_t i = count; i-- > 0;) {
@@ -442,7 +223,7 @@ static bool take_slot(struct decoder *d, struct rx_json_frame *frame, const stru
     }
     if (!after)
         return false;
-    if (guess != guess_at(d, NO_GUESS)) {
+    if (guess != no_guess(d)) {
         guess->before = before;
         guess->after = after;
         guess->slot = slot;
@@ -480,9 +261,9 @@ static const char *meet_key(struct decoder *d, struct rx_json_frame *frame, cons
     d->skip = top && !key;
     if (!d->skip && !key && frame->kind == RX_RECORD)
         key = rx_key_intern(d->heap, name, length);
-    struct rx_guess *guess = guess_at(d, NO_GUESS);
+    struct rx_guess *guess = no_guess(d);
     if (d->skip || key)
-        guess = learn(d, frame, text, raw_length + 2, key);
+        guess = rx_layout_learn(d->layout, frame->link, text, raw_length + 2, key);
     follow(d, frame, guess);
     if (d->skip || (key && frame->kind == RX_RECORD && take_slot(d, frame, key, guess)))
         return close + 1;
@@ -493,7 +274,7 @@ static const char *meet_key(struct decoder *d, struct rx_json_frame *frame, cons
 /* The key that the last message had here. False: another. */
 static inline bool guess_key(struct decoder *d, struct rx_json_frame *frame, const char **p)
 {
-    struct rx_guess *guess = guess_at(d, *frame->link);
+    struct rx_guess *guess = &d->layout->guesses[*frame->link];
     if (guess->length == 0 || d->end - *p < guess->length || !rx_same_text(*p, guess->text, guess->length))
         return false;
     if (guess->key) {
@@ -662,7 +443,7 @@ int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const s
         start++;
     while (end > start && is_space(text[end - 1]))
         end--;
-    struct rx_json_scratch *scratch = scratch_open(heap);
+    struct rx_json_scratch *scratch = rx_json_scratch_open(heap);
     if (!scratch)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     if (length > UINT32_MAX)
@@ -677,12 +458,12 @@ int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const s
     d.skip = false;
     d.target = 0;
     d.child = &d.layout->root;
-    layout_open(d.layout);
+    rx_layout_open(d.layout);
     int result = decode(&d, text + start, end - start, &bad);
     if (result < 0)
         report(&d.error, text, start + bad, reterr);
     else if ((result = rx_json_build(heap, scratch, ret)) < 0)
         rx_error_set(reterr, result, "out of memory");
-    scratch_close(heap);
+    rx_json_scratch_close(heap);
     return result;
 }

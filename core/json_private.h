@@ -9,12 +9,16 @@
 
 /* --- The layout of the last message: which key is expected next, and what it led to. A tree of guesses. --- */
 
-enum { RX_GUESSES = 64, RX_GUESS_TEXT_MAX = 31 };
+enum {
+    RX_GUESSES = 64,
+    RX_GUESS_TEXT_MAX = 31,
+    RX_NO_GUESS = 0, /* the number of a guess that is none and stays so */
+};
 
 struct rx_guess {
     char text[RX_GUESS_TEXT_MAX]; /* the key as it was written, with its quotes */
     uint8_t length;               /* 0: nothing to compare with */
-    uint16_t next;                /* the key that followed in the same object; 0: none known */
+    uint16_t next;                /* the key that followed in the same object; or RX_NO_GUESS */
     uint16_t child;               /* the first key in the object, or the objects of the list, that was its value */
     int32_t slot;
     const struct rx_key *key; /* NULL: not needed */
@@ -25,9 +29,15 @@ struct rx_layout {
     uint16_t root;      /* the first key of an object */
     uint16_t list_root; /* the first key of the objects in a list */
     uint16_t count;
-    bool full;                           /* start over with the next message */
-    struct rx_guess guesses[RX_GUESSES]; /* the first one is no guess */
+    bool full; /* start over with the next message */
+    struct rx_guess guesses[RX_GUESSES];
 };
+
+/* Ready for a message: starts over where the last one did not fit. */
+void rx_layout_open(struct rx_layout *);
+/* Remembers a key, `text` with its quotes, where `link` leads to. The guess is RX_NO_GUESS when there is no room. */
+struct rx_guess *rx_layout_learn(struct rx_layout *, uint16_t *link, const char *text, size_t length,
+                                 const struct rx_key *key);
 
 struct rx_fields {
     struct rx_heap *heap;
@@ -80,6 +90,34 @@ struct rx_json_scratch {
 
 /* Grows an array of the scratch to hold at least `count`. */
 bool rx_json_grow(void **array, size_t *capacity, size_t count, size_t item_size);
+
+/* The heap's scratch, emptied for a message; NULL: no memory. Closing it keeps nothing large. */
+struct rx_json_scratch *rx_json_scratch_open(struct rx_heap *);
+void rx_json_scratch_close(struct rx_heap *);
+
+static inline bool rx_json_stack_reserve(struct rx_json_scratch *s, size_t more)
+{
+    return s->top + more <= s->stack_capacity ||
+           rx_json_grow((void **)&s->stack, &s->stack_capacity, s->top + more + 32, sizeof *s->stack);
+}
+
+static inline bool rx_json_frames_reserve(struct rx_json_scratch *s)
+{
+    return s->depth < s->frame_capacity ||
+           rx_json_grow((void **)&s->frames, &s->frame_capacity, s->depth + 8, sizeof *s->frames);
+}
+
+static inline bool rx_json_objects_reserve(struct rx_json_scratch *s)
+{
+    return s->object_count < s->object_capacity ||
+           rx_json_grow((void **)&s->objects, &s->object_capacity, s->object_count + 8, sizeof *s->objects);
+}
+
+static inline bool rx_json_arena_reserve(struct rx_json_scratch *s, size_t more)
+{
+    return s->arena_length + more <= s->arena_capacity ||
+           rx_json_grow((void **)&s->arena, &s->arena_capacity, s->arena_length + more + 512, 1);
+}
 
 /* Makes the block from stack[0]. -ENOMEM or 0. */
 int rx_json_build(struct rx_heap *, struct rx_json_scratch *, struct rx_value *ret);
