@@ -44,7 +44,7 @@ uint32_t rx_code_here(const struct rx_compiler *c) { return (uint32_t)c->code.co
 
 struct rx_ins *rx_code_at(struct rx_compiler *c, int64_t index) { return (struct rx_ins *)c->code.data + index; }
 
-int64_t rx_emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
+int64_t rx_code_emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
 {
     struct rx_ins *slot = rx_vector_add(c, &c->code, sizeof *slot);
     struct rx_range *place = rx_vector_add(c, &c->places, sizeof *place);
@@ -233,7 +233,7 @@ static int run_constant(struct rx_compiler *c, struct rx_node *node, struct rx_v
     int r = rx_reg(c, &reg);
     if (r < 0 || (r = compile_value(c, node, reg)) < 0)
         return r;
-    if (rx_emit(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0 || (r = link_code(c)) < 0)
+    if (rx_code_emit(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0 || (r = link_code(c)) < 0)
         return -ENOMEM;
     uint64_t budget = e->budget;
     e->budget = FOLD_BUDGET;
@@ -312,7 +312,7 @@ int rx_compile_into(struct rx_compiler *c, struct rx_node *node, int16_t dst)
 
 static int emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
 {
-    return rx_emit(c, node, ins) < 0 ? -ENOMEM : 0;
+    return rx_code_emit(c, node, ins) < 0 ? -ENOMEM : 0;
 }
 
 static int compile_name(struct rx_compiler *c, struct rx_node *node, int16_t dst)
@@ -412,7 +412,7 @@ static int compile_logic(struct rx_compiler *c, struct rx_node *node, int16_t ds
     uint32_t end = rx_code_here(c);
     if (r < 0)
         return r;
-    int64_t at = rx_emit(c, node->args[0], then);
+    int64_t at = rx_code_emit(c, node->args[0], then);
     if (at < 0 || rx_handler_add(c, (struct rx_handler){start, end, rx_code_here(c), dst, (uint16_t)slot, false}) < 0)
         return -ENOMEM;
     if ((r = rx_compile_operand(c, node->args[1], &join.b)) < 0)
@@ -432,11 +432,11 @@ static int compile_conditional(struct rx_compiler *c, struct rx_node *node, int1
     const struct rx_node *condition = node->args[0];
     if (condition->kind == N_LITERAL && condition->value.kind == RX_BOOL)
         return rx_compile_into(c, node->args[condition->value.u.b ? 1 : 2], dst);
-    int64_t at = rx_emit(c, node->args[0], branch);
+    int64_t at = rx_code_emit(c, node->args[0], branch);
     c->uncertain++;
     if (at < 0 || (r = rx_compile_into(c, node->args[1], dst)) < 0)
         return at < 0 ? -ENOMEM : r;
-    int64_t jump = rx_emit(c, node, (struct rx_ins){.op = OP_JUMP});
+    int64_t jump = rx_code_emit(c, node, (struct rx_ins){.op = OP_JUMP});
     if (jump < 0)
         return -ENOMEM;
     rx_code_at(c, at)->x = rx_code_here(c);
@@ -494,7 +494,7 @@ static int compile_coalesce(struct rx_compiler *c, struct rx_node *node, int16_t
         uint32_t end = rx_code_here(c);
         if (r < 0)
             return r;
-        int64_t at = rx_emit(c, node->args[i], (struct rx_ins){.op = OP_IF_PRESENT, .a = dst});
+        int64_t at = rx_code_emit(c, node->args[i], (struct rx_ins){.op = OP_IF_PRESENT, .a = dst});
         if (at < 0 || rx_handler_add(c, (struct rx_handler){start, end, rx_code_here(c), INT16_MIN, 0, true}) < 0)
             return -ENOMEM;
         jumps[jump_count++] = at;
@@ -608,10 +608,10 @@ static int compile_lazy(struct rx_compiler *c, struct rx_node *node, int16_t dst
     int r = rx_compile_operand(c, node->args[0], &unwrap.a);
     if (r < 0 || (r = rx_reg(c, &unwrap.dst)) < 0)
         return r;
-    int64_t at = rx_emit(c, node, unwrap);
+    int64_t at = rx_code_emit(c, node, unwrap);
     if (at < 0 || emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = value ? unwrap.dst : unwrap.a}) < 0)
         return -ENOMEM;
-    int64_t jump = rx_emit(c, node, (struct rx_ins){.op = OP_JUMP});
+    int64_t jump = rx_code_emit(c, node, (struct rx_ins){.op = OP_JUMP});
     if (jump < 0)
         return -ENOMEM;
     rx_code_at(c, at)->x = rx_code_here(c);
@@ -704,7 +704,7 @@ int rx_compile(struct rx_compiler *c, struct rx_node *node)
     int r = rx_compile_operand(c, node, &reg);
     if (r < 0)
         return r;
-    if (rx_emit(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0)
+    if (rx_code_emit(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0)
         return -ENOMEM;
     if (node->kind == N_LITERAL)
         c->expr->is_constant = true;

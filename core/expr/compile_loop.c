@@ -5,7 +5,7 @@
 
 static int emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
 {
-    return rx_emit(c, node, ins) < 0 ? -ENOMEM : 0;
+    return rx_code_emit(c, node, ins) < 0 ? -ENOMEM : 0;
 }
 
 struct loop {
@@ -137,7 +137,7 @@ int rx_compile_loop(struct rx_compiler *c, struct rx_node *node, int16_t dst)
     }
     c->loop_depth++;
     c->uncertain++;
-    int64_t at = rx_emit(c, node, next);
+    int64_t at = rx_code_emit(c, node, next);
     if (at < 0)
         return -ENOMEM;
     loop.next = (uint32_t)at;
@@ -162,13 +162,13 @@ int rx_compile_opt_map(struct rx_compiler *c, struct rx_node *node, int16_t dst)
     if (r < 0 || (r = rx_reg(c, &unwrap.dst)) < 0 || (r = rx_constant_take(c, rx_optional_none(), &none)) < 0)
         return r;
     node->variables[0]->reg = unwrap.dst;
-    int64_t at = rx_emit(c, node, unwrap);
+    int64_t at = rx_code_emit(c, node, unwrap);
     c->uncertain++;
     if (at < 0 || (r = rx_compile_into(c, node->args[1], dst)) < 0)
         return at < 0 ? -ENOMEM : r;
     c->uncertain--;
     r = emit(c, node->args[1], (struct rx_ins){.op = flat ? OP_NEED_OPT : OP_SOME, .dst = dst, .a = dst});
-    int64_t jump = r < 0 ? r : rx_emit(c, node, (struct rx_ins){.op = OP_JUMP});
+    int64_t jump = r < 0 ? r : rx_code_emit(c, node, (struct rx_ins){.op = OP_JUMP});
     if (jump < 0)
         return -ENOMEM;
     rx_code_at(c, at)->x = rx_code_here(c);

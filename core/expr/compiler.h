@@ -49,7 +49,7 @@ int rx_compile_bind(struct rx_compiler *, struct rx_node *, int16_t dst);
 int rx_compile_opt_map(struct rx_compiler *, struct rx_node *, int16_t dst);
 
 /* Emission: answers the index of the instruction, or a negative errno. */
-int64_t rx_emit(struct rx_compiler *, const struct rx_node *, struct rx_ins);
+int64_t rx_code_emit(struct rx_compiler *, const struct rx_node *, struct rx_ins);
 int rx_reg(struct rx_compiler *, int16_t *ret);
 int rx_handler_add(struct rx_compiler *, struct rx_handler);
 uint32_t rx_code_here(const struct rx_compiler *);
