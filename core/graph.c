@@ -85,8 +85,12 @@ void rx_op_start(struct rx_op *op)
         op->class->start(op);
         return;
     }
+    op->starting = true; /* an input that ends while it is subscribed is not the last */
     for (unsigned port = 0; port < op->node->input_count && op->state == RX_OP_LIVE; port++)
         rx_subscribe(op, port);
+    op->starting = false;
+    if (op->node->input_count && !op->live_ports && !op->class->complete)
+        rx_finish(op);
 }
 
 static void drop_queue(struct rx_op *op)
@@ -204,7 +208,7 @@ static void receive_end(struct rx_op *to, unsigned port, const struct rx_error *
         rx_fail(to, error);
     else if (to->class->complete)
         to->class->complete(to, port);
-    else if (!to->live_ports)
+    else if (!to->live_ports && !to->starting)
         rx_finish(to);
 }
 

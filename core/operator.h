@@ -75,6 +75,7 @@ struct rx_op {
     uint16_t live_ports; /* bit p: port p is subscribed and has not ended */
     uint8_t state;       /* enum in graph.c */
     bool busy;           /* inside next */
+    bool starting;       /* subscribing its inputs */
 };
 
 struct rx_engine *rx_op_engine(const struct rx_op *);
