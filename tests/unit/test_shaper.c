@@ -320,6 +320,54 @@ START_TEST(keys_are_fields_or_named_expressions)
 }
 END_TEST
 
+/* Compiles and evaluates with a heap that holds no more than `limit` bytes. Answers whether all of it worked. */
+static bool works_within(const struct rx_class *class, const char *yaml, size_t limit)
+{
+    struct rx_heap *small = rx_heap_create(&(struct rx_heap_limits){.max_bytes = limit});
+    struct rx_plan_arena *plan = rx_plan_arena_create(small);
+    struct rx_diagnostics *mistakes = rx_diagnostics_create();
+    struct rx_forest *forest = NULL;
+    struct state state = {0};
+    struct rx_value base, result;
+    const char *json = "{\"x\":1,\"y\":\"a text that needs a block\"}";
+    ck_assert_int_eq(rx_forest_read_text(yaml, strlen(yaml), "x", RX_FOREST_FRAGMENT, mistakes, &forest), 0);
+    const struct rx_tree *root = rx_forest_root(forest);
+    bool works = rx_options_parse(class, root, root, plan, &state, mistakes) == 0 &&
+                 rx_json_decode(small, NULL, NULL, json, strlen(json), &base, NULL) == 0;
+    if (works) {
+        struct rx_event some = {.value = base};
+        struct rx_expr_env seen = {.event = &some};
+        bool evaluated = rx_shaper_eval(state.shaper, &seen, small, &result, NULL) == 0;
+        if (evaluated)
+            rx_value_unref(result);
+        bool applied = rx_shaper_apply(state.shaper, &seen, small, base, &result, NULL) == 0;
+        if (applied)
+            rx_value_unref(result);
+        rx_value_unref(base);
+        works = evaluated && applied;
+    }
+    rx_forest_destroy(forest);
+    rx_diagnostics_destroy(mistakes);
+    rx_plan_arena_destroy(plan);
+    ck_assert_uint_eq(rx_heap_live_blocks(small), 0);
+    rx_heap_destroy(small);
+    return works;
+}
+
+START_TEST(a_full_heap_is_an_error_and_nothing_leaks)
+{
+    const char *map = "{a: x, b: {c: y, d: '\"a constant text that is long\"'}, e: [y, x], x: y}";
+    const char *template = "{a: 'text {y} text', b: [1, two, {three: 3}], c: '{y}'}";
+    size_t limit = 0;
+    while (!works_within(&map_class, map, limit) && limit < 100000)
+        limit += 16;
+    ck_assert_uint_lt(limit, 100000);
+    for (limit = 0; !works_within(&template_class, template, limit) && limit < 100000;)
+        limit += 16;
+    ck_assert_uint_lt(limit, 100000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shaper");
@@ -341,6 +389,7 @@ int main(void)
     tcase_add_test(tests, a_template_finds_the_group_key_in_the_mark);
     tcase_add_test(tests, an_absent_name_in_a_template_is_an_error);
     tcase_add_test(tests, keys_are_fields_or_named_expressions);
+    tcase_add_test(tests, a_full_heap_is_an_error_and_nothing_leaks);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
