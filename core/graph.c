@@ -281,6 +281,15 @@ void rx_emit_value_take(struct rx_op *op, const struct rx_event *in, struct rx_v
     rx_value_unref(value);
 }
 
+void rx_emit_result_take(struct rx_op *op, struct rx_value value)
+{
+    const struct rx_mark *mark = rx_op_mark(op);
+    bool ends = rx_mark_has_window(mark) && mark->end != RX_TIME_NEVER;
+    struct rx_event out = {.value = value, .time = ends ? mark->end - 1 : rx_now(op), .mark = mark};
+    rx_emit(op, &out, 1);
+    rx_value_unref(value);
+}
+
 static void deliver_end(struct rx_op *op, const struct rx_error *error)
 {
     if (op->node->down < 0) {
@@ -314,6 +323,13 @@ void rx_fail(struct rx_op *op, const struct rx_error *error)
 {
     struct rx_error copy = *error;
     terminate(op, &copy);
+}
+
+void rx_fail_memory(struct rx_op *op)
+{
+    struct rx_error error;
+    rx_error_set(&error, -ENOMEM, "out of memory");
+    rx_fail(op, &error);
 }
 
 /* ---- timers ---- */

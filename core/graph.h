@@ -57,6 +57,9 @@ struct rx_engine {
     struct rx_sched *sched;
     unsigned depth; /* of turns */
     bool observe_subscriptions;
+    /* Where the log step writes: syslog's level, the step's label, one line. NULL: silent. */
+    void (*log)(void *arg, int level, const char *step, const char *text);
+    void *log_arg;
     struct rx_op *dead; /* to be disposed at the end of the turn */
     struct rx_instance *dead_instances;
     struct rx_hub *idle_hubs; /* whose last subscriber left in this turn */

@@ -91,8 +91,11 @@ bool rx_op_live(const struct rx_op *);                             /* false afte
 void rx_emit(struct rx_op *, const struct rx_event *span, size_t n);
 /* For one-to-one operators: emits `value` (taken) in place of `in`: same time, mark and meta. */
 void rx_emit_value_take(struct rx_op *, const struct rx_event *in, struct rx_value value);
+/* For steps that reduce: emits `value` (taken) with the mark of the scope, at the window's end less 1 ns, or now. */
+void rx_emit_result_take(struct rx_op *, struct rx_value value);
 void rx_finish(struct rx_op *);
 void rx_fail(struct rx_op *, const struct rx_error *);
+void rx_fail_memory(struct rx_op *); /* out of memory */
 
 /* Inputs. Subscribing may deliver events, and even the end, before it returns. Subscribing a port again (after its end
  * or rx_cancel) re-creates the upstream subtree with fresh state. */
