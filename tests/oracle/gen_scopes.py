@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Random cases dense in scopes, for the oracle: groups and windows with a chain inside, nested, and steps after them.
+"""Random cases for the oracle, dense where its own generator is thin: groups and windows with a chain inside, nested,
+and steps after them; and chains of any operators.
 
 usage: gen_scopes.py SEED N | node oracle.js --jsonl > cases.jsonl
 """
@@ -7,6 +8,9 @@ usage: gen_scopes.py SEED N | node oracle.js --jsonl > cases.jsonl
 import json
 import random
 import sys
+
+
+UNTAG = {"op": "map", "fn": ["field", "v"]}  # the value of {w: 0, v: value} and {g: 1, v: value}
 
 
 class Generator:
@@ -104,7 +108,41 @@ class Generator:
             inside.append(self.reducer())
         return {**step, "each": inside}
 
+    def link(self):
+        """Steps from a number to a number: any of them may stand anywhere in a chain."""
+        pick, length = self.random.choice, {"op": "map", "fn": ["len"]}
+        n = self.random.randint(0, 4)
+        return pick(
+            [
+                lambda: [self.per_event()],
+                lambda: [self.timed()],
+                lambda: [{"op": pick(["take", "skip"]), "n": n}],
+                lambda: [{"op": "merge", "of": ["b"]}],
+                lambda: [{"op": "combineLatest", "of": ["b"]}, length],
+                lambda: [{"op": "pairwise"}, length],
+                lambda: [self.window_extent(pick(["bufferCount", "bufferTime"])), length],
+                lambda: [self.reducer_to_number()],
+                lambda: [{**self.window(nested=True), "each": [self.reducer_to_number()]}, UNTAG],
+                lambda: [{"op": "groupBy", "key": ["mod", 3], "each": [self.per_event()]}, UNTAG],
+                lambda: [{"op": "retry", "count": max(1, n), **pick([{}, {"ms": self.ms(), "backoff": pick([1, 2])}])}],
+            ]
+        )()
+
+    def reducer_to_number(self):
+        return self.random.choice([{"op": "count"}, {"op": "reduce", "fn": "sum", "seed": 0}])
+
+    def chain_case(self, number):
+        chain = [step for _ in range(self.random.randint(2, 4)) for step in self.link()]
+        inputs = {"a": {"kind": self.random.choice(["hot", "cold"]), "events": self.events(14)}}
+        inputs["b"] = {"kind": self.random.choice(["hot", "cold"]), "events": self.events(6)}
+        case = {"id": number, "op": "chain", "until": 600, "inputs": inputs, "source": "a", "pipeline": chain}
+        if self.chance(0.15):
+            case["unsubscribeAt"] = 10 * self.random.randint(1, 40)
+        return case
+
     def case(self, number):
+        if self.chance(0.4):
+            return self.chain_case(number)
         before = [self.random.choice([self.per_event(), {"op": "delay", "ms": self.ms()}])] if self.chance(0.25) else []
         after = []
         if self.chance(0.3):

@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "marbles")]
 
 import gen_scopes  # noqa: E402
+import shrink  # noqa: E402
 import translate  # noqa: E402
 from replay import Replayer, ReplayError, find_rxd  # noqa: E402
 
@@ -120,6 +121,17 @@ def try_case(case):
     return ("differs", found) if found else ("same", None)
 
 
+def shrunk(cases, verdicts, folder, most):
+    """The first differing cases, as small as they get, in place of what they were."""
+    out = []
+    for case, (verdict, _) in zip(cases, verdicts):
+        if verdict in ("differs", "refused") and len(out) < most:
+            ask = lambda more: expect(folder, [json.dumps(m) for m in more])  # noqa: E731
+            small = shrink.shrink(case, ask, lambda c: try_case(c)[0] == verdict)
+            out.append((small, try_case(small)))
+    return [c for c, _ in out], [v for _, v in out]
+
+
 def run_all(cases, rxd, flags, operators, jobs):
     if jobs == 1:
         start_worker(rxd, flags, operators)
@@ -189,6 +201,7 @@ def main():
     parser.add_argument("--all-operators", action="store_true", help="do not ask the binary for its catalogue")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--show", type=int, default=10, help="how many differences to show, the shortest first")
+    parser.add_argument("--shrink", action="store_true", help="make the shown ones as small as they get (needs node)")
     parser.add_argument("--out", help="write the differing cases there, as JSON lines")
     parser.add_argument("seed", type=int, nargs="?")
     parser.add_argument("count", type=int, nargs="?", default=1000)
@@ -198,10 +211,15 @@ def main():
         return record(oracle_folder(args.oracle), args.seed or 1, args.count, RECORDED_OPERATORS)
     rxd = find_rxd(args.rxd)
     cases = recorded() if args.seed is None else generate(oracle_folder(args.oracle), args.seed, args.count, args.ops)
-    verdicts = run_all(cases, rxd, args.flag, None if args.all_operators else catalogue(rxd), args.jobs)
+    operators = None if args.all_operators else catalogue(rxd)
+    verdicts = run_all(cases, rxd, args.flag, operators, args.jobs)
     if args.out:
         with open(args.out, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(c) + "\n" for c, (v, _) in zip(cases, verdicts) if v in ("refused", "differs"))
+    if args.shrink:
+        start_worker(rxd, args.flag, operators)
+        report(*shrunk(cases, verdicts, oracle_folder(args.oracle), args.show), args.show)
+        args.show = 0
     return report(cases, verdicts, args.show)
 
 

@@ -188,9 +188,15 @@ OPERATORS = {
 }
 
 
+UNTAG = {"op": "map", "fn": ["field", "v"]}  # on a window's result: rxd's has no number to take off
+
+
 def steps(pipeline, in_window=False):
-    out = []
+    out, before = [], ""
     for step in pipeline:
+        last, before = before, step["op"]
+        if last.startswith("window") and step == UNTAG:
+            continue
         if step["op"] == "groupBy":
             out += rx_group_by(step, in_window)
         elif step["op"] in OPERATORS:
