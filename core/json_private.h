@@ -140,11 +140,29 @@ static inline uint64_t rx_load64(const char *p)
     return word;
 }
 
+/* With the first byte lowest. */
+static inline uint64_t rx_load64_little(const char *p)
+{
+    uint64_t word = rx_load64(p);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word) : word;
+}
+
 static inline uint32_t rx_load32(const char *p)
 {
     uint32_t word;
     memcpy(&word, p, sizeof word);
     return word;
+}
+
+#define RX_EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* A mark in the high bit of each byte that a JSON string cannot hold as it is: quote, backslash, control. Exact up to
+ * and including the first in memory; what borrows is itself a hit. `others`: marks to add. */
+static inline uint64_t rx_json_marks(uint64_t word, uint64_t others)
+{
+    uint64_t quote = word ^ (RX_EACH_BYTE * '"'), backslash = word ^ (RX_EACH_BYTE * '\\');
+    uint64_t marks = (quote - RX_EACH_BYTE) | (backslash - RX_EACH_BYTE) | (word - RX_EACH_BYTE * 0x20);
+    return ((marks & ~word) | others) & (RX_EACH_BYTE * 0x80);
 }
 
 /* The same bytes; for 2 and more. */

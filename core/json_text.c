@@ -7,25 +7,13 @@
 #include "core/json_private.h"
 #include "core/utf8.h"
 
-#define EACH_BYTE 0x0101010101010101u
-
-/* A mark in the high bit of each byte that ends a plain run: quote, backslash, control, non-ASCII. Exact up to and
- * including the first in memory; what borrows is itself a hit. */
-static inline uint64_t special_bytes(const char *p)
-{
-    uint64_t word = rx_load64(p);
-    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-        word = __builtin_bswap64(word);
-    uint64_t quote = word ^ (EACH_BYTE * '"'), backslash = word ^ (EACH_BYTE * '\\');
-    return ((quote - EACH_BYTE) | (backslash - EACH_BYTE) | (word - EACH_BYTE * 0x20) | word) & (EACH_BYTE * 0x80);
-}
-
+/* To the first byte that ends a plain run, non-ASCII ones too. */
 static inline const char *skip_plain(const char *p, const char *end)
 {
     while (end - p >= 8) {
-        uint64_t special = special_bytes(p);
-        if (special)
-            return p + __builtin_ctzll(special) / 8;
+        uint64_t word = rx_load64_little(p), marks = rx_json_marks(word, word);
+        if (marks)
+            return p + __builtin_ctzll(marks) / 8;
         p += 8;
     }
     while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80)

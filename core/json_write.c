@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/json_private.h"
 #include "core/number.h"
 
 enum { FRAMES_INLINE = 32, TEXT_TIME_MAX = 48 };
@@ -21,7 +21,16 @@ struct writer {
     struct frame inline_[FRAMES_INLINE];
 };
 
-static void put_byte(struct rx_buffer *out, char byte) { rx_buffer_append(out, &byte, 1); }
+static inline bool reserve(struct rx_buffer *out, size_t more)
+{
+    return (more <= out->capacity - out->length && !out->failed) || rx_buffer_reserve(out, more) == 0;
+}
+
+static inline void put_byte(struct rx_buffer *out, char byte)
+{
+    if (reserve(out, 1))
+        out->data[out->length++] = byte;
+}
 
 /* Bytes that may stand in a JSON string as they are. */
 static bool is_plain(unsigned char byte) { return byte >= 0x20 && byte != '"' && byte != '\\'; }
@@ -41,41 +50,56 @@ static size_t put_escape(char *out, unsigned char byte)
     return 6;
 }
 
+/* The length of the run at the start that needs no escape. */
+static inline size_t plain_length(const char *text, size_t length)
+{
+    size_t i = 0;
+    while (length - i >= 8) {
+        uint64_t marks = rx_json_marks(rx_load64_little(text + i), 0);
+        if (marks)
+            return i + (size_t)__builtin_ctzll(marks) / 8;
+        i += 8;
+    }
+    while (i < length && is_plain((unsigned char)text[i]))
+        i++;
+    return i;
+}
+
 void rx_json_write_string(struct rx_buffer *out, const char *text, size_t length)
 {
-    if (rx_buffer_reserve(out, length + 2) < 0)
-        return;
-    out->data[out->length++] = '"';
-    for (size_t i = 0, start = 0;; i++) {
-        if (i < length && is_plain((unsigned char)text[i]))
-            continue;
-        rx_buffer_append(out, text + start, i - start);
-        if (i >= length)
-            break;
-        char escape[6];
-        rx_buffer_append(out, escape, put_escape(escape, (unsigned char)text[i]));
-        start = i + 1;
-    }
     put_byte(out, '"');
+    for (;;) {
+        size_t plain = plain_length(text, length);
+        if (!reserve(out, plain + 8))
+            return;
+        memcpy(out->data + out->length, text, plain);
+        out->length += plain;
+        if (plain == length)
+            break;
+        out->length += put_escape(out->data + out->length, (unsigned char)text[plain]);
+        text += plain + 1;
+        length -= plain + 1;
+    }
+    out->data[out->length++] = '"';
 }
 
 static void write_double(struct rx_buffer *out, double d)
 {
     if (!isfinite(d))
         rx_buffer_append(out, "null", 4);
-    else if (rx_buffer_reserve(out, RX_NUMBER_TEXT_MAX) == 0)
+    else if (reserve(out, RX_NUMBER_TEXT_MAX))
         out->length += rx_format_double(out->data + out->length, d);
 }
 
 static void write_int(struct rx_buffer *out, int64_t i)
 {
-    if (rx_buffer_reserve(out, RX_NUMBER_TEXT_MAX) == 0)
+    if (reserve(out, RX_NUMBER_TEXT_MAX))
         out->length += rx_format_int(out->data + out->length, i);
 }
 
 static void write_uint(struct rx_buffer *out, uint64_t u)
 {
-    if (rx_buffer_reserve(out, RX_NUMBER_TEXT_MAX) == 0)
+    if (reserve(out, RX_NUMBER_TEXT_MAX))
         out->length += rx_format_uint(out->data + out->length, u);
 }
 

@@ -1,5 +1,5 @@
-/* Numbers as text: integers by pairs of digits, doubles by a fast path for few decimals. */
-#include <math.h>
+/* Numbers as text: integers by pairs of digits, doubles by exact fixed-point arithmetic. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,10 @@
 
 const double rx_powers_of_ten[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+#define MANTISSA_MASK ((UINT64_C(1) << 52) - 1)
+
+__extension__ typedef unsigned __int128 wide;
 
 /* Digits d1 d2 ... dn, meaning 0.d1d2...dn times 10 to the `point`. */
 struct decimal {
@@ -47,23 +51,39 @@ size_t rx_format_int(char *out, int64_t i)
     return 1 + rx_format_uint(out + 1, 0 - (uint64_t)i);
 }
 
-/* A number of at most 15 digits with few decimals: the double nearest to m / 10^k is d, and no other m of up to 15
- * digits has that property, so the least k gives the shortest text. The division is exact to the last bit
- * (m < 2^53, 10^k < 2^53; Clinger, "How to read floating point numbers accurately", PLDI 1990). */
-static int few_decimals(double d, uint64_t *ret_whole)
+/* The free-format algorithm of Steele and White ("How to print floating-point numbers accurately", PLDI 1990) in
+ * fixed-point arithmetic, exact where 128 bits hold the fraction: from 2^-70 up to where no fraction is left. Units are
+ * quarters of the last place, so that the gap below a power of two, half as wide, is a whole number too. */
+static bool shortest_by_digits(double d, struct decimal *ret)
 {
-    if (d >= 1e15)
-        return -1;
-    for (int k = 1; k <= 9; k++) {
-        double scaled = nearbyint(d * rx_powers_of_ten[k]);
-        if (scaled >= 1e15)
-            return -1;
-        if (scaled / rx_powers_of_ten[k] == d) {
-            *ret_whole = (uint64_t)scaled;
-            return k;
-        }
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof bits);
+    int shift = 1075 + 2 - (int)(bits >> 52);
+    if (shift <= 2 || shift > 124)
+        return false;
+    uint64_t mantissa = (bits & MANTISSA_MASK) | (MANTISSA_MASK + 1);
+    wide one = (wide)1 << shift, rest = (wide)mantissa << 2 & (one - 1);
+    wide above = 2, below = mantissa == MANTISSA_MASK + 1 ? 1 : 2;
+    wide inclusive = mantissa % 2 == 0; /* the ends of the interval round to even, to d */
+    uint64_t whole = (uint64_t)((wide)mantissa << 2 >> shift);
+    ret->count = whole ? (int)rx_format_uint(ret->digits, whole) : 0;
+    ret->point = ret->count;
+    for (bool down = false, up = false; !down && !up;) {
+        rest *= 10;
+        above *= 10;
+        below *= 10;
+        int digit = (int)(rest >> shift);
+        rest &= one - 1;
+        down = rest < below + inclusive;
+        up = rest + above + inclusive > one;
+        if (up && (!down || rest * 2 > one || (rest * 2 == one && digit % 2)))
+            digit++;
+        if (ret->count || digit)
+            ret->digits[ret->count++] = (char)('0' + digit);
+        else
+            ret->point--;
     }
-    return -1;
+    return true;
 }
 
 static void trim_zeros(struct decimal *decimal)
@@ -72,8 +92,8 @@ static void trim_zeros(struct decimal *decimal)
         decimal->count--;
 }
 
-/* By trial: up to 15 digits always survive the way there and back, 17 always identify a normal double. Subnormal
- * ones have fewer. */
+/* By trial, for the very large and very small: up to 15 digits always survive the way there and back, 17 always identify
+ * a normal double. Subnormal ones have fewer. */
 static void shortest_by_trial(double d, struct decimal *ret)
 {
     char text[40];
@@ -140,19 +160,13 @@ size_t rx_format_double(char *out, double d)
 {
     struct decimal decimal;
     char *p = out;
-    uint64_t whole;
     if (d < 0) {
         *p++ = '-';
         d = -d;
     }
     if (d < 0x1p63 && d == (double)(uint64_t)d)
         return (size_t)(p - out) + rx_format_uint(p, (uint64_t)d);
-    int decimals = few_decimals(d, &whole);
-    if (decimals > 0) {
-        decimal.count = (int)rx_format_uint(decimal.digits, whole);
-        decimal.point = decimal.count - decimals;
-    } else {
+    if (!shortest_by_digits(d, &decimal))
         shortest_by_trial(d, &decimal);
-    }
     return (size_t)(put_decimal(p, &decimal) - out);
 }

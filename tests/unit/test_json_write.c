@@ -59,6 +59,7 @@ START_TEST(doubles_are_written_as_ecmascript_does)
         {9007199254740993.0, "9007199254740992"},
         {1234567890123456789.0, "1234567890123456768"},
         {999999999999999.9, "999999999999999.9"},
+        {0x1p-44, "5.684341886080802e-14"},
         {100.5, "100.5"},
         {4.35, "4.35"},
         {NAN, "null"},
@@ -70,32 +71,70 @@ START_TEST(doubles_are_written_as_ecmascript_does)
 }
 END_TEST
 
-START_TEST(doubles_read_back_and_no_shorter_text_does)
+static uint64_t seed = 1;
+
+static uint64_t next_random(void)
 {
-    uint64_t seed = 1;
-    for (int i = 0; i < 200000; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        double d;
-        uint64_t bits = seed ^ seed >> 29;
-        memcpy(&d, &bits, sizeof d);
-        if (i % 2)
-            d = (double)(int64_t)(seed >> 20) / rx_powers_of_ten[seed % 12];
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return seed ^ seed >> 29;
+}
+
+static double from_bits(uint64_t bits)
+{
+    double d;
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+/* Any double, a decimal, a double with a fraction, a power of two and its neighbours. */
+static double some_double(int i)
+{
+    uint64_t random = next_random();
+    switch (i % 4) {
+    case 0:
+        return from_bits(random);
+    case 1:
+        return (double)(int64_t)(random >> 20) / rx_powers_of_ten[random % 12];
+    case 2:
+        return from_bits(random >> 12 | (1023 - 72 + next_random() % 127) << 52);
+    default:
+        return from_bits(((random % 2046) << 52) + (random >> 40) % 3 - (random % 2046 != 0));
+    }
+}
+
+/* The significant digits of a text, without zeros at either end. */
+static void significant(const char *text, char *digits)
+{
+    size_t count = 0, kept = 0;
+    for (const char *p = text; *p && *p != 'e'; p++) {
+        if (*p < '0' || *p > '9' || (count == 0 && *p == '0'))
+            continue;
+        digits[count++] = *p;
+        kept = *p == '0' ? kept : count;
+    }
+    digits[kept] = '\0';
+}
+
+START_TEST(doubles_have_the_fewest_and_nearest_digits)
+{
+    for (int i = 0; i < 300000; i++) {
+        double d = some_double(i);
         if (!isfinite(d))
             continue;
-        char ours[64], other[64];
+        char ours[64], other[64], our_digits[64], other_digits[64];
         ours[rx_format_double(ours, d)] = '\0';
         ck_assert_double_eq(strtod(ours, NULL), d);
-        int digits = 0, significant = 0, precision = 1;
-        for (const char *p = ours; *p && *p != 'e'; p++) {
-            digits += *p >= '0' && *p <= '9' && (digits || *p != '0');
-            if (*p >= '1' && *p <= '9')
-                significant = digits;
-        }
+        int precision = 0;
         do
-            snprintf(other, sizeof other, "%.*e", precision - 1, d);
-        while (strtod(other, NULL) != d && ++precision < 18);
-        if (d != 0 && (fabs(d) < 1e15 || fabs(d) >= 0x1p63))
-            ck_assert_int_eq(significant, precision);
+            snprintf(other, sizeof other, "%.*e", precision, d);
+        while (strtod(other, NULL) != d && ++precision < 17);
+        significant(ours, our_digits);
+        significant(other, other_digits);
+        int exponent;
+        if (fabs(frexp(d, &exponent)) == 0.5) /* a shorter one may lie in the wider gap above, where printf looks not */
+            ck_assert_uint_le(strlen(our_digits), strlen(other_digits));
+        else if (fabs(d) < 1e15 || fabs(d) >= 0x1p63)
+            ck_assert_msg(strcmp(our_digits, other_digits) == 0, "%s is not %s", ours, other);
     }
 }
 END_TEST
@@ -211,7 +250,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, doubles_are_written_as_ecmascript_does);
-    tcase_add_test(tests, doubles_read_back_and_no_shorter_text_does);
+    tcase_add_test(tests, doubles_have_the_fewest_and_nearest_digits);
     tcase_add_test(tests, integers_keep_every_digit);
     tcase_add_test(tests, strings_are_escaped);
     tcase_add_test(tests, bytes_are_base64);
