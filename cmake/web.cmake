@@ -20,6 +20,6 @@ add_custom_command(
   VERBATIM)
 
 add_library(rx_web STATIC ${CMAKE_SOURCE_DIR}/web/assets.c ${web_data})
-if(TARGET rxd)
-  target_link_libraries(rxd PRIVATE rx_web)
+if(TARGET rx_daemon)
+  target_link_libraries(rx_daemon PUBLIC rx_web)
 endif()
