@@ -1,0 +1,63 @@
+/* rxd operators: the catalogue. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "daemon/command.h"
+#include "pipelines/registry.h"
+
+/* Each class begins with its struct rx_class. */
+static void list(const char *title, const void *const *classes, unsigned hidden)
+{
+    printf("%s\n", title);
+    for (; *classes; classes++) {
+        const struct rx_class *class = *classes;
+        if (!(class->flags & hidden))
+            printf("  %-24s %s\n", class->name, class->summary);
+    }
+}
+
+static const struct rx_class *find(const void *const *classes, const char *name, unsigned hidden)
+{
+    for (; *classes; classes++) {
+        const struct rx_class *class = *classes;
+        if (!(class->flags & hidden) && strcmp(class->name, name) == 0)
+            return class;
+    }
+    return NULL;
+}
+
+static int describe(const char *kind, const struct rx_class *class)
+{
+    struct rx_buffer out = {0};
+    if (!class)
+        return 0;
+    rx_buffer_printf(&out, "%s ", kind);
+    rx_class_describe(class, &out);
+    printf("%.*s\n", (int)out.length, out.data);
+    rx_buffer_finish(&out);
+    return 1;
+}
+
+int rx_command_operators(int argc, char **argv)
+{
+    const void *const *operators = (const void *const *)rx_registry_operators();
+    const void *const *sources = (const void *const *)rx_registry_sources();
+    const void *const *sinks = (const void *const *)rx_registry_sinks();
+    if (argc > 2)
+        return rx_usage("operators", "one name at a time");
+    if (argc == 1) {
+        list("operators", operators, RX_INTERNAL);
+        list("\nsources", sources, 0);
+        list("\nsinks", sinks, 0);
+        return 0;
+    }
+    int found = describe("operator", find(operators, argv[1], RX_INTERNAL)) +
+                describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0));
+    if (found)
+        return 0;
+    const char *near = rx_registry_nearest_operator(argv[1]);
+    fprintf(stderr, "rxd: there is no operator, source or sink \"%s\"%s%s%s\n", argv[1],
+            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return 1;
+}

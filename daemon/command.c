@@ -1,0 +1,89 @@
+/* What the commands share: paths, usage, loading a config. */
+#include "daemon/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/json.h"
+
+int rx_usage(const char *command, const char *format, ...)
+{
+    va_list args;
+    fputs("rxd: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    for (const struct rx_command *c = rx_commands; command && c->name; c++)
+        if (strcmp(c->name, command) == 0)
+            fprintf(stderr, "\nusage: rxd %s %s", c->name, c->arguments);
+    fputs("\n`rxd --help` lists the commands\n", stderr);
+    return RX_EXIT_USAGE;
+}
+
+bool rx_paths_take(struct rx_paths *paths, int argc, char **argv, int *i)
+{
+    if (strcmp(argv[*i], "-c") != 0 && strcmp(argv[*i], "--config") != 0)
+        return false;
+    size_t before = paths->count;
+    while (*i + 1 < argc && (argv[*i + 1][0] != '-' || argv[*i + 1][1] == '\0') &&
+           (paths->count == before || access(argv[*i + 1], F_OK) == 0 || strchr(argv[*i + 1], '/'))) {
+        if (paths->count < sizeof paths->items / sizeof *paths->items)
+            paths->items[paths->count++] = argv[*i + 1];
+        (*i)++;
+    }
+    if (paths->count == before)
+        *i = -1;
+    return true;
+}
+
+void rx_paths_default(struct rx_paths *paths)
+{
+    static const char *const places[] = {"/etc/rxd/rxd.yaml", "/etc/rxd/pipelines.d"};
+    for (size_t i = 0; i < 2 && paths->count < 2; i++)
+        if (access(places[i], F_OK) == 0)
+            paths->items[paths->count++] = places[i];
+}
+
+static void show(const struct rx_diagnostics *diagnostics)
+{
+    struct rx_buffer out = {0};
+    rx_diagnostics_render(diagnostics, &out);
+    if (out.length)
+        fwrite(out.data, 1, out.length, stderr);
+    rx_buffer_finish(&out);
+}
+
+static int plan(const struct rx_paths *paths, const struct rx_plan_options *options, struct rx_loaded *l,
+                struct rx_diagnostics *diagnostics)
+{
+    int r = rx_forest_read(paths->items, paths->count, diagnostics, &l->forest);
+    if (r == 0)
+        r = rx_plan_create(l->forest, l->engine, options, diagnostics, &l->plan);
+    return r;
+}
+
+int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options, struct rx_loaded *l)
+{
+    *l = (struct rx_loaded){.heap = rx_heap_create(NULL), .sched = rx_sched_create(0)};
+    l->engine = l->heap && l->sched ? rx_engine_create(l->heap, l->sched) : NULL;
+    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
+    int r = l->engine && diagnostics ? plan(paths, options, l, diagnostics) : -1;
+    if (diagnostics && rx_diagnostics_count(diagnostics) > 0)
+        show(diagnostics);
+    else if (r < 0)
+        fputs("rxd: out of memory\n", stderr);
+    rx_diagnostics_destroy(diagnostics);
+    return r < 0 ? RX_EXIT_CONFIG : 0;
+}
+
+void rx_unload(struct rx_loaded *l)
+{
+    rx_plan_destroy(l->plan);
+    rx_forest_destroy(l->forest);
+    rx_engine_destroy(l->engine);
+    rx_sched_destroy(l->sched);
+    rx_heap_destroy(l->heap);
+    *l = (struct rx_loaded){0};
+}

@@ -1,0 +1,49 @@
+/* The commands of rxd: what main() chooses from, and what they share. Each answers the exit status. */
+#ifndef RX_DAEMON_COMMAND_H
+#define RX_DAEMON_COMMAND_H
+
+#include "pipelines/plan.h"
+
+/* sysexits.h's numbers where systemd knows them: 64 a wrong command line, 78 a bad config. */
+enum { RX_EXIT_USAGE = 64, RX_EXIT_CONFIG = 78 };
+
+struct rx_command {
+    const char *name, *arguments, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+};
+
+extern const struct rx_command rx_commands[]; /* ends with a NULL name */
+
+int rx_command_run(int argc, char **argv);
+int rx_command_check(int argc, char **argv);
+int rx_command_explain(int argc, char **argv);
+int rx_command_replay(int argc, char **argv);
+int rx_command_eval(int argc, char **argv);
+int rx_command_operators(int argc, char **argv);
+
+/* The -c PATH... of a command line: paths follow -c until the next option; -c may be repeated. */
+struct rx_paths {
+    const char *items[256];
+    size_t count;
+};
+/* At argv[*i] == "-c" or "--config": takes it and its paths. False if argv[*i] is no such option; -1 in *i on a mistake. */
+bool rx_paths_take(struct rx_paths *, int argc, char **argv, int *i);
+/* With no -c: /etc/rxd/rxd.yaml and /etc/rxd/pipelines.d, where they are. */
+void rx_paths_default(struct rx_paths *);
+
+/* Says on stderr how the command is written; answers RX_EXIT_USAGE. */
+int rx_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A config, read and planned on an engine of its own, off-line. */
+struct rx_loaded {
+    struct rx_heap *heap;
+    struct rx_sched *sched;
+    struct rx_engine *engine;
+    struct rx_forest *forest;
+    struct rx_plan *plan;
+};
+/* 0, or the exit status after all mistakes were written to stderr. rx_unload is safe in either case. */
+int rx_load(const struct rx_paths *, const struct rx_plan_options *, struct rx_loaded *);
+void rx_unload(struct rx_loaded *);
+
+#endif
