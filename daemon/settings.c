@@ -1,0 +1,142 @@
+/* Settings of the daemon. */
+#include "daemon/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS(s_) .type = RX_OPTION_DURATION, .min = (s_), .max = 86400
+
+static const struct rx_option http_options[] = {
+    {.name = "listen",
+     .help = "address:port of the HTTP endpoint",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct rx_http_settings, listen, const char *),
+     .fallback = "127.0.0.1:8088",
+     .flags = RX_POSITIONAL},
+    {.name = "max_body",
+     .help = "the largest request body",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct rx_http_settings, max_body, uint64_t),
+     .fallback = "16MiB",
+     .min = 1024,
+     .max = 1073741824},
+    {.name = "max_header",
+     .help = "the largest request head",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct rx_http_settings, max_header, uint64_t),
+     .fallback = "16KiB",
+     .min = 1024,
+     .max = 1048576},
+    {.name = "max_connections",
+     .help = "beyond it, 503",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct rx_http_settings, max_connections, int64_t),
+     .fallback = "12000",
+     .min = 1,
+     .max = 1000000},
+    {.name = "header_deadline",
+     .help = "until the last byte of a request's head",
+     SECONDS(0.1),
+     .offset = RX_AT(struct rx_http_settings, header_deadline, rx_time),
+     .fallback = "10s"},
+    {.name = "body_deadline",
+     .help = "until the last byte of a request's body",
+     SECONDS(0.1),
+     .offset = RX_AT(struct rx_http_settings, body_deadline, rx_time),
+     .fallback = "60s"},
+    {.name = "idle_deadline",
+     .help = "a kept connection without a request",
+     SECONDS(0.1),
+     .offset = RX_AT(struct rx_http_settings, idle_deadline, rx_time),
+     .fallback = "75s"},
+    {.name = "drain_deadline",
+     .help = "after SIGTERM, until what is left is cut off",
+     SECONDS(0),
+     .offset = RX_AT(struct rx_http_settings, drain_deadline, rx_time),
+     .fallback = "5s"},
+    {.name = "insecure",
+     .help = "listen on a network without tokens or TLS: anyone there may read and write",
+     .type = RX_OPTION_BOOL,
+     .offset = RX_AT(struct rx_http_settings, insecure, bool),
+     .fallback = "false"},
+    {0},
+};
+
+const struct rx_class rx_http_settings_class = {
+    .name = "http",
+    .summary = "the HTTP endpoint",
+    .options = http_options,
+    .state_size = sizeof(struct rx_http_settings),
+};
+
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+
+static const struct rx_option log_options[] = {
+    {.name = "level",
+     .help = "the least severe kind of line that is written",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct rx_log_settings, level, int),
+     .fallback = "info",
+     .choices = levels,
+     .flags = RX_POSITIONAL},
+    {0},
+};
+
+const struct rx_class rx_log_settings_class = {
+    .name = "log",
+    .summary = "what is logged, to stderr",
+    .options = log_options,
+    .state_size = sizeof(struct rx_log_settings),
+};
+
+static void read_workers(const struct rx_tree *tree, struct rx_diagnostics *diagnostics, unsigned *ret)
+{
+    char *end = NULL;
+    *ret = 1;
+    if (!tree)
+        return;
+    unsigned long n = tree->text ? strtoul(tree->text, &end, 10) : 0;
+    if (!tree->text || *end || n < 1 || n > 64)
+        rx_diagnosef(diagnostics, tree, "workers: 2", "workers is a number from 1 to 64");
+    else
+        *ret = (unsigned)n;
+}
+
+static bool is_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0 || strncmp(listen, "localhost", 9) == 0;
+}
+
+static void check_listen(const struct rx_settings *s, const struct rx_tree *http, struct rx_diagnostics *diagnostics)
+{
+    if (!is_loopback(s->http.listen) && !s->http.insecure)
+        rx_diagnosef(diagnostics, http, "http: {listen: \"127.0.0.1:8088\"}, or add insecure: true",
+                     "listening on \"%s\" would let anyone on that network read and write", s->http.listen);
+}
+
+int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena, const char *listen_override,
+                     struct rx_diagnostics *diagnostics, struct rx_settings *ret)
+{
+    const struct rx_tree *start = rx_forest_start(forest), *http = rx_forest_section(forest, "http");
+    *ret = (struct rx_settings){0};
+    rx_options_parse(&rx_http_settings_class, http, http ? http : start, arena, &ret->http, diagnostics);
+    const struct rx_tree *log = rx_forest_section(forest, "log");
+    rx_options_parse(&rx_log_settings_class, log, log ? log : start, arena, &ret->log, diagnostics);
+    read_workers(rx_forest_section(forest, "workers"), diagnostics, &ret->workers);
+    if (listen_override)
+        ret->http.listen = listen_override;
+    if (ret->http.listen)
+        check_listen(ret, http ? http : start, diagnostics);
+    return rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : 0;
+}
+
+struct rx_http_limits rx_settings_http_limits(const struct rx_http_settings *s)
+{
+    return (struct rx_http_limits){.max_header = s->max_header,
+                                   .max_body = s->max_body,
+                                   .header_deadline = s->header_deadline,
+                                   .body_deadline = s->body_deadline,
+                                   .idle_deadline = s->idle_deadline,
+                                   .max_connections = (unsigned)s->max_connections};
+}
