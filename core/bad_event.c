@@ -64,3 +64,15 @@ enum rx_verdict rx_bad_event(struct rx_op *op, const struct rx_event *event, con
         send_dead_letter(op, event, error);
     return RX_SKIP_EVENT;
 }
+
+enum rx_verdict rx_bad_result(struct rx_op *op, const struct rx_error *error)
+{
+    struct rx_event none = {.time = rx_now(op)};
+    if (op->node->on_error == RX_FAIL) {
+        rx_fail(op, error);
+        return RX_STEP_FAILED;
+    }
+    if (op->node->on_error == RX_DEAD_LETTER)
+        send_dead_letter(op, &none, error);
+    return RX_SKIP_EVENT;
+}

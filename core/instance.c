@@ -158,12 +158,17 @@ static struct rx_instance *open_linked(struct rx_op *op, unsigned which, const s
 struct rx_instance *rx_instance_open(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
 {
     struct rx_instance *instance = open_linked(op, which, mark, tag);
-    if (instance)
-        start_exit(instance);
-    return instance;
+    if (!instance)
+        return NULL;
+    rx_engine_enter(instance->engine);
+    start_exit(instance);
+    bool ended = instance->ended;
+    rx_engine_leave(instance->engine);
+    return ended ? NULL : instance;
 }
 
 void *rx_instance_tag(const struct rx_instance *instance) { return instance->tag; }
+void rx_instance_set_tag(struct rx_instance *instance, void *tag) { instance->tag = tag; }
 const struct rx_mark *rx_instance_mark(const struct rx_instance *instance) { return instance->mark; }
 struct rx_op *rx_instance_opener(const struct rx_instance *instance) { return instance->opener; }
 

@@ -114,11 +114,12 @@ bool rx_timer_is_armed(const struct rx_op *, unsigned slot);
 rx_time rx_timer_due(const struct rx_op *, unsigned slot);
 
 /* Sub-graphs: an instance of sub-graph `which` of the op's node. `mark` is taken (NULL: the op's own); `tag` is the
- * opener's (its group or window). The instance is subscribed before the call returns; NULL: out of memory (reported as
- * a failure of the op already). Its notifications come to class->inner; after the terminal, or rx_instance_close, the
+ * opener's (its group or window). The instance is subscribed before the call returns; NULL: it has ended already (class->
+ * inner was told), or memory is out (reported as a failure of the op). Its notifications come to class->inner; after the terminal, or rx_instance_close, the
  * instance is gone (reclaimed at the end of the turn). */
 struct rx_instance *rx_instance_open(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag);
 void *rx_instance_tag(const struct rx_instance *);
+void rx_instance_set_tag(struct rx_instance *, void *tag);
 const struct rx_mark *rx_instance_mark(const struct rx_instance *);
 struct rx_op *rx_instance_opener(const struct rx_instance *);
 /* Pushes into the instance's entry. False when nothing inside listens any more (the caller counts the event). */
@@ -152,6 +153,9 @@ void rx_hold(struct rx_op *, int64_t delta); /* events kept for later: a gauge. 
  * answer says how to go on. */
 enum rx_verdict { RX_SKIP_EVENT, RX_USE_NULL, RX_STEP_FAILED /* rx_fail was called */ };
 enum rx_verdict rx_bad_event(struct rx_op *, const struct rx_event *, const struct rx_error *);
+
+/* The same for a result that could not be made: no input is charged with it. */
+enum rx_verdict rx_bad_result(struct rx_op *, const struct rx_error *);
 
 /* What all instances of one node have in common (a boundary clock): `size` zeroed bytes, made at the first call, gone with
  * the plan. It has one timer; at one instant these fire before all other timers, upstream nodes first. */

@@ -1,0 +1,105 @@
+/* aggregate: reduces a window (or the whole stream) to one object of aggregate functions. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/aggregation.h"
+#include "core/operator.h"
+
+struct aggregate {
+    struct rx_op op;
+    struct rx_shaper *fields;
+
+    struct rx_aggregation *calls; /* the node's, shared by all windows */
+    struct rx_accumulator *accumulators;
+};
+
+static const struct rx_option options[] = {
+    {.name = "fields",
+     .help = "named expressions over aggregate functions: {avg: avg(value), n: count()}",
+     .type = RX_OPTION_AGGREGATES,
+     .offset = RX_AT(struct aggregate, fields, struct rx_shaper *),
+     .flags = RX_REQUIRED | RX_POSITIONAL | RX_WHOLE},
+    {0},
+};
+
+static void no_timer(struct rx_common *common) { (void)common; }
+
+static int init(struct rx_op *op, struct rx_error *reterr)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    struct rx_common *common = rx_common_get(op, sizeof(struct rx_aggregation), no_timer);
+    if (!common)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    a->calls = rx_common_data(common);
+    int r = rx_aggregation_prepare(a->calls, a->fields, reterr);
+    if (r < 0)
+        return r;
+    a->accumulators = calloc(a->calls->count + 1, sizeof *a->accumulators);
+    return a->accumulators ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    struct rx_error error;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (rx_aggregation_add(a->calls, a->accumulators, &span[i], &error) == 0 ||
+            rx_bad_event(op, &span[i], &error) == RX_USE_NULL)
+            rx_count(op, RX_USED, 1);
+    }
+}
+
+static void complete(struct rx_op *op, unsigned port)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    const struct rx_mark *mark = rx_op_mark(op);
+    struct rx_event out = {.time = rx_mark_has_window(mark) ? mark->end - 1 : rx_now(op), .mark = mark};
+    struct rx_error error;
+    (void)port;
+    if (rx_aggregation_result(a->calls, a->accumulators, mark, rx_op_heap(op), &out.value, &error) == 0) {
+        rx_emit(op, &out, 1);
+        rx_value_unref(out.value);
+    } else if (rx_bad_result(op, &error) == RX_STEP_FAILED) {
+        return;
+    }
+    rx_finish(op);
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    rx_aggregation_save(a->calls, a->accumulators, w);
+    return 0;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    return rx_aggregation_load(a->calls, a->accumulators, r);
+}
+
+static void dispose(struct rx_op *op)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    if (a->accumulators)
+        rx_aggregation_clear(a->calls, a->accumulators);
+    free(a->accumulators);
+}
+
+const struct rx_operator_class rx_operator_aggregate = {
+    .base = {.name = "aggregate",
+             .summary = "reduce a window to one object of aggregate functions; without a window, the whole stream",
+             .options = options,
+             .state_size = sizeof(struct aggregate),
+             .flags = RX_SPAN_SAFE | RX_REDUCES | RX_REPLACES,
+             .example = "aggregate: {avg: avg(value), max: max(value), n: count()}"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .init = init,
+    .next = next,
+    .complete = complete,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};
