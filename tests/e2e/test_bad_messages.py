@@ -57,7 +57,7 @@ class BadMessages(harness.EndToEnd):
         for row in dead.events:
             self.assertLessEqual({"at", "reason", "step", "message", "event"}, set(row))
         self.assertEqual(dead.events[0]["event"]["value"], "text")
-        self.assertEqual(self.rxd.metrics().sum("rxd_node_errored_total", pipeline="out"), 2)
+        self.assertEqual(self.rxd.metrics().sum("rxd_step_events_total", pipeline="out", outcome="errored"), 2)
 
     def test_a_flood_of_bad_messages_does_not_flood_the_log(self):
         self.sensor.publish_many([("in/a", b"{")] * 5000)

@@ -95,7 +95,8 @@ def record(folder, seed, count, operators):
 def catalogue(rxd):
     """The names of the operators that this binary has."""
     text = subprocess.run([str(rxd), "operators"], capture_output=True, text=True, check=True).stdout
-    return {line.split()[0].rstrip(":") for line in text.splitlines() if line.strip()}
+    section = text.split("operators\n", 1)[-1].split("\n\n", 1)[0]
+    return {line.split()[0] for line in section.splitlines() if line.strip()}
 
 
 WORKER = {}
