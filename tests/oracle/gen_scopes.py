@@ -91,7 +91,7 @@ class Generator:
     def group(self):
         step = {"op": "groupBy", "key": ["mod", self.random.randint(2, 4)]}
         if self.chance(0.4):
-            step.update(duration=self.ms(), idle=True)
+            step.update(duration=self.ms() + 0.5, idle=True)  # never at one instant with a timer inside the group
         shape = self.random.choice(["window", "buffer", "events", "timed", "pairs", "reduce"])
         inside = [self.per_event()] if self.chance(0.3) else []
         if shape == "window":
