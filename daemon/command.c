@@ -46,7 +46,7 @@ void rx_paths_default(struct rx_paths *paths)
             paths->items[paths->count++] = places[i];
 }
 
-static void show(const struct rx_diagnostics *diagnostics)
+void rx_show(const struct rx_diagnostics *diagnostics)
 {
     struct rx_buffer out = {0};
     rx_diagnostics_render(diagnostics, &out);
@@ -71,7 +71,7 @@ int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options,
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     int r = l->engine && diagnostics ? plan(paths, options, l, diagnostics) : -1;
     if (diagnostics && rx_diagnostics_count(diagnostics) > 0)
-        show(diagnostics);
+        rx_show(diagnostics);
     else if (r < 0)
         fputs("rxd: out of memory\n", stderr);
     rx_diagnostics_destroy(diagnostics);

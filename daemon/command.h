@@ -34,6 +34,9 @@ void rx_paths_default(struct rx_paths *);
 /* Says on stderr how the command is written; answers RX_EXIT_USAGE. */
 int rx_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Writes the mistakes to stderr. */
+void rx_show(const struct rx_diagnostics *);
+
 /* A config, read and planned on an engine of its own, off-line. */
 struct rx_loaded {
     struct rx_heap *heap;

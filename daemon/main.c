@@ -5,6 +5,7 @@
 #include "daemon/command.h"
 
 const struct rx_command rx_commands[] = {
+    {"run", "[-c PATH...] [--listen ADDRESS]", "run in the foreground; the default", rx_command_run},
     {"check", "-c PATH...", "validate a config, touch nothing", rx_command_check},
     {"replay", "-c PATH... [NAME...] < FILE", "run recorded events under virtual time", rx_command_replay},
     {"eval", "EXPR [--event JSON | -]", "evaluate one expression", rx_command_eval},
@@ -39,7 +40,7 @@ int main(int argc, char **argv)
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         return puts("rxd " RXD_VERSION) < 0;
     if (argc < 2 || argv[1][0] == '-')
-        return help();
+        return rx_command_run(argc, argv);
     const struct rx_command *command = find(argv[1]);
     if (command)
         return command->run(argc - 1, argv + 1);

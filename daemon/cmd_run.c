@@ -1,0 +1,115 @@
+/* rxd run: the daemon, in the foreground. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/command.h"
+#include "daemon/front.h"
+#include "daemon/log.h"
+
+struct running {
+    struct rx_loop *loop;
+    struct rx_front *front;
+    unsigned signals;
+};
+
+static int parse(int argc, char **argv, struct rx_paths *paths, const char **listen)
+{
+    for (int i = 1; i < argc; i++) {
+        if (rx_paths_take(paths, argc, argv, &i)) {
+            if (i < 0)
+                return rx_usage("run", "-c needs a file or folder");
+        } else if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc) {
+            *listen = argv[++i];
+        } else {
+            return rx_usage("run", "unexpected argument \"%s\"", argv[i]);
+        }
+    }
+    rx_paths_default(paths);
+    return paths->count ? 0 : rx_usage("run", "name a config with -c, or put one at /etc/rxd/rxd.yaml");
+}
+
+/* The first asks for a drain; the second means now. */
+static void on_terminate(void *arg)
+{
+    struct running *r = arg;
+    if (++r->signals > 1)
+        _exit(1);
+    rx_log(RX_LOG_INFO, "draining", NULL);
+    rx_front_drain(r->front);
+}
+
+static void announce(const struct rx_front *front, const char *listen)
+{
+    char url[300];
+    int host = (int)(strrchr(listen, ':') ? strrchr(listen, ':') - listen : 0);
+    snprintf(url, sizeof url, "http://%.*s:%u/", host ? host : 9, host ? listen : "127.0.0.1", rx_front_port(front));
+    const char *pairs[] = {"url", url, "version", RXD_VERSION, NULL};
+    rx_log(RX_LOG_INFO, "listening", pairs);
+    sd_notifyf(0, "READY=1\nSTATUS=listening at %s", url);
+}
+
+static int run_front(struct running *r, const struct rx_forest *forest, const struct rx_settings *settings,
+                     struct rx_diagnostics *diagnostics, struct rx_error *reterr)
+{
+    int result = rx_front_create(r->loop, forest, settings, diagnostics, &r->front, reterr);
+    if (result < 0)
+        return result;
+    rx_loop_signal(r->loop, SIGTERM, on_terminate, r);
+    rx_loop_signal(r->loop, SIGINT, on_terminate, r);
+    announce(r->front, settings->http.listen);
+    result = rx_loop_run(r->loop);
+    rx_front_destroy(r->front);
+    rx_log(RX_LOG_INFO, "stopped", NULL);
+    return result;
+}
+
+static int run(const struct rx_paths *paths, const char *listen, struct rx_diagnostics *diagnostics,
+               struct rx_error *reterr)
+{
+    struct running r = {0};
+    struct rx_forest *forest = NULL;
+    struct rx_settings settings;
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_plan_arena *arena = heap ? rx_plan_arena_create(heap) : NULL;
+    int result = arena ? rx_loop_create(&r.loop) : -ENOMEM;
+    if (result == 0)
+        result = rx_forest_read(paths->items, paths->count, diagnostics, &forest);
+    if (result == 0)
+        result = rx_settings_read(forest, arena, listen, diagnostics, &settings);
+    if (result == 0) {
+        rx_log_configure((enum rx_log_level)settings.log.level);
+        result = run_front(&r, forest, &settings, diagnostics, reterr);
+    }
+    rx_forest_destroy(forest);
+    rx_loop_destroy(r.loop);
+    rx_plan_arena_destroy(arena);
+    rx_heap_destroy(heap);
+    return result;
+}
+
+int rx_command_run(int argc, char **argv)
+{
+    struct rx_paths paths = {0};
+    const char *listen = NULL;
+    int status = parse(argc, argv, &paths, &listen);
+    if (status)
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    struct rx_error error = {0};
+    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
+    if (!diagnostics)
+        return 1;
+    int result = run(&paths, listen, diagnostics, &error);
+    bool config = rx_diagnostics_count(diagnostics) > 0;
+    rx_show(diagnostics);
+    rx_diagnostics_destroy(diagnostics);
+    if (config)
+        return RX_EXIT_CONFIG;
+    if (result < 0)
+        fprintf(stderr, "rxd: %s\n", error.message[0] ? error.message : strerror(-result));
+    return result < 0;
+}

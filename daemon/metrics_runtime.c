@@ -1,0 +1,99 @@
+/* What a worker knows about its sources, hubs, steps and sinks, as samples. */
+#include <string.h>
+
+#include "core/graph.h"
+#include "daemon/metrics.h"
+
+static void add_hub(struct rx_metrics *m, const struct rx_hub *hub)
+{
+    struct rx_hub_stats s = rx_hub_stats(hub);
+    const char *labels[] = {"stream", rx_hub_name(hub), NULL};
+    rx_metrics_count(m, RX_METRIC_STREAM_EVENTS, s.events, labels);
+    rx_metrics_count(m, RX_METRIC_STREAM_DELIVERIES, s.deliveries, labels);
+    rx_metrics_count(m, RX_METRIC_STREAM_UNHEARD, s.unheard, labels);
+}
+
+static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
+{
+    const struct rx_source *source = s->source;
+    const char *labels[] = {"source", s->name, NULL, NULL, NULL};
+    rx_metrics_count(m, RX_METRIC_SOURCE_RECEIVED, source->received, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_DECODED, source->decoded, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_BYTES, source->bytes, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_RUNNING, source->running, labels);
+    labels[2] = "reason";
+    for (int i = 0; i < RX_REJECTS; i++) {
+        labels[3] = rx_reject_name((enum rx_reject)i);
+        rx_metrics_count(m, RX_METRIC_SOURCE_REJECTED, source->rejected[i], labels);
+    }
+    add_hub(m, s->hub);
+    add_hub(m, s->errors);
+}
+
+/* ---- steps ---- */
+
+struct steps {
+    struct rx_metrics *metrics;
+    const char *pipeline;
+};
+
+static void add_step(void *arg, const struct rx_node *node, unsigned depth)
+{
+    static const char *const outcomes[RX_ACCOUNTS] = {"used",       "filtered", NULL,      "errored",
+                                                      "superseded", "late",     "evicted", "unheard"};
+    struct steps *s = arg;
+    const struct rx_ledger *ledger = &node->run->ledger;
+    const char *labels[] = {"pipeline", s->pipeline, "step", node->label, NULL, NULL, NULL};
+    (void)depth;
+    if (node->class == &rx_operator_entry || node->class == &rx_operator_subscription)
+        return;
+    rx_metrics_count(s->metrics, RX_METRIC_STEP_IN, ledger->in, labels);
+    rx_metrics_count(s->metrics, RX_METRIC_STEP_OUT, ledger->out, labels);
+    rx_metrics_count(s->metrics, RX_METRIC_STEP_ABSENT, ledger->accounts[RX_ABSENT], labels);
+    rx_metrics_add(s->metrics, RX_METRIC_STEP_HELD, (double)ledger->held, labels);
+    labels[4] = "outcome";
+    for (int i = 0; i < RX_ACCOUNTS; i++) {
+        labels[5] = outcomes[i];
+        if (outcomes[i])
+            rx_metrics_count(s->metrics, RX_METRIC_STEP_EVENTS, ledger->accounts[i], labels);
+    }
+}
+
+/* ---- sinks ---- */
+
+static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned position)
+{
+    char number[12] = {(char)('0' + position / 10 % 10), (char)('0' + position % 10), 0};
+    const char *labels[] = {"pipeline", sink->pipeline, "sink", sink->class->base.name, "position", number,
+                            NULL,       NULL,           NULL};
+    rx_metrics_count(m, RX_METRIC_SINK_IN, sink->in, labels);
+    rx_metrics_count(m, RX_METRIC_SINK_OUT, sink->out, labels);
+    rx_metrics_count(m, RX_METRIC_SINK_ERRORED, sink->errored, labels);
+    rx_metrics_count(m, RX_METRIC_SINK_HELD, sink->held, labels);
+    labels[6] = "reason";
+    labels[7] = "full";
+    rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->dropped_full, labels);
+}
+
+static void add_pipeline(struct rx_metrics *m, const struct rx_plan_pipeline *p, struct rx_pipeline_status status)
+{
+    struct steps steps = {.metrics = m, .pipeline = p->name};
+    const char *labels[] = {"pipeline", p->name, NULL};
+    rx_metrics_count(m, RX_METRIC_PIPELINE_UP, status.state == RX_PIPELINE_RUNNING, labels);
+    rx_metrics_count(m, RX_METRIC_PIPELINE_RESTARTS, status.restarts, labels);
+    rx_plan_walk(p->graph, add_step, &steps);
+    for (size_t i = 0; i < p->sink_count; i++)
+        add_sink(m, p->sinks[i].sink, (unsigned)i);
+    add_hub(m, p->hub);
+    add_hub(m, p->errors);
+    for (size_t i = 0; i < p->branch_count; i++)
+        add_hub(m, p->branches[i].hub);
+}
+
+void rx_metrics_of_runtime(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_runtime *runtime)
+{
+    for (size_t i = 0; i < plan->source_count; i++)
+        add_source(m, &plan->sources[i]);
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        add_pipeline(m, &plan->pipelines[i], rx_runtime_status(runtime, i));
+}

@@ -1,0 +1,264 @@
+/* A worker. */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/share.h"
+
+enum { RING = 1024 };
+#define DRAIN_POLL (20 * RX_MSEC)
+
+struct rx_worker {
+    struct rx_worker_options options;
+    struct rx_loop *loop;
+    struct rx_heap *heap;
+    struct rx_engine *engine;
+    struct rx_site_owner *site;
+    struct rx_plan *plan;
+    struct rx_runtime *runtime;
+    struct rx_ring *asked, *done;
+    struct rx_wake *on_asked, *on_done;
+    struct rx_timer drain;
+    rx_time drain_until;
+    pthread_t thread;
+    bool running;
+    atomic_bool stopping, ended;
+    rx_time alive;
+};
+
+/* ---- jobs ---- */
+
+struct rx_job *rx_job_create(enum rx_job_kind kind, void *context)
+{
+    struct rx_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->kind = kind;
+    job->context = context;
+    return job;
+}
+
+void rx_job_destroy(struct rx_job *job)
+{
+    if (!job)
+        return;
+    free(job->ingest.body);
+    rx_metrics_finish(&job->metrics);
+    free(job);
+}
+
+static void drop_job(struct rx_message *message) { rx_job_destroy(message->pointer); }
+
+static void report_status(struct rx_worker *w, struct rx_job *job)
+{
+    for (size_t i = 0; i < rx_site_brokers(w->site); i++) {
+        struct rx_broker_status status;
+        if (!rx_site_broker_status(w->site, i, &status) || job->broker_count == RX_JOB_BROKERS_MAX)
+            continue;
+        struct rx_job_broker *b = &job->brokers[job->broker_count++];
+        strncpy(b->name, status.name, sizeof b->name - 1);
+        b->connected = status.connected;
+    }
+    rx_site_metrics(w->site, &job->metrics);
+    if (!w->runtime)
+        return;
+    for (size_t i = 0; i < rx_runtime_count(w->runtime); i++)
+        job->waiting += rx_runtime_status(w->runtime, i).state == RX_PIPELINE_WAITING;
+    rx_metrics_of_runtime(&job->metrics, w->plan, w->runtime);
+}
+
+static void ingest(struct rx_worker *w, struct rx_job *job)
+{
+    job->ingest.type = job->type;
+    if (w->drain_until || !job->source->running) {
+        job->ingest.status = 503;
+        rx_error_set(&job->ingest.error, -EAGAIN, w->drain_until ? "shutting down" : "no pipeline reads this source");
+        return;
+    }
+    rx_engine_enter(w->engine);
+    job->source->class->ingest(job->source, &job->ingest);
+    rx_engine_leave(w->engine);
+}
+
+/* ---- on the worker's thread ---- */
+
+static void on_drain(struct rx_timer *timer)
+{
+    struct rx_worker *w = (struct rx_worker *)(void *)((char *)timer - offsetof(struct rx_worker, drain));
+    struct rx_sched *sched = rx_loop_sched(w->loop);
+    if (rx_runtime_drained(w->runtime) || rx_sched_now(sched) >= w->drain_until)
+        rx_loop_stop(w->loop);
+    else
+        rx_sched_arm(sched, timer, rx_sched_now(sched) + DRAIN_POLL);
+}
+
+static void begin_drain(struct rx_worker *w)
+{
+    w->drain_until = rx_loop_now(w->loop) + w->options.drain_deadline;
+    rx_runtime_stop(w->runtime);
+    w->drain.fire = on_drain;
+    rx_sched_arm(rx_loop_sched(w->loop), &w->drain, rx_loop_now(w->loop));
+}
+
+static void on_asked(void *arg)
+{
+    struct rx_worker *w = arg;
+    struct rx_message message;
+    while (rx_ring_pop(w->asked, &message)) {
+        struct rx_job *job = message.pointer;
+        if (job->kind == RX_JOB_INGEST)
+            ingest(w, job);
+        else if (job->kind == RX_JOB_STATUS)
+            report_status(w, job);
+        if (!rx_ring_push(w->done, &message))
+            rx_job_destroy(job);
+    }
+    rx_wake_signal(w->on_done);
+    if (atomic_load(&w->stopping) && !w->drain_until)
+        begin_drain(w);
+}
+
+static void *run(void *arg)
+{
+    struct rx_worker *w = arg;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    if (rx_loop_run(w->loop) < 0)
+        rx_log(RX_LOG_ERROR, "a worker's event loop failed", NULL);
+    rx_runtime_destroy(w->runtime);
+    w->runtime = NULL;
+    atomic_store(&w->ended, true);
+    rx_wake_signal(w->on_done);
+    return NULL;
+}
+
+/* ---- on the front's thread ---- */
+
+static void on_done(void *arg)
+{
+    struct rx_worker *w = arg;
+    struct rx_message message;
+    while (rx_ring_pop(w->done, &message))
+        w->options.on_done(w->options.arg, message.pointer);
+}
+
+bool rx_worker_ask(struct rx_worker *w, struct rx_job *job)
+{
+    if (!w->running || atomic_load(&w->ended) || rx_ring_length(w->asked) >= RING - 1 ||
+        !rx_ring_push(w->asked, &(struct rx_message){.pointer = job}))
+        return false;
+    rx_wake_signal(w->on_asked);
+    return true;
+}
+
+struct rx_source *rx_worker_source(struct rx_worker *w, const char *name, bool *ret_known)
+{
+    const struct rx_plan_source *s = rx_plan_find_source(w->plan, name);
+    *ret_known = s != NULL;
+    return s && s->source->class->ingest ? s->source : NULL;
+}
+
+rx_time rx_worker_alive(const struct rx_worker *w) { return w->alive; }
+void rx_worker_set_alive(struct rx_worker *w, rx_time t) { w->alive = t; }
+bool rx_worker_ended(const struct rx_worker *w) { return !w->running || atomic_load(&w->ended); }
+
+int rx_worker_run(struct rx_worker *w)
+{
+    int r = pthread_create(&w->thread, NULL, run, w);
+    w->running = r == 0;
+    return -r;
+}
+
+void rx_worker_stop(struct rx_worker *w)
+{
+    if (w->running && !atomic_exchange(&w->stopping, true))
+        rx_wake_signal(w->on_asked);
+}
+
+/* ---- life ---- */
+
+static int make_engine(struct rx_worker *w)
+{
+    int r = rx_loop_create(&w->loop);
+    if (r < 0)
+        return r;
+    w->heap = rx_heap_create(NULL);
+    w->engine = w->heap ? rx_engine_create(w->heap, rx_loop_sched(w->loop)) : NULL;
+    w->asked = rx_ring_create(RING);
+    w->done = rx_ring_create(RING);
+    if (!w->engine || !w->asked || !w->done)
+        return -ENOMEM;
+    r = rx_wake_create(w->loop, on_asked, w, &w->on_asked);
+    return r == 0 ? rx_wake_create(w->options.front, on_done, w, &w->on_done) : r;
+}
+
+static int make_plan(struct rx_worker *w, struct rx_diagnostics *diagnostics)
+{
+    struct rx_site_options site = {.loop = w->loop,
+                                   .heap = w->heap,
+                                   .forest = w->options.forest,
+                                   .streams = w->options.streams,
+                                   .generation = w->options.generation,
+                                   .worker = w->options.number};
+    bool *here = NULL;
+    int r = rx_site_create(&site, diagnostics, &w->site);
+    if (r == 0)
+        r = rx_share_out(w->options.forest, w->options.workers, w->options.number, &here);
+    if (r == 0)
+        r = rx_plan_create(w->options.forest, w->engine,
+                           &(struct rx_plan_options){.site = rx_site_of(w->site), .pipelines_here = here}, diagnostics,
+                           &w->plan);
+    free(here);
+    return r;
+}
+
+int rx_worker_create(const struct rx_worker_options *options, struct rx_diagnostics *diagnostics,
+                     struct rx_worker **ret)
+{
+    struct rx_error error = {0};
+    struct rx_worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    w->options = *options;
+    int r = make_engine(w);
+    if (r == 0)
+        r = make_plan(w, diagnostics);
+    if (r == 0)
+        r = rx_runtime_start(w->plan, &w->runtime, &error);
+    if (r < 0) {
+        if (error.code)
+            rx_diagnose(diagnostics, NULL, &error);
+        rx_worker_destroy(w);
+        return r;
+    }
+    *ret = w;
+    return 0;
+}
+
+void rx_worker_destroy(struct rx_worker *w)
+{
+    if (!w)
+        return;
+    if (w->running) {
+        rx_loop_stop(w->loop);
+        pthread_join(w->thread, NULL);
+    }
+    rx_runtime_destroy(w->runtime);
+    rx_plan_destroy(w->plan);
+    rx_site_destroy(w->site);
+    rx_wake_destroy(w->on_asked);
+    rx_wake_destroy(w->on_done);
+    rx_ring_destroy(w->asked, drop_job);
+    rx_ring_destroy(w->done, drop_job);
+    rx_engine_destroy(w->engine);
+    rx_loop_destroy(w->loop);
+    rx_heap_destroy(w->heap);
+    free(w);
+}

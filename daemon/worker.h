@@ -1,0 +1,62 @@
+/* A worker: a thread with its loop, heap, plan and running pipelines. The front asks it by jobs over a ring, and gets each
+ * job back. Everything here is called on the front's thread. */
+#ifndef RX_DAEMON_WORKER_H
+#define RX_DAEMON_WORKER_H
+
+#include "core/io/http.h"
+#include "core/source.h"
+#include "daemon/metrics.h"
+#include "daemon/site.h"
+
+#define RX_JOB_BROKERS_MAX 32
+
+enum rx_job_kind { RX_JOB_INGEST, RX_JOB_STATUS, RX_JOB_PING };
+
+struct rx_job_broker {
+    char name[64];
+    bool connected;
+};
+
+/* Handed over whole: whoever has it owns it. */
+struct rx_job {
+    enum rx_job_kind kind;
+    void *context;            /* the asker's */
+    struct rx_source *source; /* RX_JOB_INGEST, and its body */
+    struct rx_ingest ingest;
+    char type[128];
+    struct rx_metrics metrics; /* RX_JOB_STATUS, from here on */
+    struct rx_job_broker brokers[RX_JOB_BROKERS_MAX];
+    size_t broker_count;
+    unsigned waiting; /* pipelines that wait for a restart */
+};
+struct rx_job *rx_job_create(enum rx_job_kind, void *context);
+void rx_job_destroy(struct rx_job *); /* frees the body too */
+
+struct rx_worker;
+struct rx_worker_options {
+    unsigned number, workers;
+    const struct rx_forest *forest;
+    struct rx_streams *streams;
+    uint64_t generation;
+    rx_time drain_deadline;
+    struct rx_loop *front;
+    void (*on_done)(void *arg, struct rx_job *); /* on the front's thread; the job is its to destroy */
+    void *arg;
+};
+/* Plans and subscribes, on the caller's thread; the worker's own takes over at rx_worker_run. */
+int rx_worker_create(const struct rx_worker_options *, struct rx_diagnostics *, struct rx_worker **ret);
+int rx_worker_run(struct rx_worker *);
+/* Asks it to stop its intake, to drain, and to end; no-op when it was asked. */
+void rx_worker_stop(struct rx_worker *);
+bool rx_worker_ended(const struct rx_worker *);
+void rx_worker_destroy(struct rx_worker *); /* stops it at once if need be, and joins */
+
+/* False: the worker is too far behind (the job stays the caller's). */
+bool rx_worker_ask(struct rx_worker *, struct rx_job *);
+/* A source of this worker by name that takes POSTs; NULL: none. *ret_known tells whether there is a source at all. */
+struct rx_source *rx_worker_source(struct rx_worker *, const char *name, bool *ret_known);
+/* When the worker last answered a ping, on the front's clock. */
+rx_time rx_worker_alive(const struct rx_worker *);
+void rx_worker_set_alive(struct rx_worker *, rx_time);
+
+#endif
