@@ -205,10 +205,10 @@ static struct rx_worker *find_source(struct rx_front *f, const char *name, struc
 {
     *ret_known = false;
     for (unsigned i = 0; i < f->worker_count; i++) {
-        bool known;
-        *ret = rx_worker_source(f->workers[i], name, &known);
+        bool known, used;
+        *ret = rx_worker_source(f->workers[i], name, &known, &used);
         *ret_known = *ret_known || known;
-        if (*ret && (*ret)->running)
+        if (*ret && used)
             return f->workers[i];
     }
     return *ret ? f->workers[f->worker_count - 1] : NULL;

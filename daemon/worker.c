@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ring.h"
 #include "daemon/log.h"
 #include "daemon/share.h"
 
@@ -158,10 +159,11 @@ bool rx_worker_ask(struct rx_worker *w, struct rx_job *job)
     return true;
 }
 
-struct rx_source *rx_worker_source(struct rx_worker *w, const char *name, bool *ret_known)
+struct rx_source *rx_worker_source(struct rx_worker *w, const char *name, bool *ret_known, bool *ret_used)
 {
     const struct rx_plan_source *s = rx_plan_find_source(w->plan, name);
     *ret_known = s != NULL;
+    *ret_used = s && s->used;
     return s && s->source->class->ingest ? s->source : NULL;
 }
 

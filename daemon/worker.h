@@ -53,8 +53,9 @@ void rx_worker_destroy(struct rx_worker *); /* stops it at once if need be, and 
 
 /* False: the worker is too far behind (the job stays the caller's). */
 bool rx_worker_ask(struct rx_worker *, struct rx_job *);
-/* A source of this worker by name that takes POSTs; NULL: none. *ret_known tells whether there is a source at all. */
-struct rx_source *rx_worker_source(struct rx_worker *, const char *name, bool *ret_known);
+/* A source of this worker by name that takes POSTs; NULL: none. *ret_known tells whether there is a source at all,
+ * *ret_used whether one of the worker's pipelines reads it. */
+struct rx_source *rx_worker_source(struct rx_worker *, const char *name, bool *ret_known, bool *ret_used);
 /* When the worker last answered a ping, on the front's clock. */
 rx_time rx_worker_alive(const struct rx_worker *);
 void rx_worker_set_alive(struct rx_worker *, rx_time);
