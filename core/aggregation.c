@@ -16,6 +16,8 @@ static int add_slot(struct rx_aggregation *a, const struct rx_aggregate_call *ca
                             call->function);
     a->slots[a->count++] =
         (struct rx_aggregation_slot){.function = function, .arg = call->arg_count ? call->args[0] : NULL};
+    if (call->arg_count)
+        a->slots[a->count - 1].field = rx_expr_as_field(call->args[0]);
     return 0;
 }
 
@@ -37,13 +39,20 @@ int rx_aggregation_prepare(struct rx_aggregation *a, struct rx_shaper *shaper, s
 }
 
 /* The argument's value, and whether it counts: absent and null are skipped; count(cond) takes what is true. */
-static int evaluate(const struct rx_aggregation_slot *slot, const struct rx_expr_env *env, struct rx_value *ret,
+static int evaluate(struct rx_aggregation_slot *slot, const struct rx_expr_env *env, struct rx_value *ret,
                     bool *ret_counts, struct rx_error *reterr)
 {
     *ret = rx_null();
     *ret_counts = true;
     if (!slot->arg)
         return 0;
+    if (slot->field && env->event->value.kind == RX_RECORD) {
+        const struct rx_value *v = rx_record_get(env->event->value.u.record, slot->field, &slot->cache);
+        if (v && v->kind != RX_NULL && v->kind != RX_BOOL) {
+            *ret = rx_value_ref(*v);
+            return 0;
+        }
+    }
     int r = rx_expr_eval(slot->arg, env, ret, NULL);
     if (r == -ENODATA) {
         *ret_counts = false;
@@ -55,8 +64,8 @@ static int evaluate(const struct rx_aggregation_slot *slot, const struct rx_expr
     return 0;
 }
 
-int rx_aggregation_add(const struct rx_aggregation *a, struct rx_accumulator *accumulators,
-                       const struct rx_event *event, struct rx_error *reterr)
+int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumulators, const struct rx_event *event,
+                       struct rx_error *reterr)
 {
     struct rx_expr_env env = {.event = event};
     struct rx_value values[RX_AGGREGATES_MAX];
@@ -99,6 +108,8 @@ static struct rx_value dress(struct rx_value fields, const struct rx_mark *mark,
     }
     if (rx_mark_has_window(mark))
         put_window(&b, mark);
+    if (mark->flags & RX_WINDOW_PARTIAL)
+        rx_object_put_key_take(&b, rx_key_intern(heap, "partial", 7), rx_bool(true));
     return rx_object_finish(&b);
 }
 

@@ -33,14 +33,16 @@ struct rx_aggregation {
     bool ready;
     struct rx_aggregation_slot {
         const struct rx_aggregate_function *function;
-        struct rx_expr *arg; /* NULL: count() */
+        struct rx_expr *arg;        /* NULL: count() */
+        const struct rx_key *field; /* the argument is this field, plainly; else NULL */
+        struct rx_slot_cache cache;
     } slots[RX_AGGREGATES_MAX];
 };
 
 /* Resolves; -EINVAL with what is not there. */
 int rx_aggregation_prepare(struct rx_aggregation *, struct rx_shaper *, struct rx_error *reterr);
 /* Adds one event to all `accumulators` (one per call). On an error (of this event) none was changed. */
-int rx_aggregation_add(const struct rx_aggregation *, struct rx_accumulator *accumulators, const struct rx_event *,
+int rx_aggregation_add(struct rx_aggregation *, struct rx_accumulator *accumulators, const struct rx_event *,
                        struct rx_error *reterr);
 /* The step's value: its object with the key fields of `mark` before and `window` behind; a scalar stays one. */
 int rx_aggregation_result(const struct rx_aggregation *, const struct rx_accumulator *accumulators,

@@ -351,6 +351,14 @@ static void finish_when_quiet(struct window *w)
         rx_finish(&w->op);
 }
 
+/* The group around was evicted: so is what its open windows have. */
+static void mark_partial(struct window *w, const struct pane *pane)
+{
+    const struct rx_mark *outer = rx_op_mark(&w->op);
+    if (outer && pane->instance)
+        ((struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance))->flags |= outer->flags;
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
     struct window *w = (struct window *)op;
@@ -361,6 +369,7 @@ static void complete(struct rx_op *op, unsigned port)
     rx_boundary_leave(&w->member);
     while (w->first && rx_op_live(op)) {
         struct pane *pane = w->first;
+        mark_partial(w, pane);
         if (w->on_complete == ON_COMPLETE_DROP) {
             rx_instance_close(pane->instance);
             pane->instance = NULL;

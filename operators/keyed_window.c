@@ -1,0 +1,360 @@
+/* keyed_window: group_by -> window -> aggregate on the epoch as one keyed, incremental operator.
+ *
+ * The planner puts it in the place of the three (pipelines/plan_fuse.c); what comes out is the same, byte for byte: keys
+ * close in order of creation, and the boundary's timer belongs to the node in both. No event is kept. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/aggregation.h"
+#include "core/boundary.h"
+#include "core/keytable.h"
+
+enum { WIDTH_MAX = 16, ON_COMPLETE_FLUSH = 0 };
+
+struct keyed_window {
+    struct rx_op op;
+    struct rx_keys *by;
+    int64_t max_keys;
+    struct rx_extent size;
+    int on_complete;
+    struct rx_shaper *fields;
+
+    struct rx_keytable table; /* of struct pane */
+    struct rx_aggregation calls;
+    struct rx_boundary_member member;
+    struct part {
+        const struct rx_key *field; /* the part is a plain field; NULL: it is computed */
+        struct rx_slot_cache cache;
+    } parts[WIDTH_MAX];
+    struct rx_event out[RX_SPAN_MAX]; /* results on their way */
+    size_t out_count;
+};
+
+/* A key's open window. */
+struct pane {
+    rx_time end; /* 0: none is open */
+    struct rx_accumulator accumulators[];
+};
+
+static const char *const on_complete_choices[] = {"flush", "drop", NULL};
+
+static const struct rx_option options[] = {
+    {.name = "by",
+     .help = "of group_by",
+     .type = RX_OPTION_KEYS,
+     .offset = RX_AT(struct keyed_window, by, struct rx_keys *)},
+    {.name = "max_keys",
+     .help = "of group_by",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct keyed_window, max_keys, int64_t)},
+    {.name = "size",
+     .help = "of window",
+     .type = RX_OPTION_EXTENT,
+     .offset = RX_AT(struct keyed_window, size, struct rx_extent)},
+    {.name = "on_complete",
+     .help = "of window",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct keyed_window, on_complete, int),
+     .choices = on_complete_choices},
+    {.name = "fields",
+     .help = "of aggregate",
+     .type = RX_OPTION_AGGREGATES,
+     .offset = RX_AT(struct keyed_window, fields, struct rx_shaper *)},
+    {0},
+};
+
+static struct pane *pane_of(struct keyed_window *k, struct rx_keyed *e) { return rx_keyed_data(&k->table, e); }
+
+/* ---- results ---- */
+
+static void flush_out(struct keyed_window *k)
+{
+    size_t n = k->out_count;
+    k->out_count = 0;
+    rx_emit(&k->op, k->out, n);
+    for (size_t i = 0; i < n; i++)
+        rx_event_unref(&k->out[i]);
+}
+
+static struct rx_value key_record(struct keyed_window *k, const struct rx_keyed *e)
+{
+    struct rx_object_builder b;
+    rx_object_init(&b, k->table.heap);
+    for (unsigned i = 0; i < k->table.width; i++)
+        rx_object_put_key_take(&b, rx_keys_name(k->by, i), rx_value_ref(e->keys[i]));
+    return rx_object_finish(&b);
+}
+
+static const struct rx_mark *mark_of(struct keyed_window *k, const struct rx_keyed *e, rx_time end, uint32_t flags)
+{
+    struct rx_value record = key_record(k, e);
+    const struct rx_mark *group = rx_mark_with_key(k->table.heap, rx_op_mark(&k->op), record);
+    const struct rx_mark *mark =
+        group ? rx_mark_with_window(k->table.heap, group, end - k->size.duration, end, flags) : NULL;
+    rx_mark_unref(group);
+    rx_value_unref(record);
+    return mark;
+}
+
+static int make_result(struct keyed_window *k, struct rx_keyed *e, uint32_t flags, struct rx_event *out,
+                       struct rx_error *reterr)
+{
+    struct pane *pane = pane_of(k, e);
+    const struct rx_mark *mark = mark_of(k, e, pane->end, flags);
+    if (!mark)
+        return rx_error_set(reterr, -ENOMEM, "out of memory for a result");
+    *out = (struct rx_event){.time = pane->end - 1, .mark = mark};
+    int r = rx_aggregation_result(&k->calls, pane->accumulators, mark, k->table.heap, &out->value, reterr);
+    if (r < 0)
+        rx_mark_unref(mark);
+    return r;
+}
+
+/* The pane is empty before its result goes out. */
+static void close_pane(struct keyed_window *k, struct rx_keyed *e, uint32_t flags)
+{
+    struct rx_error error;
+    struct rx_event *out = &k->out[k->out_count];
+    int r = make_result(k, e, flags, out, &error);
+    struct pane *pane = pane_of(k, e);
+    rx_aggregation_clear(&k->calls, pane->accumulators);
+    pane->end = 0;
+    if (r < 0)
+        rx_bad_result(&k->op, &error);
+    else if (++k->out_count == RX_SPAN_MAX)
+        flush_out(k);
+}
+
+static void on_boundary(struct rx_boundary_member *member, rx_time end)
+{
+    struct keyed_window *k = (struct keyed_window *)member->op;
+    for (struct rx_keyed *e = k->table.first; e && rx_op_live(&k->op); e = e->next)
+        if (pane_of(k, e)->end == end)
+            close_pane(k, e, 0);
+    flush_out(k);
+}
+
+/* ---- keys ---- */
+
+static void forget(struct keyed_window *k, struct rx_keyed *e)
+{
+    rx_aggregation_clear(&k->calls, pane_of(k, e)->accumulators);
+    rx_keytable_remove(&k->table, e);
+}
+
+static void evict(struct keyed_window *k)
+{
+    struct rx_keyed *e = k->table.oldest;
+    if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH) {
+        close_pane(k, e, RX_WINDOW_PARTIAL);
+        flush_out(k);
+    }
+    forget(k, e);
+}
+
+/* A part of the key, borrowed where it is a plain field; *ret_owned says whether to unref it. */
+static int key_part(struct keyed_window *k, unsigned i, const struct rx_event *event, struct rx_value *ret,
+                    bool *ret_owned, struct rx_error *reterr)
+{
+    struct part *part = &k->parts[i];
+    if (part->field && event->value.kind == RX_RECORD) {
+        const struct rx_value *v = rx_record_get(event->value.u.record, part->field, &part->cache);
+        if (v) {
+            *ret = *v;
+            *ret_owned = false;
+            return 0;
+        }
+    }
+    struct rx_expr_env env = rx_env(event);
+    *ret_owned = true;
+    int r = rx_expr_eval(rx_keys_expr(k->by, i), &env, ret, NULL);
+    return r < 0 ? rx_expr_eval(rx_keys_expr(k->by, i), &env, ret, reterr) : 0;
+}
+
+static void release_parts(const struct rx_value *keys, const bool *owned, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (owned[i])
+            rx_value_unref(keys[i]);
+}
+
+static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_value *keys)
+{
+    uint64_t hash = rx_keytable_hash(keys, k->table.width);
+    struct rx_keyed *e = rx_keytable_find(&k->table, keys, hash);
+    if (e)
+        return e;
+    if (k->table.count >= (uint64_t)k->max_keys)
+        evict(k);
+    return rx_op_live(&k->op) ? rx_keytable_add(&k->table, keys, hash) : NULL;
+}
+
+/* ---- events ---- */
+
+static void add_to_pane(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
+{
+    struct rx_schedule schedule = {.size = k->size.duration, .every = k->size.duration};
+    struct rx_error error;
+    rx_boundary_reach(&k->member, event->time);
+    if (!rx_op_live(&k->op))
+        return;
+    struct pane *pane = pane_of(k, e);
+    rx_time end = rx_schedule_end_after(&schedule, event->time);
+    if (pane->end != end && !rx_boundary_want(&k->member, end)) {
+        rx_count(&k->op, RX_LATE, 1);
+        return;
+    }
+    pane->end = end;
+    if (rx_aggregation_add(&k->calls, pane->accumulators, event, &error) == 0 ||
+        rx_bad_event(&k->op, event, &error) == RX_USE_NULL)
+        rx_count(&k->op, RX_USED, 1);
+}
+
+static void take_in(struct keyed_window *k, const struct rx_event *event)
+{
+    struct rx_value keys[WIDTH_MAX];
+    bool owned[WIDTH_MAX];
+    struct rx_error error;
+    for (unsigned i = 0; i < k->table.width; i++) {
+        if (key_part(k, i, event, &keys[i], &owned[i], &error) < 0) {
+            release_parts(keys, owned, i);
+            if (rx_bad_event(&k->op, event, &error) == RX_USE_NULL)
+                rx_count(&k->op, RX_UNHEARD, 1);
+            return;
+        }
+    }
+    struct rx_keyed *e = find_or_add(k, keys);
+    if (e) {
+        add_to_pane(k, e, event);
+    } else if (rx_op_live(&k->op)) {
+        rx_error_set(&error, -ENOMEM, "out of memory for a key");
+        rx_fail(&k->op, &error);
+    }
+    release_parts(keys, owned, k->table.width);
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++)
+        take_in((struct keyed_window *)op, &span[i]);
+}
+
+static void complete(struct rx_op *op, unsigned port)
+{
+    struct keyed_window *k = (struct keyed_window *)op;
+    (void)port;
+    rx_boundary_leave(&k->member);
+    for (struct rx_keyed *e = k->table.first; e && rx_op_live(op); e = e->next)
+        if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH)
+            close_pane(k, e, 0);
+    flush_out(k);
+    rx_finish(op);
+}
+
+/* ---- life ---- */
+
+static int init(struct rx_op *op, struct rx_error *reterr)
+{
+    struct keyed_window *k = (struct keyed_window *)op;
+    int r = rx_aggregation_prepare(&k->calls, k->fields, reterr);
+    if (r < 0)
+        return r;
+    k->member = (struct rx_boundary_member){.op = op, .close = on_boundary};
+    for (unsigned i = 0; i < rx_keys_count(k->by); i++)
+        k->parts[i].field = rx_expr_as_field(rx_keys_expr(k->by, i));
+    rx_keytable_init(&k->table, rx_op_heap(op), (unsigned)rx_keys_count(k->by),
+                     sizeof(struct pane) + k->calls.count * sizeof(struct rx_accumulator));
+    return 0;
+}
+
+static void start(struct rx_op *op)
+{
+    struct keyed_window *k = (struct keyed_window *)op;
+    if (rx_boundary_join(&k->member) < 0) {
+        struct rx_error error;
+        rx_error_set(&error, -ENOMEM, "out of memory");
+        rx_fail(op, &error);
+    }
+    rx_subscribe(op, 0);
+}
+
+static void dispose(struct rx_op *op)
+{
+    struct keyed_window *k = (struct keyed_window *)op;
+    rx_boundary_leave(&k->member);
+    for (struct rx_keyed *e = k->table.first; e; e = e->next)
+        rx_aggregation_clear(&k->calls, pane_of(k, e)->accumulators);
+    for (size_t i = 0; i < k->out_count; i++)
+        rx_event_unref(&k->out[i]);
+    rx_keytable_finish(&k->table);
+}
+
+/* ---- state ---- */
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    struct keyed_window *k = (struct keyed_window *)op;
+    rx_boundary_save(&k->member, w);
+    rx_write_uint(w, k->table.count);
+    for (struct rx_keyed *e = k->table.first; e; e = e->next) {
+        for (unsigned i = 0; i < k->table.width; i++)
+            rx_write_value(w, e->keys[i]);
+        rx_write_int(w, pane_of(k, e)->end);
+        rx_aggregation_save(&k->calls, pane_of(k, e)->accumulators, w);
+    }
+    for (struct rx_keyed *e = k->table.oldest; e; e = e->newer)
+        for (unsigned i = 0; i < k->table.width; i++)
+            rx_write_value(w, e->keys[i]);
+    return 0;
+}
+
+static struct rx_keyed *read_key(struct keyed_window *k, struct rx_reader *r, bool add)
+{
+    struct rx_value keys[WIDTH_MAX];
+    for (unsigned i = 0; i < k->table.width; i++)
+        keys[i] = rx_read_value(r);
+    uint64_t hash = rx_keytable_hash(keys, k->table.width);
+    struct rx_keyed *e = rx_keytable_find(&k->table, keys, hash);
+    if (add && !e && !rx_reader_failed(r))
+        e = rx_keytable_add(&k->table, keys, hash);
+    for (unsigned i = 0; i < k->table.width; i++)
+        rx_value_unref(keys[i]);
+    if (!e)
+        rx_reader_fail(r, -EBADMSG);
+    return e;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    struct keyed_window *k = (struct keyed_window *)op;
+    rx_boundary_load(&k->member, r);
+    uint64_t count = rx_read_uint(r);
+    for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++) {
+        struct rx_keyed *e = read_key(k, r, true);
+        if (!e)
+            break;
+        pane_of(k, e)->end = rx_read_int(r);
+        rx_aggregation_load(&k->calls, pane_of(k, e)->accumulators, r);
+    }
+    for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
+        read_key(k, r, false);
+    return r->failed;
+}
+
+const struct rx_operator_class rx_operator_keyed_window = {
+    .base = {.name = "keyed_window",
+             .summary = "group_by, window and aggregate as one",
+             .options = options,
+             .state_size = sizeof(struct keyed_window),
+             .flags = RX_INTERNAL | RX_SPAN_SAFE | RX_REPLACES},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .init = init,
+    .start = start,
+    .next = next,
+    .complete = complete,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};
