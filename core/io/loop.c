@@ -76,6 +76,7 @@ static rx_time drive(struct rx_loop *loop, rx_time t, bool through)
     return rx_sched_now(loop->sched);
 }
 
+rx_time rx_loop_clock(const struct rx_loop *loop) { return read_clock(CLOCK_MONOTONIC) + loop->offset; }
 rx_time rx_loop_now(struct rx_loop *loop) { return drive(loop, read_clock(CLOCK_MONOTONIC) + loop->offset, false); }
 
 static void set_timer(struct rx_loop *loop, rx_time due)
@@ -106,7 +107,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct rx_loop *loop = arg;
     (void)fd, (void)what;
     loop->ticked = true;
-    drive(loop, read_clock(CLOCK_MONOTONIC) + loop->offset, true);
+    drive(loop, rx_loop_clock(loop), true);
 }
 
 static void on_limit(evutil_socket_t fd, short what, void *arg) { (void)fd, (void)what, (void)arg; }
@@ -131,7 +132,7 @@ static int init(struct rx_loop *loop)
 {
     loop->base = event_base_new();
     loop->offset = take_offset();
-    loop->sched = rx_sched_create(read_clock(CLOCK_MONOTONIC) + loop->offset);
+    loop->sched = rx_sched_create(rx_loop_clock(loop));
     loop->limit = loop->base ? evtimer_new(loop->base, on_limit, NULL) : NULL;
     if (!loop->limit || !loop->sched)
         return -ENOMEM;
@@ -199,7 +200,7 @@ int rx_loop_run(struct rx_loop *loop)
 int rx_loop_once(struct rx_loop *loop, int ms)
 {
     if (ms == 0)
-        return turn(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        return turn(loop, EVLOOP_NONBLOCK);
     struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     if (ms > 0 && event_add(loop->limit, &limit))
         return -ENOMEM;

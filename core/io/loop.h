@@ -23,6 +23,8 @@ struct rx_sched *rx_loop_sched(struct rx_loop *);
  * never goes backwards; rx_loop_reanchor takes the offset anew (forwards at once; backwards by letting now stand). */
 rx_time rx_loop_now(struct rx_loop *);
 void rx_loop_reanchor(struct rx_loop *);
+/* The present, without moving the scheduler: for who must not run timers where it stands. */
+rx_time rx_loop_clock(const struct rx_loop *);
 /* Turns of the loop so far: progress, for watchdogs (readable from any thread). */
 uint64_t rx_loop_turns(const struct rx_loop *);
 
