@@ -82,7 +82,7 @@ int rx_command_replay(int argc, char **argv)
     if (status)
         return status;
     struct rx_loaded loaded;
-    status = rx_load(&a.paths, &(struct rx_plan_options){.replay = true, .no_fusion = a.no_fusion}, &loaded);
+    status = rx_load(&a.paths, &(struct rx_plan_options){.replay = true, .no_fusion = a.no_fusion}, false, &loaded);
     if (status == 0)
         status = replay_plan(loaded.plan, &a);
     rx_unload(&loaded);

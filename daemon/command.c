@@ -1,12 +1,15 @@
 /* What the commands share: paths, usage, loading a config. */
 #include "daemon/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/json.h"
+#include "daemon/settings.h"
+#include "daemon/site.h"
 
 int rx_usage(const char *command, const char *format, ...)
 {
@@ -55,25 +58,42 @@ void rx_show(const struct rx_diagnostics *diagnostics)
     rx_buffer_finish(&out);
 }
 
-static int plan(const struct rx_paths *paths, const struct rx_plan_options *options, struct rx_loaded *l,
-                struct rx_diagnostics *diagnostics)
+static int check_outside(struct rx_loaded *l, struct rx_plan_options *options, struct rx_diagnostics *diagnostics)
 {
-    int r = rx_forest_read(paths->items, paths->count, diagnostics, &l->forest);
+    struct rx_settings settings;
+    l->arena = rx_plan_arena_create(l->heap);
+    int r = l->arena ? rx_loop_create(&l->loop) : -ENOMEM;
+    if (r < 0)
+        return r;
+    rx_settings_read(l->forest, l->arena, NULL, diagnostics, &settings);
+    r = rx_site_create(&(struct rx_site_options){.loop = l->loop, .heap = l->heap, .forest = l->forest}, diagnostics,
+                       &l->site);
     if (r == 0)
-        r = rx_plan_create(l->forest, l->engine, options, diagnostics, &l->plan);
+        options->site = rx_site_of(l->site);
     return r;
 }
 
-int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options, struct rx_loaded *l)
+static int plan(const struct rx_paths *paths, struct rx_plan_options options, bool outside, struct rx_loaded *l,
+                struct rx_diagnostics *diagnostics)
+{
+    int r = rx_forest_read(paths->items, paths->count, diagnostics, &l->forest);
+    if (r == 0 && outside)
+        r = check_outside(l, &options, diagnostics);
+    if (r == 0)
+        r = rx_plan_create(l->forest, l->engine, &options, diagnostics, &l->plan);
+    return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
+}
+
+int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options, bool outside, struct rx_loaded *l)
 {
     *l = (struct rx_loaded){.heap = rx_heap_create(NULL), .sched = rx_sched_create(0)};
     l->engine = l->heap && l->sched ? rx_engine_create(l->heap, l->sched) : NULL;
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    int r = l->engine && diagnostics ? plan(paths, options, l, diagnostics) : -1;
+    int r = l->engine && diagnostics ? plan(paths, *options, outside, l, diagnostics) : -ENOMEM;
     if (diagnostics && rx_diagnostics_count(diagnostics) > 0)
         rx_show(diagnostics);
     else if (r < 0)
-        fputs("rxd: out of memory\n", stderr);
+        fprintf(stderr, "rxd: %s\n", strerror(-r));
     rx_diagnostics_destroy(diagnostics);
     return r < 0 ? RX_EXIT_CONFIG : 0;
 }
@@ -81,6 +101,9 @@ int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options,
 void rx_unload(struct rx_loaded *l)
 {
     rx_plan_destroy(l->plan);
+    rx_site_destroy(l->site);
+    rx_plan_arena_destroy(l->arena);
+    rx_loop_destroy(l->loop);
     rx_forest_destroy(l->forest);
     rx_engine_destroy(l->engine);
     rx_sched_destroy(l->sched);

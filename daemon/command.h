@@ -37,8 +37,12 @@ int rx_usage(const char *command, const char *format, ...) __attribute__((format
 /* Writes the mistakes to stderr. */
 void rx_show(const struct rx_diagnostics *);
 
-/* A config, read and planned on an engine of its own, off-line. */
+/* A config, read and planned on an engine of its own, off-line. `outside`: brokers and settings are checked too, as a
+ * run would; nothing is connected or opened. */
 struct rx_loaded {
+    struct rx_loop *loop;
+    struct rx_site_owner *site;
+    struct rx_plan_arena *arena;
     struct rx_heap *heap;
     struct rx_sched *sched;
     struct rx_engine *engine;
@@ -46,7 +50,7 @@ struct rx_loaded {
     struct rx_plan *plan;
 };
 /* 0, or the exit status after all mistakes were written to stderr. rx_unload is safe in either case. */
-int rx_load(const struct rx_paths *, const struct rx_plan_options *, struct rx_loaded *);
+int rx_load(const struct rx_paths *, const struct rx_plan_options *, bool outside, struct rx_loaded *);
 void rx_unload(struct rx_loaded *);
 
 #endif

@@ -7,6 +7,7 @@
 const struct rx_command rx_commands[] = {
     {"run", "[-c PATH...] [--listen ADDRESS]", "run in the foreground; the default", rx_command_run},
     {"check", "-c PATH...", "validate a config, touch nothing", rx_command_check},
+    {"explain", "-c PATH... [NAME] [--dot]", "show the plan: steps, fields, state, first output", rx_command_explain},
     {"replay", "-c PATH... [NAME...] < FILE", "run recorded events under virtual time", rx_command_replay},
     {"eval", "EXPR [--event JSON | -]", "evaluate one expression", rx_command_eval},
     {"operators", "[NAME]", "list operators, sources and sinks, or describe one", rx_command_operators},

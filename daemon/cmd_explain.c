@@ -1,0 +1,65 @@
+/* rxd explain: the logical and the physical plan, what is decoded, what state is bounded by, when output comes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "daemon/command.h"
+#include "pipelines/explain.h"
+
+struct arguments {
+    struct rx_paths paths;
+    const char *name;
+    bool dot;
+};
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+    for (int i = 1; i < argc; i++) {
+        if (rx_paths_take(&a->paths, argc, argv, &i)) {
+            if (i < 0)
+                return rx_usage("explain", "-c needs a file or folder");
+        } else if (strcmp(argv[i], "--dot") == 0) {
+            a->dot = true;
+        } else if (argv[i][0] != '-' && !a->name) {
+            a->name = argv[i];
+        } else {
+            return rx_usage("explain", "unexpected argument \"%s\"", argv[i]);
+        }
+    }
+    rx_paths_default(&a->paths);
+    return a->paths.count ? 0 : rx_usage("explain", "name the config with -c");
+}
+
+static int explain(const struct arguments *a, struct rx_loaded *logical, struct rx_loaded *physical)
+{
+    struct rx_buffer out = {0};
+    if (a->name && !rx_plan_find_pipeline(logical->plan, a->name)) {
+        fprintf(stderr, "rxd: there is no pipeline \"%s\"\n", a->name);
+        return 1;
+    }
+    if (a->dot)
+        rx_explain_dot(physical->plan, a->name, &out);
+    else
+        rx_explain(logical->plan, physical->plan, a->name, &out);
+    printf("%.*s", (int)out.length, out.data ? out.data : "");
+    rx_buffer_finish(&out);
+    return 0;
+}
+
+int rx_command_explain(int argc, char **argv)
+{
+    struct arguments a = {0};
+    struct rx_loaded logical, physical;
+    int status = parse(argc, argv, &a);
+    if (status)
+        return status;
+    status = rx_load(&a.paths, &(struct rx_plan_options){.no_fusion = true}, true, &logical);
+    if (status == 0) {
+        status = rx_load(&a.paths, &(struct rx_plan_options){0}, true, &physical);
+        if (status == 0)
+            status = explain(&a, &logical, &physical);
+        rx_unload(&physical);
+    }
+    rx_unload(&logical);
+    return status;
+}
