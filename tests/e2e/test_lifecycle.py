@@ -100,7 +100,7 @@ KEYED = {
             ],
         },
         "pairs": {"from": "avg", "pipe": [{"group_by": "k"}, "pairwise", {"map": "event[1].n - event[0].n"}]},
-        "lists": {"from": "in", "pipe": [{"group_by": "k"}, {"buffer": 7}, "merge", {"map": "event.size() + 0"}]},
+        "lists": {"from": "in", "pipe": [{"group_by": "k"}, {"buffer": 7}, "merge", {"map": "size(event)"}]},
         "plain": {"from": "in", "pipe": [{"set": {"u": "t + 1"}}, {"filter": "u % 2 == 0"}]},
     },
 }
