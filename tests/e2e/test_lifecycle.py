@@ -128,7 +128,7 @@ class Replays(harness.EndToEnd):
         folder = harness.ROOT / "pipelines" / "examples"
         ran = 0
         for config in sorted(folder.rglob("*.yaml")):
-            events, want = config.with_suffix(".ndjson"), config.with_suffix(".expected.ndjson")
+            events, want = config.with_suffix(".input.ndjson"), config.with_suffix(".expected.ndjson")
             if not events.exists():
                 continue
             for flags in ((), (), ("--no-fusion",), ("--span", "1")):
