@@ -364,8 +364,14 @@ class EndToEnd(unittest.TestCase):
     def daemon(self, config, *flags, ready=True, name="rxd"):
         daemon = Daemon(self.folder, config, *flags, name=name)
         self.addCleanup(daemon.stop)
+        daemon.start(ready)
         self.daemons.append(daemon)
-        return daemon.start(ready)
+        self.addCleanup(self.stop_daemon, daemon)
+        return daemon
+
+    def stop_daemon(self, daemon):
+        """A daemon ends with 0 when asked to; under a sanitizer that also says that nothing leaked."""
+        self.assertEqual(daemon.stop(), 0, daemon.log_text()[-4000:])
 
     def subscribe(self, daemon, kind, stream, **options):
         subscriber = SUBSCRIBERS[kind](daemon.port, stream, **options).start()
