@@ -76,3 +76,29 @@ enum rx_verdict rx_bad_result(struct rx_op *op, const struct rx_error *error)
         send_dead_letter(op, &none, error);
     return RX_SKIP_EVENT;
 }
+
+bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env *env, struct rx_value *ret)
+{
+    struct rx_error error;
+    if (rx_expr_eval(expr, env, ret, NULL) == 0)
+        return true;
+    if (rx_expr_eval(expr, env, ret, &error) == 0)
+        return true;
+    *ret = rx_null();
+    return rx_bad_event(op, env->event, &error) == RX_USE_NULL;
+}
+
+int rx_op_test(struct rx_op *op, struct rx_expr *condition, const struct rx_event *event)
+{
+    struct rx_expr_env env = {.event = event};
+    struct rx_error error;
+    int result = rx_expr_test(condition, &env, NULL);
+    if (result >= 0)
+        return result;
+    if (result == -ENODATA) {
+        rx_count(op, RX_ABSENT, 1);
+        return 0;
+    }
+    rx_expr_test(condition, &env, &error);
+    return rx_bad_event(op, event, &error) == RX_USE_NULL ? 0 : -1;
+}

@@ -31,6 +31,7 @@ enum {
     RX_PASSES = 128,   /* emits its input's events as they are, or with fields added: what is behind reads them too */
     RX_REPLACES = 256, /* what it emits holds nothing of its input but what its expressions read */
     RX_ENDS_EARLY = 1024, /* may complete before its input does (take) */
+    RX_COLLECTS = 2048,   /* opens windows of its own, each made a list (buffer): the planner gives it the sub-graph */
     RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub) */
 };
 
@@ -156,6 +157,11 @@ enum rx_verdict rx_bad_event(struct rx_op *, const struct rx_event *, const stru
 
 /* The same for a result that could not be made: no input is charged with it. */
 enum rx_verdict rx_bad_result(struct rx_op *, const struct rx_error *);
+
+/* Evaluates for an event. A failure is a bad event: false; or true with null where on_error says so. */
+bool rx_op_eval(struct rx_op *, struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret);
+/* A condition: 1 true, 0 false (counted as nothing; an absent operand as RX_ABSENT), -1 a bad event. */
+int rx_op_test(struct rx_op *, struct rx_expr *, const struct rx_event *);
 
 /* What all instances of one node have in common (a boundary clock): `size` zeroed bytes, made at the first call, gone with
  * the plan. It has one timer; at one instant these fire before all other timers, upstream nodes first. */

@@ -186,6 +186,14 @@ void rx_worker_stop(struct rx_worker *w)
 
 /* ---- life ---- */
 
+static void log_step(void *arg, int level, const char *step, const char *text)
+{
+    (void)level;
+    const char *pairs[] = {"step", step, "text", text, NULL};
+    (void)arg;
+    rx_log(RX_LOG_INFO, "log step", pairs);
+}
+
 static int make_engine(struct rx_worker *w)
 {
     int r = rx_loop_create(&w->loop);
@@ -193,6 +201,8 @@ static int make_engine(struct rx_worker *w)
         return r;
     w->heap = rx_heap_create(NULL);
     w->engine = w->heap ? rx_engine_create(w->heap, rx_loop_sched(w->loop)) : NULL;
+    if (w->engine)
+        w->engine->log = log_step;
     w->asked = rx_ring_create(RING);
     w->done = rx_ring_create(RING);
     if (!w->engine || !w->asked || !w->done)

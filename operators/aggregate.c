@@ -53,16 +53,13 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 static void complete(struct rx_op *op, unsigned port)
 {
     struct aggregate *a = (struct aggregate *)op;
-    const struct rx_mark *mark = rx_op_mark(op);
-    struct rx_event out = {.time = rx_mark_has_window(mark) ? mark->end - 1 : rx_now(op), .mark = mark};
+    struct rx_value value;
     struct rx_error error;
     (void)port;
-    if (rx_aggregation_result(a->calls, a->accumulators, mark, rx_op_heap(op), &out.value, &error) == 0) {
-        rx_emit(op, &out, 1);
-        rx_value_unref(out.value);
-    } else if (rx_bad_result(op, &error) == RX_STEP_FAILED) {
-        return;
-    }
+    if (rx_aggregation_result(a->calls, a->accumulators, rx_op_mark(op), rx_op_heap(op), &value, &error) == 0)
+        rx_emit_result_take(op, value);
+    else
+        rx_bad_result(op, &error);
     rx_finish(op);
 }
 

@@ -1,6 +1,4 @@
 /* filter: lets through the events for which a condition holds. */
-#include <errno.h>
-
 #include "core/operator.h"
 
 struct filter {
@@ -19,22 +17,10 @@ static const struct rx_option options[] = {
 
 static bool passes(struct filter *f, const struct rx_event *event)
 {
-    struct rx_expr_env env = rx_env(event);
-    int result = rx_expr_test(f->condition, &env, NULL);
-    if (result > 0) {
-        rx_count(&f->op, RX_USED, 1);
-        return true;
-    }
-    if (result == 0 || result == -ENODATA) {
-        rx_count(&f->op, RX_FILTERED, 1);
-        rx_count(&f->op, RX_ABSENT, result == -ENODATA);
-        return false;
-    }
-    struct rx_error error;
-    rx_expr_test(f->condition, &env, &error);
-    if (rx_bad_event(&f->op, event, &error) == RX_USE_NULL)
-        rx_count(&f->op, RX_FILTERED, 1);
-    return false;
+    int result = rx_op_test(&f->op, f->condition, event);
+    rx_count(&f->op, RX_USED, result > 0);
+    rx_count(&f->op, RX_FILTERED, result == 0);
+    return result > 0;
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)

@@ -1,4 +1,5 @@
-/* window: cuts the stream into windows; the steps behind it run once per window, until one of them reduces it.
+/* window: cuts the stream into windows; the steps behind it run once per window, until one of them reduces it. buffer
+ * is the same with each window made a list.
  *
  * By count, and by time with `align: start`, it is RxJS's windowCount and windowTime, but a closing window closes before
  * the next opens. With `align: epoch` events belong to windows by their own time (core/boundary.h). A window is opened
@@ -473,6 +474,28 @@ static int load(struct rx_op *op, struct rx_reader *r)
         rx_boundary_load(&w->member, r);
     return r->failed;
 }
+
+const struct rx_operator_class rx_operator_buffer = {
+    .base = {.name = "buffer",
+             .summary = "collect events by time or count, and emit each collection as a list",
+             .options = options,
+             .state_size = sizeof(struct window),
+             .flags = RX_COLLECTS,
+             .example = "buffer: {size: 5s, max: 100}"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .timer_slots = SLOTS,
+    .init = init,
+    .start = start,
+    .next = next,
+    .complete = complete,
+    .error = error,
+    .timer = timer,
+    .inner = inner,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};
 
 const struct rx_operator_class rx_operator_window = {
     .base = {.name = "window",

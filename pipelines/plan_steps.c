@@ -430,6 +430,22 @@ static size_t scopes_closed(struct builder *b, const struct step *step)
     return 0;
 }
 
+/* What collects has a window's scope of its own, with to_array in it. */
+static void build_collection(struct builder *outer, int opener, const struct rx_tree *where)
+{
+    const struct rx_operator_class *to_array = rx_registry_operator("to_array");
+    struct builder *b = builder_create(outer->planner, "w");
+    int entry = b ? add_node(b, &rx_operator_entry, where, "entry") : -1;
+    int last = entry >= 0 && to_array ? add_node(b, to_array, where, NULL) : -1;
+    if (last >= 0) {
+        b->nodes[last].image = image_of(outer->planner, &to_array->base);
+        connect(b, entry, last, "");
+        outer->nodes[opener].subgraphs[0] = seal(b, last);
+    }
+    outer->failed = outer->failed || !outer->nodes[opener].subgraphs[0];
+    free(b);
+}
+
 static int build_steps(struct builder *b, int upstream, struct position *at)
 {
     if (at->pipe->kind != RX_TREE_LIST) {
@@ -448,6 +464,8 @@ static int build_steps(struct builder *b, int upstream, struct position *at)
         if (node < 0)
             return -1;
         upstream = node;
+        if (flags & RX_COLLECTS)
+            build_collection(b, node, step.where);
         at->closing = scopes_closed(b, &step);
         if (flags & (RX_OPENS_GROUP | RX_OPENS_WINDOW)) {
             build_scope(b, node, flags & RX_OPENS_GROUP ? 'g' : 'w', at);

@@ -1,0 +1,228 @@
+/* combine_latest: the newest event of each stream, whenever one of them has something new.
+ *
+ * What comes out is the main event's fields with each other stream's newest value under its name. With `by`, streams are
+ * paired key by key. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/keytable.h"
+#include "core/operator.h"
+
+enum { WIDTH_MAX = 16 };
+
+struct combine_latest {
+    struct rx_op op;
+    const struct rx_tree *with;
+    struct rx_keys *by;
+    int64_t max_keys;
+
+    struct rx_keytable table; /* of `inputs` events each; without `by` its only key is null */
+};
+
+static const struct rx_option options[] = {
+    {.name = "with",
+     .help = "the other stream, or several by name",
+     .type = RX_OPTION_STREAMS,
+     .offset = RX_AT(struct combine_latest, with, const struct rx_tree *),
+     .flags = RX_REQUIRED | RX_POSITIONAL},
+    {.name = "by",
+     .help = "pair events of the same key",
+     .type = RX_OPTION_KEYS,
+     .offset = RX_AT(struct combine_latest, by, struct rx_keys *)},
+    {.name = "max_keys",
+     .help = "keys kept; one more forgets the least recently used",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct combine_latest, max_keys, int64_t),
+     .fallback = "100000",
+     .min = 1,
+     .max = 1e9},
+    {0},
+};
+
+static unsigned width_of(const struct combine_latest *c) { return c->by ? (unsigned)rx_keys_count(c->by) : 1; }
+
+struct latest {
+    struct rx_event event;
+    bool present;
+};
+
+static struct latest *latest_of(struct combine_latest *c, struct rx_keyed *e) { return rx_keyed_data(&c->table, e); }
+
+static void forget(struct combine_latest *c, struct rx_keyed *e)
+{
+    for (unsigned i = 0; i < rx_op_inputs(&c->op); i++)
+        rx_event_unref(&latest_of(c, e)[i].event);
+}
+
+static int evaluate_key(struct combine_latest *c, const struct rx_event *event, struct rx_value *keys,
+                        struct rx_error *reterr)
+{
+    struct rx_expr_env env = rx_env(event);
+    keys[0] = rx_null();
+    for (unsigned i = 0; c->by && i < width_of(c); i++) {
+        int r = rx_expr_eval(rx_keys_expr(c->by, i), &env, &keys[i], reterr);
+        if (r < 0) {
+            while (i > 0)
+                rx_value_unref(keys[--i]);
+            return r;
+        }
+    }
+    return 0;
+}
+
+static struct rx_keyed *find_or_add(struct combine_latest *c, const struct rx_value *keys)
+{
+    uint64_t hash = rx_keytable_hash(keys, width_of(c));
+    struct rx_keyed *e = rx_keytable_find(&c->table, keys, hash);
+    if (!e && c->table.count >= (uint64_t)c->max_keys) {
+        forget(c, c->table.oldest);
+        rx_keytable_remove(&c->table, c->table.oldest);
+    }
+    return e ? e : rx_keytable_add(&c->table, keys, hash);
+}
+
+static bool complete_set(struct combine_latest *c, struct rx_keyed *e)
+{
+    for (unsigned i = 0; i < rx_op_inputs(&c->op); i++)
+        if (!latest_of(c, e)[i].present)
+            return false;
+    return true;
+}
+
+static struct rx_value combine(struct combine_latest *c, struct rx_keyed *e)
+{
+    const struct latest *latest = latest_of(c, e);
+    struct rx_value main = latest[0].event.value;
+    struct rx_object_builder b;
+    rx_object_init_from(&b, rx_op_heap(&c->op), main);
+    if (main.kind != RX_RECORD && main.kind != RX_MAP)
+        rx_object_put_key_take(&b, rx_key_intern(rx_op_heap(&c->op), "value", 5), rx_value_ref(main));
+    for (unsigned i = 1; i < rx_op_inputs(&c->op); i++) {
+        const char *name = rx_op_input_name(&c->op, i);
+        rx_object_put_key_take(&b, rx_key_intern(rx_op_heap(&c->op), name, strlen(name)),
+                               rx_value_ref(latest[i].event.value));
+    }
+    return rx_object_finish(&b);
+}
+
+static void take_in(struct combine_latest *c, unsigned port, const struct rx_event *event)
+{
+    struct rx_value keys[WIDTH_MAX];
+    struct rx_error error;
+    if (evaluate_key(c, event, keys, &error) < 0) {
+        if (rx_bad_event(&c->op, event, &error) == RX_USE_NULL)
+            rx_count(&c->op, RX_UNHEARD, 1);
+        return;
+    }
+    struct rx_keyed *e = find_or_add(c, keys);
+    for (unsigned i = 0; c->by && i < width_of(c); i++)
+        rx_value_unref(keys[i]);
+    if (!e) {
+        rx_error_set(&error, -ENOMEM, "out of memory for a key");
+        rx_fail(&c->op, &error);
+        return;
+    }
+    struct latest *latest = &latest_of(c, e)[port];
+    rx_event_unref(&latest->event);
+    *latest = (struct latest){.event = rx_event_ref(event), .present = true};
+    rx_count(&c->op, RX_USED, 1);
+    if (!complete_set(c, e))
+        return;
+    struct rx_event out = {.value = combine(c, e),
+                           .time = event->time,
+                           .mark = latest_of(c, e)[0].event.mark,
+                           .meta = latest_of(c, e)[0].event.meta};
+    rx_mark_ref(out.mark);
+    rx_value_ref(out.meta);
+    rx_emit(&c->op, &out, 1);
+    rx_event_unref(&out);
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    for (size_t i = 0; i < n && rx_op_live(op); i++)
+        take_in((struct combine_latest *)op, port, &span[i]);
+}
+
+/* RxJS completes with the last input. */
+static void complete(struct rx_op *op, unsigned port)
+{
+    (void)port;
+    for (unsigned i = 0; i < rx_op_inputs(op); i++)
+        if (rx_input_live(op, i))
+            return;
+    rx_finish(op);
+}
+
+static int init(struct rx_op *op, struct rx_error *reterr)
+{
+    struct combine_latest *c = (struct combine_latest *)op;
+    if (width_of(c) > WIDTH_MAX)
+        return rx_error_set(reterr, -EINVAL, "a key has at most %d parts", WIDTH_MAX);
+    rx_keytable_init(&c->table, rx_op_heap(op), width_of(c), rx_op_inputs(op) * sizeof(struct latest));
+    return 0;
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    struct combine_latest *c = (struct combine_latest *)op;
+    rx_write_uint(w, c->table.count);
+    for (struct rx_keyed *e = c->table.oldest; e; e = e->newer) {
+        for (unsigned i = 0; i < width_of(c); i++)
+            rx_write_value(w, e->keys[i]);
+        for (unsigned i = 0; i < rx_op_inputs(op); i++) {
+            rx_write_bool(w, latest_of(c, e)[i].present);
+            if (latest_of(c, e)[i].present)
+                rx_write_event(w, &latest_of(c, e)[i].event);
+        }
+    }
+    return 0;
+}
+
+static int load_key(struct combine_latest *c, struct rx_reader *r)
+{
+    struct rx_value keys[WIDTH_MAX];
+    for (unsigned i = 0; i < width_of(c); i++)
+        keys[i] = rx_read_value(r);
+    struct rx_keyed *e = rx_reader_failed(r) ? NULL : find_or_add(c, keys);
+    for (unsigned i = 0; i < width_of(c); i++)
+        rx_value_unref(keys[i]);
+    for (unsigned i = 0; e && i < rx_op_inputs(&c->op); i++) {
+        latest_of(c, e)[i].present = rx_read_bool(r);
+        if (latest_of(c, e)[i].present)
+            latest_of(c, e)[i].event = rx_read_event(r);
+    }
+    return e ? 0 : -ENOMEM;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--)
+        if (load_key((struct combine_latest *)op, r) < 0)
+            rx_reader_fail(r, -ENOMEM);
+    return r->failed;
+}
+
+static void dispose(struct rx_op *op)
+{
+    struct combine_latest *c = (struct combine_latest *)op;
+    for (struct rx_keyed *e = c->table.first; e; e = e->next)
+        forget(c, e);
+    rx_keytable_finish(&c->table);
+}
+
+const struct rx_operator_class rx_operator_combine_latest = {
+    .base = {.name = "combine_latest",
+             .summary = "combine the newest event of each stream, whenever one of them has something new",
+             .options = options,
+             .state_size = sizeof(struct combine_latest),
+             .example = "combine_latest: {with: prices, by: city}"},
+    .min_inputs = 2,
+    .max_inputs = RX_PORTS_MAX,
+    .init = init,
+    .next = next,
+    .complete = complete,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};

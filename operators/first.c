@@ -1,0 +1,141 @@
+/* first, last: one event of all; the first for which a condition holds, or the last. */
+#include <errno.h>
+
+#include "core/operator.h"
+
+struct first {
+    struct rx_op op;
+    struct rx_expr *where;
+
+    struct rx_event kept; /* last: so far */
+    bool found;
+};
+
+static const struct rx_option options[] = {
+    {.name = "where",
+     .help = "only an event for which it is true",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct first, where, struct rx_expr *),
+     .flags = RX_POSITIONAL},
+    {0},
+};
+
+static bool suits(struct first *f, const struct rx_event *event)
+{
+    int result = f->where ? rx_op_test(&f->op, f->where, event) : 1;
+    rx_count(&f->op, RX_FILTERED, result == 0);
+    return result > 0;
+}
+
+static void next_first(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (!suits((struct first *)op, &span[i]))
+            continue;
+        rx_count(op, RX_USED, 1);
+        rx_emit(op, &span[i], 1);
+        rx_finish(op);
+    }
+}
+
+static void forget(struct first *f, enum rx_account account)
+{
+    if (!f->found)
+        return;
+    rx_event_unref(&f->kept);
+    f->found = false;
+    rx_hold(&f->op, -1);
+    rx_count(&f->op, account, 1);
+}
+
+static void next_last(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct first *f = (struct first *)op;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (!suits(f, &span[i]))
+            continue;
+        forget(f, RX_SUPERSEDED);
+        f->kept = rx_event_ref(&span[i]);
+        f->found = true;
+        rx_hold(op, 1);
+    }
+}
+
+/* Without one it is an error, as in RxJS; inside a window there is then nothing to put out. */
+static void finish_without(struct rx_op *op)
+{
+    struct rx_error error;
+    rx_error_set(&error, -ENOENT, "empty");
+    if (rx_mark_has_window(rx_op_mark(op)))
+        rx_finish(op);
+    else
+        rx_fail(op, &error);
+}
+
+static void complete(struct rx_op *op, unsigned port)
+{
+    struct first *f = (struct first *)op;
+    (void)port;
+    if (!f->found) {
+        finish_without(op);
+        return;
+    }
+    struct rx_event out = rx_event_ref(&f->kept);
+    forget(f, RX_USED);
+    rx_emit(op, &out, 1);
+    rx_event_unref(&out);
+    rx_finish(op);
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    struct first *f = (struct first *)op;
+    rx_write_bool(w, f->found);
+    if (f->found)
+        rx_write_event(w, &f->kept);
+    return 0;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    struct first *f = (struct first *)op;
+    f->found = rx_read_bool(r);
+    if (!f->found)
+        return 0;
+    f->kept = rx_read_event(r);
+    rx_hold(op, 1);
+    return 0;
+}
+
+static void dispose(struct rx_op *op) { rx_event_unref(&((struct first *)op)->kept); }
+
+const struct rx_operator_class rx_operator_first = {
+    .base = {.name = "first",
+             .summary = "let the first event through, then complete",
+             .options = options,
+             .state_size = sizeof(struct first),
+             .flags = RX_REDUCES | RX_PASSES | RX_ENDS_EARLY,
+             .example = "first: value > 30"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next_first,
+    .complete = complete,
+};
+
+const struct rx_operator_class rx_operator_last = {
+    .base = {.name = "last",
+             .summary = "put out the last event at the end",
+             .options = options,
+             .state_size = sizeof(struct first),
+             .flags = RX_REDUCES | RX_PASSES,
+             .example = "last"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next_last,
+    .complete = complete,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};

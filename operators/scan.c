@@ -1,0 +1,102 @@
+/* scan: an accumulator over the events, put out at each. */
+#include "core/operator.h"
+
+struct scan {
+    struct rx_op op;
+    struct rx_expr *expr;
+    struct rx_value seed;
+
+    bool begun;
+    struct rx_value acc;
+};
+
+static const char *const locals[] = {"acc", NULL};
+
+static const struct rx_option options[] = {
+    {.name = "expr",
+     .help = "the next accumulator, from `acc` and the event",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct scan, expr, struct rx_expr *),
+     .flags = RX_REQUIRED | RX_POSITIONAL,
+     .locals = locals},
+    {.name = "seed",
+     .help = "what `acc` is at the first event; without it the first event is the accumulator",
+     .type = RX_OPTION_VALUE,
+     .offset = RX_AT(struct scan, seed, struct rx_value)},
+    {0},
+};
+
+static int init(struct rx_op *op, struct rx_error *reterr)
+{
+    struct scan *s = (struct scan *)op;
+    (void)reterr;
+    s->begun = s->seed.kind != RX_NULL;
+    s->acc = rx_value_ref(s->seed);
+    return 0;
+}
+
+static bool accumulate(struct scan *s, const struct rx_event *event, struct rx_value *ret)
+{
+    struct rx_expr_env env = {.event = event, .locals = &s->acc};
+    if (!s->begun)
+        *ret = rx_value_ref(event->value);
+    else if (!rx_op_eval(&s->op, s->expr, &env, ret))
+        return false;
+    else if (ret->kind == RX_NULL) /* by on_error: the accumulator stays as it was */
+        return true;
+    s->begun = true;
+    rx_value_unref(s->acc);
+    s->acc = rx_value_ref(*ret);
+    return true;
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct scan *s = (struct scan *)op;
+    struct rx_event out[RX_SPAN_MAX];
+    size_t made = 0;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        out[made] = span[i];
+        made += accumulate(s, &span[i], &out[made].value);
+    }
+    rx_count(op, RX_USED, made);
+    rx_emit(op, out, made);
+    for (size_t i = 0; i < made; i++)
+        rx_value_unref(out[i].value);
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    struct scan *s = (struct scan *)op;
+    rx_write_bool(w, s->begun);
+    rx_write_value(w, s->acc);
+    return 0;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    struct scan *s = (struct scan *)op;
+    rx_value_unref(s->acc);
+    s->begun = rx_read_bool(r);
+    s->acc = rx_read_value(r);
+    return 0;
+}
+
+static void dispose(struct rx_op *op) { rx_value_unref(((struct scan *)op)->acc); }
+
+const struct rx_operator_class rx_operator_scan = {
+    .base = {.name = "scan",
+             .summary = "carry an accumulator over the events and put it out at each",
+             .options = options,
+             .state_size = sizeof(struct scan),
+             .flags = RX_SPAN_SAFE,
+             .example = "scan: {expr: acc + value, seed: 0}"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .init = init,
+    .next = next,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};
