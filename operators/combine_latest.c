@@ -17,6 +17,7 @@ struct combine_latest {
     int64_t max_keys;
 
     struct rx_keytable table; /* of `inputs` events each; without `by` its only key is null */
+    unsigned ended;
 };
 
 static const struct rx_option options[] = {
@@ -144,14 +145,12 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
         take_in((struct combine_latest *)op, port, &span[i]);
 }
 
-/* RxJS completes with the last input. */
+/* With the last input; one that ended while the others were not yet subscribed is only one of them. */
 static void complete(struct rx_op *op, unsigned port)
 {
     (void)port;
-    for (unsigned i = 0; i < rx_op_inputs(op); i++)
-        if (rx_input_live(op, i))
-            return;
-    rx_finish(op);
+    if (++((struct combine_latest *)op)->ended == rx_op_inputs(op))
+        rx_finish(op);
 }
 
 static int init(struct rx_op *op, struct rx_error *reterr)
@@ -166,6 +165,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct combine_latest *c = (struct combine_latest *)op;
+    rx_write_uint(w, c->ended);
     rx_write_uint(w, c->table.count);
     for (struct rx_keyed *e = c->table.oldest; e; e = e->newer) {
         for (unsigned i = 0; i < width_of(c); i++)
@@ -197,6 +197,7 @@ static int load_key(struct combine_latest *c, struct rx_reader *r)
 
 static int load(struct rx_op *op, struct rx_reader *r)
 {
+    ((struct combine_latest *)op)->ended = (unsigned)rx_read_uint(r);
     for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--)
         if (load_key((struct combine_latest *)op, r) < 0)
             rx_reader_fail(r, -ENOMEM);
