@@ -654,9 +654,7 @@ static int check_argument_kinds(struct rx_compiler *c, struct rx_node *node)
     const struct rx_function *f = node->function;
     char here[120], wanted[120];
     for (unsigned i = 0; i < node->count; i++) {
-        rx_kinds allowed = f->args[i < 3 ? i : 3];
-        if (i >= 3 && !allowed)
-            allowed = f->args[2];
+        rx_kinds allowed = f->args[i < 4 ? i : 3];
         if (!allowed || (node->args[i]->kinds & allowed) || (node->args[i]->kinds & RX_K_NULL))
             continue;
         int r = complain(c, node, node->args[i]->start, "%s works on %s, here is %s", f->name,

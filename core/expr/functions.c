@@ -1,6 +1,8 @@
 /* Finding functions by name, and the functions that belong to no library: size, type, dyn. */
 #include "core/expr/functions.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct rx_function *const rx_function_tables[] = {
@@ -92,3 +94,18 @@ const struct rx_function rx_functions_general[] = {
      "false"},
     {0},
 };
+
+struct rx_value *rx_call_items(struct rx_call *call, uint32_t count)
+{
+    (void)call;
+    return malloc((count + 1) * sizeof(struct rx_value));
+}
+
+int rx_give_items(struct rx_call *call, struct rx_value *items, uint32_t count, struct rx_value *ret)
+{
+    if (!items)
+        return -ENOMEM;
+    *ret = rx_list_take(call->heap, items, count);
+    free(items);
+    return ret->kind == RX_LIST ? 0 : -ENOMEM;
+}

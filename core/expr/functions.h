@@ -32,11 +32,13 @@ int64_t rx_days_from_civil(int64_t year, unsigned month, unsigned day);
 /* Seconds east of UTC at a time in a zone: "Europe/Berlin", "+02:00", "UTC". -EINVAL: no such zone. */
 int rx_zone_offset(struct rx_call *, struct rx_value zone, int64_t seconds, int *ret_offset);
 
-/* A list of `count` values, which are taken. */
-static inline int rx_give_list(struct rx_call *call, struct rx_value *items, uint32_t count, struct rx_value *ret)
-{
-    *ret = rx_list_take(call->heap, items, count);
-    return ret->kind == RX_LIST ? 0 : -12; /* -ENOMEM */
-}
+/* Room for `count` values, malloc'ed; NULL: no memory. */
+struct rx_value *rx_call_items(struct rx_call *, uint32_t count);
+/* A list of the values; they are taken and `items` is freed. NULL items: -ENOMEM. */
+int rx_give_items(struct rx_call *, struct rx_value *items, uint32_t count, struct rx_value *ret);
+
+struct rx_value rx_number_text(struct rx_call *, struct rx_value number);
+int rx_function_matches(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
+int rx_function_format(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 
 #endif

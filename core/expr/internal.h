@@ -233,7 +233,6 @@ int rx_call_charge(struct rx_call *, uint64_t steps); /* 0 or -ETIME */
 /* Notes why a call fails; the text must be static or a formatted copy; answers code. */
 int rx_call_fail(struct rx_call *, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct rx_value rx_call_string(struct rx_call *, const char *text, size_t length);
-int rx_call_regex(struct rx_call *, struct rx_value pattern, void **ret_code);
 
 /* ---- code ---- */
 
@@ -345,7 +344,5 @@ int rx_negate(struct rx_value a, struct rx_value *ret);
 bool rx_time_valid(int64_t seconds); /* years 1 to 9999 */
 bool rx_duration_valid(int64_t seconds);
 struct rx_value rx_time_value(enum rx_kind, int64_t seconds, uint32_t nanos);
-
-const char *rx_operator_text(enum rx_operator_code);
 
 #endif
