@@ -51,7 +51,7 @@ static int read_brokers(struct rx_site_owner *owner, struct rx_diagnostics *diag
     if (!owner->brokers)
         return -ENOMEM;
     if (section && section->kind != RX_TREE_MAP)
-        rx_diagnosef(diagnostics, section, "brokers:\n  home: {url: mqtt://127.0.0.1:1883}",
+        rx_diagnosef(diagnostics, section, "home: {url: mqtt://127.0.0.1:1883}",
                      "brokers is a mapping of name to broker");
     for (size_t i = 0; i < n; i++) {
         struct rx_broker_options *options = rx_plan_alloc(owner->arena, rx_broker_class.state_size);

@@ -186,12 +186,12 @@ void rx_worker_stop(struct rx_worker *w)
 
 /* ---- life ---- */
 
+/* Levels are syslog's. */
 static void log_step(void *arg, int level, const char *step, const char *text)
 {
-    (void)level;
-    const char *pairs[] = {"step", step, "text", text, NULL};
+    const char *pairs[] = {"at", step, NULL};
     (void)arg;
-    rx_log(RX_LOG_INFO, "log step", pairs);
+    rx_log(level <= 3 ? RX_LOG_ERROR : level == 4 ? RX_LOG_WARNING : RX_LOG_INFO, text, pairs);
 }
 
 static int make_engine(struct rx_worker *w)

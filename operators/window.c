@@ -475,46 +475,30 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
-const struct rx_operator_class rx_operator_buffer = {
-    .base = {.name = "buffer",
-             .summary = "collect events by time or count, and emit each collection as a list",
-             .options = options,
-             .state_size = sizeof(struct window),
-             .flags = RX_COLLECTS,
-             .example = "buffer: {size: 5s, max: 100}"},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .timer_slots = SLOTS,
-    .init = init,
-    .start = start,
-    .next = next,
-    .complete = complete,
-    .error = error,
-    .timer = timer,
-    .inner = inner,
-    .save = save,
-    .load = load,
-    .dispose = dispose,
-};
+#define CUTTER(name_, summary_, flags_, example_)                                                                      \
+    const struct rx_operator_class rx_operator_##name_ = {                                                             \
+        .base = {.name = #name_,                                                                                       \
+                 .summary = summary_,                                                                                  \
+                 .options = options,                                                                                   \
+                 .state_size = sizeof(struct window),                                                                  \
+                 .flags = flags_,                                                                                      \
+                 .example = example_},                                                                                 \
+        .min_inputs = 1,                                                                                               \
+        .max_inputs = 1,                                                                                               \
+        .timer_slots = SLOTS,                                                                                          \
+        .init = init,                                                                                                  \
+        .start = start,                                                                                                \
+        .next = next,                                                                                                  \
+        .complete = complete,                                                                                          \
+        .error = error,                                                                                                \
+        .timer = timer,                                                                                                \
+        .inner = inner,                                                                                                \
+        .save = save,                                                                                                  \
+        .load = load,                                                                                                  \
+        .dispose = dispose,                                                                                            \
+    }
 
-const struct rx_operator_class rx_operator_window = {
-    .base = {.name = "window",
-             .summary = "cut the stream into windows by time or count; the steps behind run once per window",
-             .options = options,
-             .state_size = sizeof(struct window),
-             .flags = RX_OPENS_WINDOW | RX_PASSES,
-             .example = "window: {size: 5m, every: 1m}"},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .timer_slots = SLOTS,
-    .init = init,
-    .start = start,
-    .next = next,
-    .complete = complete,
-    .error = error,
-    .timer = timer,
-    .inner = inner,
-    .save = save,
-    .load = load,
-    .dispose = dispose,
-};
+CUTTER(buffer, "collect events by time or count, and emit each collection as a list", RX_COLLECTS,
+       "buffer: {size: 5s, max: 100}");
+CUTTER(window, "cut the stream into windows by time or count; the steps behind run once per window",
+       RX_OPENS_WINDOW | RX_PASSES, "window: {size: 5m, every: 1m}");

@@ -203,7 +203,7 @@ static int build_pipeline(struct rx_planner *planner, struct rx_plan_pipeline *p
 {
     planner->pipeline = p;
     if (p->tree->kind != RX_TREE_MAP) {
-        rx_diagnosef(planner->diagnostics, p->tree, "from: SOURCE\n    pipe:\n      - filter: value > 3",
+        rx_diagnosef(planner->diagnostics, p->tree, "{from: SOURCE, pipe: [filter: value > 3]}",
                      "pipeline \"%s\" must be a mapping", p->name);
         return 0;
     }
@@ -219,20 +219,12 @@ static int build_pipeline(struct rx_planner *planner, struct rx_plan_pipeline *p
 
 /* ---- the whole ---- */
 
-static void refuse_none(struct rx_planner *planner)
-{
-    if (planner->plan->pipeline_count == 0 && !planner->options->pipelines_here)
-        rx_diagnosef(planner->diagnostics, rx_forest_start(planner->forest), "pipelines:\n  NAME:\n    from: SOURCE",
-                     "there are no pipelines");
-}
-
 static int build_all(struct rx_planner *planner)
 {
     struct rx_plan *plan = planner->plan;
     int r = rx_plan_sources(planner);
     if (r == 0)
         r = declare_pipelines(planner);
-    refuse_none(planner);
     for (size_t i = 0; r == 0 && i < plan->pipeline_count; i++)
         r = build_pipeline(planner, &plan->pipelines[i]);
     if (r == 0)

@@ -52,7 +52,7 @@ static bool read_source_keys(struct rx_planner *planner, const char *name, const
         }
     }
     if (!keys->kind)
-        rx_diagnosef(planner->diagnostics, tree, "sources:\n    ticks: {timer: {every: 1s}}",
+        rx_diagnosef(planner->diagnostics, tree, "ticks: {timer: {every: 1s}}",
                      "source \"%s\" must say what feeds it: mqtt, http, timer, simulate, file", name);
     return keys->kind != NULL;
 }
@@ -203,7 +203,7 @@ static int add_sink_item(struct rx_planner *planner, struct rx_plan_pipeline *p,
         return strcmp(item->text, "none") == 0 ? 0 : add_sink(planner, p, item->text, item, NULL);
     if (item->kind == RX_TREE_MAP && item->count == 1)
         return add_sink(planner, p, item->keys[0]->text, item->keys[0], item->items[0]);
-    rx_diagnosef(planner->diagnostics, item, "to:\n  - stream\n  - mqtt: {broker: home, topic: alerts}",
+    rx_diagnosef(planner->diagnostics, item, "to: [stream, mqtt: {broker: home, topic: alerts}]",
                  "expected one sink here: its name, with its options");
     return 0;
 }

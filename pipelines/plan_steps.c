@@ -449,7 +449,7 @@ static void build_collection(struct builder *outer, int opener, const struct rx_
 static int build_steps(struct builder *b, int upstream, struct position *at)
 {
     if (at->pipe->kind != RX_TREE_LIST) {
-        rx_diagnosef(b->planner->diagnostics, at->pipe, "pipe:\n  - filter: value > 3", "a pipe is a list of steps");
+        rx_diagnosef(b->planner->diagnostics, at->pipe, "pipe: [filter: value > 3]", "a pipe is a list of steps");
         b->failed = true;
         return upstream;
     }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/io/site.h"
 #include "pipelines/registry.h"
 
 #define BACKOFF_MIN (250 * RX_MSEC)
@@ -35,10 +34,11 @@ struct rx_runtime {
 
 static void log_line(struct rx_runtime *r, int level, const char *message, const char *name, const char *detail)
 {
-    struct rx_site *site = r->plan->site;
-    const char *pairs[] = {"stream", name, detail ? "error" : NULL, detail, NULL};
-    if (site && site->log)
-        site->log(site, level, message, pairs);
+    const struct rx_engine *engine = r->plan->engine;
+    char text[600];
+    snprintf(text, sizeof text, "%s%s%s", message, detail ? ": " : "", detail ? detail : "");
+    if (engine->log)
+        engine->log(engine->log_arg, level, name, text);
 }
 
 /* ---- sinks ---- */
