@@ -200,7 +200,7 @@ int rx_loop_run(struct rx_loop *loop)
 int rx_loop_once(struct rx_loop *loop, int ms)
 {
     if (ms == 0)
-        return turn(loop, EVLOOP_NONBLOCK);
+        return turn(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     if (ms > 0 && event_add(loop->limit, &limit))
         return -ENOMEM;
