@@ -178,11 +178,27 @@ void rx_diagnose(struct rx_diagnostics *diagnostics, const struct rx_tree *node,
     add(diagnostics, node ? node->file : NULL, node ? node->at : nowhere, error);
 }
 
+/* True for text that stops inside quotes or brackets. */
+static bool is_open(const char *text)
+{
+    int depth = 0;
+    char quote = 0;
+    for (; *text; text++) {
+        if (quote)
+            quote = *text == quote ? 0 : quote;
+        else if (*text == '"' || *text == '\'')
+            quote = *text;
+        else
+            depth += strchr("([{", *text) ? 1 : strchr(")]}", *text) ? -1 : 0;
+    }
+    return quote || depth > 0;
+}
+
 /* True when a plain scalar was cut short by a comment, which a ` #` inside an expression looks like. */
 static bool ends_at_comment(const struct rx_tree *scalar)
 {
     const struct rx_file *file = scalar->file;
-    if (scalar->quoted || scalar->kind != RX_TREE_SCALAR)
+    if (scalar->quoted || scalar->kind != RX_TREE_SCALAR || !is_open(scalar->text))
         return false;
     size_t at = rx_tree_place(scalar, scalar->length).offset, start = at;
     while (at < file->length && (file->text[at] == ' ' || file->text[at] == '\t'))
@@ -193,7 +209,7 @@ static bool ends_at_comment(const struct rx_tree *scalar)
 void rx_diagnose_inside(struct rx_diagnostics *diagnostics, const struct rx_tree *scalar, const struct rx_error *error)
 {
     struct rx_error copy = *error;
-    if (!copy.hint[0] && ends_at_comment(scalar))
+    if (ends_at_comment(scalar))
         snprintf(copy.hint, sizeof copy.hint, "a `#` after a space starts a comment in YAML: quote the expression");
     add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), &copy);
 }

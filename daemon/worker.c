@@ -69,6 +69,7 @@ static void report_status(struct rx_worker *w, struct rx_job *job)
     rx_site_metrics(w->site, &job->metrics);
     if (!w->runtime)
         return;
+    rx_runtime_settle(w->runtime);
     for (size_t i = 0; i < rx_runtime_count(w->runtime); i++)
         job->waiting += rx_runtime_status(w->runtime, i).state == RX_PIPELINE_WAITING;
     rx_metrics_of_runtime(&job->metrics, w->plan, w->runtime);

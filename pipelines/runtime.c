@@ -283,6 +283,19 @@ void rx_runtime_stop(struct rx_runtime *r)
     rx_engine_leave(engine);
 }
 
+static void flush_sinks(struct delivery *d)
+{
+    for (size_t k = 0; k < d->sink_count; k++)
+        if (d->sinks[k].sink->class->flush)
+            d->sinks[k].sink->class->flush(d->sinks[k].sink);
+}
+
+void rx_runtime_settle(struct rx_runtime *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        flush_sinks(&r->deliveries[i]);
+}
+
 bool rx_runtime_drained(struct rx_runtime *r)
 {
     bool drained = true;

@@ -19,6 +19,7 @@ struct rx_pipeline_status {
 int rx_runtime_start(struct rx_plan *, struct rx_runtime **ret, struct rx_error *reterr);
 /* Cancels all pipelines, stops sources; what sinks still hold may then be drained. */
 void rx_runtime_stop(struct rx_runtime *);
+void rx_runtime_settle(struct rx_runtime *);  /* brings the accounts of all sinks up to date */
 bool rx_runtime_drained(struct rx_runtime *); /* nothing is left in the sinks */
 void rx_runtime_destroy(struct rx_runtime *);
 

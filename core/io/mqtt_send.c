@@ -70,11 +70,21 @@ static void hand_over(struct rx_broker *broker, struct rx_outgoing *outgoing, in
         broker->inflight[broker->inflight_count++] = (struct rx_inflight){.mid = mid, .publisher = outgoing->publisher};
 }
 
+/* Of what is sent at QoS 2 mosquitto takes so many at once (its max_inflight_messages, 20 unless set), and over MQTT 3.1.1
+ * it cannot say so: what is beyond is never answered. */
+enum { QOS2_INFLIGHT = 20 };
+
+static size_t inflight_max(const struct rx_broker *broker)
+{
+    size_t max = (size_t)broker->options->max_inflight;
+    return broker->first->qos == 2 && max > QOS2_INFLIGHT ? QOS2_INFLIGHT : max;
+}
+
 static bool can_send(const struct rx_broker *broker)
 {
     if (broker->state != RX_BROKER_OPEN || broker->in_read || !broker->first)
         return false;
-    bool room = broker->first->qos == 0 || broker->inflight_count < (size_t)broker->options->max_inflight;
+    bool room = broker->first->qos == 0 || broker->inflight_count < inflight_max(broker);
     return room && !mosquitto_want_write(broker->mosq);
 }
 

@@ -316,10 +316,17 @@ END_TEST
 
 START_TEST(a_comment_inside_an_expression_is_hinted_at)
 {
-    ck_assert_int_lt(parse_as(&class, "step:\n  size: 1\n  when: a == (b #c)\n", &state), 0);
-    ck_assert_ptr_nonnull(strstr(render(), "rxd.yaml:3:16: "));
+    ck_assert_int_lt(parse_as(&class, "step:\n  size: 1\n  when: a == \"b #c\"\n", &state), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "rxd.yaml:3:14: "));
     ck_assert_ptr_nonnull(
         strstr(render(), "  hint: a `#` after a space starts a comment in YAML: quote the expression\n"));
+}
+END_TEST
+
+START_TEST(a_comment_that_is_none_is_not_blamed)
+{
+    ck_assert_int_lt(parse_as(&class, "step:\n  size: 1\n  when: a ==  # compare\n", &state), 0);
+    ck_assert_ptr_null(strstr(render(), "starts a comment"));
 }
 END_TEST
 
@@ -412,6 +419,7 @@ int main(void)
     tcase_add_test(tests, a_value_where_none_belongs_is_refused);
     tcase_add_test(tests, an_expression_is_shown_inside_the_file);
     tcase_add_test(tests, a_comment_inside_an_expression_is_hinted_at);
+    tcase_add_test(tests, a_comment_that_is_none_is_not_blamed);
     tcase_add_test(tests, a_field_with_a_dash_is_told_about_backticks);
     tcase_add_test(tests, a_key_needs_a_name);
     tcase_add_test(tests, a_key_given_twice_is_refused);

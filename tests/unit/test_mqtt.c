@@ -1,0 +1,344 @@
+// layer: sources
+/* MQTT against a real mosquitto: delivery, captures, retained, overlaps, restarts, absence, queue, passwords. */
+#include <errno.h>
+#include <time.h>
+
+#include "tests/unit/mqtt_harness.h"
+
+extern const struct rx_source_class rx_source_mqtt;
+
+static struct harness h;
+static struct server server;
+static struct client receiver, sender;
+static struct rx_publisher publisher;
+static char url[64];
+
+static struct rx_broker *find_broker(struct rx_site *site, const char *name)
+{
+    (void)site;
+    return strcmp(name, "b") == 0 ? receiver.broker : NULL;
+}
+
+static void setup(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    harness_init(&h);
+    h.site.broker = find_broker;
+    server_init(&server, NULL);
+    snprintf(url, sizeof url, "mqtt://localhost:%u", server.port);
+    memset(&publisher, 0, sizeof publisher);
+    receiver = sender = (struct client){0};
+}
+
+static void connect_sender(void)
+{
+    sender = client_create(&h, url, NULL);
+    rx_broker_publisher_join(sender.broker, &publisher);
+}
+
+static void teardown(void)
+{
+    if (sender.broker)
+        rx_broker_publisher_leave(sender.broker, &publisher);
+    client_destroy(&sender);
+    client_destroy(&receiver);
+    server_finish(&server);
+    harness_finish(&h);
+}
+
+static void publish(const char *topic, const char *payload, int qos)
+{
+    client_send(&sender, &publisher, topic, payload, qos, false);
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Subscriptions are in place once a message of one's own comes back. One probe at a time: when one comes, none is left
+ * on the way. */
+static void until_subscribed(struct feed *feed, const char *topic)
+{
+    size_t before = feed->events.count;
+    harness_until(&h, status_of(&receiver).connected && status_of(&sender).connected);
+    while (feed->events.count == before) {
+        publish(topic, "\"probe\"", 1);
+        harness_until(&h, publisher.held == 0);
+        double patience = seconds() + 0.3;
+        harness_until(&h, feed->events.count > before || seconds() > patience);
+    }
+}
+
+static void receive_at(const char *version, const char *qos)
+{
+    receiver = client_create(&h, url, "version", version, NULL);
+    connect_sender();
+    struct feed *feed =
+        feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "sensors/{device}/{metric}", "qos", qos, NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "sensors/a/b");
+    ck_assert_str_eq(feed->events.lines[0], "{\"value\":\"probe\",\"device\":\"a\",\"metric\":\"b\"}");
+    size_t before = feed->events.count;
+    uint64_t delivered = publisher.delivered;
+    for (int i = 0; i < 1000; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "{\"n\":%d}", i);
+        publish("sensors/d1/temp", text, atoi(qos));
+        if (i % 50 == 0)
+            rx_loop_once(h.loop, 0);
+    }
+    harness_until(&h, feed->events.count == before + 1000);
+    ck_assert_str_eq(feed->events.lines[before], "{\"n\":0,\"device\":\"d1\",\"metric\":\"temp\"}");
+    ck_assert_str_eq(feed->events.lines[before + 999], "{\"n\":999,\"device\":\"d1\",\"metric\":\"temp\"}");
+    harness_until(&h, publisher.held == 0);
+    ck_assert_uint_eq(publisher.delivered, delivered + 1000);
+    ck_assert_uint_eq(feed->source->connects, 1);
+    feed_destroy(feed);
+}
+
+START_TEST(every_message_arrives_once_with_its_captures)
+{
+    static const char *const versions[] = {"3.1.1", "5"}, *const levels[] = {"0", "1", "2"};
+    server_start(&server);
+    receive_at(versions[_i / 3], levels[_i % 3]);
+}
+END_TEST
+
+START_TEST(overlapping_topics_deliver_each_message_once_to_each_source)
+{
+    static const char *const versions[] = {"3.1.1", "5"};
+    server_start(&server);
+    receiver = client_create(&h, url, "version", versions[_i], NULL);
+    connect_sender();
+    struct feed *one =
+        feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "a/{x}", "topic", "a/#", "topic", "+/b", NULL);
+    struct feed *two = feed_create(&h, &rx_source_mqtt, "broker", "b", "topics", "{all...}", NULL);
+    struct feed *three = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "a/b", NULL);
+    feed_subscribe(one);
+    feed_subscribe(two);
+    feed_subscribe(three);
+    until_subscribed(three, "a/b");
+    size_t probes = three->events.count;
+    for (int i = 0; i < 100; i++)
+        publish("a/b", "1", 1);
+    publish("a/end", "2", 1);
+    harness_until(&h, strcmp(two->events.lines[two->events.count - 1], "{\"value\":2,\"all\":\"a/end\"}") == 0);
+    harness_until(&h, three->events.count >= probes + 100 && one->events.count >= probes + 101);
+    publish("done", "3", 1);
+    harness_until(&h, strcmp(two->events.lines[two->events.count - 1], "{\"value\":3,\"all\":\"done\"}") == 0);
+    ck_assert_uint_eq(one->events.count, probes + 101);
+    ck_assert_uint_eq(two->events.count, probes + 102);
+    ck_assert_uint_eq(three->events.count, probes + 100);
+    ck_assert_str_eq(one->events.lines[0], "{\"value\":\"probe\",\"x\":\"b\"}");
+    feed_destroy(one);
+    feed_destroy(two);
+    feed_destroy(three);
+}
+END_TEST
+
+START_TEST(retained_messages_are_used_or_skipped)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, NULL);
+    connect_sender();
+    client_send(&sender, &publisher, "state/a", "\"kept\"", 1, true);
+    harness_until(&h, publisher.delivered == 1);
+    struct feed *use = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "state/{d}", NULL);
+    struct feed *skip = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "state/a", "retained", "skip", NULL);
+    use->source->reaches = RX_REACHES_META;
+    feed_subscribe(use);
+    feed_subscribe(skip);
+    harness_until(&h, use->events.count > 0);
+    ck_assert_str_eq(use->events.lines[0], "{\"value\":\"kept\",\"d\":\"a\"}");
+    ck_assert(rx_object_get_text(use->events.last.meta, "retained")->u.b);
+    until_subscribed(skip, "state/a");
+    ck_assert_str_eq(skip->events.lines[0], "{\"value\":\"probe\"}");
+    ck_assert(!rx_object_get_text(use->events.last.meta, "retained")->u.b);
+    feed_destroy(use);
+    feed_destroy(skip);
+}
+END_TEST
+
+START_TEST(a_broker_that_restarts_is_found_again_and_the_gap_is_counted)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, NULL);
+    connect_sender();
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", "qos", "1", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/a");
+    server_stop(&server, SIGKILL);
+    harness_until(&h, !status_of(&receiver).connected && !status_of(&sender).connected);
+    ck_assert(!feed->source->connected);
+    size_t before = feed->events.count;
+    server_start(&server);
+    until_subscribed(feed, "t/a");
+    ck_assert_uint_gt(feed->events.count, before);
+    struct rx_broker_status status = status_of(&receiver);
+    ck_assert_uint_eq(status.connects, 2);
+    ck_assert_uint_eq(status.disconnects, 1);
+    ck_assert_uint_eq(status.gaps, 1);
+    ck_assert_uint_eq(feed->source->connects, 2);
+    ck_assert_uint_eq(feed->source->disconnects, 1);
+    feed_destroy(feed);
+}
+END_TEST
+
+START_TEST(a_session_that_the_broker_kept_leaves_no_gap)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, "clean_start", "false", "client_id", "kept", NULL);
+    connect_sender();
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", "qos", "1", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/a");
+    size_t before = feed->events.count;
+    /* Another connection takes our identity: the broker throws us out, and we come back to our session. */
+    struct client other = client_create(&h, url, "clean_start", "false", "client_id", "kept", NULL);
+    struct rx_publisher nobody = {0};
+    rx_broker_publisher_join(other.broker, &nobody);
+    harness_until(&h, status_of(&receiver).disconnects >= 1);
+    rx_broker_publisher_leave(other.broker, &nobody);
+    client_destroy(&other);
+    publish("t/x", "\"meanwhile\"", 1);
+    harness_until(&h, feed->events.count > before);
+    ck_assert_str_eq(feed->events.lines[before], "{\"value\":\"meanwhile\"}");
+    ck_assert_uint_eq(status_of(&receiver).gaps, 0);
+    feed_destroy(feed);
+}
+END_TEST
+
+START_TEST(a_broker_that_is_absent_at_the_start_is_waited_for)
+{
+    receiver = client_create(&h, url, NULL);
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", NULL);
+    feed_subscribe(feed);
+    harness_until(&h, status_of(&receiver).failures >= 2);
+    ck_assert_ptr_nonnull(strstr(status_of(&receiver).last_error, "onnect"));
+    server_start(&server);
+    connect_sender();
+    until_subscribed(feed, "t/a");
+    ck_assert_uint_eq(status_of(&receiver).connects, 1);
+    ck_assert_uint_eq(status_of(&receiver).gaps, 0);
+    feed_destroy(feed);
+}
+END_TEST
+
+START_TEST(what_is_sent_while_the_broker_is_away_waits_in_a_bounded_queue)
+{
+    sender = client_create(&h, url, "max_queue", "10", NULL);
+    rx_broker_publisher_join(sender.broker, &publisher);
+    for (int i = 0; i < 10; i++)
+        publish("t/a", "1", i % 3);
+    ck_assert_int_eq(rx_broker_publish(sender.broker, &publisher, "t/a", 3, "1", 1, 0, false), -EAGAIN);
+    ck_assert_uint_eq(status_of(&sender).dropped, 1);
+    ck_assert_uint_eq(status_of(&sender).queued, 10);
+    ck_assert_uint_eq(publisher.held, 10);
+    server_start(&server);
+    harness_until(&h, publisher.delivered == 10);
+    ck_assert_uint_eq(publisher.held, 0);
+    ck_assert_uint_eq(status_of(&sender).queued, 0);
+    ck_assert_uint_eq(status_of(&sender).inflight, 0);
+}
+END_TEST
+
+START_TEST(more_than_may_be_in_flight_is_sent_in_order)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, NULL);
+    sender = client_create(&h, url, "max_inflight", "5", NULL);
+    rx_broker_publisher_join(sender.broker, &publisher);
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", "qos", "1", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/a");
+    size_t before = feed->events.count;
+    for (int i = 0; i < 5000; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        ck_assert_int_eq(rx_broker_publish(sender.broker, &publisher, "t/a", 3, text, strlen(text), 1, false), 0);
+    }
+    rx_broker_flush(sender.broker);
+    ck_assert_uint_eq(status_of(&sender).inflight, 5);
+    harness_until(&h, feed->events.count == before + 5000);
+    for (int i = 0; i < 5000; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "{\"value\":%d}", i);
+        ck_assert_str_eq(feed->events.lines[before + (size_t)i], text);
+    }
+    feed_destroy(feed);
+}
+END_TEST
+
+START_TEST(a_message_that_is_too_large_or_no_json_is_rejected_and_the_next_arrives)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, NULL);
+    connect_sender();
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", "max_message", "1KiB", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/a");
+    size_t before = feed->events.count;
+    char *big = malloc(8000001);
+    memset(big, '1', 8000000);
+    big[8000000] = '\0';
+    publish("t/a", big, 1);
+    publish("t/a", "{\"a\":", 1);
+    publish("t/a", "5", 1);
+    harness_until(&h, feed->events.count == before + 1);
+    ck_assert_uint_eq(feed->source->rejected[RX_REJECT_TOO_LARGE], 1);
+    ck_assert_uint_eq(feed->source->rejected[RX_REJECT_SYNTAX], 1);
+    ck_assert_uint_eq(feed->rejects.count, 2);
+    free(big);
+    feed_destroy(feed);
+}
+END_TEST
+
+START_TEST(a_subscriber_may_leave_inside_a_message_and_come_again)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, NULL);
+    connect_sender();
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/a");
+    feed->events.leave_after = feed->events.count + 300;
+    for (int i = 0; i < 1000; i++)
+        publish("t/a", "5", 0);
+    harness_until(&h, feed->events.count == feed->events.leave_after);
+    ck_assert(!feed->source->running);
+    publish("t/a", "6", 1);
+    harness_until(&h, publisher.held == 0);
+    feed->events.leave_after = 0;
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/b");
+    ck_assert_str_eq(feed->events.lines[feed->events.count - 1], "{\"value\":\"probe\"}");
+    feed_destroy(feed);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mqtt");
+    TCase *t = tcase_create("mqtt");
+    suite_add_tcase(suite, t);
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, every_message_arrives_once_with_its_captures, 0, 6);
+    tcase_add_loop_test(t, overlapping_topics_deliver_each_message_once_to_each_source, 0, 2);
+    tcase_add_test(t, retained_messages_are_used_or_skipped);
+    tcase_add_test(t, a_broker_that_restarts_is_found_again_and_the_gap_is_counted);
+    tcase_add_test(t, a_session_that_the_broker_kept_leaves_no_gap);
+    tcase_add_test(t, a_broker_that_is_absent_at_the_start_is_waited_for);
+    tcase_add_test(t, what_is_sent_while_the_broker_is_away_waits_in_a_bounded_queue);
+    tcase_add_test(t, more_than_may_be_in_flight_is_sent_in_order);
+    tcase_add_test(t, a_message_that_is_too_large_or_no_json_is_rejected_and_the_next_arrives);
+    tcase_add_test(t, a_subscriber_may_leave_inside_a_message_and_come_again);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
