@@ -236,12 +236,16 @@ static struct rx_value read_number(struct rx_reader *r, enum rx_kind kind)
 {
     bool json = kind == RX_INT && rx_read_bool(r);
     struct rx_value v = {.kind = (uint8_t)kind, .flags = json ? RX_FLAG_JSON : 0};
-    if (kind == RX_BOOL || kind == RX_UINT)
+    if (kind == RX_BOOL)
+        v.u.u = rx_read_bool(r);
+    else if (kind == RX_UINT)
         v.u.u = rx_read_uint(r);
     else
         v.u.i = rx_read_int(r);
     if (kind == RX_TIMESTAMP || kind == RX_DURATION)
         v.aux = (uint32_t)rx_read_uint(r);
+    if (v.aux > 999999999 || (kind == RX_TYPE && (v.u.i < 0 || v.u.i >= RX_KINDS)))
+        rx_reader_fail(r, -EBADMSG);
     return v;
 }
 
