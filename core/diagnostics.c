@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "core/tree.h"
+#include "core/utf8.h"
 
 enum {
     SHOWN_MAX = 50,    /* mistakes rendered; the rest are counted */
@@ -50,22 +51,11 @@ static bool is_break(char c) { return c == '\n' || c == '\r'; }
 
 static bool is_continuation(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
 
-/* Bytes of the UTF-8 sequence at `text`, as far as its lead and continuation bytes tell; 0: not one. */
-static size_t sequence_length(const char *text, size_t length)
-{
-    unsigned char lead = (unsigned char)text[0];
-    size_t need = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < need; i++)
-        if (i >= length || !is_continuation(text[i]))
-            return 0;
-    return need;
-}
-
 /* Messages quote what users wrote, perhaps cut in mid-character: what is not UTF-8 becomes `?`. */
 static void make_utf8(char *text)
 {
     for (size_t length = strlen(text), i = 0; i < length;) {
-        size_t sequence = sequence_length(text + i, length - i);
+        size_t sequence = rx_utf8_next(text + i, length - i);
         if (sequence == 0)
             text[i] = '?';
         i += sequence ? sequence : 1;
@@ -232,7 +222,7 @@ static void append_printable(struct rx_buffer *out, const char *text, size_t len
 {
     for (size_t i = 0; i < length;) {
         unsigned char c = (unsigned char)text[i];
-        size_t sequence = sequence_length(text + i, length - i);
+        size_t sequence = rx_utf8_next(text + i, length - i);
         bool control = (c < 0x20 && c != '\t') || c == 0x7F;
         rx_buffer_append(out, sequence == 0 || control ? "?" : text + i, sequence ? sequence : 1);
         i += sequence ? sequence : 1;
