@@ -50,6 +50,12 @@ function addCard(name, before) {
   return card;
 }
 
+// An error stream gets a card once there is an error in it, and stands behind the others.
+function worthShowing(streams) {
+  const isErrors = (stream) => stream.name.endsWith(".errors");
+  return [...streams.filter((s) => !isErrors(s)), ...streams.filter((s) => isErrors(s) && s.events > 0)];
+}
+
 // Keeps one card per stream, in the order of the answer.
 function showStreams(streams) {
   const names = new Set(streams.map((stream) => stream.name));
@@ -107,7 +113,7 @@ async function poll() {
     const [health, answer] = await Promise.all([getJson("/readyz"), getJson("/streams")]);
     const streams = (answer.streams ?? []).filter((stream) => typeof stream.name === "string");
     showHealth(health);
-    showStreams(streams);
+    showStreams(worthShowing(streams));
     showTotals(streams);
     shareConnections();
     showNotice(streams.length ? "" : "No streams yet. Each pipeline that ends in “to: stream” appears here.", false);
