@@ -1,0 +1,351 @@
+// layer: pipelines
+/* The Rx contract, held against every operator of the registry, and against a few chains: the grammar, no overlap, silence
+ * after the end and after cancel, the upstream released, nothing leaked, and a saved state that goes on as if nothing
+ * had happened. Each runs its own example. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/plan.h"
+#include "pipelines/registry.h"
+
+enum { EVENTS = 60, STEP_MS = 130 };
+
+static const char *const chains[] = {
+    "[group_by: device, window: 1s, aggregate: {n: count(), top: max(value)}]",
+    "[group_by: device, window: {size: 2s, every: 500ms}, aggregate: {n: count()}]",
+    "[group_by: {by: device, max_keys: 2}, window: 1s, aggregate: {n: count()}]",
+    "[group_by: {by: device, idle: 300ms}, scan: acc, merge, pairwise]",
+    "[window: {size: 1s, align: start, emit_empty: true}, count]",
+    "[window: {size: 3, every: 2}, map: value, to_array]",
+    "[buffer: {size: 1s, max: 3, align: start}, delay: 200ms]",
+    "[{map: 10 / (value - 3), on_error: fail}, retry: {count: 2, delay: 100ms}]",
+    "[merge_with: [prices, other_sensors], debounce: 200ms, take: 5]",
+    "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
+};
+enum { CHAINS = sizeof chains / sizeof *chains };
+
+/* One run of a pipeline on an engine of its own. */
+struct run {
+    struct rx_heap *heap;
+    struct rx_sched *sched;
+    struct rx_engine *engine;
+    struct rx_forest *forest;
+    struct rx_plan *plan;
+    struct rx_instance *instance;
+    struct rx_buffer out;
+    unsigned notes, ends, cancel_after;
+    bool inside, cancelled;
+};
+
+static size_t operator_count(void)
+{
+    size_t n = 0;
+    while (rx_registry_operators()[n])
+        n++;
+    return n;
+}
+
+/* NULL: not a step that a user writes. */
+static const char *pipe_of(int i, char *out, size_t size)
+{
+    if ((size_t)i >= operator_count())
+        return chains[(size_t)i - operator_count()];
+    const struct rx_operator_class *class = rx_registry_operators()[i];
+    if (class->base.flags & RX_INTERNAL)
+        return NULL;
+    bool closes = class->base.flags & RX_CLOSES_SCOPE;
+    snprintf(out, size, "[%s%s]", closes ? "group_by: device, " : "",
+             class->base.example ? class->base.example : class->base.name);
+    return out;
+}
+
+static bool run_init(struct run *r, int which, bool no_fusion)
+{
+    char pipe[512], text[2048];
+    const char *steps = pipe_of(which, pipe, sizeof pipe);
+    if (!steps)
+        return false;
+    memset(r, 0, sizeof *r);
+    snprintf(text, sizeof text,
+             "sources: {a: {http: {}}, prices: {http: {}}, other_sensors: {http: {}}}\n"
+             "pipelines:\n  out:\n    from: a\n    pipe: %s\n",
+             steps);
+    r->heap = rx_heap_create(NULL);
+    r->sched = rx_sched_create(0);
+    r->engine = rx_engine_create(r->heap, r->sched);
+    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
+    struct rx_plan_options options = {.replay = true, .no_fusion = no_fusion};
+    int result = rx_forest_read_text(text, strlen(text), "test", 0, diagnostics, &r->forest);
+    if (result == 0)
+        result = rx_plan_create(r->forest, r->engine, &options, diagnostics, &r->plan);
+    struct rx_buffer said = {0};
+    rx_diagnostics_render(diagnostics, &said);
+    ck_assert_msg(result == 0, "%s\n%.*s", text, (int)said.length, said.data);
+    rx_buffer_finish(&said);
+    rx_diagnostics_destroy(diagnostics);
+    return true;
+}
+
+static void on_note(void *arg, const struct rx_note *note)
+{
+    struct run *r = arg;
+    ck_assert_msg(!r->inside, "a notification inside another");
+    ck_assert_msg(r->ends == 0, "a notification after the end");
+    ck_assert_msg(!r->cancelled, "a notification after cancel");
+    r->inside = true;
+    r->notes++;
+    rx_buffer_printf(&r->out, "%lld ", (long long)rx_sched_now(r->sched));
+    for (size_t i = 0; i < note->count && note->kind == RX_NEXT; i++)
+        rx_json_write(&r->out, note->span[i].value);
+    rx_buffer_text(&r->out, note->kind == RX_NEXT ? "\n" : note->kind == RX_ERROR ? "error\n" : "complete\n");
+    r->ends += note->kind != RX_NEXT;
+    if (note->kind != RX_NEXT)
+        r->instance = NULL;
+    r->inside = false;
+    if (r->cancel_after && r->notes == r->cancel_after && note->kind == RX_NEXT) {
+        r->cancelled = true;
+        rx_graph_stop(r->instance);
+        r->instance = NULL;
+    }
+}
+
+static void begin(struct run *r)
+{
+    rx_engine_enter(r->engine);
+    struct rx_instance *instance = rx_graph_start(r->engine, r->plan->pipelines[0].graph, on_note, r);
+    if (!r->ends)
+        r->instance = instance;
+    rx_engine_leave(r->engine);
+}
+
+static void run_finish(struct run *r)
+{
+    rx_graph_stop(r->instance);
+    rx_buffer_finish(&r->out);
+    rx_plan_destroy(r->plan);
+    rx_forest_destroy(r->forest);
+    rx_engine_destroy(r->engine);
+    ck_assert_uint_eq(rx_sched_armed(r->sched), 0);
+    rx_sched_destroy(r->sched);
+    ck_assert_uint_eq(rx_heap_live_blocks(r->heap), 0);
+    rx_heap_destroy(r->heap);
+}
+
+static void push(struct run *r, int i)
+{
+    char json[200];
+    struct rx_event event = {.time = rx_sched_now(r->sched)};
+    int length = snprintf(json, sizeof json,
+                          "{\"device\":\"d%d\",\"city\":\"c%d\",\"metric\":\"temperature\",\"value\":%d,\"avg\":%d.5,"
+                          "\"text\":\"x\",\"unit\":\"C\"}",
+                          i % 3, i % 2, i * 7 % 11, i % 5);
+    ck_assert_int_eq(rx_json_decode(r->heap, NULL, NULL, json, (size_t)length, &event.value, NULL), 0);
+    rx_hub_next(r->plan->sources[i % 5 == 4 ? 1 : i % 7 == 6 ? 2 : 0].hub, &event, 1);
+    rx_value_unref(event.value);
+}
+
+static void drive(struct run *r, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        ck_assert_int_ge(rx_sched_run_until(r->sched, (rx_time)i * STEP_MS * RX_MSEC, false), 0);
+        push(r, i);
+        ck_assert_int_ge(rx_sched_run_until(r->sched, (rx_time)i * STEP_MS * RX_MSEC, true), 0);
+    }
+}
+
+static size_t listeners(const struct run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->plan->source_count; i++)
+        n += rx_hub_subscribers(r->plan->sources[i].hub);
+    return n;
+}
+
+static void complete_all(struct run *r)
+{
+    for (size_t i = 0; i < r->plan->source_count; i++)
+        rx_hub_complete(r->plan->sources[i].hub);
+    ck_assert_int_ge(rx_sched_run_until(r->sched, 3600 * RX_SEC, true), 0);
+}
+
+START_TEST(completion_ends_it_once_and_releases_everything)
+{
+    struct run r;
+    if (!run_init(&r, _i, false))
+        return;
+    begin(&r);
+    drive(&r, 0, EVENTS);
+    complete_all(&r);
+    ck_assert_uint_eq(r.ends, 1);
+    ck_assert_uint_eq(listeners(&r), 0);
+    unsigned notes = r.notes;
+    drive(&r, EVENTS, EVENTS + 5);
+    ck_assert_uint_eq(r.notes, notes);
+    run_finish(&r);
+}
+END_TEST
+
+START_TEST(an_error_goes_through_or_is_answered_by_a_new_subscription)
+{
+    struct run r;
+    struct rx_error error;
+    if (!run_init(&r, _i, false))
+        return;
+    begin(&r);
+    drive(&r, 0, EVENTS / 2);
+    if (r.ends) {
+        run_finish(&r);
+        return;
+    }
+    rx_error_set(&error, -5, "broken");
+    rx_hub_error(r.plan->sources[0].hub, &error);
+    rx_sched_run_until(r.sched, rx_sched_now(r.sched) + 10 * RX_SEC, true);
+    ck_assert_msg(r.ends == 1 || listeners(&r) > 0, "neither ended nor subscribed anew");
+    if (r.ends)
+        ck_assert_uint_eq(listeners(&r), 0);
+    run_finish(&r);
+}
+END_TEST
+
+START_TEST(cancel_inside_a_notification_is_silence_from_then_on)
+{
+    for (unsigned after = 1; after <= 9; after += 4) {
+        struct run r;
+        if (!run_init(&r, _i, after == 5))
+            return;
+        r.cancel_after = after;
+        begin(&r);
+        drive(&r, 0, EVENTS);
+        if (r.cancelled)
+            ck_assert_uint_eq(listeners(&r), 0);
+        complete_all(&r);
+        run_finish(&r);
+    }
+}
+END_TEST
+
+START_TEST(cancel_from_outside_releases_the_upstream_and_the_timers)
+{
+    struct run r;
+    if (!run_init(&r, _i, false))
+        return;
+    begin(&r);
+    drive(&r, 0, EVENTS / 3);
+    rx_graph_stop(r.instance);
+    r.instance = NULL;
+    r.cancelled = true;
+    ck_assert_uint_eq(listeners(&r), 0);
+    drive(&r, EVENTS / 3, EVENTS);
+    complete_all(&r);
+    run_finish(&r);
+}
+END_TEST
+
+/* The ledger of each step: what came in is accounted for once. */
+static void check_ledger(void *arg, const struct rx_node *node, unsigned depth)
+{
+    const struct rx_ledger *l = &node->run->ledger;
+    uint64_t sum = (uint64_t)l->held;
+    (void)arg, (void)depth;
+    for (int i = 0; i < RX_ACCOUNTS; i++)
+        sum += i == RX_ABSENT ? 0 : l->accounts[i];
+    ck_assert_msg(sum == l->in, "%s: %llu came in, %llu accounted for", node->label, (unsigned long long)l->in,
+                  (unsigned long long)sum);
+}
+
+START_TEST(every_event_is_accounted_for_in_mid_stream_and_at_the_end)
+{
+    for (int fused = 0; fused < 2; fused++) {
+        struct run r;
+        if (!run_init(&r, _i, !fused))
+            return;
+        begin(&r);
+        drive(&r, 0, EVENTS / 2);
+        rx_plan_walk(r.plan->pipelines[0].graph, check_ledger, NULL);
+        drive(&r, EVENTS / 2, EVENTS);
+        rx_graph_stop(r.instance);
+        r.instance = NULL;
+        rx_plan_walk(r.plan->pipelines[0].graph, check_ledger, NULL);
+        run_finish(&r);
+    }
+}
+END_TEST
+
+static char *whole_run(int which, bool no_fusion)
+{
+    struct run r;
+    if (!run_init(&r, which, no_fusion))
+        return NULL;
+    begin(&r);
+    drive(&r, 0, EVENTS);
+    complete_all(&r);
+    char *text = strndup(r.out.data ? r.out.data : "", r.out.length);
+    run_finish(&r);
+    return text;
+}
+
+/* Stops after `cut` events, saves, loads on a new engine at the same time, and goes on. */
+static char *interrupted_run(int which, bool no_fusion, int cut)
+{
+    struct run first, second;
+    struct rx_writer saved = {0};
+    run_init(&first, which, no_fusion);
+    begin(&first);
+    drive(&first, 0, cut);
+    if (!first.instance) {
+        run_finish(&first);
+        return NULL;
+    }
+    ck_assert_int_eq(rx_instance_save(first.instance, &saved), 0);
+    run_init(&second, which, no_fusion);
+    rx_buffer_append(&second.out, first.out.data, first.out.length);
+    rx_sched_run_until(second.sched, rx_sched_now(first.sched), true);
+    struct rx_reader reader = {
+        .data = (const unsigned char *)saved.buffer.data, .length = saved.buffer.length, .heap = second.heap};
+    second.instance = rx_graph_load(second.engine, second.plan->pipelines[0].graph, on_note, &second, &reader);
+    ck_assert_msg(second.instance && reader.position == reader.length, "what was saved does not load");
+    drive(&second, cut, EVENTS);
+    complete_all(&second);
+    char *text = strndup(second.out.data ? second.out.data : "", second.out.length);
+    rx_buffer_finish(&saved.buffer);
+    run_finish(&first);
+    run_finish(&second);
+    return text;
+}
+
+START_TEST(a_saved_state_goes_on_as_if_nothing_had_happened)
+{
+    for (int fused = 0; fused < 2; fused++) {
+        char *whole = whole_run(_i, !fused);
+        for (int cut = 1; whole && cut < EVENTS; cut += 7) {
+            char *interrupted = interrupted_run(_i, !fused, cut);
+            if (interrupted)
+                ck_assert_str_eq(interrupted, whole);
+            free(interrupted);
+        }
+        free(whole);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("contract");
+    TCase *t = tcase_create("contract");
+    int n = (int)operator_count() + CHAINS;
+    suite_add_tcase(suite, t);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, completion_ends_it_once_and_releases_everything, 0, n);
+    tcase_add_loop_test(t, an_error_goes_through_or_is_answered_by_a_new_subscription, 0, n);
+    tcase_add_loop_test(t, cancel_inside_a_notification_is_silence_from_then_on, 0, n);
+    tcase_add_loop_test(t, cancel_from_outside_releases_the_upstream_and_the_timers, 0, n);
+    tcase_add_loop_test(t, every_event_is_accounted_for_in_mid_stream_and_at_the_end, 0, n);
+    tcase_add_loop_test(t, a_saved_state_goes_on_as_if_nothing_had_happened, 0, n);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
