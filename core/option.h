@@ -101,8 +101,8 @@ void rx_class_describe(const struct rx_class *, struct rx_buffer *out);
 
 /* Shapers: expressions arranged in an object (map, set, aggregate), or text with {EXPR} in it (templates, payloads). */
 struct rx_shaper;
-/* The object (or the one value). The heap is the arena's: shapes were found there at load. An expression's error is the shaper's, except that in AGGREGATES a result that is absent
- * (the average of nothing) is null. */
+/* The object (or the one value). The heap is the arena's: shapes were found there at load. An expression's error is the
+ * shaper's, except that in AGGREGATES a result that is absent (the average of nothing) is null. */
 int rx_shaper_eval(struct rx_shaper *, const struct rx_expr_env *, struct rx_heap *, struct rx_value *ret,
                    struct rx_error *reterr);
 /* Like eval, but writes over / adds to the object `base` (set). A non-object base counts as {value: base}. Every
