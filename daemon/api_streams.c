@@ -33,7 +33,7 @@ static double rate_of(struct rate *r, rx_time now)
     return (double)sum / ((double)(span < RX_SEC ? RX_SEC : span) / (double)RX_SEC);
 }
 
-static void collect(struct stream *s)
+void stream_collect(struct stream *s)
 {
     rx_time now = now_of(s->streams);
     rx_fanout_collect(s->fanout);
@@ -51,7 +51,7 @@ static void on_wake(void *arg)
 {
     struct rx_streams *streams = arg;
     for (size_t i = 0; i < streams->count; i++)
-        collect(streams->list[i]);
+        stream_collect(streams->list[i]);
 }
 
 static void close_stream(struct stream *s)
@@ -147,7 +147,7 @@ int rx_streams_add_take(struct rx_streams *streams, const char *name, struct rx_
         close_stream(s);
         return -ENOMEM;
     }
-    collect(s);
+    stream_collect(s);
     return 0;
 }
 
@@ -166,7 +166,7 @@ bool rx_streams_drain(struct rx_streams *streams)
 {
     size_t left = 0;
     for (size_t i = 0; i < streams->count; i++) {
-        collect(streams->list[i]);
+        stream_collect(streams->list[i]);
         rx_fanout_drain(streams->list[i]->fanout);
         left += rx_fanout_stats(streams->list[i]->fanout).subscribers;
     }
@@ -218,6 +218,7 @@ static void write_info(void *arg, const struct rx_stream_info *i)
 static void answer_list(void *arg, struct rx_http_request *request)
 {
     struct rx_buffer out = {0};
+    on_wake(arg);
     rx_buffer_text(&out, "{\"streams\":[");
     if (!out.failed)
         rx_streams_each(arg, write_info, &out);

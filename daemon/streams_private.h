@@ -45,6 +45,7 @@ struct rx_streams {
     size_t count, capacity;
 };
 
+void stream_collect(struct stream *); /* what was published is there, and on its way to the subscribers */
 struct stream *streams_find(const struct rx_streams *, const char *name);
 const char *streams_nearest(const struct rx_streams *, const char *name); /* NULL: none is near */
 void streams_answer(void *streams, struct rx_http_request *);             /* GET /streams/NAME; streams_request.c */

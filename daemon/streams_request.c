@@ -187,6 +187,7 @@ void streams_answer(void *arg, struct rx_http_request *request)
         refuse_unknown(arg, request, name);
         return;
     }
+    stream_collect(s);
     if (choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 && choose_start(&w, s, request) == 0)
         answer_wanted(&w, s, request);
     rx_selection_unref(w.subscription.selection);
