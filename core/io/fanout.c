@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { SLICE = 1000 }; /* subscribers that one turn of the loop serves */
+
 static struct rx_fanout *of_timer(struct rx_timer *t, size_t offset)
 {
     return (struct rx_fanout *)(void *)((char *)t - offset);
@@ -105,13 +107,55 @@ static void send_news(struct subscriber *s)
         subscriber_pump(s);
 }
 
+static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due); }
+
+/* Walks backwards: whoever is moved into a gap, or comes new, has what there is. */
+static bool walk(struct rx_fanout *f)
+{
+    for (unsigned visits = 0; f->walk_channel; f->walk_index = UINT32_MAX, f->walk_channel--) {
+        struct channel *c = f->channels[f->walk_channel - 1];
+        uint32_t i = f->walk_index < c->count ? f->walk_index : c->count;
+        for (; i > 0; i = i - 1 < c->count ? i - 1 : c->count) {
+            if (++visits > SLICE) {
+                f->walk_index = i;
+                return false;
+            }
+            send_news(c->subscribers[i - 1]);
+        }
+    }
+    return true;
+}
+
+/* A slice of a flush: thousands of sends must not keep the loop from everything else. */
+static void go_on(struct rx_fanout *f)
+{
+    if (!walk(f)) {
+        arm_flush(f, rx_loop_clock(f->loop)); /* later than this turn's timers */
+        return;
+    }
+    f->walking = false;
+    if (f->news)
+        arm_flush(f, f->flushed + f->options.flush_every);
+}
+
 static void flush(struct rx_fanout *f)
 {
     f->flushed = fanout_now(f);
-    each_subscriber(f, send_news);
+    f->walk_channel = f->channel_count;
+    f->walk_index = UINT32_MAX;
+    f->walking = true;
+    f->news = false;
+    go_on(f);
 }
 
-static void on_flush(struct rx_timer *t) { flush(of_timer(t, offsetof(struct rx_fanout, flush))); }
+static void on_flush(struct rx_timer *t)
+{
+    struct rx_fanout *f = of_timer(t, offsetof(struct rx_fanout, flush));
+    if (f->walking)
+        go_on(f);
+    else
+        flush(f);
+}
 
 static struct subscriber *oldest_orphan(struct rx_fanout *f)
 {
@@ -141,11 +185,16 @@ void rx_fanout_collect(struct rx_fanout *f)
     rx_log_collect(f->log);
     f->batch.channel = NULL;
     shed_orphans(f);
-    if (rx_log_last(f->log) == before || rx_timer_armed(&f->flush))
+    if (rx_log_last(f->log) == before)
+        return;
+    f->news = true;
+    if (rx_timer_armed(&f->flush))
         return;
     rx_time due = f->flushed + f->options.flush_every;
-    if (fanout_now(f) >= due || rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due) < 0)
+    if (fanout_now(f) >= due)
         flush(f);
+    else
+        arm_flush(f, due);
 }
 
 static bool is_deaf(const struct subscriber *s, rx_time now)
@@ -205,7 +254,7 @@ static void on_upkeep(struct rx_timer *t)
 {
     struct rx_fanout *f = of_timer(t, offsetof(struct rx_fanout, upkeep));
     each_subscriber(f, keep_up);
-    for (size_t c = f->channel_count; c-- > 0;)
+    for (size_t c = f->channel_count; !f->walking && c-- > 0;)
         if (!f->channels[c]->count)
             remove_channel(f, f->channels[c]);
     arm_upkeep(f);

@@ -71,6 +71,9 @@ struct rx_fanout {
     size_t channel_count, channel_capacity;
     struct rx_timer flush, upkeep;
     rx_time flushed;
+    size_t walk_channel; /* where the flush goes on: channels below it, and in the one below it */
+    uint32_t walk_index; /* the subscribers below this */
+    bool walking, news;  /* a flush is under way; frames came in since it began */
     bool draining;
     struct rx_fanout_stats stats;
     struct batch batch;
