@@ -28,7 +28,7 @@ static const struct section {
     const char *name, *entry;
 } sections[] = {
     {"http", NULL},    {"brokers", "a broker"}, {"sources", "a source"}, {"pipelines", "a pipeline"},
-    {"workers", NULL}, {"log", NULL},           {"limits", NULL},        {"store", NULL},
+    {"workers", NULL}, {"log", NULL},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
