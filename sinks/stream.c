@@ -28,7 +28,7 @@ static const struct rx_option options[] = {
      .min = 1e-3,
      .max = 1e9},
     {.name = "history",
-     .help = "how many frames are kept for ?last= and for resuming; default: as many as fit",
+     .help = "events kept for who comes later; default: those of the last minute, and at least the last 64",
      .type = RX_OPTION_INT,
      .offset = RX_AT(struct stream, history, int64_t),
      .min = 1,

@@ -7,8 +7,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { ADOPT_BYTES = 16 * 1024 }; /* smaller hand-overs are copied behind the last segment */
+enum {
+    ADOPT_BYTES = 16 * 1024, /* smaller hand-overs are copied behind the last segment */
+    TAIL_BYTES_MIN = 4096,
+    FRAMES_MIN = 64, /* kept whatever their age */
+};
+/* Where no number of frames is asked for, history is what came within this time, so that memory follows the rate and is
+ * level soon. Segments of a slow stream cover a part of it each. */
+#define HISTORY_AGE (60 * RX_SEC)
+#define SEGMENT_AGE (15 * RX_SEC)
 
 struct rx_log {
     struct rx_log_limits limits;
@@ -21,6 +30,7 @@ struct rx_log {
     size_t bytes, orphan_bytes;
     uint64_t first, last;
     rx_time last_time;
+    rx_time now; /* of the last collection, monotonic */
 };
 
 static struct rx_log_limits with_defaults(const struct rx_log_limits *limits)
@@ -118,20 +128,40 @@ static bool push_segment(struct rx_log *log, struct rx_segment *s)
     return true;
 }
 
+static rx_time clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec;
+}
+
 static bool absorb(struct rx_log *log, const struct rx_segment *s)
 {
     if (!log->count)
         return false;
     struct rx_segment *tail = log->segments[log->count - 1];
+    if (!log->limits.max_frames && log->now - tail->born > SEGMENT_AGE)
+        return false;
     size_t before = rx_segment_bytes(tail);
     bool done = rx_segment_absorb(tail, s);
     log->bytes += rx_segment_bytes(tail) - before;
     return done;
 }
 
-static bool open_tail(struct rx_log *log, uint64_t first)
+/* As large as the one before came to be, and half as much again. */
+static size_t tail_capacity(const struct rx_log *log, size_t needed)
 {
-    struct rx_segment *tail = rx_segment_create(first, RX_SEGMENT_BYTES);
+    size_t before = log->count ? log->segments[log->count - 1]->text_length : 0, capacity = TAIL_BYTES_MIN;
+    while (capacity < before + before / 2 || capacity < needed)
+        capacity *= 2;
+    return capacity < RX_SEGMENT_BYTES ? capacity : RX_SEGMENT_BYTES;
+}
+
+static bool open_tail(struct rx_log *log, const struct rx_segment *s)
+{
+    struct rx_segment *tail = rx_segment_create(s->first, tail_capacity(log, s->text_length));
+    if (tail)
+        tail->born = log->now;
     if (tail && push_segment(log, tail))
         return true;
     rx_segment_destroy(tail);
@@ -153,9 +183,10 @@ static void update_latest(struct rx_log *log, const struct rx_segment *s)
 static void take_in(struct rx_log *log, struct rx_segment *s)
 {
     bool small = s->text_length < ADOPT_BYTES;
+    s->born = log->now;
     update_latest(log, s);
     log->last = rx_segment_end(s) - 1;
-    if (small && (absorb(log, s) || (open_tail(log, s->first) && absorb(log, s)))) {
+    if (small && (absorb(log, s) || (open_tail(log, s) && absorb(log, s)))) {
         rx_segment_destroy(s);
     } else if (!push_segment(log, s)) {
         while (log->count)
@@ -173,6 +204,9 @@ static void apply_limits(struct rx_log *log)
     while (log->count > 1 && rx_segment_end(log->segments[0]) <= log->first)
         drop_oldest(log);
     while (log->count > 2 && log->bytes > log->limits.max_bytes)
+        drop_oldest(log);
+    while (!log->limits.max_frames && log->count > 1 && log->now - log->segments[1]->born > HISTORY_AGE &&
+           log->last + 1 - log->segments[1]->first >= FRAMES_MIN)
         drop_oldest(log);
 }
 
@@ -192,6 +226,8 @@ static struct rx_segment *take_published(struct rx_log_link *link)
 void rx_log_collect(struct rx_log *log)
 {
     struct rx_segment *s = take_published(log->link);
+    if (s)
+        log->now = clock_now();
     while (s) {
         struct rx_segment *next = s->next;
         s->next = NULL;

@@ -11,7 +11,7 @@
 
 struct rx_log_limits {   /* 0: the default */
     size_t max_bytes;    /* of segments kept; 4 MiB. At least two segments */
-    uint64_t max_frames; /* history, frames; 0: as many as fit */
+    uint64_t max_frames; /* history, frames; 0: those of the last minute, and at least the last 64 */
     unsigned max_keys;   /* latest-per-key table; 10,000; the least recently updated is evicted */
     rx_time key_ttl;     /* a key not updated for so long leaves the snapshot; 0: never */
 };

@@ -29,6 +29,7 @@ struct rx_segment {
     struct rx_log *log;      /* whose orphan it is; NULL: the log holds it */
     unsigned refs;           /* the log's and one per pin; front only */
     unsigned terminals;      /* frames that end the stream */
+    rx_time born;            /* when the front took it in, monotonic; front only */
     uint64_t first;          /* sequence of entries[0] */
     uint32_t count, capacity;
     struct rx_frame_entry *entries;
