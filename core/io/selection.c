@@ -25,6 +25,7 @@ struct rx_selection {
 
     struct rx_expr *expr;
     struct rx_fields *fields;
+    unsigned reaches;
     uint64_t *memo; /* by sequence modulo MEMO: sequence * 2 + verdict */
 };
 
@@ -102,8 +103,7 @@ static int set_filter(struct rx_selection *s, const char *filter, struct rx_erro
     s->filter = strdup(filter);
     s->memo = calloc(MEMO, sizeof *s->memo);
     s->fields = rx_fields_create(s->set->heap);
-    unsigned reaches;
-    return s->filter && s->memo && s->fields ? rx_expr_reach(s->expr, s->fields, &reaches) : -ENOMEM;
+    return s->filter && s->memo && s->fields ? rx_expr_reach(s->expr, s->fields, &s->reaches) : -ENOMEM;
 }
 
 static int create(struct rx_selections *set, const char *key, const char *filter, struct rx_selection **ret,
@@ -160,13 +160,30 @@ static bool has_key(const struct rx_selection *s, const struct rx_frame_view *f)
     return false;
 }
 
+/* A mark under which `meta.key` is the frame's key. NULL: it has none, or no memory. */
+static const struct rx_mark *mark_of(struct rx_heap *heap, const struct rx_frame_view *f)
+{
+    struct rx_value key;
+    if (!f->key || rx_json_decode(heap, NULL, NULL, f->key, f->key_length, &key, NULL) < 0)
+        return NULL;
+    struct rx_object_builder record;
+    rx_object_init(&record, heap);
+    rx_object_put_take(&record, rx_string_static("key", 3), key);
+    struct rx_value named = rx_object_finish(&record);
+    const struct rx_mark *mark = rx_mark_with_key(heap, NULL, named);
+    rx_value_unref(named);
+    return mark;
+}
+
 static bool evaluate(struct rx_selection *s, const struct rx_frame_view *f)
 {
     struct rx_event event = {.time = f->time};
     if (rx_json_decode(s->set->heap, s->fields, NULL, f->json, f->json_length, &event.value, NULL) < 0)
         return false;
+    if (s->reaches & (RX_REACHES_META | RX_REACHES_MARK))
+        event.mark = mark_of(s->set->heap, f);
     bool wanted = rx_expr_test(s->expr, &(struct rx_expr_env){.event = &event}, NULL) == 1;
-    rx_value_unref(event.value);
+    rx_event_unref(&event);
     return wanted;
 }
 

@@ -649,6 +649,7 @@ START_TEST(a_filter_selects_frames_and_an_error_in_it_says_no)
     expect_selected(RX_NDJSON, NULL, "t > 15", "{\"t\":20}\n{\"t\":30}\n");
     expect_selected(RX_NDJSON, "b", "t > 15", "{\"t\":20}\n");
     expect_selected(RX_SSE, "a", "s == 'x'", "id: 7-1\nevent: message\ndata: {\"t\":10,\"s\":\"x\"}\n\n");
+    expect_selected(RX_NDJSON, NULL, "meta.key == 'b' && t == 20", "{\"t\":20}\n");
     expect_selected(RX_WEBSOCKET, NULL, "event == 7",
                     "\x81\x01"
                     "7");
@@ -664,6 +665,33 @@ START_TEST(a_filter_that_is_wrong_is_refused_with_its_place)
     ck_assert_int_eq(rx_selection_get(selections, NULL, "t > > 3", &selection, &error), -EINVAL);
     ck_assert_uint_eq(error.at.column, 5);
     ck_assert_ptr_null(selection);
+    stop();
+}
+END_TEST
+
+START_TEST(a_flush_to_thousands_goes_in_slices_and_misses_nobody)
+{
+    start(NULL, &(struct rx_fanout_options){.heartbeat = 1000 * RX_SEC});
+    enum { N = 2500 };
+    struct client *c = calloc(N, sizeof *c);
+    for (unsigned i = 0; i < N; i++)
+        c[i] = subscribe((enum rx_subscriber_kind)(i % 2));
+    append("1");
+    collect();
+    ck_assert_uint_lt(rx_fanout_stats(fanout).frames, N);
+    leave(&c[0]);
+    leave(&c[N - 1]);
+    append("2");
+    collect();
+    while (closed < 2 || rx_fanout_stats(fanout).frames < 2 * (N - 2))
+        rx_loop_once(loop, 1);
+    for (unsigned i = 1; i < N - 1; i++)
+        read_some(&c[i], 200);
+    for (unsigned i = 1; i < N - 1; i++)
+        expect(&c[i], i % 2 ? "1\n2\n" : "id: 7-1\nevent: message\ndata: 1\n\nid: 7-2\nevent: message\ndata: 2\n\n");
+    for (unsigned i = 1; i < N - 1; i++)
+        leave(&c[i]);
+    free(c);
     stop();
 }
 END_TEST
@@ -767,6 +795,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_key_selects_its_frames_as_text_or_json);
     tcase_add_test(t, a_filter_selects_frames_and_an_error_in_it_says_no);
     tcase_add_test(t, a_filter_that_is_wrong_is_refused_with_its_place);
+    tcase_add_test(t, a_flush_to_thousands_goes_in_slices_and_misses_nobody);
     tcase_add_test(t, draining_sends_what_is_there_and_closes);
     tcase_add_test(t, a_writer_on_another_thread_reaches_every_subscriber);
     suite_add_tcase(s, t);
