@@ -1,6 +1,7 @@
 /* debounce: the newest event, once the stream has been quiet for a while.
  *
- * As RxJS's debounceTime the timer is not moved by each event: when it fires early it is armed for the rest. */
+ * As RxJS's debounceTime the timer is not moved by each event: when it fires early it is armed for the rest.
+ * An event's time moves along with its wait, so that a window behind takes it in when it comes. */
 #include "core/operator.h"
 
 struct debounce {
@@ -32,6 +33,7 @@ static void forget(struct debounce *d)
 static void emit_newest(struct debounce *d)
 {
     struct rx_event out = rx_event_ref(&d->newest);
+    out.time += rx_now(&d->op) - d->last;
     forget(d);
     rx_count(&d->op, RX_USED, 1);
     rx_timer_stop(&d->op, 0);

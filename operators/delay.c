@@ -1,4 +1,6 @@
-/* delay: every event a while later; an error at once. */
+/* delay: every event a while later; an error at once.
+ *
+ * Its time moves along, so that a window behind it takes it in when it comes. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -95,6 +97,7 @@ static void timer(struct rx_op *op, unsigned slot)
     rx_hold(op, -1);
     rx_count(op, RX_USED, 1);
     arm(d);
+    out.time += d->by;
     rx_emit(op, &out, 1);
     rx_event_unref(&out);
     if (d->completing && d->kept.count == 0)

@@ -1,4 +1,6 @@
-/* throttle: an event, and then none for a while; RxJS's throttleTime. */
+/* throttle: an event, and then none for a while; RxJS's throttleTime.
+ *
+ * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
 #include "core/operator.h"
 
 struct throttle {
@@ -6,7 +8,7 @@ struct throttle {
     rx_time pause;
     bool leading, trailing;
 
-    struct rx_event newest; /* waits for the end of the pause */
+    struct rx_event newest; /* waits for the end of the pause; its time is relative to now */
     bool pending, completing;
 };
 
@@ -47,6 +49,7 @@ static void send(struct throttle *t)
     if (!t->pending)
         return;
     struct rx_event out = rx_event_ref(&t->newest);
+    out.time += rx_now(&t->op);
     forget(t, RX_USED);
     rx_emit(&t->op, &out, 1);
     rx_event_unref(&out);
@@ -61,6 +64,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         forget(t, RX_SUPERSEDED);
         t->newest = rx_event_ref(&span[i]);
+        t->newest.time -= rx_now(op);
         t->pending = true;
         rx_hold(op, 1);
         if (rx_timer_is_armed(op, 0))
