@@ -56,13 +56,6 @@ static const struct rx_option options[] = {
 
 static struct group *data_of(struct group_by *g, struct rx_keyed *e) { return rx_keyed_data(&g->table, e); }
 
-static void fail_memory(struct group_by *g)
-{
-    struct rx_error error;
-    rx_error_set(&error, -ENOMEM, "out of memory for a group");
-    rx_fail(&g->op, &error);
-}
-
 /* ---- keys and marks ---- */
 
 static struct rx_value key_record(struct group_by *g, const struct rx_keyed *e)
@@ -127,7 +120,7 @@ static struct rx_keyed *open_group(struct group_by *g, const struct rx_value *ke
     struct rx_keyed *e = rx_keytable_add(&g->table, keys, hash);
     const struct rx_mark *mark = e ? mark_of(g, e) : NULL;
     if (!mark) {
-        fail_memory(g);
+        rx_fail_memory(&g->op);
         return NULL;
     }
     touch(g, data_of(g, e));

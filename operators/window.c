@@ -84,18 +84,11 @@ static struct rx_schedule schedule_of(const struct window *w)
 
 /* ---- panes ---- */
 
-static void fail_memory(struct window *w)
-{
-    struct rx_error error;
-    rx_error_set(&error, -ENOMEM, "out of memory for a window, or more than %d open at once", WINDOWS_MAX);
-    rx_fail(&w->op, &error);
-}
-
 static struct pane *add_pane(struct window *w, rx_time begins, rx_time ends)
 {
     struct pane *pane = w->pane_count < WINDOWS_MAX ? calloc(1, sizeof *pane) : NULL;
     if (!pane) {
-        fail_memory(w);
+        rx_fail_memory(&w->op);
         return NULL;
     }
     pane->start = begins;
@@ -324,7 +317,7 @@ static void start(struct rx_op *op)
     struct window *w = (struct window *)op;
     struct rx_schedule schedule = schedule_of(w);
     if (on_epoch(w) && rx_boundary_join(&w->member) < 0)
-        fail_memory(w);
+        rx_fail_memory(&w->op);
     else if (on_epoch(w) && w->emit_empty)
         open_empty(w, rx_schedule_end_after(&schedule, rx_now(op)));
     else if (by_count(w))
@@ -355,9 +348,8 @@ static void finish_when_quiet(struct window *w)
 /* The group around was evicted: so is what its open windows have. */
 static void mark_partial(struct window *w, const struct pane *pane)
 {
-    const struct rx_mark *outer = rx_op_mark(&w->op);
-    if (outer && pane->instance)
-        ((struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance))->flags |= outer->flags;
+    if (rx_op_mark(&w->op) && pane->instance)
+        ((struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance))->flags |= rx_op_mark(&w->op)->flags;
 }
 
 static void complete(struct rx_op *op, unsigned port)

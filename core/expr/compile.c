@@ -5,120 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/expr/compiler.h"
+#include "core/expr/compile_private.h"
 
 enum { FOLD_BUDGET = 100000 };
 
 static int compile_value(struct rx_compiler *, struct rx_node *, int16_t dst);
-
-/* ---- emission ---- */
-
-void *rx_vector_add(struct rx_compiler *c, struct rx_vector *vector, size_t size)
-{
-    if (vector->count == vector->capacity) {
-        size_t capacity = vector->capacity ? 2 * vector->capacity : 8;
-        void *data = realloc(vector->data, capacity * size);
-        if (!data) {
-            rx_error_set(c->reterr, -ENOMEM, "out of memory");
-            return NULL;
-        }
-        vector->data = data;
-        vector->capacity = capacity;
-    }
-    void *item = (char *)vector->data + vector->count++ * size;
-    memset(item, 0, size);
-    return item;
-}
-
-int rx_compile_failed(struct rx_compiler *c, const struct rx_node *node, const char *format, ...)
-{
-    char message[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    return rx_expr_complain(c->reterr, c->expr->text, c->expr->length, node->at, "%s", message);
-}
-
-uint32_t rx_code_here(const struct rx_compiler *c) { return (uint32_t)c->code.count; }
-
-struct rx_ins *rx_code_at(struct rx_compiler *c, int64_t index) { return (struct rx_ins *)c->code.data + index; }
-
-int64_t rx_code_emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
-{
-    struct rx_ins *slot = rx_vector_add(c, &c->code, sizeof *slot);
-    struct rx_range *place = rx_vector_add(c, &c->places, sizeof *place);
-    if (!slot || !place)
-        return -ENOMEM;
-    *slot = ins;
-    *place = (struct rx_range){node->start, node->end};
-    c->cost[c->loop_depth < 4 ? c->loop_depth : 4] += 1;
-    return (int64_t)c->code.count - 1;
-}
-
-int rx_reg(struct rx_compiler *c, int16_t *ret)
-{
-    if (c->next_reg >= RX_EXPR_REGISTERS_MAX)
-        return rx_error_set(c->reterr, -EINVAL, "the expression has too many parts");
-    *ret = (int16_t)c->next_reg++;
-    if (c->next_reg > c->max_reg)
-        c->max_reg = c->next_reg;
-    return 0;
-}
-
-int rx_handler_add(struct rx_compiler *c, struct rx_handler handler)
-{
-    struct rx_handler *slot = rx_vector_add(c, &c->handlers, sizeof *slot);
-    if (!slot)
-        return -ENOMEM;
-    *slot = handler;
-    return 0;
-}
-
-static bool same_scalar(struct rx_value a, struct rx_value b)
-{
-    return a.kind == b.kind && a.kind < RX_STRING && a.flags == b.flags && a.aux == b.aux && a.u.u == b.u.u;
-}
-
-int rx_constant_take(struct rx_compiler *c, struct rx_value value, int16_t *ret)
-{
-    struct rx_value *constants = c->constants.data;
-    for (size_t i = 0; i < c->constants.count; i++)
-        if (same_scalar(constants[i], value)) {
-            *ret = (int16_t)(-1 - (int)i);
-            return 0;
-        }
-    struct rx_value *slot = c->constants.count < RX_EXPR_REGISTERS_MAX
-                                ? rx_vector_add(c, &c->constants, sizeof *slot)
-                                : (rx_error_set(c->reterr, -EINVAL, "the expression has too many constants"), NULL);
-    if (!slot) {
-        rx_value_unref(value);
-        return -EINVAL;
-    }
-    *slot = value;
-    *ret = (int16_t)(-(int)c->constants.count);
-    return 0;
-}
-
-static int access_of(struct rx_compiler *c, const char *name, size_t length, struct rx_access shape, uint32_t *ret)
-{
-    shape.key = rx_key_intern(c->options->heap, name, length);
-    if (!shape.key)
-        return rx_error_set(c->reterr, -ENOMEM, "too many different field names");
-    struct rx_access *accesses = c->accesses.data;
-    for (size_t i = 0; i < c->accesses.count; i++)
-        if (accesses[i].key == shape.key && accesses[i].is_type == shape.is_type &&
-            accesses[i].from_mark == shape.from_mark && accesses[i].top == shape.top) {
-            *ret = (uint32_t)i;
-            return 0;
-        }
-    struct rx_access *slot = rx_vector_add(c, &c->accesses, sizeof *slot);
-    if (!slot)
-        return -ENOMEM;
-    *slot = shape;
-    *ret = (uint32_t)c->accesses.count - 1;
-    return 0;
-}
 
 /* ---- folding ---- */
 
@@ -310,7 +201,7 @@ int rx_compile_into(struct rx_compiler *c, struct rx_node *node, int16_t dst)
     return r < 0 ? r : compile_value(c, node, dst);
 }
 
-static int emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
+int rx_compile_emit(struct rx_compiler *c, const struct rx_node *node, struct rx_ins ins)
 {
     return rx_code_emit(c, node, ins) < 0 ? -ENOMEM : 0;
 }
@@ -326,7 +217,7 @@ static int compile_name(struct rx_compiler *c, struct rx_node *node, int16_t dst
     case R_FIELD:
     case R_TYPE:
         ins.op = access.is_type || access.from_mark ? OP_NAME : OP_FIELD;
-        if (access_of(c, node->name, node->length, access, &ins.x) < 0)
+        if (rx_compile_access_of(c, node->name, node->length, access, &ins.x) < 0)
             return -ENOMEM;
         break;
     case R_VARIABLE:
@@ -354,16 +245,16 @@ static int compile_name(struct rx_compiler *c, struct rx_node *node, int16_t dst
         ins.op = OP_OUTER;
         break;
     }
-    return emit(c, node, ins);
+    return rx_compile_emit(c, node, ins);
 }
 
 static int compile_select(struct rx_compiler *c, struct rx_node *node, int16_t dst)
 {
     struct rx_ins ins = {.op = node->optional ? OP_OPT_SELECT : OP_SELECT, .dst = dst};
     int r = rx_compile_operand(c, node->args[0], &ins.a);
-    if (r < 0 || (r = access_of(c, node->name, node->length, (struct rx_access){0}, &ins.x)) < 0)
+    if (r < 0 || (r = rx_compile_access_of(c, node->name, node->length, (struct rx_access){0}, &ins.x)) < 0)
         return r;
-    return emit(c, node, ins);
+    return rx_compile_emit(c, node, ins);
 }
 
 static int compile_two(struct rx_compiler *c, struct rx_node *node, enum rx_op op, int16_t dst)
@@ -372,7 +263,7 @@ static int compile_two(struct rx_compiler *c, struct rx_node *node, enum rx_op o
     int r = rx_compile_operand(c, node->args[0], &ins.a);
     if (r < 0 || (r = rx_compile_operand(c, node->args[1], &ins.b)) < 0)
         return r;
-    return emit(c, node, ins);
+    return rx_compile_emit(c, node, ins);
 }
 
 /* A whole literal beside what can only be a double is a double: t * 1.8 + 32. */
@@ -418,7 +309,7 @@ static int compile_logic(struct rx_compiler *c, struct rx_node *node, int16_t ds
     if ((r = rx_compile_operand(c, node->args[1], &join.b)) < 0)
         return r;
     c->uncertain--;
-    r = emit(c, node->args[1], join);
+    r = rx_compile_emit(c, node->args[1], join);
     rx_code_at(c, at)->x = rx_code_here(c);
     return r;
 }
@@ -453,27 +344,27 @@ static int compile_has(struct rx_compiler *c, struct rx_node *node, int16_t dst)
     if (asked->kind == N_IDENT && (asked->resolution == R_FIELD || asked->resolution == R_TYPE)) {
         struct rx_access access = {.top = true, .from_mark = c->options->flags & RX_EXPR_MARK_NAMES};
         ins.op = OP_HAS_FIELD;
-        int r = access_of(c, asked->name, asked->length, access, &ins.x);
-        return r < 0 ? r : emit(c, node, ins);
+        int r = rx_compile_access_of(c, asked->name, asked->length, access, &ins.x);
+        return r < 0 ? r : rx_compile_emit(c, node, ins);
     }
     int16_t no;
     uint32_t start = rx_code_here(c) + 1;
     int r = rx_constant_take(c, rx_bool(false), &no);
-    if (r < 0 || emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = no}) < 0)
+    if (r < 0 || rx_compile_emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = no}) < 0)
         return -ENOMEM;
     c->uncertain++;
     if (asked->kind == N_SELECT || asked->kind == N_INDEX) {
         if ((r = rx_compile_operand(c, asked->args[0], &ins.a)) < 0)
             return r;
         ins.op = asked->kind == N_SELECT ? OP_HAS_SELECT : OP_HAS_INDEX;
-        r = asked->kind == N_SELECT ? access_of(c, asked->name, asked->length, (struct rx_access){0}, &ins.x)
+        r = asked->kind == N_SELECT ? rx_compile_access_of(c, asked->name, asked->length, (struct rx_access){0}, &ins.x)
                                     : rx_compile_operand(c, asked->args[1], &ins.b);
-        if (r < 0 || emit(c, node, ins) < 0)
+        if (r < 0 || rx_compile_emit(c, node, ins) < 0)
             return r < 0 ? r : -ENOMEM;
     } else {
         int16_t yes;
         if ((r = rx_compile_operand(c, asked, &ins.a)) < 0 || (r = rx_constant_take(c, rx_bool(true), &yes)) < 0 ||
-            (r = emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = yes})) < 0)
+            (r = rx_compile_emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = yes})) < 0)
             return r;
     }
     c->uncertain--;
@@ -502,143 +393,11 @@ static int compile_coalesce(struct rx_compiler *c, struct rx_node *node, int16_t
     c->uncertain--;
     int16_t null;
     int r = rx_constant_take(c, rx_null(), &null);
-    if (r < 0 || (r = emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = null})) < 0)
+    if (r < 0 || (r = rx_compile_emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = null})) < 0)
         return r;
     for (unsigned i = 0; i < jump_count; i++)
         rx_code_at(c, jumps[i])->x = rx_code_here(c);
     return 0;
-}
-
-/* The arguments of a node in consecutive registers. */
-static int compile_row(struct rx_compiler *c, struct rx_node *node, int16_t *ret_first)
-{
-    *ret_first = (int16_t)c->next_reg;
-    for (unsigned i = 0; i < node->count; i++) {
-        int16_t reg = 0;
-        int r = rx_reg(c, &reg);
-        if (r < 0 || (r = rx_compile_into(c, node->args[i], reg)) < 0)
-            return r;
-        c->next_reg = reg + 1;
-    }
-    return 0;
-}
-
-/* As compile_row for literals with optional elements: every (step-th) element becomes an optional. */
-static int compile_optional_row(struct rx_compiler *c, struct rx_node *node, unsigned step, int16_t first)
-{
-    for (unsigned i = step - 1; i < node->count; i += step) {
-        int16_t reg = (int16_t)(first + (int)i);
-        int r = emit(c, node->args[i],
-                     (struct rx_ins){.op = node->optionals[i] ? OP_NEED_OPT : OP_SOME, .dst = reg, .a = reg});
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int compile_list(struct rx_compiler *c, struct rx_node *node, int16_t dst)
-{
-    struct rx_ins ins = {.op = node->optionals ? OP_LIST_OPT : OP_LIST, .dst = dst, .x = node->count};
-    int r = compile_row(c, node, &ins.a);
-    if (r == 0 && node->optionals)
-        r = compile_optional_row(c, node, 1, ins.a);
-    return r < 0 ? r : emit(c, node, ins);
-}
-
-/* The shape of a map whose keys are all literal strings; NULL: not one. */
-static const struct rx_shape *literal_shape(struct rx_compiler *c, const struct rx_node *node)
-{
-    if (node->count / 2 > RX_SHAPE_KEYS_MAX || node->optionals || node->count == 0)
-        return NULL;
-    const struct rx_shape *shape = rx_shape_empty(c->options->heap);
-    for (unsigned i = 0; shape && i < node->count; i += 2) {
-        const struct rx_node *key = node->args[i];
-        if (key->kind != N_LITERAL || key->value.kind != RX_STRING)
-            return NULL;
-        const struct rx_key *interned = rx_key_intern(c->options->heap, key->value.u.text, key->value.aux);
-        if (!interned || rx_shape_slot(shape, interned) >= 0)
-            return NULL;
-        shape = rx_shape_with(c->options->heap, shape, interned);
-    }
-    return shape;
-}
-
-static int compile_record(struct rx_compiler *c, struct rx_node *node, const struct rx_shape *shape, int16_t dst)
-{
-    struct rx_ins ins = {
-        .op = OP_RECORD, .dst = dst, .a = (int16_t)c->next_reg, .x = node->count / 2, .y = (uint32_t)c->shapes.count};
-    for (unsigned i = 1; i < node->count; i += 2) {
-        int16_t reg = 0;
-        int r = rx_reg(c, &reg);
-        if (r < 0 || (r = rx_compile_into(c, node->args[i], reg)) < 0)
-            return r;
-        c->next_reg = reg + 1;
-    }
-    const struct rx_shape **slot = rx_vector_add(c, &c->shapes, sizeof *slot);
-    if (!slot)
-        return -ENOMEM;
-    *slot = shape;
-    ins.y = (uint32_t)c->shapes.count - 1;
-    return emit(c, node, ins);
-}
-
-static int compile_map(struct rx_compiler *c, struct rx_node *node, int16_t dst)
-{
-    const struct rx_shape *shape = literal_shape(c, node);
-    if (shape)
-        return compile_record(c, node, shape, dst);
-    struct rx_ins ins = {.op = node->optionals ? OP_MAP_OPT : OP_MAP, .dst = dst, .x = node->count / 2};
-    int r = compile_row(c, node, &ins.a);
-    if (r == 0 && node->optionals)
-        r = compile_optional_row(c, node, 2, ins.a);
-    return r < 0 ? r : emit(c, node, ins);
-}
-
-static bool is_lazy(const struct rx_node *node)
-{
-    return node->method && node->count == 2 &&
-           (strcmp(node->function->name, "orValue") == 0 || strcmp(node->function->name, "or") == 0);
-}
-
-/* a.orValue(b) and a.or(b): b is computed only when a holds nothing. */
-static int compile_lazy(struct rx_compiler *c, struct rx_node *node, int16_t dst)
-{
-    bool value = strcmp(node->function->name, "orValue") == 0;
-    struct rx_ins unwrap = {.op = OP_UNWRAP};
-    int r = rx_compile_operand(c, node->args[0], &unwrap.a);
-    if (r < 0 || (r = rx_reg(c, &unwrap.dst)) < 0)
-        return r;
-    int64_t at = rx_code_emit(c, node, unwrap);
-    if (at < 0 || emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = value ? unwrap.dst : unwrap.a}) < 0)
-        return -ENOMEM;
-    int64_t jump = rx_code_emit(c, node, (struct rx_ins){.op = OP_JUMP});
-    if (jump < 0)
-        return -ENOMEM;
-    rx_code_at(c, at)->x = rx_code_here(c);
-    c->uncertain++;
-    r = rx_compile_into(c, node->args[1], dst);
-    c->uncertain--;
-    if (r == 0 && !value)
-        r = emit(c, node->args[1], (struct rx_ins){.op = OP_NEED_OPT, .dst = dst, .a = dst});
-    rx_code_at(c, jump)->x = rx_code_here(c);
-    return r;
-}
-
-static int compile_call(struct rx_compiler *c, struct rx_node *node, int16_t dst)
-{
-    if (is_lazy(node))
-        return compile_lazy(c, node, dst);
-    struct rx_ins ins = {.op = OP_CALL, .dst = dst, .n = (uint8_t)node->count, .x = (uint32_t)c->functions.count};
-    int r = compile_row(c, node, &ins.a);
-    if (r < 0)
-        return r;
-    const struct rx_function **slot = rx_vector_add(c, &c->functions, sizeof *slot);
-    if (!slot)
-        return -ENOMEM;
-    *slot = node->function;
-    ins.x = (uint32_t)c->functions.count - 1;
-    c->cost[c->loop_depth < 4 ? c->loop_depth + 1 : 4] += 1;
-    return emit(c, node, ins);
 }
 
 static int compile_kind(struct rx_compiler *c, struct rx_node *node, int16_t dst)
@@ -648,7 +407,7 @@ static int compile_kind(struct rx_compiler *c, struct rx_node *node, int16_t dst
     case N_LITERAL:
         if (rx_constant_take(c, rx_value_ref(node->value), &constant) < 0)
             return -EINVAL;
-        return emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = constant});
+        return rx_compile_emit(c, node, (struct rx_ins){.op = OP_MOVE, .dst = dst, .a = constant});
     case N_IDENT:
         return compile_name(c, node, dst);
     case N_SELECT:
@@ -656,15 +415,15 @@ static int compile_kind(struct rx_compiler *c, struct rx_node *node, int16_t dst
     case N_INDEX:
         return compile_two(c, node, node->optional ? OP_OPT_INDEX : OP_INDEX, dst);
     case N_CALL:
-        return compile_call(c, node, dst);
+        return rx_compile_call(c, node, dst);
     case N_LIST:
-        return compile_list(c, node, dst);
+        return rx_compile_list(c, node, dst);
     case N_MAP:
-        return compile_map(c, node, dst);
+        return rx_compile_map(c, node, dst);
     case N_UNARY: {
         struct rx_ins ins = {.op = node->op == O_NOT ? OP_NOT : OP_NEG, .dst = dst};
         int r = rx_compile_operand(c, node->args[0], &ins.a);
-        return r < 0 ? r : emit(c, node, ins);
+        return r < 0 ? r : rx_compile_emit(c, node, ins);
     }
     case N_BINARY:
         return compile_binary(c, node, dst);
@@ -684,7 +443,7 @@ static int compile_kind(struct rx_compiler *c, struct rx_node *node, int16_t dst
     case N_OPT_MAP:
         return rx_compile_opt_map(c, node, dst);
     case N_AGGREGATE:
-        return emit(c, node, (struct rx_ins){.op = OP_SLOT, .dst = dst, .x = (uint32_t)node->index});
+        return rx_compile_emit(c, node, (struct rx_ins){.op = OP_SLOT, .dst = dst, .x = (uint32_t)node->index});
     }
     return -EINVAL;
 }

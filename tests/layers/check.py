@@ -9,6 +9,8 @@ import sys
 import tempfile
 
 FILE_LINES, FUNCTION_LINES = 500, 60
+TEST_FILE_LINES, TEST_FUNCTION_LINES = 800, 80  # tables of cases, one after the other
+DISPATCH = {"core/expr/run.c": "interpret"}  # one switch over the instructions: cut up, it would lose its registers
 
 # What each layer may include of the project: folder -> patterns. A layer's own headers are handled in may_include.
 LAYERS = {
@@ -91,15 +93,18 @@ def check_includes(root, path, lines):
 
 
 def check_lengths(path, lines):
-    if len(lines) > FILE_LINES:
-        yield f"{path}:{FILE_LINES + 1}: {len(lines)} lines; at {FILE_LINES} look for the second subject"
+    tests = path.startswith("tests/")
+    file_lines, function_lines = (TEST_FILE_LINES, TEST_FUNCTION_LINES) if tests else (FILE_LINES, FUNCTION_LINES)
+    if len(lines) > file_lines:
+        yield f"{path}:{file_lines + 1}: {len(lines)} lines; at {file_lines} look for the second subject"
     start = None
     for number, line in enumerate(lines, 1):
         if line == "{":
             start = number
         elif line.startswith("}") and start:
-            if number - start - 1 > FUNCTION_LINES:
-                yield f"{path}:{start - 1}: a function of {number - start - 1} lines (at most {FUNCTION_LINES})"
+            exempt = path in DISPATCH and f" {DISPATCH[path]}(" in lines[start - 2]
+            if number - start - 1 > function_lines and not exempt:
+                yield f"{path}:{start - 1}: a function of {number - start - 1} lines (at most {function_lines})"
             start = None
 
 

@@ -37,7 +37,7 @@ END_TEST
 
 START_TEST(random_churn_keeps_every_block_whole)
 {
-    enum { SLOTS = 2000, ROUNDS = 200000 };
+    enum { SLOTS = 2000, ROUNDS = 20000 };
     static struct rx_value held[SLOTS];
     uint64_t seed = 42;
     for (size_t i = 0; i < ROUNDS; i++) {

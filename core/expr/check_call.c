@@ -1,0 +1,175 @@
+/* The checker, calls: which function is meant, and what to write instead of one that is not there. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/expr/check_private.h"
+
+/* ---- calls ---- */
+
+static const char *const namespaces[] = {"math", "strings", "optional", "base64", "lists", "sets", "cel", NULL};
+
+static bool is_namespace(const struct rx_node *node)
+{
+    for (size_t i = 0; node->kind == N_IDENT && !node->parens && namespaces[i]; i++)
+        if (rx_check_named(node, namespaces[i]))
+            return true;
+    return false;
+}
+
+static const struct {
+    const char *name, *hint;
+} foreign_functions[] = {
+    {"abs", "write math.abs(x)"},
+    {"ceil", "write math.ceil(x)"},
+    {"floor", "write math.floor(x)"},
+    {"round", "write math.round(x)"},
+    {"sqrt", "write math.sqrt(x)"},
+    {"pow", "there is no power; write x * x"},
+    {"len", "write size(x)"},
+    {"length", "write size(x)"},
+    {"count", "write size(list); count() belongs into aggregate"},
+    {"lower", "write text.lowerAscii()"},
+    {"toLowerCase", "write text.lowerAscii()"},
+    {"upper", "write text.upperAscii()"},
+    {"toUpperCase", "write text.upperAscii()"},
+    {"str", "write string(x)"},
+    {"toString", "write string(x)"},
+    {"float", "write double(x)"},
+    {"number", "write double(x)"},
+    {"boolean", "write bool(x)"},
+    {"includes", "write x in list, or text.contains(\"part\")"},
+    {"any", "write list.exists(x, condition)"},
+    {"some", "write list.exists(x, condition)"},
+    {"every", "write list.all(x, condition)"},
+    {"select", "write list.map(x, expression)"},
+    {"exists", "write list.exists(x, condition), or has(name)"},
+    {"defined", "write has(name)"},
+    {"isset", "write has(name)"},
+    {"ifnull", "write coalesce(a, b)"},
+    {"nvl", "write coalesce(a, b)"},
+    {"iif", "write if(condition, a, b)"},
+    {"concat", "write a + b"},
+    {"now", "write event_time: an expression sees the event's time, not the clock"},
+    {"regex", "write text.matches(\"pattern\")"},
+    {"startswith", "write text.startsWith(\"a\")"},
+    {"endswith", "write text.endsWith(\"a\")"},
+    {"date", "write timestamp(\"2024-01-31T00:00:00Z\")"},
+    {"time", "write timestamp(x)"},
+    {"round2", "write math.round(x * 100.0) / 100.0"},
+};
+
+static bool hint_function(struct rx_compiler *c, const struct rx_node *node, const char *name)
+{
+    for (size_t i = 0; i < sizeof foreign_functions / sizeof *foreign_functions; i++)
+        if (rx_check_named(node, foreign_functions[i].name)) {
+            rx_error_hint(c->reterr, "%s", foreign_functions[i].hint);
+            return true;
+        }
+    unsigned other = node->method ? RX_F_GLOBAL : RX_F_METHOD;
+    const struct rx_function *f = rx_function_find(node->name, node->length, other);
+    if (f)
+        rx_error_hint(c->reterr, "write %s", f->signature);
+    else if (c->options->flags & RX_EXPR_AGGREGATES)
+        return false;
+    else if (rx_expr_is_aggregate(name))
+        rx_error_hint(c->reterr, "%s is an aggregate; it belongs into an aggregate step", name);
+    else
+        return false;
+    return true;
+}
+
+static int unknown_function(struct rx_compiler *c, struct rx_node *node, const char *prefix)
+{
+    const char *names[300];
+    size_t count = 0;
+    char name[80];
+    snprintf(name, sizeof name, "%s%s%.*s", prefix, *prefix ? "." : "", (int)node->length, node->name);
+    for (size_t t = 0; rx_function_tables[t]; t++)
+        for (const struct rx_function *f = rx_function_tables[t]; f->name && count < 280; f++)
+            names[count++] = f->name;
+    static const char *const macros[] = {"all", "exists", "exists_one", "map", "filter", "has", "coalesce"};
+    for (size_t i = 0; i < sizeof macros / sizeof *macros; i++)
+        names[count++] = macros[i];
+    names[count] = NULL;
+    rx_compile_failed(c, node, "there is no %s named \"%s\"", node->method && !*prefix ? "method" : "function", name);
+    const char *near = rx_nearest(name, names);
+    if (!hint_function(c, node, name) && near)
+        rx_error_hint(c->reterr, "did you mean %s?", near);
+    return -EINVAL;
+}
+
+/* math.abs(x): the target is a namespace, not a value. */
+static int resolve_qualified(struct rx_compiler *c, struct rx_node *node)
+{
+    struct rx_node *target = node->args[0];
+    char name[64];
+    if (target->kind != N_IDENT || target->length + node->length + 2 > sizeof name)
+        return 0;
+    int length =
+        snprintf(name, sizeof name, "%.*s.%.*s", (int)target->length, target->name, (int)node->length, node->name);
+    node->function = rx_function_find(name, (size_t)length, RX_F_GLOBAL);
+    if (node->function) {
+        node->args++;
+        node->count--;
+        node->method = false;
+        return 0;
+    }
+    if (!is_namespace(target) || rx_check_find_variable(c, target) ||
+        rx_function_find(node->name, node->length, RX_F_METHOD))
+        return 0;
+    name[target->length] = '\0';
+    return unknown_function(c, node, name);
+}
+
+static int wrong_count(struct rx_compiler *c, struct rx_node *node)
+{
+    const struct rx_function *f = node->function;
+    unsigned receiver = node->method, given = node->count - receiver;
+    rx_compile_failed(c, node, "%s takes %u%s%s argument%s, here %s %u", f->name, f->min_args - receiver,
+                      f->max_args == 255 ? " or more" : "",
+                      f->max_args != f->min_args && f->max_args != 255 ? " or more" : "",
+                      f->min_args - receiver == 1 ? "" : "s", given == 1 ? "is" : "are", given);
+    rx_error_hint(c->reterr, "write %s", f->signature);
+    return -EINVAL;
+}
+
+static int check_argument_kinds(struct rx_compiler *c, struct rx_node *node)
+{
+    const struct rx_function *f = node->function;
+    char here[120], wanted[120];
+    for (unsigned i = 0; i < node->count; i++) {
+        rx_kinds allowed = f->args[i < 4 ? i : 3];
+        if (!allowed || (node->args[i]->kinds & allowed) || (node->args[i]->kinds & RX_K_NULL))
+            continue;
+        int r = rx_check_complain(c, node, node->args[i]->start, "%s works on %s, here is %s", f->name,
+                                  rx_kinds_text(allowed, wanted, sizeof wanted),
+                                  rx_kinds_text(node->args[i]->kinds, here, sizeof here));
+        if (r == 0)
+            rx_error_hint(node->complaint, "write %s", f->signature);
+        return r;
+    }
+    return 0;
+}
+
+int rx_check_call(struct rx_compiler *c, struct rx_node *node)
+{
+    if (!node->method && (c->options->flags & RX_EXPR_AGGREGATES)) {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)node->length, node->name);
+        if (node->length < sizeof name && rx_expr_is_aggregate(name))
+            return rx_check_aggregate(c, node);
+    }
+    int r = node->method ? resolve_qualified(c, node) : 0;
+    if (r < 0 || (r = rx_check_args(c, node)) < 0)
+        return r;
+    if (!node->function)
+        node->function = rx_function_find(node->name, node->length, node->method ? RX_F_METHOD : RX_F_GLOBAL);
+    if (!node->function)
+        return unknown_function(c, node, "");
+    if (node->count < node->function->min_args || node->count > node->function->max_args)
+        return wrong_count(c, node);
+    node->kinds = node->function->result;
+    return check_argument_kinds(c, node);
+}

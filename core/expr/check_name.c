@@ -1,0 +1,210 @@
+/* The checker, names: fields, locals, variables, the event, its metadata, and the names of types. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/expr/check_private.h"
+
+static bool same_access(const struct rx_key *key, const char *name, size_t length)
+{
+    return key->length == length && memcmp(key->text, name, length) == 0;
+}
+
+int rx_check_reach_field(struct rx_compiler *c, const char *name, size_t length)
+{
+    const struct rx_key **fields = c->fields.data;
+    for (size_t i = 0; i < c->fields.count; i++)
+        if (same_access(fields[i], name, length))
+            return 0;
+    const struct rx_key *key = rx_key_intern(c->options->heap, name, length);
+    if (!key)
+        return rx_error_set(c->reterr, -ENOMEM, "too many different field names");
+    const struct rx_key **slot = rx_vector_add(c, &c->fields, sizeof *slot);
+    if (!slot)
+        return -ENOMEM;
+    *slot = key;
+    return 0;
+}
+
+/* ---- names ---- */
+
+static const struct {
+    const char *name;
+    int64_t kind;
+} type_names[] = {
+    {"null_type", RX_NULL},
+    {"bool", RX_BOOL},
+    {"int", RX_INT},
+    {"uint", RX_UINT},
+    {"double", RX_DOUBLE},
+    {"string", RX_STRING},
+    {"bytes", RX_BYTES},
+    {"list", RX_LIST},
+    {"map", RX_MAP},
+    {"type", RX_TYPE},
+    {"timestamp", RX_TIMESTAMP},
+    {"duration", RX_DURATION},
+    {"optional_type", RX_OPTIONAL},
+};
+
+struct rx_variable *rx_check_find_variable(const struct rx_compiler *c, const struct rx_node *node)
+{
+    for (struct rx_variable *v = c->scope; v; v = v->outer)
+        if (v->length == node->length && memcmp(v->name, node->name, v->length) == 0)
+            return v;
+    return NULL;
+}
+
+static int find_local(const struct rx_compiler *c, const struct rx_node *node)
+{
+    for (int i = 0; c->options->locals && c->options->locals[i]; i++)
+        if (rx_check_named(node, c->options->locals[i]))
+            return i;
+    return -1;
+}
+
+static rx_kinds of_public(unsigned kinds)
+{
+    rx_kinds result = kinds & (RX_K_ALL >> 1);
+    if (result & RX_K_MAP)
+        result |= RX_K_MAP;
+    return kinds & RX_EXPR_KIND_NUMBER ? result | RX_K_NUMBER : result;
+}
+
+static int unknown_name(struct rx_compiler *c, const struct rx_node *node)
+{
+    const char *names[130];
+    size_t count = 0;
+    for (size_t i = 0; i < c->options->type_count && count < 125; i++)
+        names[count++] = c->options->types[i].name;
+    names[count++] = "event";
+    names[count++] = "event_time";
+    names[count++] = "meta";
+    names[count] = NULL;
+    char name[80];
+    snprintf(name, sizeof name, "%.*s", (int)node->length, node->name);
+    rx_compile_failed(c, node, "there is no field named \"%s\" at this step", name);
+    const char *near = rx_nearest(name, names);
+    if (near)
+        rx_error_hint(c->reterr, "did you mean %s?", near);
+    return -EINVAL;
+}
+
+static int check_field(struct rx_compiler *c, struct rx_node *node)
+{
+    node->resolution = R_FIELD;
+    node->kinds = RX_K_ALL;
+    bool declared = false;
+    for (size_t i = 0; i < c->options->type_count; i++)
+        if (rx_check_named(node, c->options->types[i].name)) {
+            declared = true;
+            node->kinds = of_public(c->options->types[i].kinds);
+        }
+    if (!declared)
+        for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++)
+            if (!node->rooted && rx_check_named(node, type_names[i].name)) {
+                node->resolution = R_TYPE;
+                node->value = (struct rx_value){.kind = RX_TYPE, .u.i = type_names[i].kind};
+                declared = true;
+            }
+    if (!declared && (c->options->flags & RX_EXPR_CLOSED))
+        return unknown_name(c, node);
+    if (c->options->flags & RX_EXPR_MARK_NAMES)
+        c->expr->reaches |= RX_REACHES_MARK;
+    return rx_check_reach_field(c, node->name, node->length);
+}
+
+int rx_check_name(struct rx_compiler *c, struct rx_node *node)
+{
+    struct rx_variable *variable = node->rooted ? NULL : rx_check_find_variable(c, node);
+    node->kinds = RX_K_ALL;
+    if (variable) {
+        node->resolution = R_VARIABLE;
+        node->variables[0] = variable;
+        node->kinds = variable->kinds;
+        return 0;
+    }
+    if (!node->rooted && (node->index = find_local(c, node)) >= 0) {
+        node->resolution = R_LOCAL;
+        return 0;
+    }
+    if (node->rooted)
+        return check_field(c, node);
+    if (rx_check_named(node, "event")) {
+        node->resolution = R_EVENT;
+        c->expr->reaches_all = true;
+    } else if (rx_check_named(node, "event_time")) {
+        node->resolution = R_EVENT_TIME;
+        node->kinds = RX_K_TIMESTAMP;
+        c->expr->reaches |= RX_REACHES_TIME;
+    } else if (rx_check_named(node, "meta")) {
+        node->resolution = R_META;
+        node->kinds = RX_K_MAP;
+        c->expr->reaches |= RX_REACHES_META | RX_REACHES_MARK;
+    } else if (rx_check_named(node, "outer")) {
+        node->resolution = R_OUTER;
+        c->expr->reaches |= RX_REACHES_OUTER;
+    } else {
+        return check_field(c, node);
+    }
+    return 0;
+}
+
+/* Is it the name `event` (or `meta`) itself, not a variable or local that hides it? */
+bool rx_check_is_special(const struct rx_compiler *c, const struct rx_node *node, const char *name)
+{
+    return node->kind == N_IDENT && !node->rooted && rx_check_named(node, name) && !rx_check_find_variable(c, node) &&
+           find_local(c, node) < 0;
+}
+
+/* event.name and event["name"] are the field itself. */
+int rx_check_become_field(struct rx_compiler *c, struct rx_node *node, const char *name, uint32_t length)
+{
+    node->kind = N_IDENT;
+    node->count = 0;
+    node->name = name;
+    node->length = length;
+    node->rooted = true;
+    return check_field(c, node);
+}
+
+int rx_check_meta(struct rx_compiler *c, struct rx_node *node)
+{
+    static const char *const names[] = {"source", "topic", "key", "retained", NULL};
+    for (int i = 0; names[i]; i++)
+        if (rx_check_named(node, names[i])) {
+            node->kind = N_IDENT;
+            node->count = 0;
+            node->resolution = R_META_FIELD;
+            node->index = i;
+            node->kinds = i < 2 ? RX_K_STRING : i == 3 ? RX_K_BOOL : RX_K_ALL;
+            c->expr->reaches |= i == 2 ? RX_REACHES_MARK : RX_REACHES_META;
+            return 0;
+        }
+    rx_compile_failed(c, node, "meta has no field named \"%.*s\"", (int)node->length, node->name);
+    rx_error_hint(c->reterr, "meta has source, topic, key and retained; a field named meta is event.meta");
+    return -EINVAL;
+}
+
+static bool is_proto_name(const struct rx_node *node, const char *last)
+{
+    const struct rx_node *middle = node->args[0];
+    return rx_check_named(node, last) && middle->kind == N_SELECT && rx_check_named(middle, "protobuf") &&
+           middle->args[0]->kind == N_IDENT && rx_check_named(middle->args[0], "google");
+}
+
+bool rx_check_type_name(struct rx_node *node)
+{
+    int64_t kind = is_proto_name(node, "Timestamp") ? RX_TIMESTAMP : is_proto_name(node, "Duration") ? RX_DURATION : -1;
+    if (kind < 0)
+        return false;
+    node->kind = N_LITERAL;
+    node->count = 0;
+    node->value = (struct rx_value){.kind = RX_TYPE, .u.i = kind};
+    node->constant = true;
+    node->kinds = RX_K_TYPE;
+    return true;
+}
+
+/* ---- operators ---- */
