@@ -141,7 +141,7 @@ def self_test():
         "sinks/k.c": '#include "operators/shared.h"\n', "pipelines/l.c": '#include "core/io/http.h"\n',
         "pipelines/m.c": '#include "operators/take.h"\n', "core/io/n.c": "#include <yaml.h>\n",
         "core/io/o.c": '#include "daemon/log.h"\n', "pipelines/p.c": "#include <openssl/ssl.h>\n",
-        "tests/q.c": "int f(void)\n{\n" + "    x();\n" * (FUNCTION_LINES + 1) + "}\n",
+        "bench/q.c": "int f(void)\n{\n" + "    x();\n" * (FUNCTION_LINES + 1) + "}\n",
         "bench/r.c": "int x;\n" * (FILE_LINES + 1),
     }
     with tempfile.TemporaryDirectory() as folder:
