@@ -1,0 +1,5 @@
+# The counts hold for gcc at full optimisation, without sanitizers.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" AND NOT RXD_SANITIZE)
+  add_test(NAME expr.counts COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/expr/counts $<TARGET_FILE:bench_expr>)
+  set_tests_properties(expr.counts PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
+endif()
