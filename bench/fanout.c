@@ -81,8 +81,9 @@ static int listen_anywhere(struct sockaddr_in *ret)
 static void append_frame(struct rx_log_writer *writer, unsigned i)
 {
     char json[128];
-    int n = snprintf(json, sizeof json, "{\"device\":\"sensor-%04u\",\"avg\":21.375,\"max\":%u.5,\"n\":%05u,\"window\":1700000000000}", i % 1000,
-                     i % 40, i % 99999);
+    int n = snprintf(json, sizeof json,
+                     "{\"device\":\"sensor-%04u\",\"avg\":21.375,\"max\":%u.5,\"n\":%05u,\"window\":1700000000000}",
+                     i % 1000, i % 40, i % 99999);
     if (rx_log_append(writer, &(struct rx_frame){.json = json, .json_length = (size_t)n}) < 0)
         fail("append");
 }
@@ -124,9 +125,11 @@ static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind k
     struct rx_fanout_stats stats = rx_fanout_stats(fanout);
     printf("%-9s %6u subscribers %3u a flush: %6.2f M/s of CPU, %6.2f M/s of time, %5.1f bytes a frame, skipped %llu, "
            "%zu bytes a subscriber\n",
-           kind == RX_SSE ? "sse" : kind == RX_NDJSON ? "ndjson" : "websocket", subscribers, frames,
-           (double)sent / cpu / 1e6, (double)sent / wall / 1e6, (double)stats.bytes / (double)stats.frames,
-           (unsigned long long)stats.skipped, each);
+           kind == RX_SSE      ? "sse"
+           : kind == RX_NDJSON ? "ndjson"
+                               : "websocket",
+           subscribers, frames, (double)sent / cpu / 1e6, (double)sent / wall / 1e6,
+           (double)stats.bytes / (double)stats.frames, (unsigned long long)stats.skipped, each);
     rx_fanout_destroy(fanout);
     rx_log_writer_destroy(writer);
     rx_log_destroy(log);
