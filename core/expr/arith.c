@@ -129,7 +129,11 @@ static int on_spans(enum rx_operator_code op, struct rx_value a, struct rx_value
         nanos -= 1000000000;
         seconds++;
     }
+    /* between two times CEL's implementations count int64 nanoseconds: 292 years */
+    bool apart = a.kind == RX_TIMESTAMP && b.kind == RX_TIMESTAMP;
     if (kind == RX_TIMESTAMP ? !rx_time_valid(seconds) : !rx_duration_valid(seconds))
+        return -ERANGE;
+    if (apart && (seconds > INT64_MAX / 1000000000 - 1 || seconds < INT64_MIN / 1000000000 + 1))
         return -ERANGE;
     *ret = rx_time_value(kind, seconds, (uint32_t)nanos);
     return 0;
