@@ -209,7 +209,7 @@ static void write_info(void *arg, const struct rx_stream_info *i)
     rx_json_write(out, i->events ? rx_timestamp(i->last_time) : rx_null());
     rx_buffer_printf(out, ",\"keys\":%zu,\"subscribers\":%zu,\"dropped\":%llu,\"disconnected\":%llu", i->keys,
                      i->fanout.subscribers, (unsigned long long)i->fanout.skipped,
-                     (unsigned long long)(i->fanout.stalled + i->fanout.overtaken));
+                     (unsigned long long)i->fanout.stalled + i->fanout.overtaken);
     write_id(out, "first_id", i, i->first);
     write_id(out, "last_id", i, i->last);
     rx_buffer_text(out, "}");

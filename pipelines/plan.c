@@ -9,6 +9,13 @@
 
 #include "pipelines/plan_private.h"
 
+char *rx_plan_text(struct rx_planner *planner, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = rx_plan_alloc(planner->plan->arena, size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
 /* ---- names ---- */
 
 static bool is_name(const char *text)

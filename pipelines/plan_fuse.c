@@ -83,7 +83,7 @@ static int fuse(struct rx_planner *planner, struct rx_node *group, const struct 
     void *image = rx_plan_alloc(planner->plan->arena, class->base.state_size);
     char label[200];
     snprintf(label, sizeof label, "%s+window+aggregate", group->label);
-    char *copy = rx_plan_alloc(planner->plan->arena, strlen(label) + 1);
+    const char *copy = rx_plan_text(planner, label);
     if (!image || !copy)
         return -ENOMEM;
     copy_option(&class->base, image, group, "by", sizeof(void *));
@@ -93,7 +93,7 @@ static int fuse(struct rx_planner *planner, struct rx_node *group, const struct 
     copy_option(&class->base, image, aggregate, "fields", sizeof(void *));
     group->class = class;
     group->image = image;
-    group->label = strcpy(copy, label);
+    group->label = copy;
     group->subgraphs[0] = NULL;
     return 0;
 }

@@ -17,6 +17,8 @@ struct rx_planner {
     unsigned steps;                    /* in this pipeline, so far: labels and the limit */
 };
 
+/* plan.c: a copy of a text that lives as long as the plan; NULL: no memory. */
+char *rx_plan_text(struct rx_planner *, const char *);
 /* plan_steps.c: the sub-graph of a pipeline from its `from` and `pipe`. NULL after a mistake (diagnosed). */
 struct rx_subgraph *rx_plan_steps(struct rx_planner *, const struct rx_tree *from, const struct rx_tree *pipe);
 /* plan_source.c */

@@ -121,10 +121,10 @@ struct rx_plan_source *rx_plan_add_source(struct rx_planner *planner, const char
         return NULL;
     const struct rx_source_class *class = rx_registry_source(keys.kind->text);
     struct rx_plan_source *s = &plan->sources[plan->source_count];
-    char *copy = rx_plan_alloc(plan->arena, strlen(name) + 1);
+    const char *copy = rx_plan_text(planner, name);
     if (!copy)
         return NULL;
-    *s = (struct rx_plan_source){.name = strcpy(copy, name), .tree = tree, .cold = keys.cold};
+    *s = (struct rx_plan_source){.name = copy, .tree = tree, .cold = keys.cold};
     if (fill_source(planner, s, class) < 0)
         return NULL;
     plan->source_count++;

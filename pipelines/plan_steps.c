@@ -35,8 +35,8 @@ static const char *label_of(struct rx_planner *planner, const char *name, const 
         snprintf(text, sizeof text, "%s", id);
     else
         snprintf(text, sizeof text, "%u.%s", planner->steps, name);
-    char *copy = rx_plan_alloc(planner->plan->arena, strlen(text) + 1);
-    return copy ? strcpy(copy, text) : name;
+    const char *copy = rx_plan_text(planner, text);
+    return copy ? copy : name;
 }
 
 /* A new node without inputs; -1 when the sub-graph is full or memory is out. */

@@ -124,7 +124,7 @@ static int run_constant(struct rx_compiler *c, struct rx_node *node, struct rx_v
     int r = rx_reg(c, &reg);
     if (r < 0 || (r = compile_value(c, node, reg)) < 0)
         return r;
-    if (rx_code_emit(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0 || (r = link_code(c)) < 0)
+    if (rx_code_emit(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0 || link_code(c) < 0)
         return -ENOMEM;
     uint64_t budget = e->budget;
     e->budget = FOLD_BUDGET;

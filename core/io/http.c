@@ -7,6 +7,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -36,9 +37,10 @@ static unsigned served(const struct http_route *route)
 static void reply_not_allowed(struct rx_http_request *request, unsigned allowed)
 {
     char list[64] = "OPTIONS";
+    size_t length = strlen(list);
     for (size_t i = 0; i < METHODS; i++)
-        if (methods[i].method != RX_HTTP_OPTIONS && (allowed & methods[i].method))
-            strcat(strcat(list, ", "), methods[i].name);
+        if (methods[i].method != RX_HTTP_OPTIONS && (allowed & methods[i].method) && length < sizeof list)
+            length += (size_t)snprintf(list + length, sizeof list - length, ", %s", methods[i].name);
     rx_http_set_header(request, "Allow", list);
     if (request->method == RX_HTTP_OPTIONS)
         rx_http_reply(request, 204, NULL, NULL, 0);
