@@ -27,6 +27,7 @@ struct rx_log {
     struct rx_latest *latest;
     struct rx_segment **segments; /* oldest first */
     size_t count, capacity;
+    struct rx_segment *spare; /* the last that was dropped, to be filled again: a level stream allocates nothing */
     size_t bytes, orphan_bytes;
     uint64_t first, last;
     rx_time last_time;
@@ -84,7 +85,8 @@ int rx_log_create(uint64_t generation, const struct rx_log_limits *limits, struc
 static void let_go(struct rx_log *log, struct rx_segment *s)
 {
     if (--s->refs == 0) {
-        rx_segment_destroy(s);
+        rx_segment_destroy(log->spare);
+        log->spare = s;
         return;
     }
     s->log = log;
@@ -107,6 +109,7 @@ void rx_log_destroy(struct rx_log *log)
         return;
     for (size_t i = 0; i < log->count; i++)
         rx_log_unpin(log->segments[i]);
+    rx_segment_destroy(log->spare);
     rx_latest_destroy(log->latest);
     rx_log_link_unref(log->link);
     free(log->segments);
@@ -157,9 +160,23 @@ static size_t tail_capacity(const struct rx_log *log, size_t needed)
     return capacity < RX_SEGMENT_BYTES ? capacity : RX_SEGMENT_BYTES;
 }
 
+static struct rx_segment *take_spare(struct rx_log *log, size_t capacity)
+{
+    struct rx_segment *s = log->spare;
+    if (!s || s->text_capacity < capacity || s->text_capacity > 4 * capacity)
+        return NULL;
+    log->spare = NULL;
+    return s;
+}
+
 static bool open_tail(struct rx_log *log, const struct rx_segment *s)
 {
-    struct rx_segment *tail = rx_segment_create(s->first, tail_capacity(log, s->text_length));
+    size_t capacity = tail_capacity(log, s->text_length);
+    struct rx_segment *tail = take_spare(log, capacity);
+    if (tail)
+        rx_segment_reset(tail, s->first);
+    else
+        tail = rx_segment_create(s->first, capacity);
     if (tail)
         tail->born = log->now;
     if (tail && push_segment(log, tail))

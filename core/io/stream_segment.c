@@ -21,6 +21,17 @@ struct rx_segment *rx_segment_create(uint64_t first, size_t text_capacity)
     return s;
 }
 
+void rx_segment_reset(struct rx_segment *s, uint64_t first)
+{
+    s->next = NULL;
+    s->log = NULL;
+    s->refs = 1;
+    s->terminals = 0;
+    s->first = first;
+    s->count = 0;
+    s->text_length = s->keys_length = 0;
+}
+
 void rx_segment_destroy(struct rx_segment *s)
 {
     if (!s)

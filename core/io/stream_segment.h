@@ -38,6 +38,7 @@ struct rx_segment {
 };
 
 struct rx_segment *rx_segment_create(uint64_t first, size_t text_capacity);
+void rx_segment_reset(struct rx_segment *, uint64_t first); /* empty again, with one reference; keeps its memory */
 void rx_segment_destroy(struct rx_segment *);
 size_t rx_segment_bytes(const struct rx_segment *); /* allocated */
 /* Room for one more frame. Text may move only while the writer has it. */
