@@ -104,7 +104,8 @@ static void on_note(void *arg, const struct rx_note *note)
     if (note->kind != RX_NEXT)
         r->instance = NULL;
     r->inside = false;
-    if (r->cancel_after && r->notes == r->cancel_after && note->kind == RX_NEXT) {
+    /* What comes while it is still being started has nothing to cancel yet. */
+    if (r->cancel_after && r->notes >= r->cancel_after && r->instance && note->kind == RX_NEXT) {
         r->cancelled = true;
         rx_graph_stop(r->instance);
         r->instance = NULL;

@@ -1,0 +1,62 @@
+/* default_if_empty: a value where there was no event. */
+#include "core/operator.h"
+
+struct default_if_empty {
+    struct rx_op op;
+    struct rx_value value;
+
+    bool any;
+};
+
+static const struct rx_option options[] = {
+    {.name = "value",
+     .help = "put out at the end when there was no event",
+     .type = RX_OPTION_VALUE,
+     .offset = RX_AT(struct default_if_empty, value, struct rx_value),
+     .flags = RX_REQUIRED | RX_POSITIONAL | RX_WHOLE},
+    {0},
+};
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    (void)port;
+    ((struct default_if_empty *)op)->any = true;
+    rx_count(op, RX_USED, n);
+    rx_emit(op, span, n);
+}
+
+static void complete(struct rx_op *op, unsigned port)
+{
+    struct default_if_empty *d = (struct default_if_empty *)op;
+    (void)port;
+    if (!d->any)
+        rx_emit_result_take(op, rx_value_ref(d->value));
+    rx_finish(op);
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    rx_write_bool(w, ((struct default_if_empty *)op)->any);
+    return 0;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    ((struct default_if_empty *)op)->any = rx_read_bool(r);
+    return 0;
+}
+
+const struct rx_operator_class rx_operator_default_if_empty = {
+    .base = {.name = "default_if_empty",
+             .summary = "put out a value when the stream completes without an event",
+             .options = options,
+             .state_size = sizeof(struct default_if_empty),
+             .flags = RX_SPAN_SAFE | RX_PASSES,
+             .example = "default_if_empty: {value: 0}"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next,
+    .complete = complete,
+    .save = save,
+    .load = load,
+};

@@ -1,0 +1,83 @@
+/* timestamp, time_interval: each event with the time at which it came, or since the one before. */
+#include <string.h>
+
+#include "core/operator.h"
+
+struct timestamp {
+    struct rx_op op;
+
+    rx_time last; /* of the event before, or of the subscription */
+};
+
+static int init(struct rx_op *op, struct rx_error *reterr)
+{
+    (void)reterr;
+    ((struct timestamp *)op)->last = rx_now(op);
+    return 0;
+}
+
+static struct rx_value with_time(struct rx_op *op, struct rx_value value, const char *name, struct rx_value time)
+{
+    struct rx_heap *heap = rx_op_heap(op);
+    struct rx_object_builder b;
+    rx_object_init(&b, heap);
+    rx_object_put_key_take(&b, rx_key_intern(heap, "value", 5), rx_value_ref(value));
+    rx_object_put_key_take(&b, rx_key_intern(heap, name, strlen(name)), time);
+    return rx_object_finish(&b);
+}
+
+static void next_timestamp(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        rx_count(op, RX_USED, 1);
+        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, "timestamp", rx_timestamp(rx_now(op))));
+    }
+}
+
+static void next_interval(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct timestamp *t = (struct timestamp *)op;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        rx_time interval = rx_now(op) - t->last;
+        t->last = rx_now(op);
+        rx_count(op, RX_USED, 1);
+        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, "interval", rx_duration(interval)));
+    }
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    rx_write_int(w, ((struct timestamp *)op)->last);
+    return 0;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    ((struct timestamp *)op)->last = rx_read_int(r);
+    return 0;
+}
+
+const struct rx_operator_class rx_operator_timestamp = {
+    .base = {.name = "timestamp",
+             .summary = "put out {value, timestamp}: each event with the time at which it came",
+             .state_size = sizeof(struct timestamp),
+             .example = "timestamp"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next_timestamp,
+};
+
+const struct rx_operator_class rx_operator_time_interval = {
+    .base = {.name = "time_interval",
+             .summary = "put out {value, interval}: each event with the time since the one before, or the start",
+             .state_size = sizeof(struct timestamp),
+             .example = "time_interval"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .init = init,
+    .next = next_interval,
+    .save = save,
+    .load = load,
+};
