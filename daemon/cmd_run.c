@@ -13,6 +13,8 @@
 struct running {
     struct rx_loop *loop;
     struct rx_front *front;
+    const struct rx_paths *paths;
+    struct rx_forest *forest;
     unsigned signals;
 };
 
@@ -42,6 +44,38 @@ static void on_terminate(void *arg)
     rx_front_drain(r->front);
 }
 
+static int reload(struct running *r, struct rx_diagnostics *diagnostics)
+{
+    struct rx_forest *forest = NULL;
+    int result = rx_forest_read(r->paths->items, r->paths->count, diagnostics, &forest);
+    if (result == 0)
+        result = rx_front_reload(r->front, forest, diagnostics);
+    if (result < 0) {
+        rx_forest_destroy(forest);
+        return result;
+    }
+    rx_forest_destroy(r->forest);
+    r->forest = forest;
+    return 0;
+}
+
+/* A bad config is told, and the old graph runs on. */
+static void on_hangup(void *arg)
+{
+    struct running *r = arg;
+    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
+    if (!diagnostics || r->signals)
+        return;
+    sd_notify(0, "RELOADING=1");
+    if (reload(r, diagnostics) == 0)
+        rx_log(RX_LOG_INFO, "reloaded", NULL);
+    else
+        rx_log(RX_LOG_ERROR, "the new config has mistakes; the old one runs on", NULL);
+    rx_show(diagnostics);
+    rx_diagnostics_destroy(diagnostics);
+    sd_notify(0, "READY=1");
+}
+
 static void announce(const struct rx_front *front, const char *listen)
 {
     char url[300];
@@ -52,14 +86,15 @@ static void announce(const struct rx_front *front, const char *listen)
     sd_notifyf(0, "READY=1\nSTATUS=listening at %s", url);
 }
 
-static int run_front(struct running *r, const struct rx_forest *forest, const struct rx_settings *settings,
-                     struct rx_diagnostics *diagnostics, struct rx_error *reterr)
+static int run_front(struct running *r, const struct rx_settings *settings, struct rx_diagnostics *diagnostics,
+                     struct rx_error *reterr)
 {
-    int result = rx_front_create(r->loop, forest, settings, diagnostics, &r->front, reterr);
+    int result = rx_front_create(r->loop, r->forest, settings, diagnostics, &r->front, reterr);
     if (result < 0)
         return result;
     rx_loop_signal(r->loop, SIGTERM, on_terminate, r);
     rx_loop_signal(r->loop, SIGINT, on_terminate, r);
+    rx_loop_signal(r->loop, SIGHUP, on_hangup, r);
     announce(r->front, settings->http.listen);
     result = rx_loop_run(r->loop);
     rx_front_destroy(r->front);
@@ -70,21 +105,20 @@ static int run_front(struct running *r, const struct rx_forest *forest, const st
 static int run(const struct rx_paths *paths, const char *listen, struct rx_diagnostics *diagnostics,
                struct rx_error *reterr)
 {
-    struct running r = {0};
-    struct rx_forest *forest = NULL;
+    struct running r = {.paths = paths};
     struct rx_settings settings;
     struct rx_heap *heap = rx_heap_create(NULL);
     struct rx_plan_arena *arena = heap ? rx_plan_arena_create(heap) : NULL;
     int result = arena ? rx_loop_create(&r.loop) : -ENOMEM;
     if (result == 0)
-        result = rx_forest_read(paths->items, paths->count, diagnostics, &forest);
+        result = rx_forest_read(paths->items, paths->count, diagnostics, &r.forest);
     if (result == 0)
-        result = rx_settings_read(forest, arena, listen, diagnostics, &settings);
+        result = rx_settings_read(r.forest, arena, listen, diagnostics, &settings);
     if (result == 0) {
         rx_log_configure((enum rx_log_level)settings.log.level);
-        result = run_front(&r, forest, &settings, diagnostics, reterr);
+        result = run_front(&r, &settings, diagnostics, reterr);
     }
-    rx_forest_destroy(forest);
+    rx_forest_destroy(r.forest);
     rx_loop_destroy(r.loop);
     rx_plan_arena_destroy(arena);
     rx_heap_destroy(heap);

@@ -48,7 +48,7 @@ void rx_front_drain(struct rx_front *f)
     if (f->draining)
         return;
     f->draining = true;
-    f->drain_until = now_of(f) + f->drain_deadline;
+    f->drain_until = now_of(f) + f->settings.http.drain_deadline;
     sd_notify(0, "STOPPING=1");
     rx_http_drain(f->server);
     for (unsigned i = 0; i < f->worker_count; i++)
@@ -92,14 +92,14 @@ static uint64_t generation_of_now(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static int create_workers(struct rx_front *f, const struct rx_forest *forest, const struct rx_settings *settings,
-                          struct rx_diagnostics *diagnostics)
+static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics)
 {
+    const struct rx_settings *settings = &f->settings;
     uint64_t generation = generation_of_now();
     for (unsigned i = 0; i < settings->workers; i++) {
         struct rx_worker_options options = {.number = i,
                                             .workers = settings->workers,
-                                            .forest = forest,
+                                            .forest = f->forest,
                                             .streams = f->streams,
                                             .generation = generation,
                                             .drain_deadline = settings->http.drain_deadline,
@@ -125,15 +125,14 @@ static int run_workers(struct rx_front *f)
     return 0;
 }
 
-static int open_front(struct rx_front *f, const struct rx_forest *forest, const struct rx_settings *settings,
-                      struct rx_diagnostics *diagnostics, struct rx_error *reterr)
+static int open_front(struct rx_front *f, struct rx_diagnostics *diagnostics, struct rx_error *reterr)
 {
-    struct rx_http_limits limits = rx_settings_http_limits(&settings->http);
-    int r = rx_http_listen(f->loop, settings->http.listen, &limits, &f->server, reterr);
+    struct rx_http_limits limits = rx_settings_http_limits(&f->settings.http);
+    int r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
     if (r == 0)
         r = rx_streams_create(f->loop, f->server, NULL, &f->streams);
     if (r == 0)
-        r = create_workers(f, forest, settings, diagnostics);
+        r = create_workers(f, diagnostics);
     if (r == 0)
         r = rx_front_routes(f);
     return r == 0 ? run_workers(f) : r;
@@ -147,8 +146,9 @@ int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const 
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     f->loop = loop;
     f->pulse.fire = on_pulse;
-    f->drain_deadline = settings->http.drain_deadline;
-    int r = open_front(f, forest, settings, diagnostics, reterr);
+    f->settings = *settings;
+    f->forest = forest;
+    int r = open_front(f, diagnostics, reterr);
     if (r < 0) {
         rx_front_destroy(f);
         return r;
@@ -159,6 +159,65 @@ int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const 
 }
 
 unsigned rx_front_port(const struct rx_front *f) { return rx_http_port(f->server); }
+
+/* ---- reload ---- */
+
+/* A trial on a worker that never runs, and serves nothing. */
+static int try_plan(const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
+{
+    struct rx_loop *loop = NULL;
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_site_owner *site = NULL;
+    struct rx_plan *plan = NULL;
+    int r = heap ? rx_loop_create(&loop) : -ENOMEM;
+    struct rx_engine *engine = r == 0 ? rx_engine_create(heap, rx_loop_sched(loop)) : NULL;
+    if (r == 0)
+        r = engine ? rx_site_create(&(struct rx_site_options){.loop = loop, .heap = heap, .forest = forest},
+                                    diagnostics, &site)
+                   : -ENOMEM;
+    if (r == 0)
+        r = rx_plan_create(forest, engine, &(struct rx_plan_options){.site = rx_site_of(site)}, diagnostics, &plan);
+    rx_plan_destroy(plan);
+    rx_site_destroy(site);
+    rx_engine_destroy(engine);
+    rx_loop_destroy(loop);
+    rx_heap_destroy(heap);
+    return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
+}
+
+static void first_name(void *arg, const struct rx_stream_info *info)
+{
+    const char **name = arg;
+    if (!*name)
+        *name = info->name;
+}
+
+static void destroy_workers(struct rx_front *f)
+{
+    for (unsigned i = 0; i < f->worker_count; i++)
+        rx_worker_destroy(f->workers[i]);
+    f->worker_count = 0;
+    for (const char *name = NULL; rx_streams_each(f->streams, first_name, &name), name; name = NULL)
+        rx_streams_remove(f->streams, name);
+}
+
+int rx_front_reload(struct rx_front *f, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
+{
+    const struct rx_forest *old = f->forest;
+    int r = try_plan(forest, diagnostics);
+    if (r < 0)
+        return r;
+    destroy_workers(f);
+    f->forest = forest;
+    r = create_workers(f, diagnostics);
+    if (r < 0) {
+        destroy_workers(f);
+        f->forest = old;
+        if (create_workers(f, diagnostics) < 0)
+            rx_log(RX_LOG_ERROR, "the old pipelines do not start any more", NULL);
+    }
+    return run_workers(f) < 0 ? -ENOMEM : r;
+}
 
 void rx_front_destroy(struct rx_front *f)
 {

@@ -15,8 +15,10 @@ struct rx_front {
     struct rx_worker *workers[RX_WORKERS_MAX];
     unsigned worker_count;
     struct rx_timer pulse;
+    const struct rx_forest *forest;
+    struct rx_settings settings;
     struct gather *gathers; /* questions to all workers, in the air */
-    rx_time drain_deadline, drain_until;
+    rx_time drain_until;
     bool draining;
 };
 

@@ -255,6 +255,19 @@ int rx_worker_create(const struct rx_worker_options *options, struct rx_diagnost
     return 0;
 }
 
+/* What was asked and will not be done any more is answered all the same. */
+static void answer_rest(struct rx_worker *w)
+{
+    struct rx_message message;
+    on_done(w);
+    while (rx_ring_pop(w->asked, &message)) {
+        struct rx_job *job = message.pointer;
+        job->ingest.status = 503;
+        rx_error_set(&job->ingest.error, -EAGAIN, "the pipelines are being replaced; try again");
+        w->options.on_done(w->options.arg, job);
+    }
+}
+
 void rx_worker_destroy(struct rx_worker *w)
 {
     if (!w)
@@ -262,6 +275,7 @@ void rx_worker_destroy(struct rx_worker *w)
     if (w->running) {
         rx_loop_stop(w->loop);
         pthread_join(w->thread, NULL);
+        answer_rest(w);
     }
     rx_runtime_destroy(w->runtime);
     rx_plan_destroy(w->plan);
