@@ -13,6 +13,19 @@ bool rx_check_named(const struct rx_node *node, const char *name)
 }
 
 /* Notes that a node cannot work. The first complaint of a node stays. */
+struct rx_error *rx_check_hint(struct rx_compiler *c, uint32_t at, const char *format, ...)
+{
+    char message[400];
+    struct rx_error *hint = rx_vector_add(c, &c->hints, sizeof *hint);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (hint)
+        rx_expr_complain(hint, c->expr->text, c->expr->length, at, "%s", message);
+    return hint;
+}
+
 int rx_check_complain(struct rx_compiler *c, struct rx_node *node, uint32_t at, const char *format, ...)
 {
     char message[400];
@@ -143,17 +156,13 @@ static int check_dash(struct rx_compiler *c, const struct rx_node *node)
     bool names = a->kind == N_IDENT && b->kind == N_IDENT && a->resolution == R_FIELD && b->resolution == R_FIELD;
     if (node->op != O_SUB || !names || a->end != node->at || b->start != node->at + 1)
         return 0;
-    struct rx_error *hint = rx_vector_add(c, &c->hints, sizeof *hint);
-    if (!hint)
-        return -ENOMEM;
     int length = (int)(b->end - a->start);
     const char *text = c->expr->text + a->start;
-    rx_expr_complain(hint, c->expr->text, c->expr->length, a->start,
-                     "%.*s subtracts the field %.*s from the field %.*s", length, text, (int)b->length, b->name,
-                     (int)a->length, a->name);
+    struct rx_error *hint = rx_check_hint(c, a->start, "%.*s subtracts the field %.*s from the field %.*s", length,
+                                          text, (int)b->length, b->name, (int)a->length, a->name);
     rx_error_hint(hint, "if %.*s is one field, write `%.*s` or event[\"%.*s\"]; if not, put spaces around the minus",
                   length, text, length, text, length, text);
-    return 0;
+    return hint ? 0 : -ENOMEM;
 }
 
 static int check_binary(struct rx_compiler *c, struct rx_node *node)
@@ -286,6 +295,17 @@ static int check_bound(struct rx_compiler *c, struct rx_node *node)
 
 /* ---- literals ---- */
 
+/* {a: 1} takes the field a for its key. */
+static int check_bare_key(struct rx_compiler *c, const struct rx_node *key)
+{
+    if (key->kind != N_IDENT || key->resolution != R_FIELD || key->rooted || key->parens)
+        return 0;
+    struct rx_error *hint =
+        rx_check_hint(c, key->start, "the key is the value of the field %.*s", (int)key->length, key->name);
+    rx_error_hint(hint, "a key that is a word stands in quotes: {\"%.*s\": ...}", (int)key->length, key->name);
+    return hint ? 0 : -ENOMEM;
+}
+
 static int check_map(struct rx_compiler *c, struct rx_node *node)
 {
     const rx_kinds keys = RX_K_BOOL | RX_K_INT | RX_K_UINT | RX_K_STRING | RX_K_JSON;
@@ -294,6 +314,8 @@ static int check_map(struct rx_compiler *c, struct rx_node *node)
     node->kinds = RX_K_MAP;
     for (unsigned i = 0; r == 0 && i < node->count; i += 2) {
         struct rx_node *key = node->args[i];
+        if ((r = check_bare_key(c, key)) < 0)
+            return r;
         if (!(key->kinds & keys)) {
             r = rx_check_complain(c, node, key->start, "a key is a string, an int, a uint or a bool, here is %s",
                                   rx_kinds_text(key->kinds, text, sizeof text));

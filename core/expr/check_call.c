@@ -57,7 +57,18 @@ static const struct {
     {"endswith", "write text.endsWith(\"a\")"},
     {"date", "write timestamp(\"2024-01-31T00:00:00Z\")"},
     {"time", "write timestamp(x)"},
-    {"round2", "write math.round(x * 100.0) / 100.0"},
+    {"is_null", "write x == null, or !has(x)"},
+    {"isNull", "write x == null, or !has(x)"},
+    {"isEmpty", "write size(x) == 0"},
+    {"empty", "write size(x) == 0"},
+    {"substr", "write text.substring(start, end)"},
+    {"strlen", "write size(text)"},
+    {"indexof", "write text.indexOf(part)"},
+    {"parseInt", "write int(text)"},
+    {"parseFloat", "write double(text)"},
+    {"typeof", "write type(x)"},
+    {"append", "write list + [x]"},
+    {"hour", "write event_time.getHours(\"Europe/Berlin\")"},
 };
 
 static bool hint_function(struct rx_compiler *c, const struct rx_node *node, const char *name)

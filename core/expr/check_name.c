@@ -91,6 +91,23 @@ static int unknown_name(struct rx_compiler *c, const struct rx_node *node)
     return -EINVAL;
 }
 
+/* The literals of other languages. */
+static int check_foreign_literal(struct rx_compiler *c, const struct rx_node *node)
+{
+    static const char *const words[][2] = {
+        {"True", "true"}, {"TRUE", "true"}, {"False", "false"},    {"FALSE", "false"}, {"None", "null"},
+        {"NULL", "null"}, {"Null", "null"}, {"undefined", "null"}, {"nil", "null"},    {"NaN", "0.0 / 0.0"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (node->rooted || !rx_check_named(node, words[i][0]))
+            continue;
+        struct rx_error *hint = rx_check_hint(c, node->start, "%s is read as the name of a field", words[i][0]);
+        rx_error_hint(hint, "write %s; a field of this name is event.%s", words[i][1], words[i][0]);
+        return hint ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
 static int check_field(struct rx_compiler *c, struct rx_node *node)
 {
     node->resolution = R_FIELD;
@@ -110,6 +127,8 @@ static int check_field(struct rx_compiler *c, struct rx_node *node)
             }
     if (!declared && (c->options->flags & RX_EXPR_CLOSED))
         return unknown_name(c, node);
+    if (!declared && check_foreign_literal(c, node) < 0)
+        return -ENOMEM;
     if (c->options->flags & RX_EXPR_MARK_NAMES)
         c->expr->reaches |= RX_REACHES_MARK;
     return rx_check_reach_field(c, node->name, node->length);

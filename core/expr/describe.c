@@ -86,17 +86,24 @@ static bool is_access(enum rx_op op)
            op == OP_HAS_INDEX;
 }
 
+/* The hint of the compiler whose word the field stands in. */
+static void hint_slip(const struct scene *s, struct rx_error *out)
+{
+    size_t start = s->e->places[s->failure->at].start;
+    for (uint32_t i = 0; i < s->e->hint_count; i++) {
+        size_t from = s->e->hints[i].at.offset;
+        if (start >= from && start <= from + strcspn(s->e->text + from, " "))
+            rx_error_hint(out, "%s", s->e->hints[i].hint);
+    }
+}
+
 static void describe_nodata(const struct scene *s, struct rx_error *out)
 {
     enum rx_op op = s->ins->op;
     const struct rx_failure *f = s->failure;
     if (op == OP_FIELD || op == OP_NAME) {
         rx_error_set(out, -ENODATA, "the field %s is absent", s->source);
-        for (uint32_t i = 0; i < s->e->hint_count; i++)
-            if (s->e->places[f->at].start >= s->e->hints[i].at.offset &&
-                s->e->places[f->at].start <=
-                    s->e->hints[i].at.offset + strcspn(s->e->text + s->e->hints[i].at.offset, " "))
-                rx_error_hint(out, "%s", s->e->hints[i].hint);
+        hint_slip(s, out);
         if (!out->hint[0])
             rx_error_hint(out, "coalesce(%s, 0) gives a value instead, has(%s) asks whether it is there", s->source,
                           s->source);
@@ -130,6 +137,19 @@ static const char *binary_verb(enum rx_op op)
     }
 }
 
+static void describe_no_fields(const struct scene *s, struct rx_error *out)
+{
+    rx_error_set(out, -EINVAL, "%s: %s has no fields", s->source, s->a);
+    if (s->ins->op != OP_SELECT)
+        return;
+    const char *name = s->e->accesses[s->ins->x].key->text;
+    const struct rx_function *method = rx_function_find(name, strlen(name), RX_F_METHOD);
+    if (strcmp(name, "length") == 0 || strcmp(name, "count") == 0)
+        rx_error_hint(out, "the number of its elements is size(x)");
+    else if (method)
+        rx_error_hint(out, "write %s", method->signature);
+}
+
 static void describe_type(const struct scene *s, struct rx_error *out)
 {
     enum rx_op op = s->ins->op;
@@ -142,10 +162,10 @@ static void describe_type(const struct scene *s, struct rx_error *out)
     else if (is_access(op) && s->failure->count == 2 &&
              (s->failure->values[0].kind == RX_MAP || s->failure->values[0].kind == RX_RECORD))
         rx_error_set(out, -EINVAL, "%s: no such key %s in the map", s->source, s->b);
-    else if (is_access(op) && s->failure->count == 2)
+    else if (is_access(op) && s->failure->count == 2 && op != OP_SELECT)
         rx_error_set(out, -EINVAL, "%s: %s cannot be indexed by %s", s->source, s->a, s->b);
     else if (is_access(op))
-        rx_error_set(out, -EINVAL, "%s: %s has no fields", s->source, s->a);
+        describe_no_fields(s, out);
     else if (op == OP_LOOP)
         rx_error_set(out, -EINVAL, "%s: a macro goes through a list or a map, here is %s", s->source, s->a);
     else if (op == OP_CALL)

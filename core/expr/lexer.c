@@ -348,34 +348,62 @@ static int lex_quoted_name(struct rx_lexer *lexer, struct rx_token *token)
     return 0;
 }
 
+static const struct {
+    uint32_t character;
+    const char *hint;
+} slips[] = {
+    {'&', "\"and\" is written &&; for bits use math.bitAnd(a, b)"},
+    {'|', "\"or\" is written ||; for bits use math.bitOr(a, b)"},
+    {'^', "there is no power operator; multiply, or for bits use math.bitXor(a, b)"},
+    {'$', "a field is written by its name alone, without $"},
+    {'#', "a comment inside an expression starts with //"},
+    {'@', "an odd field name is written event[\"@name\"]"},
+    {';', "an expression has no end mark; write one expression only"},
+    {0xB0, "a number stands without its unit: 30"},
+    {0x201C, "use plain quotes, \" or ', not typographic ones"},
+    {0x201D, "use plain quotes, \" or ', not typographic ones"},
+    {0x2018, "use plain quotes, \" or ', not typographic ones"},
+    {0x2019, "use plain quotes, \" or ', not typographic ones"},
+    {0x2264, "\"at most\" is written <="},
+    {0x2265, "\"at least\" is written >="},
+    {0x2260, "\"not equal\" is written !="},
+    {0x00D7, "a product is written a * b"},
+    {0x2212, "a minus is written -"},
+};
+
+static int stray_equals(struct rx_lexer *lexer)
+{
+    char next = peek(lexer, 1), before = lexer->at ? lexer->text[lexer->at - 1] : ' ';
+    if (next == '>' || next == '<') {
+        complain(lexer, lexer->at, "=%c is not an operator", next);
+        rx_error_hint(lexer->reterr, "\"at %s\" is written %c=", next == '>' ? "least" : "most", next);
+    } else if (before == '=' || before == '~' || before == ':') {
+        complain(lexer, lexer->at, "%s= is not an operator", before == '=' ? "==" : before == '~' ? "~" : ":");
+        rx_error_hint(lexer->reterr, "two values are compared with ==");
+    } else {
+        complain(lexer, lexer->at, "a single = is not an operator");
+        rx_error_hint(lexer->reterr, "two values are compared with ==");
+    }
+    return -EINVAL;
+}
+
 static int unexpected(struct rx_lexer *lexer)
 {
     unsigned size;
     const char *p = lexer->text + lexer->at;
     uint32_t c = rx_utf8_get(p, lexer->text + lexer->length, &size);
-    if (c < ' ')
+    if (c == '=')
+        return stray_equals(lexer);
+    if (c == '&' || c == '|')
+        complain(lexer, lexer->at, "a single %c is not an operator", (int)c);
+    else if (c < ' ')
         complain(lexer, lexer->at, "the control character 0x%02x cannot be part of an expression", c);
     else
-        complain(lexer, lexer->at, "the character %.*s cannot be part of an expression here", (int)size, p);
-    if (c == '=')
-        rx_error_hint(lexer->reterr, "two values are compared with ==");
-    else if (c == '&')
-        rx_error_hint(lexer->reterr, "\"and\" is written &&; for bits use math.bitAnd(a, b)");
-    else if (c == '|')
-        rx_error_hint(lexer->reterr, "\"or\" is written ||; for bits use math.bitOr(a, b)");
-    else if (c == '^')
-        rx_error_hint(lexer->reterr, "there is no power operator; multiply, or for bits use math.bitXor(a, b)");
-    else if (c == '$')
-        rx_error_hint(lexer->reterr, "a field is written by its name alone, without $");
-    else if (c == '#')
-        rx_error_hint(lexer->reterr, "a comment inside an expression starts with //");
-    else if (c == '@')
-        rx_error_hint(lexer->reterr, "an odd field name is written event[\"@name\"]");
-    else if (c == 0x201C || c == 0x201D || c == 0x2018 || c == 0x2019)
-        rx_error_hint(lexer->reterr, "use plain quotes, \" or ', not typographic ones");
-    else if (c == ';')
-        rx_error_hint(lexer->reterr, "an expression has no end mark; write one expression only");
-    else if (c >= 0x80)
+        complain(lexer, lexer->at, "the character %.*s cannot stand here", (int)size, p);
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++)
+        if (slips[i].character == c)
+            rx_error_hint(lexer->reterr, "%s", slips[i].hint);
+    if (c >= 0x80 && lexer->reterr && !lexer->reterr->hint[0])
         rx_error_hint(lexer->reterr, "a name with such characters is written between ` and `, or event[\"name\"]");
     return -EINVAL;
 }

@@ -74,23 +74,67 @@ static void describe_token(const struct rx_parser *p, char *out, size_t size)
         snprintf(out, size, "%.*s", length, p->lexer.text + p->token.start);
 }
 
-static void hint_token(struct rx_parser *p)
+/* What the mistake is when a value was wanted. */
+static const char *missing_value_hint(const struct rx_parser *p)
 {
-    const char *before = p->lexer.text + p->last_end;
+    char before = p->last_end ? p->lexer.text[p->last_end - 1] : ' ';
+    switch (p->token.kind) {
+    case T_STAR:
+        return before == '*' ? "there is no power operator; write x * x" : "";
+    case T_PLUS:
+        return before == '+' ? "there is no ++; write x + 1" : "a + before a number is not needed";
+    case T_QUESTION:
+        return before == '?' ? "a value instead of an absent one is coalesce(a, b)" : "";
+    case T_IN:
+        return "a field named in is written `in` or event[\"in\"]";
+    case T_END:
+        return before == '%' ? "% is the remainder of a division; a percentage is just its number" : "";
+    default:
+        return "";
+    }
+}
+
+static const char *token_hint(const struct rx_parser *p)
+{
+    char before = p->last_end ? p->lexer.text[p->last_end - 1] : ' ';
+    switch (p->token.kind) {
+    case T_LBRACE:
+        return "messages cannot be built; a map is written {\"key\": value} on its own";
+    case T_IDENT:
+    case T_STRING:
+        if (before == '"' || before == '\'')
+            return "the text ended at the quote before; inside it a quote is written \\\" or \\'";
+        return "two values need an operator between them, such as + or &&";
+    case T_DOUBLE:
+        if (p->lexer.text[p->token.start] == '.')
+            return "an element of a list is written list[0]";
+        return "two values need an operator between them, such as + or &&";
+    case T_INT:
+        return "two values need an operator between them, such as + or &&";
+    case T_COLON:
+        return "a : belongs to condition ? a : b and to {\"key\": value}";
+    case T_COMMA:
+        return "a comma only stands between arguments and elements; digits are not grouped: 1000";
+    case T_RPAREN:
+    case T_RBRACKET:
+    case T_RBRACE:
+        return "there is one closing bracket too many, or a value is missing before it";
+    default:
+        return "";
+    }
+}
+
+static void hint_token(struct rx_parser *p, const char *wanted)
+{
     if (p->token.kind == T_IDENT && hint_foreign_operator(p))
         return;
-    if (p->token.kind == T_LBRACE)
-        rx_error_hint(p->lexer.reterr, "messages cannot be built; a map is written {\"key\": value} on its own");
-    else if (p->token.kind == T_IDENT || p->token.kind == T_STRING || p->token.kind == T_INT ||
-             p->token.kind == T_DOUBLE)
-        rx_error_hint(p->lexer.reterr, "two values need an operator between them, such as + or &&%s",
-                      p->last_end > 0 && p->token.kind == T_IDENT && before[-1] == '"'
-                          ? "; inside \"...\" a quote is written \\\""
-                          : "");
-    else if (p->token.kind == T_COLON)
-        rx_error_hint(p->lexer.reterr, "a : belongs to condition ? a : b and to {\"key\": value}");
-    else if (p->token.kind == T_RPAREN || p->token.kind == T_RBRACKET || p->token.kind == T_RBRACE)
-        rx_error_hint(p->lexer.reterr, "there is one closing bracket too many, or a value is missing before it");
+    const char *hint = strcmp(wanted, "a value") == 0 ? missing_value_hint(p) : "";
+    if (!hint[0] && p->token.kind == T_RBRACE && strstr(wanted, "value of this key"))
+        hint = "a field is written without braces; a map is {\"key\": value}";
+    if (!hint[0])
+        hint = token_hint(p);
+    if (hint[0])
+        rx_error_hint(p->lexer.reterr, "%s", hint);
 }
 
 int rx_parser_unexpected(struct rx_parser *p, const char *wanted, uint32_t opened)
@@ -105,7 +149,7 @@ int rx_parser_unexpected(struct rx_parser *p, const char *wanted, uint32_t opene
     } else {
         rx_parser_fail(p, p->token.start, "expected %s, found %s", wanted, token);
     }
-    hint_token(p);
+    hint_token(p, wanted);
     return -EINVAL;
 }
 
@@ -114,7 +158,15 @@ int rx_parser_reserved(struct rx_parser *p, const struct rx_token *token)
     int length = (int)token->length;
     rx_parser_fail(p, token->start, "\"%.*s\" is a reserved word and cannot stand alone as a name", length,
                    token->text);
-    if (same_word(token->text, token->length, "if") || same_word(token->text, token->length, "else"))
+    if (same_word(token->text, token->length, "return"))
+        rx_error_hint(p->lexer.reterr,
+                      "an expression is its value: leave the word out; a field of this name is `return`");
+    else if (same_word(token->text, token->length, "let") || same_word(token->text, token->length, "var") ||
+             same_word(token->text, token->length, "const"))
+        rx_error_hint(p->lexer.reterr,
+                      "a name for a value is cel.bind(x, value, expression); a field of this name is `%.*s`", length,
+                      token->text);
+    else if (same_word(token->text, token->length, "if") || same_word(token->text, token->length, "else"))
         rx_error_hint(p->lexer.reterr,
                       "write condition ? a : b, or if(condition, a, b); a field of this name is `%.*s`", length,
                       token->text);
