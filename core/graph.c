@@ -21,6 +21,8 @@ bool rx_input_live(const struct rx_op *op, unsigned port) { return op->live_port
 
 void rx_count(struct rx_op *op, enum rx_account account, size_t n) { op->node->run->ledger.accounts[account] += n; }
 
+void rx_count_key_evicted(struct rx_op *op) { op->node->run->ledger.keys_evicted++; }
+
 void rx_hold(struct rx_op *op, int64_t delta)
 {
     op->held += delta;

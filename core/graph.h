@@ -15,6 +15,7 @@ enum rx_on_error { RX_DEAD_LETTER, RX_DROP, RX_FAIL, RX_NULLIFY };
 struct rx_ledger {
     uint64_t in, out, accounts[RX_ACCOUNTS];
     int64_t held;
+    uint64_t keys_evicted; /* groups ended to make room for others */
 };
 
 struct rx_node_run {

@@ -147,6 +147,7 @@ enum rx_account {
     RX_ACCOUNTS
 };
 void rx_count(struct rx_op *, enum rx_account, size_t n);
+void rx_count_key_evicted(struct rx_op *);   /* a group ended to make room: no event is charged */
 void rx_hold(struct rx_op *, int64_t delta); /* events kept for later: a gauge. What is still held at dispose is
                                                  discarded as RX_UNHEARD by the graph: release with rx_hold(-n) first */
 

@@ -50,6 +50,7 @@ static void add_step(void *arg, const struct rx_node *node, unsigned depth)
     rx_metrics_count(s->metrics, RX_METRIC_STEP_IN, ledger->in, labels);
     rx_metrics_count(s->metrics, RX_METRIC_STEP_OUT, ledger->out, labels);
     rx_metrics_count(s->metrics, RX_METRIC_STEP_ABSENT, ledger->accounts[RX_ABSENT], labels);
+    rx_metrics_count(s->metrics, RX_METRIC_STEP_KEYS_EVICTED, ledger->keys_evicted, labels);
     rx_metrics_add(s->metrics, RX_METRIC_STEP_HELD, (double)ledger->held, labels);
     labels[4] = "outcome";
     for (int i = 0; i < RX_ACCOUNTS; i++) {

@@ -76,6 +76,7 @@ static struct rx_keyed *find_or_add(struct combine_latest *c, const struct rx_va
     uint64_t hash = rx_keytable_hash(keys, width_of(c));
     struct rx_keyed *e = rx_keytable_find(&c->table, keys, hash);
     if (!e && c->table.count >= (uint64_t)c->max_keys) {
+        rx_count_key_evicted(&c->op);
         forget(c, c->table.oldest);
         rx_keytable_remove(&c->table, c->table.oldest);
     }

@@ -109,7 +109,11 @@ static void complete_group(struct group_by *g, struct rx_keyed *e, uint32_t flag
     rx_instance_complete(instance);
 }
 
-static void evict(struct group_by *g) { complete_group(g, g->table.oldest, RX_WINDOW_PARTIAL); }
+static void evict(struct group_by *g)
+{
+    rx_count_key_evicted(&g->op);
+    complete_group(g, g->table.oldest, RX_WINDOW_PARTIAL);
+}
 
 static struct rx_keyed *open_group(struct group_by *g, const struct rx_value *keys, uint64_t hash)
 {

@@ -145,6 +145,7 @@ static void forget(struct keyed_window *k, struct rx_keyed *e)
 static void evict(struct keyed_window *k)
 {
     struct rx_keyed *e = k->table.oldest;
+    rx_count_key_evicted(&k->op);
     if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH) {
         close_pane(k, e, RX_WINDOW_PARTIAL);
         flush_out(k);
