@@ -187,7 +187,7 @@ static void enqueue(struct rx_op *to, unsigned port, enum rx_note_kind kind, con
     size_t length = 0;
     for (; *tail; tail = &(*tail)->next)
         length++;
-    if (!e || length >= QUEUE_MAX) {
+    if (!e || (length >= QUEUE_MAX && kind == RX_NEXT)) { /* an end is never dropped for want of room */
         free(e);
         rx_count(to, RX_EVICTED, kind == RX_NEXT);
         return;
