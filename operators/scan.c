@@ -1,4 +1,4 @@
-/* scan: an accumulator over the events, put out at each. */
+/* scan, reduce: an accumulator over the events, put out at each, or at the end. */
 #include "core/operator.h"
 
 struct scan {
@@ -66,6 +66,46 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
         rx_value_unref(out[i].value);
 }
 
+/* ---- reduce: at the end ---- */
+
+static void set_acc_take(struct scan *r, struct rx_value value)
+{
+    r->begun = true;
+    rx_value_unref(r->acc);
+    r->acc = value;
+}
+
+static void reduce_one(struct scan *r, const struct rx_event *event)
+{
+    struct rx_expr_env env = {.event = event, .locals = &r->acc};
+    struct rx_value value;
+    if (!r->begun)
+        set_acc_take(r, rx_value_ref(event->value));
+    else if (!rx_op_eval(&r->op, r->expr, &env, &value))
+        return;
+    else if (value.kind != RX_NULL) /* null, by on_error, leaves the accumulator as it was */
+        set_acc_take(r, value);
+    rx_count(&r->op, RX_USED, 1);
+}
+
+static void next_reduce(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++)
+        reduce_one((struct scan *)op, &span[i]);
+}
+
+static void complete_reduce(struct rx_op *op, unsigned port)
+{
+    struct scan *r = (struct scan *)op;
+    (void)port;
+    if (r->begun)
+        rx_emit_result_take(op, rx_value_ref(r->acc));
+    rx_finish(op);
+}
+
+/* ---- the state of both ---- */
+
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct scan *s = (struct scan *)op;
@@ -96,6 +136,23 @@ const struct rx_operator_class rx_operator_scan = {
     .max_inputs = 1,
     .init = init,
     .next = next,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};
+
+const struct rx_operator_class rx_operator_reduce = {
+    .base = {.name = "reduce",
+             .summary = "carry an accumulator over the events and put it out at the end",
+             .options = options,
+             .state_size = sizeof(struct scan),
+             .flags = RX_SPAN_SAFE | RX_REDUCES,
+             .example = "reduce: {expr: acc + value, seed: 0}"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .init = init,
+    .next = next_reduce,
+    .complete = complete_reduce,
     .save = save,
     .load = load,
     .dispose = dispose,
