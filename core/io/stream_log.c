@@ -143,7 +143,7 @@ static bool absorb(struct rx_log *log, const struct rx_segment *s)
     if (!log->count)
         return false;
     struct rx_segment *tail = log->segments[log->count - 1];
-    if (!log->limits.max_frames && log->now - tail->born > SEGMENT_AGE)
+    if (!log->limits.max_frames && log->now - tail->born > SEGMENT_AGE && tail->count >= FRAMES_MIN / 4)
         return false;
     size_t before = rx_segment_bytes(tail);
     bool done = rx_segment_absorb(tail, s);
