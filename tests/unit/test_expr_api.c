@@ -1,0 +1,326 @@
+/* What callers rely on beside values: scopes, aggregates, reach, types known early, budgets, limits. */
+#include <stdlib.h>
+
+#include "tests/unit/expr_table.h"
+
+static struct rx_expr *compile(struct rx_heap *heap, const char *text, struct rx_expr_options options)
+{
+    struct rx_expr *expr = NULL;
+    struct rx_error error = {0};
+    options.heap = heap;
+    int r = rx_expr_compile(text, strlen(text), &options, &expr, &error);
+    ck_assert_msg(r == 0, "%s: %s", text, error.message);
+    return expr;
+}
+
+static void refuse(struct rx_heap *heap, const char *text, struct rx_expr_options options, const char *word)
+{
+    struct rx_expr *expr = NULL;
+    struct rx_error error = {0};
+    options.heap = heap;
+    ck_assert_msg(rx_expr_compile(text, strlen(text), &options, &expr, &error) == -EINVAL, "%s compiles", text);
+    ck_assert_msg(strstr(error.message, word) || strstr(error.hint, word), "%s: %s (%s)", text, error.message,
+                  error.hint);
+}
+
+static void want(struct rx_expr *expr, const struct rx_expr_env *env, const char *json)
+{
+    struct rx_value value;
+    struct rx_buffer out = {0};
+    struct rx_error error = {0};
+    ck_assert_msg(rx_expr_eval(expr, env, &value, &error) == 0, "%s: %s", rx_expr_text(expr), error.message);
+    rx_json_write(&out, value);
+    rx_buffer_append(&out, "", 1);
+    ck_assert_str_eq(out.data, json);
+    rx_buffer_finish(&out);
+    rx_value_unref(value);
+}
+
+static struct rx_value decode(struct rx_heap *heap, const char *json)
+{
+    struct rx_value value;
+    ck_assert_int_eq(rx_json_decode(heap, NULL, NULL, json, strlen(json), &value, NULL), 0);
+    return value;
+}
+
+static void evaluates(struct rx_heap *heap, const char *text, struct rx_expr_options options,
+                      const struct rx_expr_env *env, const char *json)
+{
+    struct rx_expr *expr = compile(heap, text, options);
+    want(expr, env, json);
+    rx_expr_destroy(expr);
+}
+
+static void finish(struct rx_heap *heap)
+{
+    ck_assert_uint_eq(rx_heap_live_blocks(heap), 0);
+    rx_heap_destroy(heap);
+}
+
+START_TEST(meta_and_mark_are_reached)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_value key = decode(heap, "{\"device\":\"a\"}");
+    const struct rx_mark *outer = rx_mark_with_key(heap, NULL, key);
+    const struct rx_mark *mark = rx_mark_with_window(heap, outer, 5 * RX_SEC, 10 * RX_SEC, 0);
+    struct rx_event event = {.value = decode(heap, "{\"x\":1,\"meta\":2}"),
+                             .mark = mark,
+                             .meta = decode(heap, "{\"source\":\"s\",\"topic\":\"t/1\",\"retained\":false}"),
+                             .time = 7 * RX_SEC};
+    struct rx_value seen = decode(heap, "{\"y\":3}"), acc = rx_int(40);
+    const char *locals[] = {"acc", NULL};
+    struct rx_expr_env env = {.event = &event, .outer = &seen, .locals = &acc};
+    struct rx_expr_options plain = {0}, marked = {.flags = RX_EXPR_MARK_NAMES}, local = {.locals = locals};
+    evaluates(heap, "meta.topic + meta.source + meta.key", plain, &env, "\"t/1sa\"");
+    evaluates(heap, "meta", plain, &env, "{\"source\":\"s\",\"topic\":\"t/1\",\"key\":\"a\",\"retained\":false}");
+    evaluates(heap, "event.meta + x", plain, &env, "3");
+    evaluates(heap, "outer.y + acc", local, &env, "43");
+    evaluates(heap, "has(device)", plain, &env, "false");
+    evaluates(heap, "has(device) && device == 'a'", marked, &env, "true");
+    evaluates(heap, "string(window.start) + ' ' + string(event_time)", marked, &env,
+              "\"1970-01-01T00:00:05Z 1970-01-01T00:00:07Z\"");
+    rx_mark_unref(outer);
+    rx_value_unref(key);
+    rx_value_unref(seen);
+    rx_event_unref(&event);
+    finish(heap);
+}
+END_TEST
+
+START_TEST(aggregates_become_slots)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_expr_options options = {.flags = RX_EXPR_AGGREGATES};
+    struct rx_value slots[] = {rx_double(10), rx_int(4), rx_double(2)};
+    struct rx_expr_env env = {.slots = slots};
+    struct rx_expr *expr = compile(heap, "avg(t * 1.8 + 32) / count(t > 20.0) + quantile(h, 0.95)", options);
+    ck_assert_uint_eq(rx_expr_aggregate_count(expr), 3);
+    ck_assert_str_eq(rx_expr_aggregate(expr, 0)->function, "avg");
+    ck_assert_str_eq(rx_expr_text(rx_expr_aggregate(expr, 0)->args[0]), "t * 1.8 + 32");
+    ck_assert_uint_eq(rx_expr_aggregate(expr, 2)->arg_count, 2);
+    ck_assert(rx_expr_is_constant(rx_expr_aggregate(expr, 2)->args[1]));
+    want(expr, &env, "4.5");
+    struct rx_fields *fields = rx_fields_create(heap);
+    ck_assert_int_eq(rx_expr_reach(expr, fields, NULL), 0);
+    ck_assert_uint_eq(rx_fields_count(fields), 2);
+    rx_fields_destroy(fields);
+    rx_expr_destroy(expr);
+    refuse(heap, "quantile(x)", options, "quantile(x, 0.95)");
+    refuse(heap, "[1].map(x, avg(x))", options, "macro");
+    refuse(heap, "stddev(x)", (struct rx_expr_options){0}, "aggregate step");
+    finish(heap);
+}
+END_TEST
+
+static void reaches(struct rx_heap *heap, const char *text, const char *names, bool all, unsigned more)
+{
+    struct rx_expr *expr = compile(heap, text, (struct rx_expr_options){0});
+    struct rx_fields *fields = rx_fields_create(heap);
+    struct rx_buffer got = {0};
+    unsigned reached = 0;
+    ck_assert_int_eq(rx_expr_reach(expr, fields, &reached), 0);
+    for (size_t i = 0; i < rx_fields_count(fields); i++)
+        rx_buffer_printf(&got, "%s%s", i ? " " : "", rx_fields_at(fields, i)->text);
+    rx_buffer_append(&got, "", 1);
+    ck_assert_msg(rx_fields_all(fields) == all, "%s: all", text);
+    if (!all)
+        ck_assert_msg(strcmp(got.data, names) == 0, "%s reaches \"%s\", want \"%s\"", text, got.data, names);
+    ck_assert_msg(reached == more, "%s: reaches %u", text, reached);
+    rx_buffer_finish(&got);
+    rx_fields_destroy(fields);
+    rx_expr_destroy(expr);
+}
+
+START_TEST(reach_names_what_is_read)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    reaches(heap, "a + b.c * a", "a b", false, 0);
+    reaches(heap, "event.a == event['x-y'] || 'q' in event || has(r) || coalesce(s, 1) > 2", "a x-y q r s", false, 0);
+    reaches(heap, "event.?a.orValue(1)", "a", false, 0);
+    reaches(heap, "event", "", true, 0);
+    reaches(heap, "event[k]", "", true, 0);
+    reaches(heap, "list.map(x, x.y + z)", "list z", false, 0);
+    reaches(heap, "meta.topic", "", false, RX_REACHES_META);
+    reaches(heap, "meta.key", "", false, RX_REACHES_MARK);
+    reaches(heap, "outer.a + int(event_time)", "", false, RX_REACHES_OUTER | RX_REACHES_TIME);
+    reaches(heap, "type(1) == int", "int", false, 0);
+    finish(heap);
+}
+END_TEST
+
+START_TEST(types_are_known_early)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    static const struct rx_expr_type types[] = {{"n", RX_EXPR_KIND(RX_INT)},
+                                                {"avg", RX_EXPR_KIND_NUMBER},
+                                                {"name", RX_EXPR_KIND(RX_STRING)},
+                                                {"at", RX_EXPR_KIND(RX_TIMESTAMP)},
+                                                {"any", RX_EXPR_KIND_ANY}};
+    struct rx_expr_options options = {.types = types, .type_count = 5, .flags = RX_EXPR_CLOSED};
+    refuse(heap, "name > 3", options, "cannot compare");
+    refuse(heap, "name + n", options, "string(value)");
+    refuse(heap, "at == n", options, "never equal");
+    refuse(heap, "n && true", options, "true or false");
+    refuse(heap, "name.size", options, "no fields");
+    refuse(heap, "size(n)", options, "size works on");
+    refuse(heap, "nme == 'x'", options, "did you mean name?");
+    static const struct {
+        const char *text;
+        unsigned kinds;
+    } cases[] = {
+        {"n + 1", RX_EXPR_KIND(RX_INT)},
+        {"n / 2.0", RX_EXPR_KIND(RX_DOUBLE)},
+        {"n > 1 || any", RX_EXPR_KIND(RX_BOOL)},
+        {"name + 'x'", RX_EXPR_KIND(RX_STRING)},
+        {"at - at", RX_EXPR_KIND(RX_DURATION)},
+        {"[n]", RX_EXPR_KIND(RX_LIST)},
+        {"any", RX_EXPR_KIND_ANY},
+        {"n > 1 ? name : null", RX_EXPR_KIND(RX_STRING) | RX_EXPR_KIND(RX_NULL)},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rx_expr *expr = compile(heap, cases[i].text, options);
+        ck_assert_msg(rx_expr_kinds(expr) == cases[i].kinds, "%s: %x", cases[i].text, rx_expr_kinds(expr));
+        rx_expr_destroy(expr);
+    }
+    finish(heap);
+}
+END_TEST
+
+START_TEST(an_evaluation_is_bounded)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_expr_options small = {.budget = 1000};
+    struct rx_expr *expr = compile(heap, "l.map(x, l.map(y, x + y))", small);
+    struct rx_buffer json = {0};
+    struct rx_value value;
+    struct rx_error error;
+    rx_buffer_text(&json, "{\"l\":[0");
+    for (int i = 1; i < 200; i++)
+        rx_buffer_printf(&json, ",%d", i);
+    rx_buffer_text(&json, "]}");
+    rx_buffer_append(&json, "", 1);
+    struct rx_event event = {.value = decode(heap, json.data)};
+    struct rx_expr_env env = {.event = &event};
+    ck_assert_int_eq(rx_expr_eval(expr, &env, &value, &error), -ETIME);
+    ck_assert(strstr(error.message, "1000 steps"));
+    ck_assert(rx_expr_cost(expr, 10) > 100 && rx_expr_cost(expr, 10) < 1000);
+    ck_assert(rx_expr_cost(expr, 1e6) <= 1000);
+    rx_expr_destroy(expr);
+    rx_event_unref(&event);
+    rx_buffer_finish(&json);
+    finish(heap);
+}
+END_TEST
+
+/* langdef, "Syntax": at least 32 of everything. And what is hostile is refused, not survived by luck. */
+static void nest(struct rx_heap *heap, const char *open, const char *middle, const char *close, unsigned n, bool works)
+{
+    struct rx_buffer text = {0};
+    struct rx_expr_options options = {.heap = heap};
+    struct rx_expr *expr;
+    struct rx_error error = {0};
+    for (unsigned i = 0; i < n; i++)
+        rx_buffer_text(&text, open);
+    rx_buffer_text(&text, middle);
+    for (unsigned i = 0; i < n; i++)
+        rx_buffer_text(&text, close);
+    int r = rx_expr_compile(text.data, text.length, &options, &expr, &error);
+    ck_assert_msg((r == 0) == works, "%u times %s: %s", n, open, error.message);
+    if (r == 0)
+        rx_expr_destroy(expr);
+    else
+        ck_assert(error.message[0] != '\0' && error.at.line == 1);
+    rx_buffer_finish(&text);
+}
+
+START_TEST(limits_of_the_grammar_hold)
+{
+    static const char *const forms[][3] = {
+        {"(", "a", ")"},
+        {"!", "b", ""},
+        {"-", "a", ""},
+        {"[", "1", "]"},
+        {"{'a':", "1", "}"},
+        {"a + ", "1", ""},
+        {"a || ", "b", ""},
+        {"a && ", "b", ""},
+        {"a ? 1 : ", "2", ""},
+        {"string(", "a", ")"},
+        {"", "a", ".b"},
+        {"", "a", "[0]"},
+        {"", "a", ".?b"},
+        {"a == ", "true", ""},
+        {"a.map(x, ", "x", ")"},
+        {"dyn(", "1", ")"},
+        {"cel.bind(x, 1, ", "x", ")"},
+        {"has(a.b) || ", "c", ""},
+    };
+    struct rx_heap *heap = rx_heap_create(NULL);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        nest(heap, forms[i][0], forms[i][1], forms[i][2], 32, true);
+        nest(heap, forms[i][0], forms[i][1], forms[i][2], 3000, false);
+    }
+    finish(heap);
+}
+END_TEST
+
+START_TEST(hints_and_fields_and_constants_are_told)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_expr *expr = compile(heap, "battery-level > 3", (struct rx_expr_options){0});
+    ck_assert_uint_eq(rx_expr_hint_count(expr), 1);
+    ck_assert(strstr(rx_expr_hint(expr, 0)->hint, "event[\"battery-level\"]"));
+    rx_expr_destroy(expr);
+    expr = compile(heap, "battery - level", (struct rx_expr_options){0});
+    ck_assert_uint_eq(rx_expr_hint_count(expr), 0);
+    rx_expr_destroy(expr);
+    expr = compile(heap, "event.temperature", (struct rx_expr_options){0});
+    ck_assert_str_eq(rx_expr_as_field(expr)->text, "temperature");
+    ck_assert(!rx_expr_is_constant(expr));
+    rx_expr_destroy(expr);
+    expr = compile(heap, "2 * 3 + size('abc')", (struct rx_expr_options){0});
+    ck_assert(rx_expr_is_constant(expr) && !rx_expr_as_field(expr));
+    struct rx_buffer code = {0};
+    rx_expr_disassemble(expr, &code);
+    ck_assert(strstr(code.data, "return 9"));
+    rx_buffer_finish(&code);
+    rx_expr_destroy(expr);
+    finish(heap);
+}
+END_TEST
+
+START_TEST(test_tells_true_false_and_failures_apart)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    static const struct {
+        const char *text;
+        int want;
+    } cases[] = {{"t > 20.0", 1},       {"t > 30.0", 0}, {"missing > 1", -ENODATA},
+                 {"nothing", -ENODATA}, {"t", -EINVAL},  {"s > 1", -EINVAL}};
+    struct rx_event event = {.value = decode(heap, "{\"t\":21.5,\"nothing\":null,\"s\":\"x\"}")};
+    struct rx_expr_env env = {.event = &event};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rx_expr *expr = compile(heap, cases[i].text, (struct rx_expr_options){0});
+        struct rx_error error = {0};
+        ck_assert_msg(rx_expr_test(expr, &env, &error) == cases[i].want, "%s", cases[i].text);
+        ck_assert((cases[i].want < 0) == (error.message[0] != '\0'));
+        rx_expr_destroy(expr);
+    }
+    rx_event_unref(&event);
+    finish(heap);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, meta_and_mark_are_reached);
+    tcase_add_test(tests, aggregates_become_slots);
+    tcase_add_test(tests, reach_names_what_is_read);
+    tcase_add_test(tests, types_are_known_early);
+    tcase_add_test(tests, an_evaluation_is_bounded);
+    tcase_add_test(tests, limits_of_the_grammar_hold);
+    tcase_add_test(tests, hints_and_fields_and_constants_are_told);
+    tcase_add_test(tests, test_tells_true_false_and_failures_apart);
+}
+
+int main(void) { return expr_main("expr_api", add); }
