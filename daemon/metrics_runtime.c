@@ -94,7 +94,8 @@ static void add_pipeline(struct rx_metrics *m, const struct rx_plan_pipeline *p,
 void rx_metrics_of_runtime(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_runtime *runtime)
 {
     for (size_t i = 0; i < plan->source_count; i++)
-        add_source(m, &plan->sources[i]);
+        if (plan->whole || plan->sources[i].used)
+            add_source(m, &plan->sources[i]);
     for (size_t i = 0; i < plan->pipeline_count; i++)
         add_pipeline(m, &plan->pipelines[i], rx_runtime_status(runtime, i));
 }

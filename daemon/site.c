@@ -43,6 +43,20 @@ static struct rx_broker *find_broker(struct rx_site *site, const char *name)
     return NULL;
 }
 
+/* Each worker has its own connection, and a broker drops one of two clients of the same name. */
+static int name_client(struct rx_site_owner *owner, struct rx_broker_options *options)
+{
+    if (!options->client_id || owner->options.worker == 0)
+        return 0;
+    size_t size = strlen(options->client_id) + 16;
+    char *id = rx_plan_alloc(owner->arena, size);
+    if (!id)
+        return -ENOMEM;
+    snprintf(id, size, "%s-%u", options->client_id, owner->options.worker);
+    options->client_id = id;
+    return 0;
+}
+
 static int read_brokers(struct rx_site_owner *owner, struct rx_diagnostics *diagnostics)
 {
     const struct rx_tree *section = rx_forest_section(owner->options.forest, "brokers");
@@ -61,6 +75,8 @@ static int read_brokers(struct rx_site_owner *owner, struct rx_diagnostics *diag
         if (rx_options_parse(&rx_broker_class, section->items[i], section->keys[i], owner->arena, options,
                              diagnostics) < 0)
             continue;
+        if (name_client(owner, options) < 0)
+            return -ENOMEM;
         if (rx_broker_check(options, &error) < 0)
             rx_diagnose(diagnostics, section->items[i], &error);
         owner->brokers[owner->broker_count++] =

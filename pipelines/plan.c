@@ -258,6 +258,7 @@ int rx_plan_create(const struct rx_forest *forest, struct rx_engine *engine, con
     }
     plan->engine = engine;
     plan->site = options->site;
+    plan->whole = !options->pipelines_here;
     plan->arena = arena;
     struct rx_planner planner = {.forest = forest, .options = options, .plan = plan, .diagnostics = diagnostics};
     int r = build_all(&planner);

@@ -56,6 +56,7 @@ struct rx_plan {
     struct rx_engine *engine;
     struct rx_site *site; /* NULL: nothing outside is reached */
     struct rx_plan_arena *arena;
+    bool whole; /* all pipelines of the config; else those of one worker, and a source that is not used is another's */
     struct rx_plan_source *sources;
     size_t source_count;
     struct rx_plan_pipeline *pipelines; /* as written */

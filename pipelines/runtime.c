@@ -199,7 +199,8 @@ static int add_side_streams(struct rx_runtime *r, struct rx_error *reterr)
     struct rx_plan *plan = r->plan;
     int result = 0;
     for (size_t i = 0; result == 0 && i < plan->source_count; i++)
-        result = add_served(r, plan->sources[i].errors, plan->sources[i].tree, reterr);
+        if (plan->whole || plan->sources[i].used)
+            result = add_served(r, plan->sources[i].errors, plan->sources[i].tree, reterr);
     for (size_t i = 0; result == 0 && i < plan->pipeline_count; i++) {
         struct rx_plan_pipeline *p = &plan->pipelines[i];
         result = add_served(r, p->errors, p->tree, reterr);
