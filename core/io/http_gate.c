@@ -37,7 +37,6 @@ static void enter(struct http_connection *c, enum http_stage stage)
         arm_in(c, &c->deadline, limits->header_deadline);
         break;
     case HTTP_STAGE_BODY:
-    case HTTP_STAGE_ANSWER: /* until the dispatch, which is next; evhttp might see an error where we see none */
         arm_in(c, &c->deadline, limits->body_deadline);
         break;
     default:
@@ -52,6 +51,19 @@ static void refuse_soon(struct http_connection *c, int status, const char *reaso
     c->refusal = status;
     c->refusal_reason = reason;
     rx_sched_arm(sched_of(c), &c->soon, 0);
+}
+
+/* evhttp dispatches within this turn, unless it sees an error where the lint saw none. */
+static void expect_dispatch(struct http_connection *c)
+{
+    refuse_soon(c, 400, "the request was not understood");
+    c->stage = HTTP_STAGE_ANSWER;
+}
+
+void http_gate_dispatched(struct http_connection *c)
+{
+    c->refusal = 0;
+    rx_sched_stop(sched_of(c), &c->soon);
 }
 
 void http_gate_forget(struct http_connection *c)
@@ -169,7 +181,10 @@ static enum bufferevent_filter_result pass_head(struct http_connection *c, struc
         return BEV_NEED_MORE;
     evbuffer_remove_buffer(from, to, (size_t)head_length);
     c->body_left = head.body_length;
-    enter(c, c->body_left ? HTTP_STAGE_BODY : HTTP_STAGE_ANSWER);
+    if (c->body_left)
+        enter(c, HTTP_STAGE_BODY);
+    else
+        expect_dispatch(c);
     return BEV_OK;
 }
 
@@ -193,7 +208,7 @@ static enum bufferevent_filter_result pass_body(struct http_connection *c, struc
     if (c->body_left && evbuffer_get_length(from) == 0)
         read_directly(c, to);
     if (c->body_left == 0)
-        enter(c, HTTP_STAGE_ANSWER);
+        expect_dispatch(c);
     return BEV_OK;
 }
 
@@ -226,8 +241,6 @@ static enum bufferevent_filter_result pass(struct evbuffer *from, struct evbuffe
         evbuffer_drain(from, evbuffer_get_length(from));
     return BEV_NEED_MORE;
 }
-
-void http_gate_dispatched(struct http_connection *c) { rx_sched_stop(sched_of(c), &c->deadline); }
 
 /* The filter does not look at its output when it is enabled, which evhttp does last. */
 void http_gate_answering(struct http_connection *c)

@@ -76,10 +76,32 @@ static bool is_escape(const char *at, const char *end)
            !(at[1] == '0' && at[2] == '0');
 }
 
+/* "HOST[:PORT]" and then a path or nothing, strictly, so that evhttp finds no other authority in it. */
+static bool is_authority_form(struct text t)
+{
+    const char *end = t.at + t.length, *c = t.at;
+    while (c < end && (isalnum((unsigned char)*c) || *c == '.' || *c == '-'))
+        c++;
+    bool named = c > t.at;
+    if (c < end && *c == ':') {
+        long port = 0;
+        for (c++; c < end && isdigit((unsigned char)*c) && port <= 65535; c++)
+            port = port * 10 + (*c - '0');
+        named = named && port > 0 && port <= 65535;
+    }
+    return named && (c == end || *c == '/' || *c == '?');
+}
+
+static bool is_target(struct text t)
+{
+    if (t.length > 7 && strncasecmp(t.at, "http://", 7) == 0)
+        return is_authority_form((struct text){t.at + 7, t.length - 7});
+    return is(t, "*") || (t.length > 0 && t.at[0] == '/' && !(t.length > 1 && t.at[1] == '/'));
+}
+
 static bool lint_target(struct lint *l, struct text t)
 {
-    bool absolute = t.length > 7 && strncasecmp(t.at, "http://", 7) == 0;
-    if (!absolute && !is(t, "*") && (t.length == 0 || t.at[0] != '/'))
+    if (!is_target(t))
         return refuse(l, 400, "the request target is not a path");
     for (const char *c = t.at, *end = t.at + t.length; c < end; c++) {
         if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7F || *c == '#')

@@ -242,6 +242,11 @@ static const struct {
     {"GET\t/hello HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"GET /hello\r\n\r\n", 400},
     {"GET hello HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"GET http://[:: HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"POST http://[:: HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 400},
+    {"GET http://a:99999/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"GET //a/hello HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"GET /h\303\244 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"GET /hello#x HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"GET /hello/%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400},
@@ -325,7 +330,7 @@ START_TEST(requests_are_answered_with_their_path_and_query_decoded)
     ask("GET /hello/a%20b%2Fc?x=1&q=1%2B1+%3D2&q=second&flag HTTP/1.1\r\nHost: a\r\n\r\n");
     ck_assert_int_eq(status(), 200);
     ck_assert_str_eq(body(), "tail=a b/c q=1+1 =2");
-    ask("GET http://host/hello HTTP/1.1\r\nHost: host\r\n\r\n");
+    ask("GET http://host:80/hello HTTP/1.1\r\nHost: host\r\n\r\n");
     ck_assert_str_eq(body(), "tail= q=none");
     ask("\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
     ck_assert_int_eq(status(), 200);
