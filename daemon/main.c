@@ -21,6 +21,8 @@ static int help(void)
         printf("  %-9s %-32s %s\n", c->name, c->arguments, c->summary);
     puts("\n  -c PATH   a YAML or JSON file, or a folder of them; several may follow"
          "\n            (without -c: /etc/rxd/rxd.yaml and /etc/rxd/pipelines.d)"
+         "\n  replay also takes --subscriptions (who subscribed to what, and when), --span N and --no-fusion"
+         "\n  SIGTERM stops in order, SIGHUP reloads the config"
          "\n  --help, --version"
          "\n\nExit status: 0 done, 1 failed, 64 wrong command line, 78 mistakes in the config.");
     return 0;
