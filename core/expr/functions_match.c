@@ -10,7 +10,7 @@
 
 #include "core/expr/functions.h"
 
-enum { CACHED = 8, SHORT_TEXT = 256, PATTERN_MAX = 4096, NEST_MAX = 100, COMPILE_STEPS = 200 };
+enum { CACHED = 8, SHORT_TEXT = 256, PATTERN_MAX = 4096, NEST_MAX = 100, COMPILE_STEPS = 200, STEP = 5 };
 
 struct pattern {
     struct rx_value text; /* referenced; RX_NULL: free */
@@ -138,7 +138,7 @@ static int on_step(pcre2_callout_block *block, void *data)
     struct count *count = data;
     size_t far = block->current_position > count->at ? block->current_position - count->at : 0;
     count->at = block->current_position;
-    return rx_call_charge(count->call, 2 + far / 16) < 0 ? PCRE2_ERROR_MATCHLIMIT : 0;
+    return rx_call_charge(count->call, STEP + far / 16) < 0 ? PCRE2_ERROR_MATCHLIMIT : 0;
 }
 
 int rx_function_matches(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
@@ -151,7 +151,7 @@ int rx_function_matches(struct rx_call *call, const struct rx_value *args, unsig
         return r;
     struct rx_regex_cache *cache = call->expr->regexes;
     uint64_t left = call->expr->budget - call->expr->steps;
-    uint64_t limit = counting ? left : left / (args[0].aux + 1);
+    uint64_t limit = counting ? left : left / STEP / (args[0].aux + 1);
     struct count state = {call, 0};
     pcre2_set_callout(cache->context, counting ? on_step : NULL, &state);
     pcre2_set_match_limit(cache->context, limit < 50 ? 50 : limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
