@@ -1,12 +1,12 @@
-/* combine_latest: the newest event of each stream, whenever one of them has something new.
+/* combine_latest: the newest event of each stream, whenever one of them has something new; with_latest_from: whenever
+ * the main stream has.
  *
  * What comes out is the main event's fields with each other stream's newest value under its name. With `by`, streams are
  * paired key by key. */
 #include <errno.h>
-#include <string.h>
 
+#include "core/combine.h"
 #include "core/keytable.h"
-#include "core/operator.h"
 
 enum { WIDTH_MAX = 16 };
 
@@ -18,6 +18,7 @@ struct combine_latest {
 
     struct rx_keytable table; /* of `inputs` events each; without `by` its only key is null */
     unsigned ended;
+    bool main_only; /* with_latest_from */
 };
 
 static const struct rx_option options[] = {
@@ -93,18 +94,10 @@ static bool complete_set(struct combine_latest *c, struct rx_keyed *e)
 
 static struct rx_value combine(struct combine_latest *c, struct rx_keyed *e)
 {
-    const struct latest *latest = latest_of(c, e);
-    struct rx_value main = latest[0].event.value;
-    struct rx_object_builder b;
-    rx_object_init_from(&b, rx_op_heap(&c->op), main);
-    if (main.kind != RX_RECORD && main.kind != RX_MAP)
-        rx_object_put_key_take(&b, rx_key_intern(rx_op_heap(&c->op), "value", 5), rx_value_ref(main));
-    for (unsigned i = 1; i < rx_op_inputs(&c->op); i++) {
-        const char *name = rx_op_input_name(&c->op, i);
-        rx_object_put_key_take(&b, rx_key_intern(rx_op_heap(&c->op), name, strlen(name)),
-                               rx_value_ref(latest[i].event.value));
-    }
-    return rx_object_finish(&b);
+    struct rx_value values[RX_PORTS_MAX];
+    for (unsigned i = 0; i < rx_op_inputs(&c->op); i++)
+        values[i] = latest_of(c, e)[i].event.value;
+    return rx_combine(&c->op, values);
 }
 
 static void take_in(struct combine_latest *c, unsigned port, const struct rx_event *event)
@@ -127,8 +120,9 @@ static void take_in(struct combine_latest *c, unsigned port, const struct rx_eve
     struct latest *latest = &latest_of(c, e)[port];
     rx_event_unref(&latest->event);
     *latest = (struct latest){.event = rx_event_ref(event), .present = true};
-    rx_count(&c->op, RX_USED, 1);
-    if (!complete_set(c, e))
+    bool whole = complete_set(c, e);
+    rx_count(&c->op, whole || port > 0 || !c->main_only ? RX_USED : RX_FILTERED, 1);
+    if (!whole || (c->main_only && port > 0))
         return;
     struct rx_event out = {.value = combine(c, e),
                            .time = event->time,
@@ -154,6 +148,20 @@ static void complete(struct rx_op *op, unsigned port)
         rx_finish(op);
 }
 
+/* The others first, so that at one instant the main event finds the newest. */
+static void start_main_last(struct rx_op *op)
+{
+    for (unsigned port = 1; port < rx_op_inputs(op); port++)
+        rx_subscribe(op, port);
+    rx_subscribe(op, 0);
+}
+
+static void complete_main(struct rx_op *op, unsigned port)
+{
+    if (port == 0)
+        rx_finish(op);
+}
+
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct combine_latest *c = (struct combine_latest *)op;
@@ -161,6 +169,12 @@ static int init(struct rx_op *op, struct rx_error *reterr)
         return rx_error_set(reterr, -EINVAL, "a key has at most %d parts", WIDTH_MAX);
     rx_keytable_init(&c->table, rx_op_heap(op), width_of(c), rx_op_inputs(op) * sizeof(struct latest));
     return 0;
+}
+
+static int init_main_only(struct rx_op *op, struct rx_error *reterr)
+{
+    ((struct combine_latest *)op)->main_only = true;
+    return init(op, reterr);
 }
 
 static int save(struct rx_op *op, struct rx_writer *w)
@@ -224,6 +238,23 @@ const struct rx_operator_class rx_operator_combine_latest = {
     .init = init,
     .next = next,
     .complete = complete,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+};
+
+const struct rx_operator_class rx_operator_with_latest_from = {
+    .base = {.name = "with_latest_from",
+             .summary = "add the newest event of other streams to each event",
+             .options = options,
+             .state_size = sizeof(struct combine_latest),
+             .example = "with_latest_from: {with: prices, by: city}"},
+    .min_inputs = 2,
+    .max_inputs = RX_PORTS_MAX,
+    .init = init_main_only,
+    .start = start_main_last,
+    .next = next,
+    .complete = complete_main,
     .save = save,
     .load = load,
     .dispose = dispose,

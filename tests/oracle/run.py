@@ -30,7 +30,9 @@ from replay import Replayer, ReplayError, find_rxd  # noqa: E402
 RECORDED = HERE / "cases.jsonl.gz"
 OPS = (
     "map filter scan take skip distinctUntilChanged pairwise groupBy bufferCount bufferTime windowCount windowTime "
-    "debounceTime throttleTime delay merge combineLatest retry"
+    "debounceTime throttleTime delay merge combineLatest retry "
+    "takeWhile skipWhile first last distinct takeLast skipLast elementAt takeUntil skipUntil startWith endWith "
+    "defaultIfEmpty auditTime sampleTime concat race zip withLatestFrom timeout repeat catchError"
 ).split()
 
 

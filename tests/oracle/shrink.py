@@ -11,7 +11,8 @@ def without(items):
 def smaller_chains(pipeline):
     yield from without(pipeline)
     for i, step in enumerate(pipeline):
-        for each in smaller_chains(step.get("each", [])):
+        chain = step.get("each")
+        for each in smaller_chains(chain) if isinstance(chain, list) else ():
             if each:
                 yield [*pipeline[:i], {**step, "each": each}, *pipeline[i + 1 :]]
         for key in ("every", "max", "idle", "duration", "trailing", "resetOnSuccess", "seed"):

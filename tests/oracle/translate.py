@@ -151,9 +151,24 @@ def rx_retry(step):
     return [{"retry": options}]
 
 
-def rx_combine_latest(step):
-    row = ", ".join(["event.value", *(f"event.{name}" for name in step["of"])])
-    return [{"combine_latest": {"with": list(step["of"])}}, {"map": f"[{row}]"}]
+def rx_row(name, step):
+    """What combines streams gives an object; RxJS gives a row."""
+    row = ", ".join(["event.value", *(f"event.{other}" for other in step["of"])])
+    return [{name: {"with": list(step["of"])}}, {"map": f"[{row}]"}]
+
+
+def rx_timeout(step):
+    options = {k: ms(step[k]) for k in ("each", "first") if k in step}
+    if "with" in step:
+        options["with"] = step["with"]
+    return [{"timeout": options}]
+
+
+def rx_repeat(step):
+    options = {"count": step["count"]}
+    if "ms" in step:
+        options["delay"] = ms(step["ms"])
+    return [{"repeat": options}]
 
 
 OPERATORS = {
@@ -176,9 +191,20 @@ OPERATORS = {
     "throttleTime": rx_throttle,
     "delay": lambda s: [{"delay": ms(s["ms"])}],
     "merge": lambda s: [{"merge_with": list(s["of"])}],
-    "combineLatest": rx_combine_latest,
+    "combineLatest": lambda s: rx_row("combine_latest", s),
     "retry": rx_retry,
-    # Of later issues: in scope as soon as the catalogue has them.
+    # Beyond the operators that the recorded cases use.
+    "takeWhile": lambda s: [{"take_while": {"while": expression(s["fn"]), "inclusive": s["inclusive"]}}],
+    "skipWhile": lambda s: [{"skip_while": expression(s["fn"])}],
+    "first": lambda s: [{"first": expression(s["fn"])} if "fn" in s else "first"],
+    "last": lambda s: ["last"],
+    "distinct": lambda s: [{"distinct": expression(s["key"])}],
+    "sample": lambda s: [{"sample": {"with": s["other"]}}],
+    "timeout": rx_timeout,
+    "repeat": rx_repeat,
+    "catchError": lambda s: [{"catch": {k: s[k] for k in ("with", "value") if k in s}}],
+    "zip": lambda s: rx_row("zip", s),
+    "withLatestFrom": lambda s: rx_row("with_latest_from", s),
     "takeLast": lambda s: [{"take_last": s["n"]}],
     "skipLast": lambda s: [{"skip_last": s["n"]}],
     "elementAt": lambda s: [{"element_at": s["n"]}],
@@ -219,6 +245,11 @@ def name_of(step):
 # --- the case -------------------------------------------------------------------------------------------------------
 
 
+def chain_inside(step):
+    """The steps inside a window or group (timeout's `each` is a time)."""
+    return step["each"] if isinstance(step.get("each"), list) else ()
+
+
 def inputs_used(case):
     """The inputs that the case subscribes to, in the order in which they are declared."""
     used = {case["source"]}
@@ -229,7 +260,7 @@ def inputs_used(case):
             for key in ("other", "with"):
                 if isinstance(step.get(key), str):
                     used.add(step[key])
-            visit(step.get("each", ()))
+            visit(chain_inside(step))
 
     visit(case["pipeline"])
     return [name for name in case["inputs"] if name in used]
@@ -309,7 +340,7 @@ def theirs(row):
 
 
 def any_step(pipeline, test):
-    return any(test(step) or any_step(step.get("each", ()), test) for step in pipeline)
+    return any(test(step) or any_step(chain_inside(step), test) for step in pipeline)
 
 
 def loose_errors(case):

@@ -1,0 +1,47 @@
+/* concat_with: other streams, one after the other, when those before have completed. */
+#include "core/operator.h"
+
+struct concat_with {
+    struct rx_op op;
+    const struct rx_tree *with;
+};
+
+static const struct rx_option options[] = {
+    {.name = "with",
+     .help = "the stream that follows, or several in order",
+     .type = RX_OPTION_STREAMS,
+     .offset = RX_AT(struct concat_with, with, const struct rx_tree *),
+     .flags = RX_REQUIRED | RX_POSITIONAL},
+    {0},
+};
+
+static void start(struct rx_op *op) { rx_subscribe(op, 0); }
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    (void)port;
+    rx_count(op, RX_USED, n);
+    rx_emit(op, span, n);
+}
+
+static void complete(struct rx_op *op, unsigned port)
+{
+    if (port + 1 < rx_op_inputs(op))
+        rx_subscribe(op, port + 1);
+    else
+        rx_finish(op);
+}
+
+const struct rx_operator_class rx_operator_concat_with = {
+    .base = {.name = "concat_with",
+             .summary = "go on with other streams, one after the other, when those before have completed",
+             .options = options,
+             .state_size = sizeof(struct concat_with),
+             .flags = RX_PASSES,
+             .example = "concat_with: other_sensors"},
+    .min_inputs = 2,
+    .max_inputs = RX_PORTS_MAX,
+    .start = start,
+    .next = next,
+    .complete = complete,
+};
