@@ -1,7 +1,7 @@
 /* matches: regular expressions by PCRE2, bounded by the budget of the evaluation.
  *
- * A short text is matched under PCRE2's own match limit. In a longer one every step of the pattern calls back, so that
- * also the scanning inside one step counts: PCRE2 limits only the backtracking of each starting place. */
+ * A short text is tried under a small match limit of PCRE2's own. Else every step of the pattern calls back, so that also
+ * the scanning inside one step counts: PCRE2 limits only the backtracking of each starting place. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,15 @@
 
 #include "core/expr/functions.h"
 
-enum { CACHED = 8, SHORT_TEXT = 256, PATTERN_MAX = 4096, NEST_MAX = 100, COMPILE_STEPS = 200, STEP = 5 };
+enum {
+    CACHED = 8,
+    SHORT_TEXT = 256,
+    PATTERN_MAX = 4096,
+    NEST_MAX = 100,
+    COMPILE_STEPS = 200,
+    STEP = 5,
+    SHORT_LIMIT = 32
+};
 
 struct pattern {
     struct rx_value text; /* referenced; RX_NULL: free */
@@ -141,22 +149,34 @@ static int on_step(pcre2_callout_block *block, void *data)
     return rx_call_charge(count->call, STEP + far / 16) < 0 ? PCRE2_ERROR_MATCHLIMIT : 0;
 }
 
+/* Answers PCRE2's result: 0 and more a match, PCRE2_ERROR_*. -ETIME and the like are kept apart in *ret_failed. */
+static int run(struct rx_call *call, const struct rx_value *args, bool counting, uint32_t limit, int *ret_failed)
+{
+    pcre2_code *code = NULL;
+    *ret_failed = get_code(call, args[1], counting, &code);
+    if (*ret_failed < 0)
+        return 0;
+    struct rx_regex_cache *cache = call->expr->regexes;
+    struct count state = {call, 0};
+    pcre2_set_callout(cache->context, counting ? on_step : NULL, &state);
+    pcre2_set_match_limit(cache->context, limit);
+    int r =
+        pcre2_match(code, (PCRE2_SPTR)args[0].u.text, args[0].aux, 0, PCRE2_NO_UTF_CHECK, cache->match, cache->context);
+    pcre2_set_callout(cache->context, NULL, NULL);
+    return r;
+}
+
+/* A short text is tried under a limit so small that it needs no counting; what does not fit is counted from anew. */
 int rx_function_matches(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
 {
     (void)count;
-    bool counting = args[0].aux > SHORT_TEXT;
-    pcre2_code *code;
-    int r = get_code(call, args[1], counting, &code);
-    if (r < 0)
-        return r;
-    struct rx_regex_cache *cache = call->expr->regexes;
-    uint64_t left = call->expr->budget - call->expr->steps;
-    uint64_t limit = counting ? left : left / STEP / (args[0].aux + 1);
-    struct count state = {call, 0};
-    pcre2_set_callout(cache->context, counting ? on_step : NULL, &state);
-    pcre2_set_match_limit(cache->context, limit < 50 ? 50 : limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
-    r = pcre2_match(code, (PCRE2_SPTR)args[0].u.text, args[0].aux, 0, PCRE2_NO_UTF_CHECK, cache->match, cache->context);
-    pcre2_set_callout(cache->context, NULL, NULL);
+    int failed, r = PCRE2_ERROR_MATCHLIMIT;
+    if (args[0].aux <= SHORT_TEXT && rx_call_charge(call, args[0].aux) < 0)
+        return -ETIME;
+    if (args[0].aux <= SHORT_TEXT && ((r = run(call, args, false, SHORT_LIMIT, &failed)), failed < 0))
+        return failed;
+    if (r == PCRE2_ERROR_MATCHLIMIT && ((r = run(call, args, true, UINT32_MAX, &failed)), failed < 0))
+        return failed;
     if (r >= 0 || r == PCRE2_ERROR_NOMATCH) {
         *ret = rx_bool(r >= 0);
         return 0;
