@@ -14,7 +14,9 @@ struct arguments {
 static int parse(int argc, char **argv, struct arguments *a)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--event") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--") == 0 && !a->expression && i + 1 < argc)
+            a->expression = argv[++i];
+        else if (strcmp(argv[i], "--event") == 0 && i + 1 < argc)
             a->event = argv[++i];
         else if (strcmp(argv[i], "--explain") == 0)
             a->explain = true;
