@@ -168,12 +168,23 @@ static inline const struct rx_value *field(const struct rx_expr *e, struct rx_ac
     return event->value.kind == RX_MAP ? rx_object_get(event->value, rx_run_key(access->key)) : NULL;
 }
 
-#define R(operand) r[ins->operand]
+static inline const struct rx_value *cached(const struct rx_record *record, struct rx_access *access)
+{
+    return rx_record_get(record, access->key, &access->cache);
+}
+
+#define R(operand)   r[ins->operand]
+#define IS_NUMBER(v) ((v).kind == RX_INT || (v).kind == RX_DOUBLE)
+#define NUMBER(v)    ((v).kind == RX_INT ? (double)(v).u.i : (v).u.d)
 #define ARITHMETIC(name, sign)                                                                                         \
     case OP_##name:                                                                                                    \
         if (R(a).kind == RX_DOUBLE && R(b).kind == RX_DOUBLE) {                                                        \
             R(dst) = rx_double(R(a).u.d sign R(b).u.d);                                                                \
-            break;                                                                                                     \
+            continue;                                                                                                  \
+        }                                                                                                              \
+        if (IS_NUMBER(R(a)) && IS_NUMBER(R(b)) && R(a).kind != R(b).kind) {                                            \
+            R(dst) = rx_double(NUMBER(R(a)) sign NUMBER(R(b)));                                                        \
+            continue;                                                                                                  \
         }                                                                                                              \
         code = rx_run_binary(e, O_##name, R(a), R(b), &R(dst));                                                        \
         break;
@@ -181,30 +192,37 @@ static inline const struct rx_value *field(const struct rx_expr *e, struct rx_ac
     case OP_##name:                                                                                                    \
         if (R(a).kind == RX_DOUBLE && R(b).kind == RX_DOUBLE) {                                                        \
             R(dst) = rx_bool(R(a).u.d sign R(b).u.d);                                                                  \
-            break;                                                                                                     \
+            continue;                                                                                                  \
+        }                                                                                                              \
+        if (R(a).kind == RX_INT && R(b).kind == RX_INT) {                                                              \
+            R(dst) = rx_bool(R(a).u.i sign R(b).u.i);                                                                  \
+            continue;                                                                                                  \
         }                                                                                                              \
         code = compare_slow(e, R(a), R(b), &order);                                                                    \
         R(dst) = rx_bool(order != 2 && order sign 0);                                                                  \
         break;
 
 /* One instruction after another; each fails by leaving a negative `code`, or 1 with the failure's own place. */
-static int interpret(struct rx_expr *e, uint32_t start, struct rx_value *ret)
+static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **ret)
 {
     struct rx_value *const r = e->r;
     const struct rx_ins *ins = e->code + start;
+    const struct rx_event *const event = e->env->event;
+    const struct rx_record *const record = event && event->value.kind == RX_RECORD ? event->value.u.record : NULL;
     for (;; ins++) {
         int code = 0, order = 2;
         const struct rx_value *found;
         switch ((enum rx_op)ins->op) {
         case OP_MOVE:
             R(dst) = R(a);
-            break;
+            continue;
         case OP_FIELD:
-            found = field(e, &e->accesses[ins->x]);
-            if (found)
+            found = record ? cached(record, &e->accesses[ins->x]) : field(e, &e->accesses[ins->x]);
+            if (found) {
                 R(dst) = *found;
-            else
-                code = rx_run_fail(e, -ENODATA, 0, rx_null(), rx_null());
+                continue;
+            }
+            code = rx_run_fail(e, -ENODATA, 0, rx_null(), rx_null());
             break;
         case OP_NAME:
             found = field(e, &e->accesses[ins->x]);
@@ -271,10 +289,10 @@ static int interpret(struct rx_expr *e, uint32_t start, struct rx_value *ret)
             break;
         case OP_EQ:
             R(dst) = rx_bool(equal(e, R(a), R(b)));
-            break;
+            continue;
         case OP_NE:
             R(dst) = rx_bool(!equal(e, R(a), R(b)));
-            break;
+            continue;
             COMPARISON(LT, <)
             COMPARISON(LE, <=)
             COMPARISON(GT, >)
@@ -284,37 +302,48 @@ static int interpret(struct rx_expr *e, uint32_t start, struct rx_value *ret)
             break;
         case OP_JUMP:
             ins = e->code + ins->x - 1;
-            break;
+            continue;
         case OP_AND_THEN:
             if (!is_bool(R(a))) {
                 R(dst) = hold_not_bool(e, ins, R(a));
                 break;
             }
-            R(dst) = R(a);
+            R(dst) = rx_bool(R(a).u.b);
             if (!R(a).u.b)
                 ins = e->code + ins->x - 1;
-            break;
+            continue;
         case OP_OR_ELSE:
             if (!is_bool(R(a))) {
                 R(dst) = hold_not_bool(e, ins, R(a));
                 break;
             }
-            R(dst) = R(a);
+            R(dst) = rx_bool(R(a).u.b);
             if (R(a).u.b)
                 ins = e->code + ins->x - 1;
-            break;
+            continue;
         case OP_AND:
+            if (is_bool(R(a)) && is_bool(R(b))) {
+                R(dst) = rx_bool(R(b).u.b);
+                continue;
+            }
             code = join_logic(e, ins, false);
             break;
         case OP_OR:
+            if (is_bool(R(a)) && is_bool(R(b))) {
+                R(dst) = rx_bool(R(b).u.b);
+                continue;
+            }
             code = join_logic(e, ins, true);
             break;
         case OP_BRANCH:
-            if (!is_bool(R(a)))
+        case OP_TEST_KEEP:
+            if (!is_bool(R(a))) {
                 code = not_bool(e, R(a));
-            else if (!R(a).u.b)
+                break;
+            }
+            if (!R(a).u.b)
                 ins = e->code + ins->x - 1;
-            break;
+            continue;
         case OP_IF_PRESENT:
             if (R(a).kind != RX_NULL)
                 ins = e->code + ins->x - 1;
@@ -357,12 +386,6 @@ static int interpret(struct rx_expr *e, uint32_t start, struct rx_value *ret)
             else
                 code = not_bool(e, R(a));
             break;
-        case OP_TEST_KEEP:
-            if (!is_bool(R(a)))
-                code = not_bool(e, R(a));
-            else if (!R(a).u.b)
-                ins = e->code + ins->x - 1;
-            break;
         case OP_APPEND:
         case OP_PUT:
         case OP_PUT_ALL:
@@ -392,7 +415,7 @@ static int interpret(struct rx_expr *e, uint32_t start, struct rx_value *ret)
                 code = rx_run_fail(e, R(a).kind == RX_NULL ? -ENODATA : -EINVAL, 1, R(a), R(a));
             break;
         case OP_RETURN:
-            *ret = R(a);
+            *ret = &R(a);
             return 0;
         case OP_COUNT:
             return -EINVAL;
@@ -415,14 +438,26 @@ static void drop_loops(struct rx_expr *e)
         rx_run_drop(&e->loops[i]);
 }
 
+/* Copies word by word: a result was just stored as two words, and one vector load would wait for both to be written. */
+static inline void give(const struct rx_value *from, struct rx_value *ret)
+{
+    uint64_t words[2];
+    memcpy(&words[0], from, sizeof words[0]);
+    memcpy(&words[1], (const char *)from + sizeof words[0], sizeof words[1]);
+    __asm__("" : "+r"(words[0]), "+r"(words[1]));
+    memcpy(ret, words, sizeof words);
+}
+
 int rx_expr_run(struct rx_expr *e, const struct rx_expr_env *env, uint32_t start, struct rx_value *ret)
 {
-    struct rx_value value;
+    const struct rx_value *value = NULL;
     e->env = env;
     e->steps = 0;
     int r = interpret(e, start, &value);
-    if (r == 0)
-        *ret = rx_value_ref(value);
+    if (r == 0) {
+        give(value, ret);
+        rx_value_ref(*value);
+    }
     if (e->temp_count)
         rx_expr_release_temps(e, 0);
     if (e->loop_count > 1)
