@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/expr/functions.h"
+#include "core/expr/run.h"
 
 /* ---- sums ---- */
 
@@ -118,7 +119,8 @@ static int sort_of(struct rx_call *call, const struct rx_value *args, unsigned c
 /* Is a value among the first `count`? Charges what it looks at; -ETIME when that is too much. */
 static int is_among(struct rx_call *call, const struct rx_value *values, uint32_t count, struct rx_value value)
 {
-    if (rx_call_charge(call, count) < 0)
+    uint64_t each = rx_run_weight(value, call->expr->budget + 1);
+    if (rx_call_charge(call, each) < 0 || rx_call_charge(call, each * count) < 0)
         return -ETIME;
     for (uint32_t i = 0; i < count; i++)
         if (rx_value_equal(values[i], value))
@@ -219,7 +221,9 @@ static int range_of(struct rx_call *call, const struct rx_value *args, unsigned 
 {
     (void)count;
     int64_t n = args[0].u.i < 0 ? 0 : args[0].u.i;
-    if (n > UINT32_MAX / 32 || rx_call_charge(call, (uint64_t)n) < 0)
+    if (rx_call_charge(call, (uint64_t)n) < 0)
+        return -ETIME;
+    if (n > UINT32_MAX / 32)
         return rx_call_fail(call, -ERANGE, "the range is too long: %lld", (long long)n);
     struct rx_value *items = rx_call_items(call, (uint32_t)n);
     for (int64_t i = 0; items && i < n; i++)

@@ -142,6 +142,8 @@ static int end_bool(struct rx_expr *e, const struct rx_ins *ins)
 static inline int compare_slow(struct rx_expr *e, struct rx_value a, struct rx_value b, int *ret)
 {
     rx_kinds both = rx_kinds_of(a) | rx_kinds_of(b);
+    if (a.kind == RX_STRING || a.kind == RX_BYTES)
+        e->steps += a.aux / 64;
     int order = rx_value_compare(a, b);
     if (order == 2 && (both & ~RX_K_NUMBER))
         return rx_run_fail(e, both & RX_K_NULL ? -ENODATA : -EINVAL, 2, a, b);
@@ -149,13 +151,18 @@ static inline int compare_slow(struct rx_expr *e, struct rx_value a, struct rx_v
     return 0;
 }
 
+static bool equal_slow(struct rx_expr *e, struct rx_value a, struct rx_value b)
+{
+    if (a.kind >= RX_STRING && b.kind >= RX_STRING)
+        e->steps += rx_run_weight(a, e->budget + 1);
+    return rx_value_equal(a, b);
+}
+
 static inline bool equal(struct rx_expr *e, struct rx_value a, struct rx_value b)
 {
-    if (a.kind == RX_STRING && b.kind == RX_STRING)
+    if (a.kind == RX_STRING && b.kind == RX_STRING && a.aux < 256)
         return a.aux == b.aux && memcmp(a.u.text, b.u.text, a.aux) == 0;
-    if (a.kind >= RX_LIST && b.kind >= RX_LIST)
-        e->steps += rx_run_size(a);
-    return rx_value_equal(a, b);
+    return equal_slow(e, a, b);
 }
 
 static inline const struct rx_value *field(const struct rx_expr *e, struct rx_access *access)

@@ -28,6 +28,9 @@ static inline uint64_t rx_run_size(struct rx_value v)
     }
 }
 
+/* The steps that comparing a value with another may take: every element at every level, up to `cap`. */
+uint64_t rx_run_weight(struct rx_value, uint64_t cap);
+
 /* run_access.c */
 int rx_run_name(struct rx_expr *, const struct rx_access *, struct rx_value *ret);
 int rx_run_environment(struct rx_expr *, const struct rx_ins *, struct rx_value *ret);

@@ -4,6 +4,26 @@
 
 #include "core/expr/run.h"
 
+enum { WEIGHT_DEPTH = 1000 }; /* rx_value_equal looks no deeper */
+
+static uint64_t weigh(struct rx_value v, uint64_t cap, unsigned depth)
+{
+    uint64_t weight = 1 + (v.kind == RX_STRING || v.kind == RX_BYTES ? v.aux / 64 : 0);
+    bool object = v.kind == RX_RECORD || v.kind == RX_MAP;
+    uint32_t count = v.kind == RX_LIST ? v.u.list->count : object ? rx_object_count(v) : 0;
+    for (uint32_t i = 0; i < count && weight < cap && depth < WEIGHT_DEPTH; i++) {
+        struct rx_value key, value;
+        if (object)
+            rx_object_entry(v, i, &key, &value);
+        else
+            value = v.u.list->items[i];
+        weight += weigh(value, cap - weight, depth + 1);
+    }
+    return weight;
+}
+
+uint64_t rx_run_weight(struct rx_value v, uint64_t cap) { return weigh(v, cap, 0); }
+
 static int absent(struct rx_expr *e) { return rx_run_fail(e, -ENODATA, 0, rx_null(), rx_null()); }
 
 /* Keeps what was just made; RX_NULL means that memory ran out. */
@@ -196,6 +216,8 @@ int rx_run_index(struct rx_expr *e, struct rx_value object, struct rx_value key,
     const struct rx_value *element;
     if (object.kind == RX_OPTIONAL)
         return rx_run_opt_index(e, object, key, ret);
+    if (key.kind == RX_STRING)
+        e->steps += key.aux / 64;
     int found = lookup(object, key, &element);
     if (found != 1)
         return no_element(e, found, object, key);
@@ -256,7 +278,7 @@ int rx_run_in(struct rx_expr *e, struct rx_value needle, struct rx_value contain
     if (container.kind != RX_LIST)
         return rx_run_fail(e, container.kind == RX_NULL ? -ENODATA : -EINVAL, 2, needle, container);
     bool found = false;
-    uint64_t each = 1 + rx_run_size(needle);
+    uint64_t each = rx_run_weight(needle, e->budget + 1);
     for (uint32_t i = 0; !found && i < container.u.list->count; i++) {
         found = rx_value_equal(needle, container.u.list->items[i]);
         if ((e->steps += each) > e->budget)

@@ -212,6 +212,40 @@ START_TEST(an_evaluation_is_bounded)
 }
 END_TEST
 
+/* What one instruction looks at counts too: a large value inside a small list. */
+START_TEST(comparing_large_values_is_bounded)
+{
+    static const char *const texts[] = {"lists.range(100000).all(i, l == l)",
+                                        "lists.range(100000).all(i, l in [l, 1])",
+                                        "lists.range(100000).all(i, [l, l].distinct().size() == 1)",
+                                        "lists.range(100000).all(i, s == s)",
+                                        "lists.range(100000).all(i, s <= s)",
+                                        "lists.range(100000).all(i, s.contains('y') || true)",
+                                        "lists.range(100000).all(i, sets.contains([l], [l]))"};
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_buffer json = {0};
+    rx_buffer_text(&json, "{\"l\":[[0");
+    for (int i = 0; i < 5000; i++)
+        rx_buffer_text(&json, ",0");
+    rx_buffer_text(&json, "]],\"s\":\"");
+    for (int i = 0; i < 5000; i++)
+        rx_buffer_text(&json, "xxxxxxxxxx");
+    rx_buffer_text(&json, "\"}");
+    rx_buffer_append(&json, "", 1);
+    struct rx_event event = {.value = decode(heap, json.data)};
+    struct rx_expr_env env = {.event = &event};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct rx_expr *expr = compile(heap, texts[i], (struct rx_expr_options){0});
+        struct rx_value value;
+        ck_assert_msg(rx_expr_eval(expr, &env, &value, NULL) == -ETIME, "%s", texts[i]);
+        rx_expr_destroy(expr);
+    }
+    rx_event_unref(&event);
+    rx_buffer_finish(&json);
+    finish(heap);
+}
+END_TEST
+
 /* langdef, "Syntax": at least 32 of everything. And what is hostile is refused, not survived by luck. */
 static void nest(struct rx_heap *heap, const char *open, const char *middle, const char *close, unsigned n, bool works)
 {
@@ -318,6 +352,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, reach_names_what_is_read);
     tcase_add_test(tests, types_are_known_early);
     tcase_add_test(tests, an_evaluation_is_bounded);
+    tcase_add_test(tests, comparing_large_values_is_bounded);
     tcase_add_test(tests, limits_of_the_grammar_hold);
     tcase_add_test(tests, hints_and_fields_and_constants_are_told);
     tcase_add_test(tests, test_tells_true_false_and_failures_apart);
