@@ -154,7 +154,7 @@ static int check_dash(struct rx_compiler *c, const struct rx_node *node)
 {
     const struct rx_node *a = node->args[0], *b = node->args[1];
     bool names = a->kind == N_IDENT && b->kind == N_IDENT && a->resolution == R_FIELD && b->resolution == R_FIELD;
-    if (node->op != O_SUB || !names || a->end != node->at || b->start != node->at + 1)
+    if (node->op != O_SUB || !names || a->parens || b->parens || a->end != node->at || b->start != node->at + 1)
         return 0;
     int length = (int)(b->end - a->start);
     const char *text = c->expr->text + a->start;

@@ -138,10 +138,16 @@ static int wrong_count(struct rx_compiler *c, struct rx_node *node)
 {
     const struct rx_function *f = node->function;
     unsigned receiver = node->method, given = node->count - receiver;
-    rx_compile_failed(c, node, "%s takes %u%s%s argument%s, here %s %u", f->name, f->min_args - receiver,
-                      f->max_args == 255 ? " or more" : "",
-                      f->max_args != f->min_args && f->max_args != 255 ? " or more" : "",
-                      f->min_args - receiver == 1 ? "" : "s", given == 1 ? "is" : "are", given);
+    unsigned least = f->min_args - receiver, most = f->max_args - receiver;
+    char range[32];
+    if (f->max_args == 255)
+        snprintf(range, sizeof range, "%u or more", least);
+    else if (least == most)
+        snprintf(range, sizeof range, "%u", least);
+    else
+        snprintf(range, sizeof range, "%u to %u", least, most);
+    rx_compile_failed(c, node, "%s takes %s argument%s, here %s %u", f->name, range, least == 1 && most == 1 ? "" : "s",
+                      given == 1 ? "is" : "are", given);
     rx_error_hint(c->reterr, "write %s", f->signature);
     return -EINVAL;
 }

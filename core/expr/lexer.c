@@ -237,7 +237,7 @@ static int lex_escape(struct rx_lexer *lexer, const struct quoting *q, char **ou
         return 0;
     }
     if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-        return complain(lexer, start, "the escape \\%c%x is not a Unicode character", c, code);
+        return complain(lexer, start, "the escape \\%c%0*x is not a Unicode character", c, c == 'U' ? 8 : 4, code);
     *out += rx_utf8_put(*out, code);
     return 0;
 }

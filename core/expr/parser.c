@@ -247,6 +247,8 @@ static int parse_parenthesis(struct rx_parser *p, struct rx_node **ret)
     r = expect(p, T_RPAREN, "a closing )", opened);
     p->nesting--;
     (*ret)->parens = true;
+    (*ret)->start = opened;
+    (*ret)->end = p->last_end;
     return r;
 }
 

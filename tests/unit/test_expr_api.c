@@ -105,6 +105,7 @@ START_TEST(aggregates_become_slots)
     ck_assert_uint_eq(rx_fields_count(fields), 2);
     rx_fields_destroy(fields);
     rx_expr_destroy(expr);
+    rx_expr_destroy(compile(heap, "sum((a + 1) * 2) + max((a)) + avg(2 * (a))", options));
     refuse(heap, "quantile(x)", options, "quantile(x, 0.95)");
     refuse(heap, "[1].map(x, avg(x))", options, "macro");
     refuse(heap, "stddev(x)", (struct rx_expr_options){0}, "aggregate step");
