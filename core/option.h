@@ -80,6 +80,10 @@ void *rx_plan_alloc(struct rx_plan_arena *, size_t size); /* zeroed; freed with 
 /* Registers a destructor run (in reverse order) when the arena is destroyed. */
 int rx_plan_defer(struct rx_plan_arena *, void (*destroy)(void *), void *what);
 struct rx_heap *rx_plan_heap(const struct rx_plan_arena *);
+/* What is known of the event that the expressions compiled from here on see: the outputs that an earlier step declared. Lent
+ * until it is told otherwise; count 0: nothing. */
+void rx_plan_know(struct rx_plan_arena *, const struct rx_expr_type *types, size_t count);
+const struct rx_expr_type *rx_plan_known(const struct rx_plan_arena *, size_t *ret_count);
 
 /* Fills `image` (class->state_size bytes, zeroed by the caller) from a step's or source's value. `value` NULL: `- name`
  * alone. `where` is the node to blame for what is missing. Answers 0, or -EINVAL with every mistake in `diagnostics`. */

@@ -4,6 +4,33 @@
 
 #include "pipelines/plan_private.h"
 
+static bool is_stream_of(const struct rx_plan_pipeline *p, const struct rx_hub *hub)
+{
+    for (size_t i = 0; i < p->branch_count; i++)
+        if (p->branches[i].hub == hub)
+            return true;
+    return p->hub == hub || p->errors == hub;
+}
+
+static void add_dependency(struct rx_plan_pipeline *p, size_t position)
+{
+    for (size_t i = 0; i < p->depend_count; i++)
+        if (p->depends[i] == position)
+            return;
+    p->depends[p->depend_count++] = position;
+}
+
+void rx_plan_note_dependency(struct rx_planner *planner, const struct rx_hub *hub)
+{
+    struct rx_plan *plan = planner->plan;
+    for (size_t i = 0; i < plan->source_count; i++)
+        if (plan->sources[i].hub == hub || plan->sources[i].errors == hub)
+            plan->sources[i].used = true;
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        if (is_stream_of(&plan->pipelines[i], hub))
+            add_dependency(planner->pipeline, i);
+}
+
 struct ordering {
     struct rx_planner *planner;
     unsigned char *state; /* 0 new, 1 on the path, 2 done */

@@ -25,7 +25,11 @@ struct rx_subgraph *rx_plan_steps(struct rx_planner *, const struct rx_tree *fro
 int rx_plan_sources(struct rx_planner *);
 struct rx_plan_source *rx_plan_add_source(struct rx_planner *, const char *name, const struct rx_tree *);
 int rx_plan_sinks(struct rx_planner *, struct rx_plan_pipeline *, const struct rx_tree *to);
+/* plan_types.c: what the expressions behind a step may know of its output. */
+void rx_plan_types_after(struct rx_planner *, const struct rx_node *, const struct rx_tree *value);
 /* plan_order.c: pipelines in topological order (a circle is a mistake); ranks; where spans may flow. */
+/* The pipeline being built reads this stream. */
+void rx_plan_note_dependency(struct rx_planner *, const struct rx_hub *);
 int rx_plan_order(struct rx_planner *);
 void rx_plan_rank(struct rx_plan *);
 /* plan_fuse.c: rewrites group_by -> window -> aggregate, in place, throughout. */

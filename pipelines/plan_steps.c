@@ -79,33 +79,6 @@ static void connect(struct builder *b, int from, int to, const char *name)
 
 static int build_steps(struct builder *b, int upstream, struct position *at);
 
-static bool is_stream_of(const struct rx_plan_pipeline *p, const struct rx_hub *hub)
-{
-    for (size_t i = 0; i < p->branch_count; i++)
-        if (p->branches[i].hub == hub)
-            return true;
-    return p->hub == hub || p->errors == hub;
-}
-
-static void add_dependency(struct rx_plan_pipeline *p, size_t position)
-{
-    for (size_t i = 0; i < p->depend_count; i++)
-        if (p->depends[i] == position)
-            return;
-    p->depends[p->depend_count++] = position;
-}
-
-static void note_dependency(struct rx_planner *planner, const struct rx_hub *hub)
-{
-    struct rx_plan *plan = planner->plan;
-    for (size_t i = 0; i < plan->source_count; i++)
-        if (plan->sources[i].hub == hub || plan->sources[i].errors == hub)
-            plan->sources[i].used = true;
-    for (size_t i = 0; i < plan->pipeline_count; i++)
-        if (is_stream_of(&plan->pipelines[i], hub))
-            add_dependency(planner->pipeline, i);
-}
-
 static int leaf_of_hub(struct builder *b, struct rx_hub *hub, const struct rx_tree *where)
 {
     if (!hub) {
@@ -115,7 +88,7 @@ static int leaf_of_hub(struct builder *b, struct rx_hub *hub, const struct rx_tr
     int leaf = add_node(b, &rx_operator_subscription, where, rx_hub_name(hub));
     if (leaf >= 0)
         b->nodes[leaf].hub = hub;
-    note_dependency(b->planner, hub);
+    rx_plan_note_dependency(b->planner, hub);
     return leaf;
 }
 
@@ -167,7 +140,7 @@ static int build_inline_source(struct builder *b, const struct rx_tree *tree)
     return leaf_of_hub(b, source ? source->hub : NULL, tree);
 }
 
-static int build_stream(struct builder *b, const struct rx_tree *stream)
+static int build_any_stream(struct builder *b, const struct rx_tree *stream)
 {
     if (!stream) {
         b->failed = true;
@@ -180,6 +153,18 @@ static int build_stream(struct builder *b, const struct rx_tree *stream)
     if (rx_tree_get(stream, "from"))
         return build_inline_pipe(b, stream);
     return build_inline_source(b, stream);
+}
+
+/* Nothing is known of another stream's events, nor does it tell of this one's. */
+static int build_stream(struct builder *b, const struct rx_tree *stream)
+{
+    struct rx_plan_arena *arena = b->planner->plan->arena;
+    size_t count;
+    const struct rx_expr_type *types = rx_plan_known(arena, &count);
+    rx_plan_know(arena, NULL, 0);
+    int node = build_any_stream(b, stream);
+    rx_plan_know(arena, types, count);
+    return node;
 }
 
 /* ---- one step ---- */
@@ -320,6 +305,8 @@ static int build_node(struct builder *b, int upstream, const struct step *step)
         connect_streams(b, node, step, image);
     if (step->class->base.flags & RX_BRANCHES)
         name_branch(b, node, step);
+    if (!b->failed)
+        rx_plan_types_after(planner, &b->nodes[node], step->value);
     return node;
 }
 
@@ -484,6 +471,7 @@ struct rx_subgraph *rx_plan_steps(struct rx_planner *planner, const struct rx_tr
     if (!b)
         return NULL;
     planner->steps = 0;
+    rx_plan_know(planner->plan->arena, NULL, 0);
     int last = build_stream(b, from);
     struct position at = {.pipe = pipe};
     if (pipe)

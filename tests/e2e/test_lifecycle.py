@@ -58,6 +58,11 @@ class BadConfigs(harness.EndToEnd):
             "sources: { s: { http: {} } }\npipelines:\n  a: { from: s, pipe: [ { delay: 5 parsecs } ] }\n",
             ["a.yaml:3:34", "parsecs"],
         ),
+        "what a step made, compared with what it cannot be": (
+            "sources: { s: { http: {} } }\npipelines:\n  a: { from: s, pipe: [ { window: 5s }, "
+            "{ aggregate: { n: count() } }, { take: 9 }, { filter: 'n == \"x\"' } ] }\n",
+            ["a.yaml:3:", "a number and a string"],
+        ),
         "two at once": (
             "sources: { s: { http: {} } }\npipelines:\n  a: { from: s, pipe: [ { tkae: 1 } ] }\n  b: { from: q }\n",
             ["a.yaml:3:", "a.yaml:4:", "take"],
