@@ -17,6 +17,7 @@ enum {
 
 struct diagnostic {
     unsigned file_order; /* files in order of their first mistake */
+    bool remark;         /* legal, but looks like a slip: not a mistake */
     struct rx_place at;
     char *path; /* NULL: no place */
     char *excerpt;
@@ -29,6 +30,7 @@ struct rx_diagnostics {
     struct diagnostic *items;
     size_t count, capacity;
     size_t lost; /* not kept for want of memory */
+    size_t remarks;
 };
 
 struct rx_diagnostics *rx_diagnostics_create(void) { return calloc(1, sizeof(struct rx_diagnostics)); }
@@ -45,7 +47,10 @@ void rx_diagnostics_destroy(struct rx_diagnostics *diagnostics)
     free(diagnostics);
 }
 
-size_t rx_diagnostics_count(const struct rx_diagnostics *diagnostics) { return diagnostics->count + diagnostics->lost; }
+size_t rx_diagnostics_count(const struct rx_diagnostics *diagnostics)
+{
+    return diagnostics->count - diagnostics->remarks + diagnostics->lost;
+}
 
 static bool is_break(char c) { return c == '\n' || c == '\r'; }
 
@@ -135,9 +140,9 @@ static void insert(struct rx_diagnostics *diagnostics, const struct diagnostic *
 }
 
 static void add(struct rx_diagnostics *diagnostics, const struct rx_file *file, struct rx_place at,
-                const struct rx_error *error)
+                const struct rx_error *error, bool remark)
 {
-    struct diagnostic item = {.at = at};
+    struct diagnostic item = {.at = at, .remark = remark};
     if (diagnostics->count >= 1000 || reserve_one(diagnostics) < 0) {
         diagnostics->lost++;
         return;
@@ -160,12 +165,13 @@ static void add(struct rx_diagnostics *diagnostics, const struct rx_file *file, 
         return;
     }
     insert(diagnostics, &item);
+    diagnostics->remarks += remark;
 }
 
 void rx_diagnose(struct rx_diagnostics *diagnostics, const struct rx_tree *node, const struct rx_error *error)
 {
     struct rx_place nowhere = {0};
-    add(diagnostics, node ? node->file : NULL, node ? node->at : nowhere, error);
+    add(diagnostics, node ? node->file : NULL, node ? node->at : nowhere, error, false);
 }
 
 /* True for text that stops inside quotes or brackets. */
@@ -201,7 +207,12 @@ void rx_diagnose_inside(struct rx_diagnostics *diagnostics, const struct rx_tree
     struct rx_error copy = *error;
     if (ends_at_comment(scalar))
         snprintf(copy.hint, sizeof copy.hint, "a `#` after a space starts a comment in YAML: quote the expression");
-    add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), &copy);
+    add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), &copy, false);
+}
+
+void rx_remark_inside(struct rx_diagnostics *diagnostics, const struct rx_tree *scalar, const struct rx_error *error)
+{
+    add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), error, true);
 }
 
 void rx_diagnosef(struct rx_diagnostics *diagnostics, const struct rx_tree *node, const char *hint, const char *format,
@@ -244,6 +255,7 @@ static void render_one(const struct diagnostic *item, struct rx_buffer *out)
         rx_buffer_printf(out, "%s:%u:%u: ", item->path, item->at.line, item->at.column);
     else if (item->path)
         rx_buffer_printf(out, "%s: ", item->path);
+    rx_buffer_text(out, item->remark ? "note: " : "");
     append_printable(out, item->message, strlen(item->message));
     rx_buffer_text(out, "\n");
     if (item->excerpt) {
@@ -264,7 +276,7 @@ void rx_diagnostics_render(const struct rx_diagnostics *diagnostics, struct rx_b
     size_t shown = diagnostics->count < SHOWN_MAX ? diagnostics->count : SHOWN_MAX;
     for (size_t i = 0; i < shown; i++)
         render_one(&diagnostics->items[i], out);
-    size_t more = rx_diagnostics_count(diagnostics) - shown;
+    size_t more = diagnostics->count + diagnostics->lost - shown;
     if (more > 0)
         rx_buffer_printf(out, "and %zu more\n", more);
 }

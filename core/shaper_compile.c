@@ -41,6 +41,11 @@ static int compile_expr(const struct shaper_request *request, const struct rx_tr
         rx_diagnose_inside(request->diagnostics, scalar, &error);
         return -EINVAL;
     }
+    for (size_t i = 0; i < rx_expr_hint_count(expr); i++) {
+        struct rx_error note = *rx_expr_hint(expr, i);
+        note.at.offset += offset;
+        rx_remark_inside(request->diagnostics, scalar, &note);
+    }
     r = rx_plan_defer(request->arena, destroy_expr, expr);
     if (r < 0) {
         rx_expr_destroy(expr);

@@ -51,6 +51,8 @@ void rx_diagnostics_destroy(struct rx_diagnostics *);
  * mapped back into the file, also for quoted and block scalars as well as can be). `node` NULL: no place. */
 void rx_diagnose(struct rx_diagnostics *, const struct rx_tree *node, const struct rx_error *);
 void rx_diagnose_inside(struct rx_diagnostics *, const struct rx_tree *scalar, const struct rx_error *);
+/* Something legal that looks like a slip: shown as a note, and not counted as a mistake. */
+void rx_remark_inside(struct rx_diagnostics *, const struct rx_tree *scalar, const struct rx_error *);
 void rx_diagnosef(struct rx_diagnostics *, const struct rx_tree *node, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 size_t rx_diagnostics_count(const struct rx_diagnostics *);

@@ -90,9 +90,9 @@ int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options,
     l->engine = l->heap && l->sched ? rx_engine_create(l->heap, l->sched) : NULL;
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     int r = l->engine && diagnostics ? plan(paths, *options, outside, l, diagnostics) : -ENOMEM;
-    if (diagnostics && rx_diagnostics_count(diagnostics) > 0)
+    if (diagnostics)
         rx_show(diagnostics);
-    else if (r < 0)
+    if (r < 0 && (!diagnostics || rx_diagnostics_count(diagnostics) == 0))
         fprintf(stderr, "rxd: %s\n", strerror(-r));
     rx_diagnostics_destroy(diagnostics);
     return r < 0 ? RX_EXIT_CONFIG : 0;
