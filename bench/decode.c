@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/json.h"
+#include "core/json/json.h"
 
 enum { MESSAGES = 256, ROUNDS = 7, CASES = 4 };
 

@@ -3,7 +3,7 @@
  *
  * A child process reads all ends; the CPU of this process is what the figure is about, and is printed beside the time.
  * fanout [SUBSCRIBERS FRAMES_A_FLUSH [KIND]]; without arguments the four cases of the plan. */
-#include "core/io/fanout.h"
+#include "core/io/serve/fanout.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/graph.h"
-#include "core/source.h"
+#include "core/feed/source.h"
+#include "core/graph/graph.h"
 
 extern const struct rx_source_class rx_source_http;
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/json/json.h"
 #include "daemon/command.h"
-#include "pipelines/explain.h"
+#include "pipelines/plan/explain.h"
 
 struct arguments {
     struct rx_paths paths;

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/json/json.h"
 #include "daemon/command.h"
-#include "pipelines/registry.h"
+#include "pipelines/plan/registry.h"
 
 /* Each class begins with its struct rx_class. */
 static void list(const char *title, const void *const *classes, unsigned hidden)

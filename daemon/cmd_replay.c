@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/command.h"
-#include "pipelines/replay.h"
+#include "pipelines/run/replay.h"
 
 struct arguments {
     struct rx_paths paths;

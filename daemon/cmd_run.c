@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/command.h"
-#include "daemon/front.h"
+#include "daemon/front/front.h"
 #include "daemon/log.h"
 
 struct running {

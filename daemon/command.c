@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/json.h"
+#include "core/json/json.h"
+#include "daemon/front/site.h"
 #include "daemon/settings.h"
-#include "daemon/site.h"
 
 int rx_usage(const char *command, const char *format, ...)
 {

@@ -2,7 +2,7 @@
 #ifndef RX_DAEMON_COMMAND_H
 #define RX_DAEMON_COMMAND_H
 
-#include "pipelines/plan.h"
+#include "pipelines/plan/plan.h"
 
 /* sysexits.h's numbers where systemd knows them: 64 a wrong command line, 78 a bad config. */
 enum { RX_EXIT_USAGE = 64, RX_EXIT_CONFIG = 78 };

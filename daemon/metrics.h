@@ -2,8 +2,8 @@
 #ifndef RX_DAEMON_METRICS_H
 #define RX_DAEMON_METRICS_H
 
-#include "core/json.h"
-#include "pipelines/runtime.h"
+#include "core/json/json.h"
+#include "pipelines/run/runtime.h"
 
 enum rx_metric {
 #define RX_METRIC(symbol_, name_, type_, help_) RX_METRIC_##symbol_,

@@ -1,7 +1,7 @@
 /* What a worker knows about its sources, hubs, steps and sinks, as samples. */
 #include <string.h>
 
-#include "core/graph.h"
+#include "core/graph/graph.h"
 #include "daemon/metrics.h"
 
 static void add_hub(struct rx_metrics *m, const struct rx_hub *hub)

@@ -2,9 +2,9 @@
 #ifndef RX_DAEMON_SETTINGS_H
 #define RX_DAEMON_SETTINGS_H
 
-#include "core/io/http.h"
-#include "core/option.h"
-#include "pipelines/config_read.h"
+#include "core/io/http/http.h"
+#include "core/option/option.h"
+#include "pipelines/config/config_read.h"
 
 struct rx_http_settings {
     const char *listen;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ring.h"
+#include "core/base/ring.h"
+#include "daemon/front/share.h"
 #include "daemon/log.h"
-#include "daemon/share.h"
 
 enum { RING = 1024 };
 #define DRAIN_POLL (20 * RX_MSEC)

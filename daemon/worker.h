@@ -3,10 +3,10 @@
 #ifndef RX_DAEMON_WORKER_H
 #define RX_DAEMON_WORKER_H
 
-#include "core/io/http.h"
-#include "core/source.h"
+#include "core/feed/source.h"
+#include "core/io/http/http.h"
+#include "daemon/front/site.h"
 #include "daemon/metrics.h"
-#include "daemon/site.h"
 
 #define RX_JOB_BROKERS_MAX 32
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/aggregation.h"
-#include "core/operator.h"
+#include "core/aggregate/aggregation.h"
+#include "core/graph/operator.h"
 
 struct aggregate {
     struct rx_op op;

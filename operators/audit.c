@@ -1,7 +1,7 @@
 /* audit: the newest event, a while after the first of a burst; RxJS's auditTime.
  *
  * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct audit {
     struct rx_op op;

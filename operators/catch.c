@@ -1,7 +1,7 @@
 /* catch: another stream, or a value, in place of an error. */
 #include <string.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct catch
 {

@@ -5,8 +5,8 @@
  * paired key by key. */
 #include <errno.h>
 
-#include "core/combine.h"
-#include "core/keytable.h"
+#include "core/graph/combine.h"
+#include "core/value/keytable.h"
 
 enum { WIDTH_MAX = 16 };
 

@@ -1,5 +1,5 @@
 /* concat_with: other streams, one after the other, when those before have completed. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct concat_with {
     struct rx_op op;

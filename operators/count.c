@@ -1,5 +1,5 @@
 /* count: how many events there were. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct count {
     struct rx_op op;

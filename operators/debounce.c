@@ -2,7 +2,7 @@
  *
  * As RxJS's debounceTime the timer is not moved by each event: when it fires early it is armed for the rest.
  * An event's time moves along with its wait, so that a window behind takes it in when it comes. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct debounce {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* default: fills in the fields that an event lacks. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct fill {
     struct rx_op op;

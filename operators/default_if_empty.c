@@ -1,5 +1,5 @@
 /* default_if_empty: a value where there was no event. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct default_if_empty {
     struct rx_op op;

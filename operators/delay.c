@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/event_queue.h"
-#include "core/operator.h"
+#include "core/graph/operator.h"
+#include "core/value/event_queue.h"
 
 struct due {
     rx_time at;

@@ -1,6 +1,6 @@
 /* distinct: an event whose key has not been seen before. */
-#include "core/keytable.h"
-#include "core/operator.h"
+#include "core/graph/operator.h"
+#include "core/value/keytable.h"
 
 struct distinct {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* distinct_until_changed: an event only when it differs from the one put out before it. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct distinct_until_changed {
     struct rx_op op;

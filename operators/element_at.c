@@ -1,7 +1,7 @@
 /* element_at: the one event at a place, counted from 0. */
 #include <errno.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct element_at {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* filter: lets through the events for which a condition holds. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct filter {
     struct rx_op op;

@@ -1,7 +1,7 @@
 /* first, last: one event of all; the first for which a condition holds, or the last. */
 #include <errno.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct first {
     struct rx_op op;

@@ -1,8 +1,8 @@
 /* average, sum, min, max: one aggregate function over the events, put out at the end. */
 #include <errno.h>
 
-#include "core/aggregation.h"
-#include "core/operator.h"
+#include "core/aggregate/aggregation.h"
+#include "core/graph/operator.h"
 
 struct fold {
     struct rx_op op;

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/keytable.h"
-#include "core/operator.h"
+#include "core/graph/operator.h"
+#include "core/value/keytable.h"
 
 enum { SLOT_IDLE, SLOTS };
 enum { WIDTH_MAX = 16 };

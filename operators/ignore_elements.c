@@ -1,5 +1,5 @@
 /* ignore_elements: nothing but the end. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {

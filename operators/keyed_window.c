@@ -1,13 +1,13 @@
 /* keyed_window: group_by -> window -> aggregate on the epoch as one keyed, incremental operator.
  *
- * The planner puts it in the place of the three (pipelines/plan_fuse.c); what comes out is the same, byte for byte: keys
+ * The planner puts it in the place of the three (pipelines/plan/plan_fuse.c); what comes out is the same, byte for byte: keys
  * close in order of creation, and the boundary's timer belongs to the node in both. No event is kept. */
 #include <errno.h>
 #include <string.h>
 
-#include "core/aggregation.h"
-#include "core/boundary.h"
-#include "core/keytable.h"
+#include "core/aggregate/aggregation.h"
+#include "core/graph/boundary.h"
+#include "core/value/keytable.h"
 
 enum { WIDTH_MAX = 16, ON_COMPLETE_FLUSH = 0 };
 

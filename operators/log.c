@@ -1,5 +1,5 @@
 /* log: lets everything through, and writes it to the daemon's log, a few lines a second at the most. */
-#include "core/graph.h"
+#include "core/graph/graph.h"
 
 struct log {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* map: replaces every event's value by what an expression, or an object of them, makes of it. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct map {
     struct rx_op op;

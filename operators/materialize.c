@@ -1,7 +1,7 @@
 /* materialize: every notification, the end too, as an event. */
 #include <string.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 static struct rx_value text(const char *s) { return rx_string_static(s, (uint32_t)strlen(s)); }
 

@@ -1,5 +1,5 @@
 /* merge: closes a scope; what follows sees the events of all its groups or windows in one stream. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {

@@ -1,5 +1,5 @@
 /* merge_with: events of other streams, as they come. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct merge_with {
     struct rx_op op;

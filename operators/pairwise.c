@@ -1,5 +1,5 @@
 /* pairwise: each event with the one before it. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct pairwise {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* race: the stream that has the first event. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct race {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* repeat: subscribes again after completion; RxJS's repeat. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 /* Completions at one instant without a pause: past it the stream is taken to complete always. */
 enum { AT_ONCE_MAX = 10000 };

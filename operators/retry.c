@@ -1,7 +1,7 @@
 /* retry: subscribes again after an error; RxJS's retry. */
 #include <errno.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 /* Failures at one instant without a pause: past it the stream is taken to fail always. */
 enum { AT_ONCE_MAX = 10000 };

@@ -3,7 +3,7 @@
  * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
 #include <errno.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct sample {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* scan, reduce: an accumulator over the events, put out at each, or at the end. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct scan {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* set: adds fields to the event, or overwrites them. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct set {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* skip: all but the first n events. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct skip {
     struct rx_op op;

@@ -1,6 +1,6 @@
 /* skip_last: all but the last n events; each goes out when n more have come. */
-#include "core/event_queue.h"
-#include "core/operator.h"
+#include "core/graph/operator.h"
+#include "core/value/event_queue.h"
 
 struct skip_last {
     struct rx_op op;

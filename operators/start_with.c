@@ -1,5 +1,5 @@
 /* start_with, end_with: values before the first event, or after the last. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct start_with {
     struct rx_op op;

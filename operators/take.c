@@ -1,5 +1,5 @@
 /* take: the first n events, then the end. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct take {
     struct rx_op op;

@@ -1,6 +1,6 @@
 /* take_last: the last n events, at the end. */
-#include "core/event_queue.h"
-#include "core/operator.h"
+#include "core/graph/operator.h"
+#include "core/value/event_queue.h"
 
 struct take_last {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* take_until, skip_until: the events before, or after, another stream has its first. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct take_until {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* take_while, skip_while: the events before, or from, the first for which a condition does not hold. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct take_while {
     struct rx_op op;

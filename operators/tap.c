@@ -1,5 +1,5 @@
 /* tap: lets everything through; with a name it is also a stream of its own, PIPELINE.NAME. */
-#include "core/graph.h"
+#include "core/graph/graph.h"
 
 struct tap {
     struct rx_op op;

@@ -1,5 +1,5 @@
 /* template: replaces every event by a literal tree with {EXPR} in its strings. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct template
 {

@@ -1,7 +1,7 @@
 /* throttle: an event, and then none for a while; RxJS's throttleTime.
  *
  * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct throttle {
     struct rx_op op;

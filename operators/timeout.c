@@ -1,7 +1,7 @@
 /* timeout: an error, or another stream, when an event is too long in coming; RxJS's timeout. */
 #include <errno.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct timeout {
     struct rx_op op;

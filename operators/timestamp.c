@@ -1,7 +1,7 @@
 /* timestamp, time_interval: each event with the time at which it came, or since the one before. */
 #include <string.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct timestamp {
     struct rx_op op;

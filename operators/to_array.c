@@ -1,8 +1,8 @@
 /* to_array: all events in one list, at the end. */
 #include <errno.h>
 
-#include "core/event_queue.h"
-#include "core/operator.h"
+#include "core/graph/operator.h"
+#include "core/value/event_queue.h"
 
 struct to_array {
     struct rx_op op;

@@ -1,7 +1,7 @@
 /* unset: removes fields from the event. */
 #include <string.h>
 
-#include "core/operator.h"
+#include "core/graph/operator.h"
 
 struct unset {
     struct rx_op op;

@@ -2,12 +2,12 @@
  * is the same with each window made a list.
  *
  * By count, and by time with `align: start`, it is RxJS's windowCount and windowTime, but a closing window closes before
- * the next opens. With `align: epoch` events belong to windows by their own time (core/boundary.h). A window is opened
+ * the next opens. With `align: epoch` events belong to windows by their own time (core/graph/boundary.h). A window is opened
  * by its first event, unless empty ones are wanted. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/boundary.h"
+#include "core/graph/boundary.h"
 
 enum { ALIGN_EPOCH, ALIGN_START };
 enum { ON_COMPLETE_FLUSH, ON_COMPLETE_DROP };

@@ -1,6 +1,6 @@
 /* zip: the first event of each stream together, then the second of each, and so on. */
-#include "core/combine.h"
-#include "core/event_queue.h"
+#include "core/graph/combine.h"
+#include "core/value/event_queue.h"
 
 struct zip {
     struct rx_op op;

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/feed/sink.h"
 #include "core/io/site.h"
-#include "core/sink.h"
 #include "sinks/frame.h"
 
 #define RETRY_PERIOD RX_SEC

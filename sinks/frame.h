@@ -2,8 +2,8 @@
 #ifndef RX_SINKS_FRAME_H
 #define RX_SINKS_FRAME_H
 
-#include "core/event.h"
-#include "core/json.h"
+#include "core/json/json.h"
+#include "core/value/event.h"
 
 /* The event's value as compact JSON. Where it is no object but its scope has a key, {KEY: ..., "value": ...}: a reader
  * of several devices could not tell them apart otherwise. */

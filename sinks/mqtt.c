@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/io/mqtt.h"
+#include "core/feed/sink.h"
+#include "core/io/mqtt/mqtt.h"
 #include "core/io/site.h"
-#include "core/sink.h"
 #include "sinks/frame.h"
 
 struct mqtt {

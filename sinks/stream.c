@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/feed/sink.h"
 #include "core/io/site.h"
-#include "core/sink.h"
 #include "sinks/frame.h"
 
 struct stream {

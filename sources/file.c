@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/feed/source.h"
 #include "core/io/site.h"
-#include "core/source.h"
 
 enum {
     CHUNK_BYTES = 256 * 1024, /* read in one turn, so that the loop stays responsive */

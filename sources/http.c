@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/source.h"
+#include "core/feed/source.h"
 
 struct http {
     struct rx_source source;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/io/mqtt.h"
-#include "core/io/mqtt_topic.h"
+#include "core/feed/source.h"
+#include "core/io/mqtt/mqtt.h"
+#include "core/io/mqtt/mqtt_topic.h"
 #include "core/io/site.h"
-#include "core/source.h"
 #include "sources/topic_cache.h"
 
 enum { RETAINED_USE, RETAINED_SKIP };

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/option.h"
+#include "core/option/option.h"
 #include "sources/signal.h"
 
 enum { KIND_WALK, KIND_SINE, KIND_SPIKES };

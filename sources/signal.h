@@ -2,8 +2,8 @@
 #ifndef RX_SOURCES_SIGNAL_H
 #define RX_SOURCES_SIGNAL_H
 
-#include "core/error.h"
-#include "core/record.h"
+#include "core/base/error.h"
+#include "core/value/record.h"
 
 #define RX_SIGNALS_MAX 32
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/sched.h"
-#include "core/source.h"
+#include "core/feed/source.h"
+#include "core/graph/sched.h"
 #include "sources/signal.h"
 
 #define WAKE_PERIOD (10 * RX_MSEC) /* at most 100 wake-ups a second, however high the rate */

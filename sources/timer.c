@@ -1,8 +1,8 @@
 /* timer: {value: 0}, {value: 1}, ... one a period, the first after one period (Rx interval). */
 #include <errno.h>
 
-#include "core/sched.h"
-#include "core/source.h"
+#include "core/feed/source.h"
+#include "core/graph/sched.h"
 
 struct timer {
     struct rx_source source;

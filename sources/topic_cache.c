@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/io/mqtt_topic.h"
+#include "core/io/mqtt/mqtt_topic.h"
 #include "sources/topic_cache.h"
 
 enum {

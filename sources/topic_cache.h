@@ -2,7 +2,7 @@
 #ifndef RX_SOURCES_TOPIC_CACHE_H
 #define RX_SOURCES_TOPIC_CACHE_H
 
-#include "core/value.h"
+#include "core/value/value.h"
 
 struct rx_topic_entry {
     uint64_t hash;

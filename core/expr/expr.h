@@ -5,9 +5,9 @@
 #ifndef RX_CORE_EXPR_H
 #define RX_CORE_EXPR_H
 
-#include "core/error.h"
-#include "core/event.h"
-#include "core/json.h"
+#include "core/base/error.h"
+#include "core/json/json.h"
+#include "core/value/event.h"
 
 struct rx_expr;
 

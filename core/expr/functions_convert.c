@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/expr/functions.h"
-#include "core/number.h"
 
 static int out_of_range(struct rx_call *call, const char *type)
 {

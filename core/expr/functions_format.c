@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/expr/functions.h"
-#include "core/number.h"
 
 enum { DEPTH_MAX = 32, PRECISION_MAX = 100 };
 

@@ -4,8 +4,8 @@
 #ifndef RX_CORE_EXPR_INTERNAL_H
 #define RX_CORE_EXPR_INTERNAL_H
 
+#include "core/base/utf8.h"
 #include "core/expr/expr.h"
-#include "core/utf8.h"
 
 enum {
     RX_EXPR_TEXT_MAX = 1 << 16, /* bytes of source */

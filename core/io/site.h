@@ -2,9 +2,9 @@
 #ifndef RX_IO_SITE_H
 #define RX_IO_SITE_H
 
-#include "core/error.h"
-#include "core/io/loop.h"
-#include "core/io/stream_log.h"
+#include "core/base/error.h"
+#include "core/io/loop/loop.h"
+#include "core/io/serve/stream_log.h"
 
 struct rx_broker;
 struct rx_log_writer;

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "core/json.h"
-#include "pipelines/config_read.h"
+#include "core/json/json.h"
+#include "pipelines/config/config_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/io/mqtt_topic.h"
+#include "core/io/mqtt/mqtt_topic.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/option.h"
-#include "pipelines/config_read.h"
+#include "core/option/option.h"
+#include "pipelines/config/config_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

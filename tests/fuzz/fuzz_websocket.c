@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/io/websocket_input.h"
+#include "core/io/serve/websocket_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

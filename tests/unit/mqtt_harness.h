@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/io/mqtt.h"
+#include "core/io/mqtt/mqtt.h"
 #include "tests/unit/source_harness.h"
 
 struct server {

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/graph.h"
+#include "core/feed/sink.h"
+#include "core/feed/source.h"
+#include "core/graph/graph.h"
 #include "core/io/site.h"
-#include "core/sink.h"
-#include "core/source.h"
 
 enum { HARNESS_LINES = 20000, HARNESS_OPTIONS = 16 };
 

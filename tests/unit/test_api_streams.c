@@ -1,6 +1,6 @@
 // layer: daemon
 /* GET /streams and /streams/NAME: every form, every selection, and what is refused, over real sockets. */
-#include "daemon/api_streams.h"
+#include "daemon/front/api_streams.h"
 
 #include <arpa/inet.h>
 #include <check.h>

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/json.h"
-#include "pipelines/config_read.h"
+#include "core/json/json.h"
+#include "pipelines/config/config_read.h"
 
 static struct rx_diagnostics *diagnostics;
 static struct rx_buffer rendered;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipelines/plan.h"
-#include "pipelines/registry.h"
+#include "pipelines/plan/plan.h"
+#include "pipelines/plan/registry.h"
 
 enum { EVENTS = 60, STEP_MS = 130 };
 

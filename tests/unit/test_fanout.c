@@ -1,7 +1,7 @@
 // layer: io
 /* Fan-out of a served stream: every subscriber gets every frame exactly once, in order, or is told. */
-#include "core/heap.h"
-#include "core/io/fanout.h"
+#include "core/io/serve/fanout.h"
+#include "core/value/heap.h"
 
 #include <check.h>
 #include <errno.h>

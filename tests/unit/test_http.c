@@ -1,6 +1,6 @@
 // layer: io
 /* The HTTP server, met with raw bytes: what is refused, the deadlines, the limits, take-over, and clients that leave. */
-#include "core/io/http.h"
+#include "core/io/http/http.h"
 
 #include <arpa/inet.h>
 #include <check.h>

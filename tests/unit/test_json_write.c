@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/number.h"
+#include "core/base/number.h"
+#include "core/json/json.h"
 
 static struct rx_heap *heap;
 static struct rx_buffer out;

@@ -1,7 +1,7 @@
 // layer: io
 /* The loop: descriptors, timers in order of time, wake-ups from other threads, and destruction in mid-callback. */
-#include "core/io/loop.h"
-#include "core/ring.h"
+#include "core/base/ring.h"
+#include "core/io/loop/loop.h"
 
 #include <check.h>
 #include <fcntl.h>

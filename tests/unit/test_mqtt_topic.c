@@ -1,6 +1,6 @@
 // layer: io
 /* MQTT topics: what patterns become, what they match, and what they refuse. */
-#include "core/io/mqtt_topic.h"
+#include "core/io/mqtt/mqtt_topic.h"
 
 #include <check.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/option.h"
+#include "core/option/option.h"
 
 static const struct spelled {
     const char *text;

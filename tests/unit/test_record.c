@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/record.h"
+#include "core/value/record.h"
 
 static struct rx_heap *heap;
 

@@ -1,6 +1,6 @@
 // layer: io
 /* The ring: order, bounds, and nothing lost or torn between two threads. */
-#include "core/ring.h"
+#include "core/base/ring.h"
 
 #include <check.h>
 #include <pthread.h>

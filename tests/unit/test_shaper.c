@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/option.h"
-#include "pipelines/config_read.h"
+#include "core/option/option.h"
+#include "pipelines/config/config_read.h"
 
 struct state {
     struct rx_shaper *shaper;

@@ -1,7 +1,7 @@
 // layer: io
 /* The log of a served stream: text, history, hand-over between threads, snapshots, pins. */
-#include "core/io/stream_keys.h"
-#include "core/io/stream_log.h"
+#include "core/io/serve/stream_keys.h"
+#include "core/io/serve/stream_log.h"
 
 #include <check.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/tree.h"
+#include "core/json/json.h"
+#include "core/option/tree.h"
 
 static const struct rx_file one = {
     .path = "one.yaml", .text = "key: value\n\tother: \xC3\xA4\xC3\xB6 x\n", .length = 28};

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/event.h"
+#include "core/base/error.h"
+#include "core/value/event.h"
 
 static struct rx_heap *heap;
 

@@ -1,0 +1,41 @@
+/* Sinks: deliveries. A sink takes the events of a pipeline to the outside; it never blocks the worker. One worker. */
+#ifndef RX_CORE_SINK_H
+#define RX_CORE_SINK_H
+
+#include "core/graph/hub.h"
+#include "core/option/option.h"
+
+struct rx_sink;
+struct rx_site;
+
+struct rx_sink_class {
+    struct rx_class base;
+    int (*init)(struct rx_sink *, struct rx_error *reterr); /* options set; resolve brokers, open nothing */
+    int (*start)(struct rx_sink *, struct rx_error *reterr);
+    /* Takes one event: 0; -EAGAIN when full (the event is counted as dropped by reason "full"), or another errno (an
+     * error of this event: counted, sent to the pipeline's errors). The sink copies what it keeps. */
+    int (*write)(struct rx_sink *, const struct rx_event *, struct rx_error *reterr);
+    void (*flush)(struct rx_sink *);                        /* after each span; may be NULL */
+    void (*end)(struct rx_sink *, const struct rx_error *); /* the stream ended (NULL: completed); may be NULL */
+    bool (*drain)(struct rx_sink *);                        /* shutting down: true when nothing is left to deliver */
+    void (*stop)(struct rx_sink *);
+    void (*dispose)(struct rx_sink *);
+};
+
+/* The head of every sink's state struct. Set by the pipelines layer before init. */
+struct rx_sink {
+    const struct rx_sink_class *class;
+    const char *pipeline; /* the stream that it delivers */
+    struct rx_engine *engine;
+    struct rx_heap *heap;
+    struct rx_sched *sched;
+    struct rx_site *site;
+    /* The ledger: in = out + dropped + errored + held. The class counts out and held, as only it knows when something
+     * was delivered; whoever calls write counts the rest. */
+    uint64_t in, out, dropped_full, errored, held;
+    bool connected;              /* where it has a connection */
+    struct rx_observer observer; /* private to the pipelines layer */
+    struct rx_hub *errors;
+};
+
+#endif

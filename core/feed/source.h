@@ -1,0 +1,106 @@
+/* Sources: feeds. A source decodes what arrives into events and hands them to its hub in spans. One worker. */
+#ifndef RX_CORE_SOURCE_H
+#define RX_CORE_SOURCE_H
+
+#include "core/graph/hub.h"
+#include "core/option/option.h"
+
+struct rx_source;
+struct rx_site; /* core/io/site.h: the loop, the brokers, and what else a feed or a delivery reaches */
+struct rx_ingest;
+
+/* Flags of a source class (rx_class.flags). */
+enum {
+    RX_SOURCE_ENDS = 1, /* completes by itself (file, a bounded timer) */
+    RX_SOURCE_FREE = 2, /* has no outside: can run without a loop's descriptors (timer, simulate) */
+};
+
+struct rx_source_class {
+    struct rx_class base;
+    int (*init)(struct rx_source *, struct rx_error *reterr);  /* options set; resolve brokers, open nothing */
+    int (*start)(struct rx_source *, struct rx_error *reterr); /* first subscriber. An outside that is absent is not an
+                                                                   error: keep trying with backoff */
+    void (*pause)(struct rx_source *, bool);                   /* NULL: cannot */
+    void (*ack)(struct rx_source *, uint64_t position);        /* NULL: nothing to acknowledge */
+    void (*stop)(struct rx_source *);                          /* last subscriber left; start may follow */
+    void (*ingest)(struct rx_source *, struct rx_ingest *);    /* POST /sources/NAME; NULL: 405. See rx_ingest_* */
+    void (*dispose)(struct rx_source *);
+};
+
+enum rx_reject {                   /* why a message was not decoded; counted by reason */
+                 RX_REJECT_SYNTAX, /* not JSON */
+                 RX_REJECT_UTF8,
+                 RX_REJECT_NUMBER,    /* out of range */
+                 RX_REJECT_TOO_LARGE, /* max_message */
+                 RX_REJECT_TOO_DEEP,  /* depth or key limits */
+                 RX_REJECT_TOPIC,     /* does not match the pattern */
+                 RX_REJECT_TYPE,      /* event_time missing or of a wrong type */
+                 RX_REJECT_MEMORY,
+                 RX_REJECTS
+};
+const char *rx_reject_name(enum rx_reject); /* "syntax", "utf8", "number", "too_large", "too_deep", "topic" ... */
+
+/* The head of every source's state struct. Set by the pipelines layer before init. */
+struct rx_source {
+    const struct rx_source_class *class;
+    const char *name;
+    struct rx_engine *engine;
+    struct rx_heap *heap;
+    struct rx_sched *sched;
+    struct rx_site *site;           /* NULL under `check`, `explain` and `replay` */
+    struct rx_hub *hub, *errors;    /* NAME and NAME.errors */
+    const struct rx_fields *fields; /* what the plan can reach; NULL: all */
+    unsigned reaches;               /* RX_REACHES_META ... */
+    struct rx_expr *event_time;     /* NULL: time of arrival */
+    uint64_t max_message;           /* bytes; default 1 MiB */
+    /* the ledger: received = decoded + the sum of rejected */
+    uint64_t received, decoded, bytes, rejected[RX_REJECTS];
+    uint64_t connects, disconnects; /* of its connection, where it has one */
+    bool running, connected;
+    struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
+};
+/* After dispose: frees what decoding allocated. Safe on a source that never had an event. */
+void rx_source_finish(struct rx_source *);
+
+enum rx_format { RX_FORMAT_AUTO, RX_FORMAT_JSON, RX_FORMAT_TEXT };
+extern const char *const rx_format_choices[]; /* "auto", "json", "text", NULL */
+
+/* What came with a message. All borrowed; zero where unknown. */
+struct rx_message_info {
+    const struct rx_key *const
+        *capture_keys; /* topic captures: added to the event, and win over the payload's fields */
+    const struct rx_value *captures;
+    size_t capture_count;
+    const char *topic;
+    size_t topic_length;
+    bool retained;
+    uint64_t line; /* of the file or body that the message came in; errors name it. 0: none */
+};
+
+/* Decodes one message and adds its event to the span (flushed at 256). An object gives its fields, any other JSON value
+ * {value: ...}; `auto` takes what is not JSON at its first byte as text. 0, or the negative errno of a rejection, which
+ * has then been counted and sent to NAME.errors. `ret_error` may be NULL. */
+int rx_source_message(struct rx_source *, enum rx_format, const char *payload, size_t length,
+                      const struct rx_message_info *, struct rx_error *reterr);
+/* Adds a ready event (its references are taken); received and decoded are counted. */
+void rx_source_event_take(struct rx_source *, struct rx_event);
+/* Hands the span to the hub. Call at the end of each read: nothing waits in it. */
+void rx_source_flush(struct rx_source *);
+/* Counts a message as received and rejected, and sends {at, reason, step, message, event} to NAME.errors, `event` being
+ * the first bytes. */
+void rx_source_reject(struct rx_source *, enum rx_reject, const char *payload, size_t length, const struct rx_error *);
+void rx_source_complete(struct rx_source *); /* flushes, then the end */
+void rx_source_fail(struct rx_source *, const struct rx_error *);
+
+/* One POST body on its way through a worker. The bytes are whole; `type` is the Content-Type ("" if none). */
+struct rx_ingest {
+    char *body; /* malloc'ed; the ingest's */
+    size_t length;
+    const char *type;
+    /* the answer, set by class->ingest */
+    int status; /* 202, 400, 413, 429, 503 */
+    uint64_t accepted;
+    struct rx_error error; /* 400: line and column of the body, message */
+};
+
+#endif

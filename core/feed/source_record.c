@@ -1,0 +1,155 @@
+/* Making a source's records: the payload's fields, topic captures over them, and meta. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/feed/source_record.h"
+
+static const struct rx_shape *shape_of(struct rx_heap *heap, const char *const *names)
+{
+    const struct rx_shape *shape = rx_shape_empty(heap);
+    for (; shape && *names; names++) {
+        const struct rx_key *key = rx_key_intern(heap, *names, strlen(*names));
+        shape = key ? rx_shape_with(heap, shape, key) : NULL;
+    }
+    return shape;
+}
+
+static bool is_reached(const struct rx_fields *fields, const struct rx_key *key)
+{
+    if (!fields || rx_fields_all(fields))
+        return true;
+    for (size_t i = 0; i < rx_fields_count(fields); i++)
+        if (rx_fields_at(fields, i) == key)
+            return true;
+    return false;
+}
+
+static bool make_graft(struct rx_heap *heap, const struct rx_fields *fields, const struct rx_shape *from,
+                       const struct rx_message_info *info, struct rx_graft *ret)
+{
+    struct rx_graft graft = {.from = from, .to = from, .keys = info->capture_keys, .count = info->capture_count};
+    if (graft.count > RX_GRAFT_CAPTURES)
+        return false;
+    for (size_t i = 0; i < graft.count; i++) {
+        graft.slots[i] = -1;
+        if (!is_reached(fields, graft.keys[i]))
+            continue;
+        int slot = rx_shape_slot(graft.to, graft.keys[i]);
+        if (slot < 0) {
+            slot = (int)graft.to->count;
+            graft.to = rx_shape_with(heap, graft.to, graft.keys[i]);
+        }
+        if (!graft.to)
+            return false;
+        graft.slots[i] = (int8_t)slot;
+    }
+    *ret = graft;
+    return true;
+}
+
+static const struct rx_graft *graft_for(struct rx_source_records *records, const struct rx_source *source,
+                                        const struct rx_shape *from, const struct rx_message_info *info)
+{
+    size_t field_count = source->fields ? rx_fields_count(source->fields) : 0;
+    if (records->fields != source->fields || records->field_count != field_count) {
+        memset(records->grafts, 0, sizeof records->grafts);
+        records->fields = source->fields;
+        records->field_count = field_count;
+    }
+    struct rx_graft *graft = &records->grafts[from->id % RX_GRAFTS];
+    if (graft->from == from && graft->keys == info->capture_keys && graft->count == info->capture_count)
+        return graft;
+    return make_graft(source->heap, source->fields, from, info, graft) ? graft : NULL;
+}
+
+/* The way that always works: past the limits of shapes the result is a map. */
+static int build(const struct rx_source *source, struct rx_value decoded, const struct rx_message_info *info,
+                 struct rx_value *ret)
+{
+    struct rx_object_builder builder;
+    rx_object_init_from(&builder, source->heap, decoded);
+    if (decoded.kind != RX_RECORD && decoded.kind != RX_MAP)
+        rx_object_put_take(&builder, rx_string_static("value", 5), rx_value_ref(decoded));
+    for (size_t i = 0; info && i < info->capture_count; i++) {
+        const struct rx_key *key = info->capture_keys[i];
+        rx_object_put_take(&builder, rx_string(source->heap, key->text, key->length), rx_value_ref(info->captures[i]));
+    }
+    struct rx_value result = rx_object_finish(&builder);
+    if (result.kind == RX_NULL)
+        return -ENOMEM;
+    *ret = result;
+    return 0;
+}
+
+static int grafted(const struct rx_source *source, const struct rx_graft *graft, const struct rx_value *values,
+                   const struct rx_message_info *info, struct rx_value *ret)
+{
+    struct rx_value all[RX_SHAPE_KEYS_MAX];
+    size_t count = graft->from->count;
+    memcpy(all, values, count * sizeof *all);
+    memset(all + count, 0, (graft->to->count - count) * sizeof *all);
+    for (size_t i = 0; i < graft->count; i++)
+        if (graft->slots[i] >= 0)
+            all[graft->slots[i]] = info->captures[i];
+    for (size_t i = 0; i < graft->to->count; i++)
+        rx_value_ref(all[i]);
+    struct rx_value record = rx_record_take(source->heap, graft->to, all);
+    if (record.kind != RX_RECORD)
+        return -ENOMEM;
+    *ret = record;
+    return 0;
+}
+
+static int record_of(struct rx_source_records *records, const struct rx_source *source, struct rx_value decoded,
+                     const struct rx_message_info *info, struct rx_value *ret)
+{
+    static const char *const value_names[] = {"value", NULL};
+    static const struct rx_message_info nothing = {0};
+    if (!records->value_shape && decoded.kind != RX_RECORD)
+        records->value_shape = shape_of(source->heap, value_names);
+    const struct rx_shape *from = decoded.kind == RX_RECORD ? decoded.u.record->shape : records->value_shape;
+    if (decoded.kind == RX_MAP || !from)
+        return build(source, decoded, info, ret);
+    const struct rx_graft *graft = graft_for(records, source, from, info ? info : &nothing);
+    if (!graft)
+        return build(source, decoded, info, ret);
+    return grafted(source, graft, decoded.kind == RX_RECORD ? decoded.u.record->values : &decoded, info, ret);
+}
+
+int rx_source_record_take(struct rx_source_records *records, const struct rx_source *source, struct rx_value decoded,
+                          const struct rx_message_info *info, struct rx_value *ret)
+{
+    bool captures = info && info->capture_count > 0;
+    if (!captures && (decoded.kind == RX_RECORD || decoded.kind == RX_MAP)) {
+        *ret = decoded;
+        return 0;
+    }
+    int r = record_of(records, source, decoded, info, ret);
+    rx_value_unref(decoded);
+    return r;
+}
+
+int rx_source_record_meta(struct rx_source_records *records, const struct rx_source *source,
+                          const struct rx_message_info *info, struct rx_value *ret)
+{
+    static const char *const with_topic[] = {"source", "topic", "retained", NULL};
+    static const char *const without[] = {"source", NULL};
+    bool topic = info && info->topic;
+    if (!records->meta_shape || records->meta_shape->count != (topic ? 3 : 1))
+        records->meta_shape = shape_of(source->heap, topic ? with_topic : without);
+    if (!records->meta_shape)
+        return -ENOMEM;
+    const struct rx_key *name = rx_key_intern(source->heap, source->name, strlen(source->name)); /* outlives events */
+    if (!name)
+        return -ENOMEM;
+    struct rx_value values[3] = {rx_string_static(name->text, name->length)};
+    if (topic) {
+        values[1] = rx_string(source->heap, info->topic, info->topic_length);
+        values[2] = rx_bool(info->retained);
+    }
+    struct rx_value meta = rx_record_take(source->heap, records->meta_shape, values);
+    if (meta.kind != RX_RECORD)
+        return -ENOMEM;
+    *ret = meta;
+    return 0;
+}

@@ -1,0 +1,32 @@
+/* What source.c and source_record.c share: making a source's records. For no one else. */
+#ifndef RX_CORE_SOURCE_RECORD_H
+#define RX_CORE_SOURCE_RECORD_H
+
+#include "core/feed/source.h"
+
+enum { RX_GRAFTS = 8, RX_GRAFT_CAPTURES = 16 };
+
+/* How captures go into records of one shape: the shape that results and the slot of each capture. */
+struct rx_graft {
+    const struct rx_shape *from, *to;
+    const struct rx_key *const *keys;
+    size_t count;
+    int8_t slots[RX_GRAFT_CAPTURES]; /* -1: the plan cannot reach it */
+};
+
+struct rx_source_records {
+    struct rx_graft grafts[RX_GRAFTS]; /* direct-mapped by shape */
+    const struct rx_fields *fields;    /* what the grafts were made for */
+    size_t field_count;
+    const struct rx_shape *value_shape, *meta_shape; /* {value}, {source, topic, retained} */
+};
+
+/* The record of a decoded payload: an object as it is, anything else {value: ...}, with the captures of `info` (may be
+ * NULL) put over it. 0 or -ENOMEM. */
+int rx_source_record_take(struct rx_source_records *, const struct rx_source *, struct rx_value decoded,
+                          const struct rx_message_info *info, struct rx_value *ret);
+/* {source, topic, retained}, the last two where there is a topic. 0 or -ENOMEM. */
+int rx_source_record_meta(struct rx_source_records *, const struct rx_source *, const struct rx_message_info *info,
+                          struct rx_value *ret);
+
+#endif

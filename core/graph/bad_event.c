@@ -1,0 +1,104 @@
+/* One bad event: counted, sent to the error stream, and the pipeline goes on. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/graph/graph.h"
+
+static void put_text(struct rx_object_builder *b, const char *key, const char *text)
+{
+    rx_object_put_take(b, rx_string(b->heap, key, strlen(key)), rx_string(b->heap, text, strlen(text)));
+}
+
+struct rx_event rx_error_event(struct rx_engine *engine, const char *reason, const char *step,
+                               const struct rx_error *error, struct rx_value event)
+{
+    struct rx_object_builder b;
+    rx_time now = rx_sched_now(engine->sched);
+    rx_object_init(&b, engine->heap);
+    rx_object_put_take(&b, rx_string(engine->heap, "at", 2), rx_timestamp(now));
+    put_text(&b, "reason", reason);
+    put_text(&b, "step", step);
+    put_text(&b, "message", error->message);
+    rx_object_put_take(&b, rx_string(engine->heap, "event", 5), rx_value_ref(event));
+    return (struct rx_event){.value = rx_object_finish(&b), .time = now};
+}
+
+static const char *reason_of(int code)
+{
+    switch (code) {
+    case -ENODATA:
+        return "absent";
+    case -ERANGE:
+        return "range";
+    case -EDOM:
+        return "division";
+    case -ETIME:
+        return "budget";
+    case -ENOMEM:
+        return "memory";
+    default:
+        return "type";
+    }
+}
+
+static void send_dead_letter(struct rx_op *op, const struct rx_event *event, const struct rx_error *error)
+{
+    if (!op->node->errors)
+        return;
+    struct rx_event letter =
+        rx_error_event(rx_op_engine(op), reason_of(error->code), op->node->label, error, event->value);
+    rx_hub_next(op->node->errors, &letter, 1);
+    rx_event_unref(&letter);
+}
+
+enum rx_verdict rx_bad_event(struct rx_op *op, const struct rx_event *event, const struct rx_error *error)
+{
+    if (op->node->on_error == RX_NULLIFY)
+        return RX_USE_NULL;
+    rx_count(op, RX_ERRORED, 1);
+    if (op->node->on_error == RX_FAIL) {
+        rx_fail(op, error);
+        return RX_STEP_FAILED;
+    }
+    if (op->node->on_error == RX_DEAD_LETTER)
+        send_dead_letter(op, event, error);
+    return RX_SKIP_EVENT;
+}
+
+enum rx_verdict rx_bad_result(struct rx_op *op, const struct rx_error *error)
+{
+    struct rx_event none = {.time = rx_now(op)};
+    if (op->node->on_error == RX_FAIL) {
+        rx_fail(op, error);
+        return RX_STEP_FAILED;
+    }
+    if (op->node->on_error == RX_DEAD_LETTER)
+        send_dead_letter(op, &none, error);
+    return RX_SKIP_EVENT;
+}
+
+bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env *env, struct rx_value *ret)
+{
+    struct rx_error error;
+    if (rx_expr_eval(expr, env, ret, NULL) == 0)
+        return true;
+    if (rx_expr_eval(expr, env, ret, &error) == 0)
+        return true;
+    *ret = rx_null();
+    return rx_bad_event(op, env->event, &error) == RX_USE_NULL;
+}
+
+int rx_op_test(struct rx_op *op, struct rx_expr *condition, const struct rx_event *event)
+{
+    struct rx_expr_env env = {.event = event};
+    struct rx_error error;
+    int result = rx_expr_test(condition, &env, NULL);
+    if (result >= 0)
+        return result;
+    if (result == -ENODATA) {
+        rx_count(op, RX_ABSENT, 1);
+        return 0;
+    }
+    rx_expr_test(condition, &env, &error);
+    return rx_bad_event(op, event, &error) == RX_USE_NULL ? 0 : -1;
+}

@@ -1,0 +1,155 @@
+/* The clock of epoch windows, one per node. */
+#include "core/graph/boundary.h"
+
+#include <errno.h>
+
+/* Ends closed by one event: past it, its time is taken for a mistake. */
+enum { CLOSINGS_MAX = 1000000 };
+
+struct rx_boundary {
+    struct rx_common *common;
+    struct rx_boundary_member *first, *last;
+    struct rx_boundary_member *cursor; /* the next to be closed, while closing */
+    rx_time closed;                    /* the last end closed */
+    rx_time next;                      /* the earliest end that a member wants */
+    bool closing;
+};
+
+static rx_time floor_to(rx_time t, rx_time step)
+{
+    rx_time rest = t % step;
+    return t - (rest < 0 ? rest + step : rest);
+}
+
+rx_time rx_schedule_end_after(const struct rx_schedule *s, rx_time t)
+{
+    rx_time phase = (s->offset + s->size) % s->every;
+    return floor_to(t - phase, s->every) + phase + s->every;
+}
+
+int rx_extents_settle(const struct rx_extent *size, struct rx_extent *every, struct rx_error *reterr)
+{
+    if (every->duration == 0 && every->count == 0 && !every->every_event)
+        *every = *size;
+    if ((size->duration > 0) == (every->duration > 0))
+        return 0;
+    rx_error_set(reterr, -EINVAL, "`size` and `every` must both be durations, or both be counts");
+    rx_error_hint(reterr, "write {size: 5m, every: 1m}, or {size: 100, every: 10}");
+    return -EINVAL;
+}
+
+static void set_next(struct rx_boundary *b, rx_time next)
+{
+    b->next = next;
+    if (next == RX_TIME_NEVER)
+        rx_common_stop(b->common);
+    else
+        rx_common_arm(b->common, next);
+}
+
+/* Collects who wants more before the members are called: what they then want can only come to it. */
+static void close_end(struct rx_boundary *b, rx_time end)
+{
+    rx_time next = RX_TIME_NEVER;
+    for (struct rx_boundary_member *m = b->first; m; m = m->following)
+        if (m->next > end && m->next < next)
+            next = m->next;
+    b->closed = end;
+    set_next(b, next);
+    for (b->cursor = b->first; b->cursor;) {
+        struct rx_boundary_member *m = b->cursor;
+        b->cursor = m->following;
+        if (m->next > end)
+            continue;
+        m->next = RX_TIME_NEVER;
+        m->close(m, end);
+    }
+}
+
+static bool close_through(struct rx_boundary *b, rx_time time)
+{
+    long closings = 0;
+    if (b->closing)
+        return true;
+    b->closing = true;
+    while (b->next <= time && b->next != RX_TIME_NEVER && closings++ < CLOSINGS_MAX)
+        close_end(b, b->next);
+    b->closing = false;
+    return closings <= CLOSINGS_MAX;
+}
+
+static void on_timer(struct rx_common *common)
+{
+    struct rx_boundary *b = rx_common_data(common);
+    close_through(b, b->next);
+}
+
+int rx_boundary_join(struct rx_boundary_member *m)
+{
+    struct rx_common *common = rx_common_get(m->op, sizeof(struct rx_boundary), on_timer);
+    if (!common)
+        return -ENOMEM;
+    struct rx_boundary *b = rx_common_data(common);
+    if (!b->common)
+        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER};
+    m->next = RX_TIME_NEVER;
+    m->boundary = b;
+    m->previous = b->last;
+    m->following = NULL;
+    *(b->last ? &b->last->following : &b->first) = m;
+    b->last = m;
+    return 0;
+}
+
+void rx_boundary_leave(struct rx_boundary_member *m)
+{
+    struct rx_boundary *b = m->boundary;
+    if (!b)
+        return;
+    if (b->cursor == m)
+        b->cursor = m->following;
+    *(m->previous ? &m->previous->following : &b->first) = m->following;
+    *(m->following ? &m->following->previous : &b->last) = m->previous;
+    m->boundary = NULL;
+    if (!b->first)
+        set_next(b, RX_TIME_NEVER);
+}
+
+void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
+{
+    if (!m->boundary || close_through(m->boundary, time))
+        return;
+    struct rx_error error;
+    rx_error_set(&error, -ELOOP, "an event lies more than %d windows ahead of the one before", CLOSINGS_MAX);
+    rx_fail(m->op, &error);
+}
+
+bool rx_boundary_want(struct rx_boundary_member *m, rx_time end)
+{
+    struct rx_boundary *b = m->boundary;
+    if (!b || end <= b->closed)
+        return false;
+    if (end < m->next)
+        m->next = end;
+    if (end < b->next)
+        set_next(b, end);
+    return true;
+}
+
+void rx_boundary_save(const struct rx_boundary_member *m, struct rx_writer *w)
+{
+    rx_write_int(w, m->boundary ? m->boundary->closed : INT64_MIN);
+    rx_write_int(w, m->next);
+}
+
+int rx_boundary_load(struct rx_boundary_member *m, struct rx_reader *r)
+{
+    rx_time closed = rx_read_int(r), next = rx_read_int(r);
+    if (rx_boundary_join(m) < 0)
+        return -ENOMEM;
+    if (m->boundary->closed < closed)
+        m->boundary->closed = closed;
+    if (next != RX_TIME_NEVER)
+        rx_boundary_want(m, next);
+    return 0;
+}

@@ -1,0 +1,417 @@
+/* The running graph: subscription, emission, timers and the end of operators. */
+#include "core/graph/graph_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many notifications may wait for a busy receiver. */
+enum { QUEUE_MAX = 65536 };
+
+struct rx_engine *rx_op_engine(const struct rx_op *op) { return op->instance->engine; }
+struct rx_heap *rx_op_heap(const struct rx_op *op) { return op->instance->engine->heap; }
+rx_time rx_now(const struct rx_op *op) { return rx_sched_now(op->instance->engine->sched); }
+unsigned rx_op_inputs(const struct rx_op *op) { return op->node->input_count; }
+const struct rx_mark *rx_op_mark(const struct rx_op *op) { return op->instance->mark; }
+bool rx_op_live(const struct rx_op *op) { return op->state == RX_OP_LIVE; }
+
+const char *rx_op_input_name(const struct rx_op *op, unsigned port) { return op->node->input_names[port]; }
+
+bool rx_input_live(const struct rx_op *op, unsigned port) { return op->live_ports & (1u << port); }
+
+void rx_count(struct rx_op *op, enum rx_account account, size_t n) { op->node->run->ledger.accounts[account] += n; }
+
+void rx_count_key_evicted(struct rx_op *op) { op->node->run->ledger.keys_evicted++; }
+
+void rx_hold(struct rx_op *op, int64_t delta)
+{
+    op->held += delta;
+    op->node->run->ledger.held += delta;
+}
+
+/* ---- creation and reclaim ---- */
+
+static void on_op_timer(struct rx_timer *timer)
+{
+    struct rx_op_timer *slot = (struct rx_op_timer *)timer;
+    struct rx_op *op = slot->op;
+    struct rx_engine *engine = rx_op_engine(op);
+    rx_engine_enter(engine);
+    op->class->timer(op, slot->slot);
+    rx_engine_leave(engine);
+}
+
+static size_t timers_offset(const struct rx_operator_class *class)
+{
+    return (class->base.state_size + 15) & ~(size_t)15;
+}
+
+static void attach_timers(struct rx_op *op)
+{
+    op->timers = (struct rx_op_timer *)(void *)((char *)op + timers_offset(op->class));
+    for (unsigned i = 0; i < op->class->timer_slots; i++) {
+        op->timers[i].op = op;
+        op->timers[i].slot = i;
+        op->timers[i].timer.fire = on_op_timer;
+    }
+}
+
+struct rx_op *rx_op_create(struct rx_instance *instance, uint16_t index, struct rx_error *reterr)
+{
+    const struct rx_node *node = &instance->subgraph->nodes[index];
+    const struct rx_operator_class *class = node->class;
+    struct rx_op *op = calloc(1, timers_offset(class) + class->timer_slots * sizeof(struct rx_op_timer));
+    if (!op) {
+        rx_error_set(reterr, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    if (node->image)
+        memcpy(op, node->image, class->base.state_size);
+    op->class = class;
+    op->instance = instance;
+    op->node = node;
+    op->opened = NULL;
+    op->opened_tail = &op->opened;
+    attach_timers(op);
+    instance->ops[index] = op;
+    if (class == &rx_operator_entry)
+        instance->entry = op;
+    if (class->init && class->init(op, reterr) < 0)
+        return NULL;
+    return op;
+}
+
+void rx_op_start(struct rx_op *op)
+{
+    if (op->class->start) {
+        op->class->start(op);
+        return;
+    }
+    op->starting = true; /* an input that ends while it is subscribed is not the last */
+    for (unsigned port = 0; port < op->node->input_count && op->state == RX_OP_LIVE; port++)
+        rx_subscribe(op, port);
+    op->starting = false;
+    if (op->node->input_count && !op->live_ports && !op->class->complete)
+        rx_finish(op);
+}
+
+static void drop_queue(struct rx_op *op)
+{
+    for (struct rx_emission *e = op->queued, *next; e; e = next) {
+        next = e->next;
+        rx_event_unref(&e->event);
+        free(e);
+    }
+    op->queued = NULL;
+}
+
+void rx_op_reclaim(struct rx_op *op)
+{
+    if (op->class->dispose)
+        op->class->dispose(op);
+    drop_queue(op);
+    if (op->held) {
+        op->node->run->ledger.held -= op->held;
+        op->node->run->ledger.accounts[RX_UNHEARD] += (uint64_t)op->held;
+    }
+    free(op);
+}
+
+/* Takes the op out of its instance and silences it; its memory stays until the turn ends. */
+static void end(struct rx_op *op, enum rx_op_state state)
+{
+    struct rx_instance *instance = op->instance;
+    op->state = (uint8_t)state;
+    for (unsigned i = 0; i < op->class->timer_slots; i++)
+        rx_sched_stop(instance->engine->sched, &op->timers[i].timer);
+    for (unsigned port = 0; port < op->node->input_count; port++)
+        rx_cancel(op, port);
+    rx_instances_close_all(op);
+    if (op->class == &rx_operator_subscription)
+        rx_hub_unsubscribe((struct rx_observer *)(void *)(op + 1));
+    if (instance->ops[op->node->index] == op)
+        instance->ops[op->node->index] = NULL;
+    if (instance->entry == op)
+        instance->entry = NULL;
+    op->next_dead = instance->engine->dead;
+    instance->engine->dead = op;
+}
+
+void rx_op_cancel(struct rx_op *op)
+{
+    if (op && op->state == RX_OP_LIVE)
+        end(op, RX_OP_CANCELLED);
+}
+
+/* ---- inputs ---- */
+
+void rx_subscribe(struct rx_op *op, unsigned port)
+{
+    if (op->state != RX_OP_LIVE || port >= op->node->input_count || rx_input_live(op, port))
+        return;
+    struct rx_error error = {0};
+    uint16_t index = op->node->inputs[port];
+    op->live_ports |= (uint16_t)(1u << port);
+    struct rx_op *child = rx_op_create(op->instance, index, &error);
+    if (child) {
+        rx_op_start(child);
+        return;
+    }
+    child = op->instance->ops[index];
+    if (child)
+        rx_fail(child, &error);
+    else
+        rx_fail(op, &error);
+}
+
+void rx_cancel(struct rx_op *op, unsigned port)
+{
+    if (!rx_input_live(op, port))
+        return;
+    op->live_ports &= (uint16_t) ~(1u << port);
+    rx_op_cancel(op->instance->ops[op->node->inputs[port]]);
+}
+
+/* ---- delivery ---- */
+
+static struct rx_op *consumer_of(const struct rx_op *op)
+{
+    struct rx_op *down = op->instance->ops[op->node->down];
+    return down && rx_input_live(down, op->node->down_port) ? down : NULL;
+}
+
+static void enqueue(struct rx_op *to, unsigned port, enum rx_note_kind kind, const struct rx_event *event,
+                    const struct rx_error *error)
+{
+    struct rx_emission *e = calloc(1, sizeof *e), **tail = &to->queued;
+    size_t length = 0;
+    for (; *tail; tail = &(*tail)->next)
+        length++;
+    if (!e || (length >= QUEUE_MAX && kind == RX_NEXT)) { /* an end is never dropped for want of room */
+        free(e);
+        rx_count(to, RX_EVICTED, kind == RX_NEXT);
+        return;
+    }
+    e->kind = kind;
+    e->port = port;
+    if (event)
+        e->event = rx_event_ref(event);
+    if (error)
+        e->error = *error;
+    *tail = e;
+}
+
+static void receive_end(struct rx_op *to, unsigned port, const struct rx_error *error)
+{
+    to->live_ports &= (uint16_t) ~(1u << port);
+    if (error && to->class->error)
+        to->class->error(to, port, error);
+    else if (error)
+        rx_fail(to, error);
+    else if (to->class->complete)
+        to->class->complete(to, port);
+    else if (!to->live_ports && !to->starting)
+        rx_finish(to);
+}
+
+static void call_next(struct rx_op *to, unsigned port, const struct rx_event *span, size_t n)
+{
+    to->busy = true;
+    to->class->next(to, port, span, n);
+    to->busy = false;
+}
+
+/* What came while the receiver was busy, in order. */
+static void drain(struct rx_op *to)
+{
+    while (to->queued && !to->busy && to->state == RX_OP_LIVE) {
+        struct rx_emission *e = to->queued;
+        to->queued = e->next;
+        if (e->kind == RX_NEXT && rx_input_live(to, e->port))
+            call_next(to, e->port, &e->event, 1);
+        else if (e->kind == RX_NEXT)
+            rx_count(to, RX_UNHEARD, 1);
+        else if (rx_input_live(to, e->port))
+            receive_end(to, e->port, e->kind == RX_ERROR ? &e->error : NULL);
+        rx_event_unref(&e->event);
+        free(e);
+    }
+}
+
+static void receive(struct rx_op *to, unsigned port, const struct rx_event *span, size_t n)
+{
+    to->node->run->ledger.in += n;
+    if (to->busy) {
+        for (size_t i = 0; i < n; i++)
+            enqueue(to, port, RX_NEXT, &span[i], NULL);
+        return;
+    }
+    call_next(to, port, span, n);
+    if (to->queued)
+        drain(to);
+}
+
+static void emit_some(struct rx_op *op, const struct rx_event *span, size_t n)
+{
+    if (op->node->down < 0) {
+        op->node->run->ledger.out += n;
+        rx_instance_note(op->instance, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
+        return;
+    }
+    struct rx_op *down = consumer_of(op);
+    if (!down)
+        return;
+    op->node->run->ledger.out += n;
+    receive(down, op->node->down_port, span, n);
+}
+
+void rx_emit(struct rx_op *op, const struct rx_event *span, size_t n)
+{
+    if (n == 1 || op->node->span_ok) {
+        if (op->state == RX_OP_LIVE && n)
+            emit_some(op, span, n);
+        return;
+    }
+    for (size_t i = 0; i < n && op->state == RX_OP_LIVE; i++)
+        emit_some(op, &span[i], 1);
+}
+
+void rx_emit_value_take(struct rx_op *op, const struct rx_event *in, struct rx_value value)
+{
+    struct rx_event out = {.value = value, .time = in->time, .mark = in->mark, .meta = in->meta};
+    rx_emit(op, &out, 1);
+    rx_value_unref(value);
+}
+
+void rx_emit_result_take(struct rx_op *op, struct rx_value value)
+{
+    const struct rx_mark *mark = rx_op_mark(op);
+    bool ends = rx_mark_has_window(mark) && mark->end != RX_TIME_NEVER;
+    struct rx_event out = {.value = value, .time = ends ? mark->end - 1 : rx_now(op), .mark = mark};
+    rx_emit(op, &out, 1);
+    rx_value_unref(value);
+}
+
+static void deliver_end(struct rx_op *op, const struct rx_error *error)
+{
+    if (op->node->down < 0) {
+        rx_instance_note(op->instance, &(struct rx_note){.kind = error ? RX_ERROR : RX_COMPLETE, .error = error});
+        return;
+    }
+    struct rx_op *down = consumer_of(op);
+    if (!down)
+        return;
+    if (down->busy)
+        enqueue(down, op->node->down_port, error ? RX_ERROR : RX_COMPLETE, NULL, error);
+    else
+        receive_end(down, op->node->down_port, error);
+}
+
+/* The upstream is released first, so that a resubscription in the terminal's wake finds the place free. */
+static void terminate(struct rx_op *op, const struct rx_error *error)
+{
+    if (op->state != RX_OP_LIVE)
+        return;
+    struct rx_engine *engine = rx_op_engine(op);
+    rx_engine_enter(engine);
+    end(op, RX_OP_DONE);
+    deliver_end(op, error);
+    rx_engine_leave(engine);
+}
+
+void rx_finish(struct rx_op *op) { terminate(op, NULL); }
+
+void rx_fail(struct rx_op *op, const struct rx_error *error)
+{
+    struct rx_error copy = *error;
+    terminate(op, &copy);
+}
+
+void rx_fail_memory(struct rx_op *op)
+{
+    struct rx_error error;
+    rx_error_set(&error, -ENOMEM, "out of memory");
+    rx_fail(op, &error);
+}
+
+/* ---- timers ---- */
+
+void rx_timer_arm(struct rx_op *op, unsigned slot, rx_time due)
+{
+    rx_timer_arm_at(op, slot, due, rx_timer_reserve(op));
+}
+
+void rx_timer_arm_at(struct rx_op *op, unsigned slot, rx_time due, uint64_t sequence)
+{
+    if (op->state != RX_OP_LIVE)
+        return;
+    if (rx_sched_arm_at(rx_op_engine(op)->sched, &op->timers[slot].timer, due, sequence) < 0) {
+        struct rx_error error;
+        rx_error_set(&error, -ENOMEM, "out of memory for a timer");
+        rx_fail(op, &error);
+    }
+}
+
+uint64_t rx_timer_reserve(struct rx_op *op) { return rx_sched_reserve(rx_op_engine(op)->sched); }
+
+void rx_timer_stop(struct rx_op *op, unsigned slot) { rx_sched_stop(rx_op_engine(op)->sched, &op->timers[slot].timer); }
+
+void rx_timer_background(struct rx_op *op, unsigned slot, bool background)
+{
+    op->timers[slot].timer.background = background;
+}
+
+bool rx_timer_is_armed(const struct rx_op *op, unsigned slot) { return rx_timer_armed(&op->timers[slot].timer); }
+
+rx_time rx_timer_due(const struct rx_op *op, unsigned slot)
+{
+    return rx_timer_is_armed(op, slot) ? op->timers[slot].timer.due : RX_TIME_NEVER;
+}
+
+/* ---- what all instances of a node have in common ---- */
+
+static void on_common_timer(struct rx_timer *timer)
+{
+    struct rx_common *common = (struct rx_common *)timer;
+    struct rx_engine *engine = common->engine;
+    rx_engine_enter(engine);
+    common->on_timer(common);
+    rx_engine_leave(engine);
+}
+
+struct rx_common *rx_common_get(struct rx_op *op, size_t size, void (*on_timer)(struct rx_common *))
+{
+    struct rx_node_run *run = op->node->run;
+    if (run->common)
+        return run->common;
+    struct rx_common *common = calloc(1, sizeof *common + size);
+    if (!common)
+        return NULL;
+    common->timer.fire = on_common_timer;
+    common->engine = rx_op_engine(op);
+    common->rank = op->node->rank;
+    common->on_timer = on_timer;
+    return run->common = common;
+}
+
+void *rx_common_data(struct rx_common *common) { return common->data; }
+
+void rx_common_arm(struct rx_common *common, rx_time due)
+{
+    rx_sched_arm_at(common->engine->sched, &common->timer, due, common->rank);
+}
+
+void rx_common_stop(struct rx_common *common) { rx_sched_stop(common->engine->sched, &common->timer); }
+
+void rx_common_background(struct rx_common *common, bool background) { common->timer.background = background; }
+
+bool rx_common_armed(const struct rx_common *common) { return rx_timer_armed(&common->timer); }
+
+void rx_node_run_finish(struct rx_node_run *run)
+{
+    if (!run || !run->common)
+        return;
+    rx_common_stop(run->common);
+    free(run->common);
+    run->common = NULL;
+}

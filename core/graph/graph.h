@@ -1,0 +1,87 @@
+/* The graph: sub-graphs that the planner made, and their running instances.
+ *
+ * A sub-graph is a tree of nodes: each node feeds exactly one port of one other node, the last one is the exit. Sharing
+ * happens in hubs. An instance is one run of a sub-graph: a pipeline's root, a group, a window. Nodes are immutable and
+ * shared by all instances; what counts and what is common to all instances of a node hangs off `run`. One worker. */
+#ifndef RX_CORE_GRAPH_H
+#define RX_CORE_GRAPH_H
+
+#include "core/graph/hub.h"
+#include "core/graph/operator.h"
+
+enum rx_on_error { RX_DEAD_LETTER, RX_DROP, RX_FAIL, RX_NULLIFY };
+
+/* in = the sum of accounts (absent is a part of filtered) + held. */
+struct rx_ledger {
+    uint64_t in, out, accounts[RX_ACCOUNTS];
+    int64_t held;
+    uint64_t keys_evicted; /* groups ended to make room for others */
+};
+
+struct rx_node_run {
+    struct rx_ledger ledger;
+    struct rx_common *common; /* private to graph.c */
+};
+
+struct rx_node {
+    const struct rx_operator_class *class;
+    const void *image; /* class->base.state_size bytes, options set */
+    const char *label; /* the user's id, else the operator's name with its position: "2.aggregate" */
+    struct rx_place at;
+    uint16_t index;                /* in its sub-graph */
+    uint16_t inputs[RX_PORTS_MAX]; /* node indices */
+    const char *input_names[RX_PORTS_MAX];
+    uint8_t input_count;
+    uint8_t down_port;
+    int32_t down;  /* consumer's index, -1: the exit */
+    uint32_t rank; /* order in the plan: upstream first, across pipelines; never 0 */
+    bool span_ok;  /* this node and all behind it take spans */
+    enum rx_on_error on_error;
+    struct rx_subgraph *subgraphs[2];
+    struct rx_hub *hub;    /* of a subscription leaf */
+    struct rx_hub *errors; /* where bad events go; NULL: only counted */
+    struct rx_node_run *run;
+};
+
+struct rx_subgraph {
+    struct rx_node *nodes; /* inputs before consumers; the last is the exit */
+    size_t count;
+};
+
+/* Leaves that the planner places: what a scope's steps read, and a subscription to node->hub. */
+extern const struct rx_operator_class rx_operator_entry;
+extern const struct rx_operator_class rx_operator_subscription;
+
+/* The engine of one worker. */
+struct rx_engine {
+    struct rx_heap *heap;
+    struct rx_sched *sched;
+    unsigned depth; /* of turns */
+    bool observe_subscriptions;
+    /* Where the log step writes: syslog's level, the step's label, one line. NULL: silent. */
+    void (*log)(void *arg, int level, const char *step, const char *text);
+    void *log_arg;
+    struct rx_op *dead; /* to be disposed at the end of the turn */
+    struct rx_instance *dead_instances;
+    struct rx_hub *idle_hubs; /* whose last subscriber left in this turn */
+};
+struct rx_engine *rx_engine_create(struct rx_heap *, struct rx_sched *); /* both borrowed */
+void rx_engine_destroy(struct rx_engine *);
+/* A turn: what is cancelled or ended within it is reclaimed when the outermost one is left. */
+void rx_engine_enter(struct rx_engine *);
+void rx_engine_leave(struct rx_engine *);
+
+/* A root instance: its exit's notifications go to `on_note`. Subscribed before the call returns. */
+struct rx_instance *rx_graph_start(struct rx_engine *, const struct rx_subgraph *,
+                                   void (*on_note)(void *arg, const struct rx_note *), void *arg);
+void rx_graph_stop(struct rx_instance *); /* cancels; no-op on NULL. After a terminal the instance is gone already */
+struct rx_instance *rx_graph_load(struct rx_engine *, const struct rx_subgraph *,
+                                  void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *);
+
+void rx_node_run_finish(struct rx_node_run *); /* frees what the instances had in common; NULL is fine */
+
+/* An event for an error stream: {at, reason, step, message, event}. The caller's to unref. */
+struct rx_event rx_error_event(struct rx_engine *, const char *reason, const char *step, const struct rx_error *,
+                               struct rx_value event);
+
+#endif

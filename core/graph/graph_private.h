@@ -1,0 +1,57 @@
+/* What graph.c, instance.c and hub.c share: nobody else includes this. */
+#ifndef RX_CORE_GRAPH_PRIVATE_H
+#define RX_CORE_GRAPH_PRIVATE_H
+
+#include "core/graph/graph.h"
+
+enum rx_op_state { RX_OP_LIVE, RX_OP_DONE, RX_OP_CANCELLED };
+
+struct rx_op_timer {
+    struct rx_timer timer;
+    struct rx_op *op;
+    unsigned slot;
+};
+
+/* A notification that came while its receiver was busy. */
+struct rx_emission {
+    struct rx_emission *next;
+    enum rx_note_kind kind;
+    unsigned port;
+    struct rx_event event;
+    struct rx_error error;
+};
+
+struct rx_common {
+    struct rx_timer timer;
+    struct rx_engine *engine;
+    uint32_t rank;
+    void (*on_timer)(struct rx_common *);
+    _Alignas(16) char data[];
+};
+
+struct rx_instance {
+    struct rx_engine *engine;
+    const struct rx_subgraph *subgraph;
+    struct rx_op *opener; /* NULL: a root */
+    struct rx_instance *next, **link;
+    const struct rx_mark *mark;
+    void *tag;
+    void (*on_note)(void *arg, const struct rx_note *); /* of a root */
+    void *arg;
+    struct rx_op *entry;
+    bool ended;
+    struct rx_op *ops[]; /* by node index */
+};
+
+/* graph.c */
+struct rx_op *rx_op_create(struct rx_instance *, uint16_t index, struct rx_error *reterr);
+void rx_op_start(struct rx_op *);
+void rx_op_cancel(struct rx_op *);  /* NULL is fine */
+void rx_op_reclaim(struct rx_op *); /* at the end of the turn */
+/* instance.c */
+void rx_instance_note(struct rx_instance *, const struct rx_note *);
+void rx_instances_close_all(struct rx_op *);
+void rx_instance_reclaim(struct rx_instance *);
+/* hub.c */
+void rx_hub_settle(struct rx_hub *);
+#endif

@@ -1,0 +1,219 @@
+/* Hubs: shared streams with a reference-counted producer. */
+#include "core/graph/hub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/graph/graph_private.h"
+
+/* The next to be served by a delivery in progress; deliveries nest when a subscription replays at once. */
+struct cursor {
+    struct rx_observer *next;
+    struct cursor *outer;
+};
+
+struct rx_hub {
+    struct rx_engine *engine;
+    char *name;
+    struct rx_producer producer;
+    struct rx_observer *first, *last;
+    struct cursor *cursors;
+    struct rx_hub *next_idle;
+    size_t subscribers;
+    uint64_t births;
+    bool running, listed_idle, singles;
+    enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
+    struct rx_error error;
+    struct rx_hub_stats stats;
+};
+
+struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
+{
+    struct rx_hub *hub = calloc(1, sizeof *hub);
+    char *copy = strdup(name);
+    if (!hub || !copy) {
+        free(hub);
+        free(copy);
+        return NULL;
+    }
+    hub->engine = engine;
+    hub->name = copy;
+    return hub;
+}
+
+void rx_hub_destroy(struct rx_hub *hub)
+{
+    if (!hub)
+        return;
+    free(hub->name);
+    free(hub);
+}
+
+void rx_hub_set_producer(struct rx_hub *hub, const struct rx_producer *producer) { hub->producer = *producer; }
+void rx_hub_set_singles(struct rx_hub *hub, bool singles) { hub->singles = singles; }
+const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
+size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }
+struct rx_hub_stats rx_hub_stats(const struct rx_hub *hub) { return hub->stats; }
+
+static void link_last(struct rx_hub *hub, struct rx_observer *o)
+{
+    o->hub = hub;
+    o->born = ++hub->births;
+    o->previous = hub->last;
+    o->following = NULL;
+    *(hub->last ? &hub->last->following : &hub->first) = o;
+    hub->last = o;
+    hub->subscribers++;
+}
+
+static void unlink(struct rx_observer *o)
+{
+    struct rx_hub *hub = o->hub;
+    for (struct cursor *c = hub->cursors; c; c = c->outer)
+        if (c->next == o)
+            c->next = o->following;
+    *(o->previous ? &o->previous->following : &hub->first) = o->following;
+    *(o->following ? &o->following->previous : &hub->last) = o->previous;
+    o->hub = NULL;
+    hub->subscribers--;
+    if (hub->producer.unsubscribed)
+        hub->producer.unsubscribed(hub->producer.arg, hub, o);
+}
+
+static void tell_end(struct rx_observer *o, const struct rx_error *error)
+{
+    if (error)
+        o->error(o, error);
+    else
+        o->complete(o);
+}
+
+void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
+{
+    rx_engine_enter(hub->engine);
+    link_last(hub, o);
+    if (hub->producer.subscribed)
+        hub->producer.subscribed(hub->producer.arg, hub, o);
+    if (hub->ended != OPEN) {
+        unlink(o);
+        tell_end(o, hub->ended == FAILED ? &hub->error : NULL);
+    } else {
+        if (!hub->running) {
+            hub->running = true;
+            if (hub->producer.start)
+                hub->producer.start(hub->producer.arg, hub);
+        }
+    }
+    rx_engine_leave(hub->engine);
+}
+
+/* The producer stops at the end of the turn, unless somebody subscribed meanwhile: a hand-over does not restart it. */
+void rx_hub_unsubscribe(struct rx_observer *o)
+{
+    struct rx_hub *hub = o->hub;
+    if (!hub)
+        return;
+    rx_engine_enter(hub->engine);
+    unlink(o);
+    if (!hub->first && hub->running && !hub->listed_idle) {
+        hub->listed_idle = true;
+        hub->next_idle = hub->engine->idle_hubs;
+        hub->engine->idle_hubs = hub;
+    }
+    rx_engine_leave(hub->engine);
+}
+
+void rx_hub_settle(struct rx_hub *hub)
+{
+    for (struct rx_hub *next; hub; hub = next) {
+        next = hub->next_idle;
+        hub->listed_idle = false;
+        if (hub->first || !hub->running)
+            continue;
+        hub->running = false;
+        if (hub->producer.stop)
+            hub->producer.stop(hub->producer.arg, hub);
+    }
+}
+
+/* Who subscribes during a delivery gets what comes after it (as an RxJS Subject copies its observers). */
+static void deliver(struct rx_hub *hub, const struct rx_event *span, size_t n)
+{
+    uint64_t births = hub->births;
+    struct cursor cursor = {.next = hub->first, .outer = hub->cursors};
+    hub->cursors = &cursor;
+    for (struct rx_observer *o; (o = cursor.next) && o->born <= births;) {
+        cursor.next = o->following;
+        hub->stats.deliveries += n;
+        o->next(o, span, n);
+    }
+    hub->cursors = cursor.outer;
+}
+
+void rx_hub_next(struct rx_hub *hub, const struct rx_event *span, size_t n)
+{
+    if (hub->ended != OPEN || n == 0)
+        return;
+    rx_engine_enter(hub->engine);
+    hub->stats.events += n;
+    hub->stats.last_time = span[n - 1].time;
+    if (!hub->first)
+        hub->stats.unheard += n;
+    else if (!hub->singles)
+        deliver(hub, span, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            deliver(hub, &span[i], 1);
+    rx_engine_leave(hub->engine);
+}
+
+/* Every present subscriber is told; one that subscribes again meanwhile starts the producer anew. */
+static void finish(struct rx_hub *hub, const struct rx_error *error)
+{
+    if (hub->ended != OPEN)
+        return;
+    rx_engine_enter(hub->engine);
+    if (hub->producer.sticky) {
+        hub->ended = error ? FAILED : COMPLETED;
+        if (error)
+            hub->error = *error;
+    }
+    hub->running = false;
+    uint64_t births = hub->births;
+    while (hub->first && hub->first->born <= births) {
+        struct rx_observer *o = hub->first;
+        unlink(o);
+        tell_end(o, error);
+    }
+    rx_engine_leave(hub->engine);
+}
+
+void rx_observer_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+{
+    struct rx_hub *hub = o->hub;
+    rx_engine_enter(hub->engine);
+    hub->stats.events += n;
+    hub->stats.deliveries += n;
+    hub->stats.last_time = span[n - 1].time;
+    o->next(o, span, n);
+    rx_engine_leave(hub->engine);
+}
+
+void rx_observer_end(struct rx_observer *o, const struct rx_error *error)
+{
+    struct rx_hub *hub = o->hub;
+    rx_engine_enter(hub->engine);
+    unlink(o);
+    if (!hub->first)
+        hub->running = false;
+    tell_end(o, error);
+    rx_engine_leave(hub->engine);
+}
+
+void rx_hub_complete(struct rx_hub *hub) { finish(hub, NULL); }
+
+void rx_hub_error(struct rx_hub *hub, const struct rx_error *error)
+{
+    struct rx_error copy = *error;
+    finish(hub, &copy);
+}

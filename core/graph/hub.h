@@ -1,0 +1,65 @@
+/* Hubs: where a named stream is shared. A source or a pipeline produces into its hub; sub-graphs, sinks and the
+ * supervisor subscribe. Reference counted: the producer starts with the first subscriber and stops with the last
+ * (Rx's publish().refCount(); reset on error, on completion and on the last unsubscription). One worker. */
+#ifndef RX_CORE_HUB_H
+#define RX_CORE_HUB_H
+
+#include "core/base/error.h"
+#include "core/value/event.h"
+
+struct rx_engine;
+struct rx_hub;
+
+struct rx_observer;
+
+struct rx_producer {
+    /* Called before the first subscriber's subscription returns; may produce at once. */
+    void (*start)(void *arg, struct rx_hub *);
+    void (*stop)(void *arg, struct rx_hub *);
+    /* Each subscription and its end, whatever ended it; may be NULL. A producer that serves every subscriber on its own
+     * (a cold one) hands out with rx_observer_next and so on, and never calls rx_hub_next. */
+    void (*subscribed)(void *arg, struct rx_hub *, struct rx_observer *);
+    void (*unsubscribed)(void *arg, struct rx_hub *, struct rx_observer *);
+    void *arg;
+    bool sticky; /* a terminal is kept for later subscribers instead of a new start (a replayed hot source) */
+};
+
+struct rx_hub *rx_hub_create(struct rx_engine *, const char *name);
+void rx_hub_destroy(struct rx_hub *); /* no subscriber may be left */
+void rx_hub_set_producer(struct rx_hub *, const struct rx_producer *);
+/* Deliver events one by one to all subscribers, however they come: where two branches meet again, order would show. */
+void rx_hub_set_singles(struct rx_hub *, bool);
+const char *rx_hub_name(const struct rx_hub *);
+
+/* The producer's side. Events are borrowed; n up to RX_SPAN_MAX. */
+void rx_hub_next(struct rx_hub *, const struct rx_event *span, size_t n);
+void rx_hub_complete(struct rx_hub *);
+void rx_hub_error(struct rx_hub *, const struct rx_error *);
+
+/* A subscriber. Embedded by its owner and linked in order of subscription. */
+struct rx_observer {
+    void (*next)(struct rx_observer *, const struct rx_event *span, size_t n);
+    void (*complete)(struct rx_observer *);                       /* unsubscribed already */
+    void (*error)(struct rx_observer *, const struct rx_error *); /* unsubscribed already */
+    struct rx_hub *hub;                                           /* private from here on; NULL: not subscribed */
+    struct rx_observer *previous, *following;
+    uint64_t born;
+    void *ticket; /* the producer's, see `subscribed` */
+};
+void rx_hub_subscribe(struct rx_hub *, struct rx_observer *);
+void rx_hub_unsubscribe(struct rx_observer *); /* no-op when not subscribed */
+size_t rx_hub_subscribers(const struct rx_hub *);
+
+/* For cold producers: to one subscriber. */
+void rx_observer_next(struct rx_observer *, const struct rx_event *span, size_t n);
+void rx_observer_end(struct rx_observer *, const struct rx_error *); /* NULL: completed */
+
+struct rx_hub_stats {
+    uint64_t events;     /* put out by the producer */
+    uint64_t deliveries; /* taken in by subscribers */
+    uint64_t unheard;    /* events without any subscriber */
+    rx_time last_time;   /* event time of the newest event; 0: none yet */
+};
+struct rx_hub_stats rx_hub_stats(const struct rx_hub *);
+
+#endif

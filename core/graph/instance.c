@@ -1,0 +1,328 @@
+/* Instances of sub-graphs, and the turns in which what has ended is reclaimed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/graph/graph_private.h"
+
+/* ---- the engine ---- */
+
+struct rx_engine *rx_engine_create(struct rx_heap *heap, struct rx_sched *sched)
+{
+    struct rx_engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return NULL;
+    engine->heap = heap;
+    engine->sched = sched;
+    return engine;
+}
+
+void rx_engine_destroy(struct rx_engine *engine) { free(engine); }
+
+void rx_engine_enter(struct rx_engine *engine) { engine->depth++; }
+
+static bool reclaim_some(struct rx_engine *engine)
+{
+    struct rx_op *ops = engine->dead;
+    struct rx_instance *instances = engine->dead_instances;
+    struct rx_hub *hubs = engine->idle_hubs;
+    engine->dead = NULL;
+    engine->dead_instances = NULL;
+    engine->idle_hubs = NULL;
+    if (hubs)
+        rx_hub_settle(hubs);
+    for (struct rx_op *op = ops, *next; op; op = next) {
+        next = op->next_dead;
+        rx_op_reclaim(op);
+    }
+    for (struct rx_instance *i = instances, *next; i; i = next) {
+        next = i->next;
+        rx_instance_reclaim(i);
+    }
+    return ops || instances || hubs;
+}
+
+void rx_engine_leave(struct rx_engine *engine)
+{
+    if (engine->depth == 1)
+        while (reclaim_some(engine))
+            ;
+    engine->depth--;
+}
+
+/* ---- instances ---- */
+
+static struct rx_instance *create(struct rx_engine *engine, const struct rx_subgraph *subgraph)
+{
+    struct rx_instance *i = calloc(1, sizeof *i + subgraph->count * sizeof(struct rx_op *));
+    if (!i)
+        return NULL;
+    i->engine = engine;
+    i->subgraph = subgraph;
+    return i;
+}
+
+static void link_to_opener(struct rx_instance *instance, struct rx_op *opener)
+{
+    instance->opener = opener;
+    instance->link = opener->opened_tail;
+    *opener->opened_tail = instance;
+    opener->opened_tail = &instance->next;
+}
+
+static void unlink_from_opener(struct rx_instance *instance)
+{
+    struct rx_op *opener = instance->opener;
+    if (!opener)
+        return;
+    *instance->link = instance->next;
+    if (instance->next)
+        instance->next->link = instance->link;
+    else
+        opener->opened_tail = instance->link;
+}
+
+/* Takes the instance out of the world; its memory stays until the turn ends. */
+static void bury(struct rx_instance *instance)
+{
+    if (instance->ended)
+        return;
+    instance->ended = true;
+    unlink_from_opener(instance);
+    instance->next = instance->engine->dead_instances;
+    instance->engine->dead_instances = instance;
+    rx_op_cancel(instance->ops[instance->subgraph->count - 1]);
+}
+
+void rx_instance_reclaim(struct rx_instance *instance)
+{
+    rx_mark_unref(instance->mark);
+    free(instance);
+}
+
+void rx_instances_close_all(struct rx_op *op)
+{
+    while (op->opened)
+        bury(op->opened);
+}
+
+/* A notification of the exit. After a terminal the instance is gone before the opener hears of it. */
+void rx_instance_note(struct rx_instance *instance, const struct rx_note *note)
+{
+    if (instance->ended)
+        return;
+    if (note->kind != RX_NEXT)
+        bury(instance);
+    if (instance->opener)
+        instance->opener->class->inner(instance->opener, instance, note);
+    else if (instance->on_note)
+        instance->on_note(instance->arg, note);
+}
+
+static void start_exit(struct rx_instance *instance)
+{
+    struct rx_error error = {0};
+    struct rx_op *op = rx_op_create(instance, (uint16_t)(instance->subgraph->count - 1), &error);
+    if (op) {
+        rx_op_start(op);
+        return;
+    }
+    op = instance->ops[instance->subgraph->count - 1];
+    if (op)
+        rx_fail(op, &error);
+    else
+        rx_instance_note(instance, &(struct rx_note){.kind = RX_ERROR, .error = &error});
+}
+
+static void report_memory(struct rx_op *op)
+{
+    struct rx_error error;
+    rx_error_set(&error, -ENOMEM, "out of memory for a group or window");
+    rx_fail(op, &error);
+}
+
+static struct rx_instance *open_linked(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
+{
+    struct rx_instance *instance = create(rx_op_engine(op), op->node->subgraphs[which]);
+    if (!instance) {
+        rx_mark_unref(mark);
+        report_memory(op);
+        return NULL;
+    }
+    instance->mark = mark ? mark : rx_mark_ref(rx_op_mark(op));
+    instance->tag = tag;
+    link_to_opener(instance, op);
+    return instance;
+}
+
+struct rx_instance *rx_instance_open(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
+{
+    struct rx_instance *instance = open_linked(op, which, mark, tag);
+    if (!instance)
+        return NULL;
+    rx_engine_enter(instance->engine);
+    start_exit(instance);
+    bool ended = instance->ended;
+    rx_engine_leave(instance->engine);
+    return ended ? NULL : instance;
+}
+
+void *rx_instance_tag(const struct rx_instance *instance) { return instance->tag; }
+void rx_instance_set_tag(struct rx_instance *instance, void *tag) { instance->tag = tag; }
+const struct rx_mark *rx_instance_mark(const struct rx_instance *instance) { return instance->mark; }
+struct rx_op *rx_instance_opener(const struct rx_instance *instance) { return instance->opener; }
+
+bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span, size_t n)
+{
+    struct rx_op *entry = instance->entry;
+    if (instance->ended || !entry)
+        return false;
+    struct rx_event marked[RX_SPAN_MAX];
+    entry->node->run->ledger.in += n;
+    rx_count(entry, RX_USED, n);
+    while (n > 0 && rx_op_live(entry)) {
+        size_t some = n < RX_SPAN_MAX ? n : RX_SPAN_MAX;
+        memcpy(marked, span, some * sizeof *span);
+        for (size_t i = 0; i < some; i++)
+            marked[i].mark = instance->mark;
+        rx_emit(entry, marked, some);
+        span += some;
+        n -= some;
+    }
+    return true;
+}
+
+void rx_instance_complete(struct rx_instance *instance)
+{
+    if (!instance->ended && instance->entry)
+        rx_finish(instance->entry);
+}
+
+void rx_instance_error(struct rx_instance *instance, const struct rx_error *error)
+{
+    if (!instance->ended && instance->entry)
+        rx_fail(instance->entry, error);
+}
+
+void rx_instance_close(struct rx_instance *instance)
+{
+    if (!instance)
+        return;
+    struct rx_engine *engine = instance->engine;
+    rx_engine_enter(engine);
+    bury(instance);
+    rx_engine_leave(engine);
+}
+
+size_t rx_instances_open(const struct rx_op *op)
+{
+    size_t n = 0;
+    for (const struct rx_instance *i = op->opened; i; i = i->next)
+        n++;
+    return n;
+}
+
+struct rx_instance *rx_graph_start(struct rx_engine *engine, const struct rx_subgraph *subgraph,
+                                   void (*on_note)(void *arg, const struct rx_note *), void *arg)
+{
+    struct rx_instance *instance = create(engine, subgraph);
+    if (!instance)
+        return NULL;
+    instance->on_note = on_note;
+    instance->arg = arg;
+    rx_engine_enter(engine);
+    start_exit(instance);
+    bool ended = instance->ended;
+    rx_engine_leave(engine);
+    return ended ? NULL : instance;
+}
+
+void rx_graph_stop(struct rx_instance *instance) { rx_instance_close(instance); }
+
+/* ---- state ---- */
+
+static void save_op(const struct rx_op *op, struct rx_writer *w)
+{
+    rx_write_uint(w, op->live_ports);
+    for (unsigned i = 0; i < op->class->timer_slots; i++) {
+        const struct rx_timer *t = &op->timers[i].timer;
+        rx_write_bool(w, rx_timer_armed(t));
+        if (rx_timer_armed(t)) {
+            rx_write_int(w, t->due);
+            rx_write_uint(w, t->sequence);
+        }
+    }
+    if (op->class->save)
+        op->class->save((struct rx_op *)(uintptr_t)op, w);
+}
+
+int rx_instance_save(struct rx_instance *instance, struct rx_writer *w)
+{
+    for (size_t i = 0; i < instance->subgraph->count; i++) {
+        rx_write_bool(w, instance->ops[i] != NULL);
+        if (instance->ops[i])
+            save_op(instance->ops[i], w);
+    }
+    return w->buffer.failed ? -ENOMEM : 0;
+}
+
+static void load_op(struct rx_op *op, struct rx_reader *r)
+{
+    struct rx_sched *sched = rx_op_engine(op)->sched;
+    op->live_ports = (uint16_t)rx_read_uint(r);
+    for (unsigned i = 0; i < op->class->timer_slots; i++) {
+        if (!rx_read_bool(r))
+            continue;
+        rx_time due = rx_read_int(r);
+        uint64_t sequence = rx_read_uint(r);
+        rx_sched_restore(sched, sequence);
+        if (!rx_reader_failed(r))
+            rx_timer_arm_at(op, i, due, sequence);
+    }
+    if (op->class->load && op->class->load(op, r) < 0)
+        rx_reader_fail(r, -EBADMSG);
+    if (op->class == &rx_operator_subscription)
+        rx_op_start(op);
+}
+
+static int load_ops(struct rx_instance *instance, struct rx_reader *r)
+{
+    struct rx_error error = {0};
+    for (size_t i = 0; i < instance->subgraph->count && !rx_reader_failed(r); i++) {
+        if (!rx_read_bool(r))
+            continue;
+        struct rx_op *op = rx_op_create(instance, (uint16_t)i, &error);
+        if (op)
+            load_op(op, r);
+        else
+            rx_reader_fail(r, error.code);
+    }
+    return r->failed;
+}
+
+struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag,
+                                     struct rx_reader *r)
+{
+    struct rx_instance *instance = open_linked(op, which, mark, tag);
+    if (instance && load_ops(instance, r) < 0) {
+        bury(instance);
+        return NULL;
+    }
+    return instance;
+}
+
+struct rx_instance *rx_graph_load(struct rx_engine *engine, const struct rx_subgraph *subgraph,
+                                  void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *r)
+{
+    struct rx_instance *instance = create(engine, subgraph);
+    if (!instance)
+        return NULL;
+    instance->on_note = on_note;
+    instance->arg = arg;
+    rx_engine_enter(engine);
+    bool failed = load_ops(instance, r) < 0;
+    if (failed)
+        bury(instance);
+    rx_engine_leave(engine);
+    return failed ? NULL : instance;
+}

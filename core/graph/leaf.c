@@ -1,0 +1,50 @@
+/* The leaves of a sub-graph: the entry of a scope, and a subscription to a hub. */
+#include "core/graph/graph_private.h"
+
+static void start_nothing(struct rx_op *op) { (void)op; }
+
+const struct rx_operator_class rx_operator_entry = {
+    .base = {.name = "entry",
+             .summary = "what the steps of a scope read",
+             .state_size = sizeof(struct rx_op),
+             .flags = RX_INTERNAL | RX_SPAN_SAFE},
+    .start = start_nothing,
+};
+
+/* The observer stands directly behind the head: graph.c relies on it to unsubscribe. */
+struct subscription {
+    struct rx_op op;
+    struct rx_observer observer;
+};
+
+static struct subscription *of_observer(struct rx_observer *o)
+{
+    return (struct subscription *)(void *)((char *)o - offsetof(struct subscription, observer));
+}
+
+static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+{
+    struct rx_op *op = &of_observer(o)->op;
+    op->node->run->ledger.in += n;
+    rx_count(op, RX_USED, n);
+    rx_emit(op, span, n);
+}
+
+static void on_complete(struct rx_observer *o) { rx_finish(&of_observer(o)->op); }
+
+static void on_error(struct rx_observer *o, const struct rx_error *error) { rx_fail(&of_observer(o)->op, error); }
+
+static void start(struct rx_op *op)
+{
+    struct subscription *s = (struct subscription *)op;
+    s->observer = (struct rx_observer){.next = on_next, .complete = on_complete, .error = on_error};
+    rx_hub_subscribe(op->node->hub, &s->observer);
+}
+
+const struct rx_operator_class rx_operator_subscription = {
+    .base = {.name = "subscription",
+             .summary = "a subscription to a source or pipeline",
+             .state_size = sizeof(struct subscription),
+             .flags = RX_INTERNAL | RX_SPAN_SAFE},
+    .start = start,
+};

@@ -1,0 +1,180 @@
+/* The operator contract: what an operator is, and all that it may call.
+ *
+ * The Rx grammar holds on every edge: next* (error | complete)?; calls on one observer never overlap and never re-enter
+ * (a nested emission on one node is queued, bounded, and drained by the outer one); nothing after a terminal; nothing
+ * after cancel has returned. Everything belongs to one worker. Source of the semantics: Rx design guidelines, RxJS 7.8. */
+#ifndef RX_CORE_OPERATOR_H
+#define RX_CORE_OPERATOR_H
+
+#include "core/graph/sched.h"
+#include "core/option/option.h"
+#include "core/value/codec.h"
+#include "core/value/event.h"
+
+struct rx_op;
+struct rx_instance;
+struct rx_node;
+struct rx_engine;
+
+#define RX_SPAN_MAX  256
+#define RX_PORTS_MAX 16
+
+/* Flags of an operator class (rx_class.flags). */
+enum {
+    RX_SPAN_SAFE = 1,     /* per-event work, no early end, no terminal of its own, no inner subscription */
+    RX_OPENS_GROUP = 2,   /* the steps behind it run once per group: sub-graph 0 */
+    RX_OPENS_WINDOW = 4,  /* the steps behind it run once per window: sub-graph 0 */
+    RX_REDUCES = 8,       /* closes the innermost window scope */
+    RX_CLOSES_SCOPE = 16, /* merge */
+    RX_RESUBSCRIBES = 32, /* may subscribe port 0 again (retry, repeat) */
+    RX_INTERNAL = 64,     /* made by the planner; not in the catalogue */
+    RX_PASSES = 128,   /* emits its input's events as they are, or with fields added: what is behind reads them too */
+    RX_REPLACES = 256, /* what it emits holds nothing of its input but what its expressions read */
+    RX_ENDS_EARLY = 1024, /* may complete before its input does (take) */
+    RX_COLLECTS = 2048,   /* opens windows of its own, each made a list (buffer): the planner gives it the sub-graph */
+    RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub) */
+};
+
+enum rx_note_kind { RX_NEXT, RX_COMPLETE, RX_ERROR };
+
+/* A notification from a sub-graph. */
+struct rx_note {
+    enum rx_note_kind kind;
+    const struct rx_event *span; /* RX_NEXT */
+    size_t count;
+    const struct rx_error *error; /* RX_ERROR */
+};
+
+struct rx_operator_class {
+    struct rx_class base;
+    unsigned min_inputs, max_inputs; /* port 0 is the chain; the rest come from STREAM options, in table order */
+    unsigned timer_slots;
+    int (*init)(struct rx_op *, struct rx_error *reterr); /* state zeroed, options set. NULL: nothing to do */
+    void (*start)(struct rx_op *); /* subscribed: subscribe inputs, arm timers. NULL: subscribe all inputs in order */
+    void (*next)(struct rx_op *, unsigned port, const struct rx_event *span, size_t n);
+    void (*complete)(struct rx_op *, unsigned port);                       /* NULL: finish after the last port */
+    void (*error)(struct rx_op *, unsigned port, const struct rx_error *); /* NULL: forward */
+    void (*timer)(struct rx_op *, unsigned slot);
+    void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *);
+    int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
+    int (*load)(struct rx_op *, struct rx_reader *); /* after init, in place of start: inputs and timers are restored */
+    void (*dispose)(struct rx_op *);                 /* exactly once; tolerates a half-made object */
+};
+
+/* The head of every operator's state struct: `struct take { struct rx_op op; int64_t count; ... }`. Private to graph.c
+ * but for the accessors below. */
+struct rx_op {
+    const struct rx_operator_class *class;
+    struct rx_instance *instance;
+    const struct rx_node *node; /* its place in the sub-graph */
+    struct rx_op *next_dead;
+    struct rx_instance *opened; /* instances it opened, in order of opening (list head) */
+    struct rx_instance **opened_tail;
+    struct rx_op_timer *timers; /* class->timer_slots of them */
+    struct rx_emission *queued; /* nested emissions */
+    int64_t held;
+    uint16_t live_ports; /* bit p: port p is subscribed and has not ended */
+    uint8_t state;       /* enum in graph.c */
+    bool busy;           /* inside next */
+    bool starting;       /* subscribing its inputs */
+};
+
+struct rx_engine *rx_op_engine(const struct rx_op *);
+struct rx_heap *rx_op_heap(const struct rx_op *);
+rx_time rx_now(const struct rx_op *);
+unsigned rx_op_inputs(const struct rx_op *);                       /* ports connected */
+const char *rx_op_input_name(const struct rx_op *, unsigned port); /* the name the user gave the stream */
+const struct rx_mark *rx_op_mark(const struct rx_op *);            /* of the scope it runs in; borrowed, may be NULL */
+bool rx_op_live(const struct rx_op *);                             /* false after a terminal or cancel */
+
+/* Emission. Events are borrowed. After rx_finish and rx_fail nothing is delivered any more; both cancel the inputs,
+ * the timers and the instances that are still open. */
+void rx_emit(struct rx_op *, const struct rx_event *span, size_t n);
+/* For one-to-one operators: emits `value` (taken) in place of `in`: same time, mark and meta. */
+void rx_emit_value_take(struct rx_op *, const struct rx_event *in, struct rx_value value);
+/* For steps that reduce: emits `value` (taken) with the mark of the scope, at the window's end less 1 ns, or now. */
+void rx_emit_result_take(struct rx_op *, struct rx_value value);
+void rx_finish(struct rx_op *);
+void rx_fail(struct rx_op *, const struct rx_error *);
+void rx_fail_memory(struct rx_op *); /* out of memory */
+
+/* Inputs. Subscribing may deliver events, and even the end, before it returns. Subscribing a port again (after its end
+ * or rx_cancel) re-creates the upstream subtree with fresh state. */
+void rx_subscribe(struct rx_op *, unsigned port);
+void rx_cancel(struct rx_op *, unsigned port);
+bool rx_input_live(const struct rx_op *, unsigned port);
+
+/* Timers: plain data (slot, due). A due time in the past fires at this instant, after what is scheduled already. */
+void rx_timer_arm(struct rx_op *, unsigned slot, rx_time due);
+void rx_timer_arm_at(struct rx_op *, unsigned slot, rx_time due, uint64_t sequence);
+uint64_t rx_timer_reserve(struct rx_op *); /* a place in the order of now, for rx_timer_arm_at later */
+void rx_timer_stop(struct rx_op *, unsigned slot);
+/* From now on this slot's timer is (not) in the background: it waits for input and alone keeps no replay going. */
+void rx_timer_background(struct rx_op *, unsigned slot, bool);
+bool rx_timer_is_armed(const struct rx_op *, unsigned slot);
+rx_time rx_timer_due(const struct rx_op *, unsigned slot);
+
+/* Sub-graphs: an instance of sub-graph `which` of the op's node. `mark` is taken (NULL: the op's own); `tag` is the
+ * opener's (its group or window). The instance is subscribed before the call returns; NULL: it has ended already (class->
+ * inner was told), or memory is out (reported as a failure of the op). Its notifications come to class->inner; after the terminal, or rx_instance_close, the
+ * instance is gone (reclaimed at the end of the turn). */
+struct rx_instance *rx_instance_open(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag);
+void *rx_instance_tag(const struct rx_instance *);
+void rx_instance_set_tag(struct rx_instance *, void *tag);
+const struct rx_mark *rx_instance_mark(const struct rx_instance *);
+struct rx_op *rx_instance_opener(const struct rx_instance *);
+/* Pushes into the instance's entry. False when nothing inside listens any more (the caller counts the event). */
+bool rx_instance_next(struct rx_instance *, const struct rx_event *span, size_t n);
+void rx_instance_complete(struct rx_instance *);
+void rx_instance_error(struct rx_instance *, const struct rx_error *);
+void rx_instance_close(struct rx_instance *); /* cancels it; no terminal comes */
+size_t rx_instances_open(const struct rx_op *);
+/* save and load of an instance, for scope operators; the tag is the opener's to restore. */
+int rx_instance_save(struct rx_instance *, struct rx_writer *);
+struct rx_instance *rx_instance_load(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag,
+                                     struct rx_reader *);
+
+/* The ledger: every event that came in is accounted for once. Counters belong to the step, not to each instance. */
+enum rx_account {
+    RX_USED,       /* passed on, or became part of a result */
+    RX_FILTERED,   /* a condition said no */
+    RX_ABSENT,     /* filtered because an operand was absent or null (a part of filtered) */
+    RX_ERRORED,    /* a bad event */
+    RX_SUPERSEDED, /* discarded: a newer event took its place (debounce, throttle, sample) */
+    RX_LATE,       /* discarded: too late for its window */
+    RX_EVICTED,    /* discarded: a limit's policy */
+    RX_UNHEARD,    /* discarded: nobody downstream listens, or the step had ended */
+    RX_ACCOUNTS
+};
+void rx_count(struct rx_op *, enum rx_account, size_t n);
+void rx_count_key_evicted(struct rx_op *);   /* a group ended to make room: no event is charged */
+void rx_hold(struct rx_op *, int64_t delta); /* events kept for later: a gauge. What is still held at dispose is
+                                                 discarded as RX_UNHEARD by the graph: release with rx_hold(-n) first */
+
+/* One bad event, by the step's on_error: it is counted and, for dead_letter, sent to the pipeline's error stream. The
+ * answer says how to go on. */
+enum rx_verdict { RX_SKIP_EVENT, RX_USE_NULL, RX_STEP_FAILED /* rx_fail was called */ };
+enum rx_verdict rx_bad_event(struct rx_op *, const struct rx_event *, const struct rx_error *);
+
+/* The same for a result that could not be made: no input is charged with it. */
+enum rx_verdict rx_bad_result(struct rx_op *, const struct rx_error *);
+
+/* Evaluates for an event. A failure is a bad event: false; or true with null where on_error says so. */
+bool rx_op_eval(struct rx_op *, struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret);
+/* A condition: 1 true, 0 false (counted as nothing; an absent operand as RX_ABSENT), -1 a bad event. */
+int rx_op_test(struct rx_op *, struct rx_expr *, const struct rx_event *);
+
+/* What all instances of one node have in common (a boundary clock): `size` zeroed bytes, made at the first call, gone with
+ * the plan. It has one timer; at one instant these fire before all other timers, upstream nodes first. */
+struct rx_common;
+struct rx_common *rx_common_get(struct rx_op *, size_t size, void (*on_timer)(struct rx_common *));
+void *rx_common_data(struct rx_common *);
+void rx_common_arm(struct rx_common *, rx_time due);
+void rx_common_stop(struct rx_common *);
+void rx_common_background(struct rx_common *, bool);
+bool rx_common_armed(const struct rx_common *);
+
+/* The environment for expressions on an event. */
+static inline struct rx_expr_env rx_env(const struct rx_event *event) { return (struct rx_expr_env){.event = event}; }
+
+#endif

@@ -1,0 +1,172 @@
+/* The scheduler: a 4-ary heap of timers keyed by (due, sequence). */
+#include "core/graph/sched.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { ARITY = 4 };
+/* Below: fixed ranks, of timers that go first at their instant. */
+#define FIRST_SEQUENCE ((uint64_t)1 << 32)
+
+struct rx_sched {
+    rx_time now;
+    uint64_t next_sequence;
+    struct rx_timer **heap;
+    uint32_t count, capacity;
+    unsigned long guard;
+    unsigned long fired_at_now;
+};
+
+struct rx_sched *rx_sched_create(rx_time now)
+{
+    struct rx_sched *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->now = now;
+    s->next_sequence = FIRST_SEQUENCE;
+    s->guard = 1000000;
+    return s;
+}
+
+void rx_sched_destroy(struct rx_sched *s)
+{
+    if (!s)
+        return;
+    for (uint32_t i = 0; i < s->count; i++)
+        s->heap[i]->position = 0;
+    free(s->heap);
+    free(s);
+}
+
+rx_time rx_sched_now(const struct rx_sched *s) { return s->now; }
+
+uint64_t rx_sched_reserve(struct rx_sched *s) { return s->next_sequence++; }
+
+void rx_sched_restore(struct rx_sched *s, uint64_t sequence)
+{
+    if (s->next_sequence <= sequence)
+        s->next_sequence = sequence + 1;
+}
+
+/* Ties are broken by the sequence number: the order of arming is the order of firing. */
+static bool before(const struct rx_timer *a, const struct rx_timer *b)
+{
+    return a->due != b->due ? a->due < b->due : a->sequence < b->sequence;
+}
+
+static void place(struct rx_sched *s, uint32_t i, struct rx_timer *timer)
+{
+    s->heap[i] = timer;
+    timer->position = i + 1;
+}
+
+static void sift_up(struct rx_sched *s, uint32_t i)
+{
+    struct rx_timer *timer = s->heap[i];
+    while (i > 0 && before(timer, s->heap[(i - 1) / ARITY])) {
+        place(s, i, s->heap[(i - 1) / ARITY]);
+        i = (i - 1) / ARITY;
+    }
+    place(s, i, timer);
+}
+
+static void sift_down(struct rx_sched *s, uint32_t i)
+{
+    struct rx_timer *timer = s->heap[i];
+    for (;;) {
+        uint32_t first = i * ARITY + 1, least = i;
+        const struct rx_timer *best = timer;
+        for (uint32_t c = first; c < first + ARITY && c < s->count; c++) {
+            if (before(s->heap[c], best)) {
+                best = s->heap[c];
+                least = c;
+            }
+        }
+        if (least == i)
+            break;
+        place(s, i, s->heap[least]);
+        i = least;
+    }
+    place(s, i, timer);
+}
+
+static int grow(struct rx_sched *s)
+{
+    uint32_t capacity = s->capacity ? s->capacity * 2 : 16;
+    struct rx_timer **heap = realloc(s->heap, capacity * sizeof(struct rx_timer *));
+    if (!heap)
+        return -ENOMEM;
+    s->heap = heap;
+    s->capacity = capacity;
+    return 0;
+}
+
+int rx_sched_arm(struct rx_sched *s, struct rx_timer *timer, rx_time due)
+{
+    return rx_sched_arm_at(s, timer, due, s->next_sequence++);
+}
+
+int rx_sched_arm_at(struct rx_sched *s, struct rx_timer *timer, rx_time due, uint64_t sequence)
+{
+    rx_sched_stop(s, timer);
+    if (s->count == s->capacity && grow(s) < 0)
+        return -ENOMEM;
+    timer->due = due < s->now ? s->now : due;
+    timer->sequence = sequence;
+    place(s, s->count, timer);
+    sift_up(s, s->count++);
+    return 0;
+}
+
+void rx_sched_stop(struct rx_sched *s, struct rx_timer *timer)
+{
+    if (!timer->position)
+        return;
+    uint32_t i = timer->position - 1;
+    timer->position = 0;
+    struct rx_timer *last = s->heap[--s->count];
+    if (last == timer)
+        return;
+    place(s, i, last);
+    sift_up(s, i);
+    sift_down(s, last->position - 1);
+}
+
+rx_time rx_sched_next_due(const struct rx_sched *s) { return s->count ? s->heap[0]->due : RX_TIME_NEVER; }
+
+/* Asked at the end of a replay only: a count is not worth keeping. */
+size_t rx_sched_foreground(const struct rx_sched *s)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->count; i++)
+        n += !s->heap[i]->background;
+    return n;
+}
+
+size_t rx_sched_armed(const struct rx_sched *s) { return s->count; }
+
+void rx_sched_set_guard(struct rx_sched *s, unsigned long guard) { s->guard = guard; }
+
+static void move_to(struct rx_sched *s, rx_time t)
+{
+    if (t > s->now) {
+        s->now = t;
+        s->fired_at_now = 0;
+    }
+}
+
+long rx_sched_run_until(struct rx_sched *s, rx_time t, bool through)
+{
+    long fired = 0;
+    while (s->count && (s->heap[0]->due < t || (through && s->heap[0]->due == t))) {
+        struct rx_timer *timer = s->heap[0];
+        move_to(s, timer->due);
+        if (++s->fired_at_now > s->guard)
+            return -ELOOP;
+        rx_sched_stop(s, timer);
+        timer->fire(timer);
+        fired++;
+    }
+    move_to(s, t);
+    return fired;
+}

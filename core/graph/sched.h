@@ -1,0 +1,50 @@
+/* The scheduler: `now` and timers in order of (due, sequence number).
+ *
+ * One per worker, one thread. It has no clock of its own: a driver (the event loop, or a virtual clock) moves it. While
+ * a timer fires, `now` is the instant it was due, so that a late wake-up never shows. Order at one instant t: timers due
+ * before t, then the input at t, then timers due at t; among equals the lower sequence number, which is the order of
+ * arming (as in libuv's timers and the RxJS virtual scheduler). */
+#ifndef RX_CORE_SCHED_H
+#define RX_CORE_SCHED_H
+
+#include "core/value/value.h"
+
+struct rx_sched;
+
+/* Embedded by its owner; zero-initialised is stopped. */
+struct rx_timer {
+    rx_time due;
+    uint64_t sequence;
+    uint32_t position; /* private: heap index + 1; 0: not armed */
+    bool background;   /* does not keep a replay going: periodic work that only waits for input */
+    void (*fire)(struct rx_timer *);
+};
+
+struct rx_sched *rx_sched_create(rx_time now);
+void rx_sched_destroy(struct rx_sched *);
+
+rx_time rx_sched_now(const struct rx_sched *);
+/* The next sequence number, taken: for who wants its place in the order of now, and arms later (delay). */
+uint64_t rx_sched_reserve(struct rx_sched *);
+
+/* No later sequence number will be below or at `sequence`: for timers restored with the numbers that they had. */
+void rx_sched_restore(struct rx_sched *, uint64_t sequence);
+
+/* Arms (again) for `due`, in the order of now, or at a reserved sequence number. A due time in the past fires at the
+ * current instant. -ENOMEM. */
+int rx_sched_arm(struct rx_sched *, struct rx_timer *, rx_time due);
+int rx_sched_arm_at(struct rx_sched *, struct rx_timer *, rx_time due, uint64_t sequence);
+void rx_sched_stop(struct rx_sched *, struct rx_timer *); /* no-op when not armed */
+static inline bool rx_timer_armed(const struct rx_timer *t) { return t->position != 0; }
+
+/* For drivers. */
+rx_time rx_sched_next_due(const struct rx_sched *); /* RX_TIME_NEVER: none */
+size_t rx_sched_armed(const struct rx_sched *);
+size_t rx_sched_foreground(const struct rx_sched *); /* armed and not in the background */
+/* Fires what is due before `t` (`through`: at `t` too), each at its own instant; then sets now to `t` if that is
+ * later. Answers the number fired. Work scheduled at one instant without end is cut off: after `guard` timers at one
+ * instant (default 1,000,000) -ELOOP. */
+long rx_sched_run_until(struct rx_sched *, rx_time t, bool through);
+void rx_sched_set_guard(struct rx_sched *, unsigned long guard);
+
+#endif

@@ -1,0 +1,79 @@
+/* The HTTP server: evhttp behind a request lint, limits and absolute deadlines.
+ *
+ * Belongs to the loop it was made for (the front thread). Requests that pass the lint reach the handler of the longest
+ * matching route; each request is answered exactly once, now or later. Sources: RFC 9110, RFC 9112, RFC 6455. */
+#ifndef RX_IO_HTTP_H
+#define RX_IO_HTTP_H
+
+#include "core/base/error.h"
+#include "core/io/loop/loop.h"
+#include "core/json/json.h"
+
+struct rx_http_limits {       /* 0: the default */
+    size_t max_header;        /* bytes of request line and headers; 16 KiB */
+    size_t max_body;          /* bytes; 16 MiB */
+    rx_time header_deadline;  /* from accept (or the previous answer) to the last header byte; 10 s */
+    rx_time body_deadline;    /* from the last header byte to the last body byte; 60 s */
+    rx_time idle_deadline;    /* keep-alive connection without a request; 75 s */
+    unsigned max_connections; /* beyond: 503 and close; 12,000 (or the descriptor limit less 256) */
+};
+
+struct rx_http_server;
+/* Listens on "127.0.0.1:8088", "[::1]:8088", "localhost:0", ":8088" (all addresses). -EADDRINUSE etc. with a sentence. */
+int rx_http_listen(struct rx_loop *, const char *address, const struct rx_http_limits *, struct rx_http_server **ret,
+                   struct rx_error *reterr);
+void rx_http_destroy(struct rx_http_server *);        /* closes all; pending requests become no-ops */
+unsigned rx_http_port(const struct rx_http_server *); /* the port in use (listen on :0) */
+/* No new connections; those that are idle are closed; the rest may finish. */
+void rx_http_drain(struct rx_http_server *);
+
+enum rx_http_method {
+    RX_HTTP_GET = 1,
+    RX_HTTP_HEAD = 2,
+    RX_HTTP_POST = 4,
+    RX_HTTP_PUT = 8,
+    RX_HTTP_DELETE = 16,
+    RX_HTTP_OPTIONS = 32
+};
+struct rx_http_request;
+typedef void (*rx_http_handler)(void *arg, struct rx_http_request *);
+/* `path`: exact "/metrics", or a prefix that ends in '/' ("/streams/"). Other methods on it: 405 with Allow. */
+int rx_http_route(struct rx_http_server *, unsigned methods, const char *path, rx_http_handler, void *arg);
+
+/* All texts are valid until the request is answered. */
+enum rx_http_method rx_http_method(const struct rx_http_request *);
+const char *rx_http_path(const struct rx_http_request *);                    /* percent-decoded, no query */
+const char *rx_http_tail(const struct rx_http_request *);                    /* the path behind the route's prefix */
+const char *rx_http_query(const struct rx_http_request *, const char *name); /* decoded; NULL: absent */
+const char *rx_http_header(const struct rx_http_request *, const char *name);
+bool rx_http_gone(const struct rx_http_request *); /* the client has left */
+/* The body: malloc'ed, the caller's; NULL with *length 0 if empty or taken already. */
+char *rx_http_body_take(struct rx_http_request *, size_t *length);
+/* True when Accept prefers `type` over others ("text/event-stream"): exact media types, q-values honoured, wildcards not. */
+bool rx_http_accepts(const struct rx_http_request *, const char *type);
+
+/* Before the answer: adds a header. Content-Length, Date and Connection are set by the server. */
+void rx_http_set_header(struct rx_http_request *, const char *name, const char *value);
+/* Answers and forgets the request. `body` is copied. */
+void rx_http_reply(struct rx_http_request *, int status, const char *type, const void *body, size_t length);
+/* {"error": MESSAGE} with the status. */
+void rx_http_reply_error(struct rx_http_request *, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Takes the connection over: the request is forgotten, evhttp's object freed, and the socket (non-blocking) is the
+ * caller's, with the bytes that were read ahead. The hand-over happens after the handler has returned: `on_taken` gets
+ * the descriptor, or -1 if the client left meanwhile. Nothing has been written to it. The connection still counts
+ * against max_connections until rx_http_release. */
+typedef void (*rx_http_taken)(void *arg, int fd, const char *ahead, size_t ahead_length);
+int rx_http_take_over(struct rx_http_request *, rx_http_taken on_taken, void *arg);
+void rx_http_release(struct rx_http_server *);
+
+/* WebSocket: true if the request asks for the upgrade properly; `ret_accept` gets the Sec-WebSocket-Accept value. */
+bool rx_http_wants_websocket(const struct rx_http_request *, char ret_accept[static 29]);
+
+struct rx_http_stats {
+    uint64_t connections, requests, refused, timed_out, open;
+};
+struct rx_http_stats rx_http_stats(const struct rx_http_server *);
+
+#endif

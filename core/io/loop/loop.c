@@ -1,0 +1,360 @@
+/* The event loop: libevent dispatches descriptors, one timerfd stands for the scheduler's next due time.
+ *
+ * The timerfd is set once a turn at most, and only if the next due time has come nearer: a due time that moved away
+ * costs one early wake-up instead of a system call on every change. */
+#include "core/io/loop/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+struct signal_hook {
+    struct signal_hook *next;
+    struct rx_loop *loop;
+    struct event *event;
+    void (*on_signal)(void *arg);
+    void *arg;
+};
+
+struct rx_loop {
+    struct event_base *base;
+    struct rx_sched *sched;
+    struct event *tick, *limit;
+    struct rx_wake *stopper;
+    struct signal_hook *signals;
+
+    rx_time offset; /* wall = monotonic + offset */
+    rx_time armed;  /* what the timerfd is set to; RX_TIME_NEVER: nothing */
+    int timer_fd;
+    bool ticked;         /* the timerfd has fired and stays readable until it is set again */
+    bool driving;        /* timers are firing */
+    const void *entered; /* the watch or wake whose callback is about to run; NULL once it is destroyed */
+    atomic_bool stopping;
+    atomic_uint_fast64_t turns;
+};
+
+struct rx_watch {
+    struct rx_loop *loop;
+    struct event *event;
+    rx_watch_fn ready;
+    void *arg;
+    int fd;
+    unsigned events;
+};
+
+struct rx_wake {
+    struct rx_loop *loop;
+    struct event *event;
+    void (*on_wake)(void *arg);
+    void *arg;
+    int fd;
+    atomic_bool signalled;
+};
+
+static rx_time read_clock(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec;
+}
+
+static rx_time take_offset(void) { return read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC); }
+
+/* Fires nothing when called from within a timer: the outer run goes on with what is due, in order. */
+static rx_time drive(struct rx_loop *loop, rx_time t, bool through)
+{
+    if (!loop->driving) {
+        loop->driving = true;
+        rx_sched_run_until(loop->sched, t, through);
+        loop->driving = false;
+    }
+    return rx_sched_now(loop->sched);
+}
+
+rx_time rx_loop_clock(const struct rx_loop *loop) { return read_clock(CLOCK_MONOTONIC) + loop->offset; }
+rx_time rx_loop_now(struct rx_loop *loop) { return drive(loop, read_clock(CLOCK_MONOTONIC) + loop->offset, false); }
+
+static void set_timer(struct rx_loop *loop, rx_time due)
+{
+    struct itimerspec spec = {0};
+    if (due != RX_TIME_NEVER) {
+        rx_time at = due - loop->offset;
+        at = at > 0 ? at : 1;
+        spec.it_value = (struct timespec){.tv_sec = at / RX_SEC, .tv_nsec = at % RX_SEC};
+    }
+    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+    loop->armed = due;
+    loop->ticked = false;
+}
+
+/* The end of a turn: what is due at the instant of the last input, then the timer for what comes next. */
+static void settle(struct rx_loop *loop)
+{
+    if (rx_sched_next_due(loop->sched) <= rx_sched_now(loop->sched))
+        drive(loop, rx_sched_now(loop->sched), true);
+    rx_time due = rx_sched_next_due(loop->sched);
+    if (loop->ticked || due < loop->armed)
+        set_timer(loop, due);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct rx_loop *loop = arg;
+    (void)fd, (void)what;
+    loop->ticked = true;
+    drive(loop, rx_loop_clock(loop), true);
+}
+
+static void on_limit(evutil_socket_t fd, short what, void *arg) { (void)fd, (void)what, (void)arg; }
+
+static void nothing(void *arg) { (void)arg; }
+
+static int add_event(struct rx_loop *loop, int fd, short what, event_callback_fn fn, void *arg, struct event **ret)
+{
+    *ret = event_new(loop->base, fd, what, fn, arg);
+    if (!*ret)
+        return -ENOMEM;
+    return event_add(*ret, NULL) ? -EIO : 0;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+static int init(struct rx_loop *loop)
+{
+    loop->base = event_base_new();
+    loop->offset = take_offset();
+    loop->sched = rx_sched_create(rx_loop_clock(loop));
+    loop->limit = loop->base ? evtimer_new(loop->base, on_limit, NULL) : NULL;
+    if (!loop->limit || !loop->sched)
+        return -ENOMEM;
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->timer_fd < 0)
+        return -errno;
+    int r = add_event(loop, loop->timer_fd, EV_READ | EV_PERSIST, on_tick, loop, &loop->tick);
+    return r ? r : rx_wake_create(loop, nothing, NULL, &loop->stopper);
+}
+
+int rx_loop_create(struct rx_loop **ret)
+{
+    struct rx_loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return -ENOMEM;
+    loop->timer_fd = -1;
+    loop->armed = RX_TIME_NEVER;
+    int r = init(loop);
+    if (r) {
+        rx_loop_destroy(loop);
+        return r;
+    }
+    *ret = loop;
+    return 0;
+}
+
+void rx_loop_destroy(struct rx_loop *loop)
+{
+    if (!loop)
+        return;
+    for (struct signal_hook *hook; (hook = loop->signals);) {
+        loop->signals = hook->next;
+        free_event(hook->event);
+        free(hook);
+    }
+    rx_wake_destroy(loop->stopper);
+    free_event(loop->tick);
+    free_event(loop->limit);
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
+    rx_sched_destroy(loop->sched);
+    if (loop->base)
+        event_base_free(loop->base);
+    free(loop);
+}
+
+static int turn(struct rx_loop *loop, int flags)
+{
+    settle(loop);
+    int r = event_base_loop(loop->base, flags | EVLOOP_NO_EXIT_ON_EMPTY);
+    settle(loop);
+    atomic_fetch_add_explicit(&loop->turns, 1, memory_order_relaxed);
+    return r < 0 ? -EIO : 0;
+}
+
+int rx_loop_run(struct rx_loop *loop)
+{
+    int r = 0;
+    while (r == 0 && !atomic_load_explicit(&loop->stopping, memory_order_acquire))
+        r = turn(loop, EVLOOP_ONCE);
+    atomic_store(&loop->stopping, false);
+    return r;
+}
+
+int rx_loop_once(struct rx_loop *loop, int ms)
+{
+    if (ms == 0)
+        return turn(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    if (ms > 0 && event_add(loop->limit, &limit))
+        return -ENOMEM;
+    int r = turn(loop, EVLOOP_ONCE);
+    event_del(loop->limit);
+    return r;
+}
+
+void rx_loop_stop(struct rx_loop *loop)
+{
+    atomic_store_explicit(&loop->stopping, true, memory_order_release);
+    rx_wake_signal(loop->stopper);
+}
+
+struct rx_sched *rx_loop_sched(struct rx_loop *loop) { return loop->sched; }
+struct event_base *rx_loop_base(struct rx_loop *loop) { return loop->base; }
+
+void rx_loop_reanchor(struct rx_loop *loop)
+{
+    loop->offset = take_offset();
+    loop->ticked = true; /* the timerfd counts in monotonic time: set it anew */
+}
+
+uint64_t rx_loop_turns(const struct rx_loop *loop)
+{
+    return atomic_load_explicit(&((struct rx_loop *)(uintptr_t)loop)->turns, memory_order_relaxed);
+}
+
+/* Fires the timers that were due. False if one of them destroyed the object whose callback comes next. */
+static bool enter(struct rx_loop *loop, const void *object)
+{
+    loop->entered = object;
+    rx_loop_now(loop);
+    return loop->entered == object;
+}
+
+static void leave(struct rx_loop *loop, const void *object)
+{
+    if (loop->entered == object)
+        loop->entered = NULL;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct rx_watch *watch = arg;
+    unsigned events = (what & EV_READ ? RX_READABLE : 0u) | (what & EV_WRITE ? RX_WRITABLE : 0u);
+    if (enter(watch->loop, watch) && (events & watch->events))
+        watch->ready(watch->arg, fd, events & watch->events);
+}
+
+static short event_bits(unsigned events)
+{
+    return (short)(EV_PERSIST | (events & RX_READABLE ? EV_READ : 0) | (events & RX_WRITABLE ? EV_WRITE : 0));
+}
+
+int rx_watch_create(struct rx_loop *loop, int fd, unsigned events, rx_watch_fn ready, void *arg, struct rx_watch **ret)
+{
+    struct rx_watch *watch = malloc(sizeof *watch);
+    if (!watch)
+        return -ENOMEM;
+    *watch = (struct rx_watch){.loop = loop, .ready = ready, .arg = arg, .fd = fd};
+    watch->event = event_new(loop->base, fd, event_bits(events), on_ready, watch);
+    int r = watch->event ? rx_watch_set(watch, events) : -ENOMEM;
+    if (r) {
+        rx_watch_destroy(watch);
+        return r;
+    }
+    *ret = watch;
+    return 0;
+}
+
+int rx_watch_set(struct rx_watch *watch, unsigned events)
+{
+    if (events == watch->events)
+        return 0;
+    event_del(watch->event);
+    watch->events = 0;
+    if (!events)
+        return 0;
+    if (event_assign(watch->event, watch->loop->base, watch->fd, event_bits(events), on_ready, watch) ||
+        event_add(watch->event, NULL))
+        return -EIO;
+    watch->events = events;
+    return 0;
+}
+
+void rx_watch_destroy(struct rx_watch *watch)
+{
+    if (!watch)
+        return;
+    leave(watch->loop, watch);
+    free_event(watch->event);
+    free(watch);
+}
+
+/* The flag falls before the callback looks at the work: a signal from then on writes to the eventfd again. */
+static void on_signalled(evutil_socket_t fd, short what, void *arg)
+{
+    struct rx_wake *wake = arg;
+    eventfd_t count;
+    (void)what;
+    eventfd_read(fd, &count);
+    atomic_exchange_explicit(&wake->signalled, false, memory_order_acq_rel);
+    if (enter(wake->loop, wake))
+        wake->on_wake(wake->arg);
+}
+
+int rx_wake_create(struct rx_loop *loop, void (*on_wake)(void *arg), void *arg, struct rx_wake **ret)
+{
+    struct rx_wake *wake = calloc(1, sizeof *wake);
+    if (!wake)
+        return -ENOMEM;
+    *wake = (struct rx_wake){.loop = loop, .on_wake = on_wake, .arg = arg};
+    wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int r = wake->fd < 0 ? -errno : add_event(loop, wake->fd, EV_READ | EV_PERSIST, on_signalled, wake, &wake->event);
+    if (r) {
+        rx_wake_destroy(wake);
+        return r;
+    }
+    *ret = wake;
+    return 0;
+}
+
+void rx_wake_signal(struct rx_wake *wake)
+{
+    if (!atomic_exchange_explicit(&wake->signalled, true, memory_order_acq_rel))
+        eventfd_write(wake->fd, 1);
+}
+
+void rx_wake_destroy(struct rx_wake *wake)
+{
+    if (!wake)
+        return;
+    leave(wake->loop, wake);
+    free_event(wake->event);
+    if (wake->fd >= 0)
+        close(wake->fd);
+    free(wake);
+}
+
+static void on_posix_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct signal_hook *hook = arg;
+    (void)number, (void)what;
+    rx_loop_now(hook->loop);
+    hook->on_signal(hook->arg);
+}
+
+int rx_loop_signal(struct rx_loop *loop, int signal_number, void (*on_signal)(void *arg), void *arg)
+{
+    struct signal_hook *hook = malloc(sizeof *hook);
+    if (!hook)
+        return -ENOMEM;
+    *hook = (struct signal_hook){.next = loop->signals, .loop = loop, .on_signal = on_signal, .arg = arg};
+    loop->signals = hook;
+    return add_event(loop, signal_number, EV_SIGNAL | EV_PERSIST, on_posix_signal, hook, &hook->event);
+}

@@ -1,0 +1,63 @@
+/* Fan-out: a served stream's frames to many sockets.
+ *
+ * A subscriber is a descriptor and a cursor into the log; it has no queue of its own. Frames that are published are
+ * sent at once when the last flush is `flush_every` ago, else when it will be. A frame that was begun is always finished,
+ * from a pinned segment if need be. Each subscriber gets every frame it selects exactly once, in order, or is told of the
+ * gap: SSE `event: gap` with {"missed": N}, NDJSON and WebSocket a line {"gap": N}; N is null where it is not known.
+ * The end of the stream: SSE gets the event and the connection is closed in order; NDJSON ends; WebSocket closes with
+ * 1000, or 1011 and the reason. One thread (the loop's). */
+#ifndef RX_IO_FANOUT_H
+#define RX_IO_FANOUT_H
+
+#include "core/io/serve/selection.h"
+#include "core/io/serve/stream_log.h"
+
+enum rx_subscriber_kind { RX_SSE, RX_NDJSON, RX_WEBSOCKET };
+
+struct rx_fanout_options {     /* 0: the default */
+    rx_time flush_every;       /* 10 ms */
+    rx_time stall_deadline;    /* without progress while there is something to send; 30 s */
+    rx_time heartbeat;         /* a comment on an idle SSE connection; 15 s */
+    rx_time ping;              /* on a WebSocket; 30 s. Nothing heard for two of them: dropped */
+    rx_time linger;            /* for the other side to close after us; 2 s */
+    size_t orphan_bytes;       /* memory held by half-sent frames that the log has dropped; the log's max_bytes */
+    bool disconnect_overtaken; /* a subscriber that the log overtakes is closed instead of told of the gap */
+};
+
+struct rx_fanout;
+/* The log is borrowed, and outlives the fan-out. */
+int rx_fanout_create(struct rx_loop *, struct rx_log *, const struct rx_fanout_options *, struct rx_fanout **ret);
+/* Closes all (WebSocket: 1001). */
+void rx_fanout_destroy(struct rx_fanout *);
+/* Takes in what was published, and sees to it that it is sent: call when the log's wake fires. */
+void rx_fanout_collect(struct rx_fanout *);
+/* Everyone gets what is there and is then closed in order (WebSocket: 1001). */
+void rx_fanout_drain(struct rx_fanout *);
+
+#define RX_MISSED_UNKNOWN UINT64_MAX
+struct rx_subscription {
+    int fd; /* a connected socket, non-blocking */
+    enum rx_subscriber_kind kind;
+    struct rx_selection *selection; /* NULL: every frame. A reference is taken */
+    uint64_t cursor;                /* sequence of the first frame to send; may be last + 1 */
+    uint64_t missed;                /* told first: frames between what was asked for and the cursor; 0: none */
+    const char *greeting;           /* sent before anything else: the response's head. Copied */
+    size_t greeting_length;
+    const char *ahead; /* what the client has sent already */
+    size_t ahead_length;
+    void (*on_closed)(void *arg); /* the descriptor is closed; not called when rx_fanout_subscribe fails */
+    void *arg;
+};
+/* The descriptor is taken, also on failure (closed then): -ENOMEM, -EIO. */
+int rx_fanout_subscribe(struct rx_fanout *, const struct rx_subscription *);
+
+struct rx_fanout_stats {
+    size_t subscribers;
+    uint64_t frames, bytes; /* sent */
+    uint64_t skipped;       /* frames that overtaken subscribers missed */
+    uint64_t stalled;       /* subscribers dropped: no progress until the deadline */
+    uint64_t overtaken;     /* subscribers dropped: overtaken, where that disconnects or memory asked for it */
+};
+struct rx_fanout_stats rx_fanout_stats(const struct rx_fanout *);
+
+#endif

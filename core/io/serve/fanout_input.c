@@ -1,0 +1,63 @@
+/* What clients of a stream say: nothing that is wanted but WebSocket control frames, and that they leave. */
+#include "core/io/serve/fanout_private.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { PONGS_MAX = 4 * RX_WS_CONTROL_MAX };
+
+/* RFC 6455, 7.4: what may stand in a close frame. */
+static bool is_close_code(unsigned code)
+{
+    return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+           (code >= 3000 && code <= 4999);
+}
+
+static void answer_close(struct subscriber *s, const uint8_t *payload, size_t length)
+{
+    unsigned code = length == 0 ? 1000 : length == 1 ? 0 : (unsigned)payload[0] << 8 | payload[1];
+    subscriber_end(s, is_close_code(code) ? code : 1002, NULL, 0);
+}
+
+/* A client that pings without reading gets no more pongs than fit. */
+static void control(void *arg, unsigned opcode, const uint8_t *payload, size_t length)
+{
+    struct subscriber *s = arg;
+    if (opcode == RX_WS_CLOSE)
+        answer_close(s, payload, length);
+    else if (opcode == RX_WS_PING && s->phase == SERVING && (!s->pending || s->pending->length < PONGS_MAX))
+        subscriber_queue_control(s, RX_WS_PONG, payload, length);
+}
+
+bool subscriber_hear(struct subscriber *s, const char *data, size_t length)
+{
+    s->heard = fanout_now(s->channel->fanout);
+    if (s->channel->kind != RX_WEBSOCKET || !length)
+        return true;
+    int r = rx_ws_input_feed(&s->input, data, length, control, s);
+    if (r == -EPROTO)
+        subscriber_end(s, 1002, NULL, 0);
+    return r == 0 || r == -EPROTO;
+}
+
+static bool read_some(struct subscriber *s)
+{
+    struct rx_fanout *f = s->channel->fanout;
+    ssize_t n = read(s->fd, f->scratch, sizeof f->scratch);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (n > 0 && subscriber_hear(s, f->scratch, (size_t)n))
+        return true;
+    subscriber_close(s);
+    return false;
+}
+
+void subscriber_ready(void *arg, int fd, unsigned events)
+{
+    struct subscriber *s = arg;
+    (void)fd;
+    if ((events & RX_READABLE) && !read_some(s))
+        return;
+    if ((events & RX_WRITABLE) || s->pending || s->phase == ENDING)
+        subscriber_pump(s);
+}

@@ -1,0 +1,202 @@
+/* Selections by key and filter: interned, compiled once, and each verdict remembered for the subscribers who follow. */
+#include "core/io/serve/selection.h"
+
+#include "core/expr/expr.h"
+#include "core/json/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { SELECTIONS_MAX = 1000, MEMO = 4096 };
+
+struct key_form {
+    uint64_t hash;
+    struct rx_buffer text;
+};
+
+struct rx_selection {
+    struct rx_selections *set;
+    struct rx_selection *next;
+    unsigned refs;
+    char *key, *filter;       /* as asked for; NULL: not */
+    struct key_form forms[2]; /* the key as JSON, and as the JSON string of its text */
+
+    struct rx_expr *expr;
+    struct rx_fields *fields;
+    unsigned reaches;
+    uint64_t *memo; /* by sequence modulo MEMO: sequence * 2 + verdict */
+};
+
+struct rx_selections {
+    struct rx_heap *heap;
+    struct rx_selection *first;
+    unsigned count;
+};
+
+struct rx_selections *rx_selections_create(struct rx_heap *heap)
+{
+    struct rx_selections *set = calloc(1, sizeof *set);
+    if (set)
+        set->heap = heap;
+    return set;
+}
+
+void rx_selections_destroy(struct rx_selections *set) { free(set); }
+
+static void destroy(struct rx_selection *s)
+{
+    for (unsigned i = 0; i < 2; i++)
+        rx_buffer_finish(&s->forms[i].text);
+    rx_expr_destroy(s->expr);
+    rx_fields_destroy(s->fields);
+    free(s->memo);
+    free(s->key);
+    free(s->filter);
+    free(s);
+}
+
+struct rx_selection *rx_selection_ref(struct rx_selection *s)
+{
+    if (s)
+        s->refs++;
+    return s;
+}
+
+void rx_selection_unref(struct rx_selection *s)
+{
+    if (!s || --s->refs)
+        return;
+    struct rx_selection **link = &s->set->first;
+    while (*link != s)
+        link = &(*link)->next;
+    *link = s->next;
+    s->set->count--;
+    destroy(s);
+}
+
+static bool same(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+static int set_key(struct rx_selection *s, const char *key)
+{
+    struct rx_value value;
+    if (rx_json_decode(s->set->heap, NULL, NULL, key, strlen(key), &value, NULL) == 0) {
+        rx_json_write(&s->forms[0].text, value);
+        rx_value_unref(value);
+    } else {
+        rx_buffer_text(&s->forms[0].text, key);
+    }
+    rx_json_write_string(&s->forms[1].text, key, strlen(key));
+    for (unsigned i = 0; i < 2; i++)
+        s->forms[i].hash = XXH3_64bits(s->forms[i].text.data, s->forms[i].text.length);
+    s->key = strdup(key);
+    return s->key && !s->forms[0].text.failed && !s->forms[1].text.failed ? 0 : -ENOMEM;
+}
+
+static int set_filter(struct rx_selection *s, const char *filter, struct rx_error *reterr)
+{
+    struct rx_expr_options options = {.heap = s->set->heap};
+    int r = rx_expr_compile(filter, strlen(filter), &options, &s->expr, reterr);
+    if (r < 0)
+        return r;
+    s->filter = strdup(filter);
+    s->memo = calloc(MEMO, sizeof *s->memo);
+    s->fields = rx_fields_create(s->set->heap);
+    return s->filter && s->memo && s->fields ? rx_expr_reach(s->expr, s->fields, &s->reaches) : -ENOMEM;
+}
+
+static int create(struct rx_selections *set, const char *key, const char *filter, struct rx_selection **ret,
+                  struct rx_error *reterr)
+{
+    struct rx_selection *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->set = set;
+    s->refs = 1;
+    int r = key ? set_key(s, key) : 0;
+    if (r == 0 && filter)
+        r = set_filter(s, filter, reterr);
+    if (r < 0) {
+        destroy(s);
+        return r;
+    }
+    s->next = set->first;
+    set->first = s;
+    set->count++;
+    *ret = s;
+    return 0;
+}
+
+int rx_selection_get(struct rx_selections *set, const char *key, const char *filter, struct rx_selection **ret,
+                     struct rx_error *reterr)
+{
+    if (!key && !filter) {
+        *ret = NULL;
+        return 0;
+    }
+    for (struct rx_selection *s = set->first; s; s = s->next)
+        if (same(s->key, key) && same(s->filter, filter)) {
+            *ret = rx_selection_ref(s);
+            return 0;
+        }
+    if (set->count >= SELECTIONS_MAX)
+        return rx_error_set(reterr, -ENOSPC, "this stream is followed under %d different selections already",
+                            SELECTIONS_MAX);
+    int r = create(set, key, filter, ret, reterr);
+    return r == -ENOMEM ? rx_error_set(reterr, r, "out of memory") : r;
+}
+
+static bool has_key(const struct rx_selection *s, const struct rx_frame_view *f)
+{
+    if (!f->key)
+        return false;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct key_form *form = &s->forms[i];
+        if (form->hash == f->key_hash && form->text.length == f->key_length && f->key_length &&
+            memcmp(form->text.data, f->key, f->key_length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A mark under which `meta.key` is the frame's key. NULL: it has none, or no memory. */
+static const struct rx_mark *mark_of(struct rx_heap *heap, const struct rx_frame_view *f)
+{
+    struct rx_value key;
+    if (!f->key || rx_json_decode(heap, NULL, NULL, f->key, f->key_length, &key, NULL) < 0)
+        return NULL;
+    struct rx_object_builder record;
+    rx_object_init(&record, heap);
+    rx_object_put_take(&record, rx_string_static("key", 3), key);
+    struct rx_value named = rx_object_finish(&record);
+    const struct rx_mark *mark = rx_mark_with_key(heap, NULL, named);
+    rx_value_unref(named);
+    return mark;
+}
+
+static bool evaluate(struct rx_selection *s, const struct rx_frame_view *f)
+{
+    struct rx_event event = {.time = f->time};
+    if (rx_json_decode(s->set->heap, s->fields, NULL, f->json, f->json_length, &event.value, NULL) < 0)
+        return false;
+    if (s->reaches & (RX_REACHES_META | RX_REACHES_MARK))
+        event.mark = mark_of(s->set->heap, f);
+    bool wanted = rx_expr_test(s->expr, &(struct rx_expr_env){.event = &event}, NULL) == 1;
+    rx_event_unref(&event);
+    return wanted;
+}
+
+bool rx_selection_test(struct rx_selection *s, const struct rx_frame_view *f)
+{
+    if (!s || f->terminal)
+        return true;
+    if (s->key && !has_key(s, f))
+        return false;
+    if (!s->expr)
+        return true;
+    uint64_t *memo = &s->memo[f->sequence % MEMO];
+    if (*memo >> 1 != f->sequence)
+        *memo = f->sequence * 2 + evaluate(s, f);
+    return *memo & 1;
+}

@@ -1,0 +1,352 @@
+/* The front's end of a served stream: the segments that are kept, and the latest of each key. */
+#include "core/io/serve/stream_log.h"
+
+#include "core/io/serve/stream_keys.h"
+#include "core/io/serve/stream_segment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    ADOPT_BYTES = 16 * 1024, /* smaller hand-overs are copied behind the last segment */
+    TAIL_BYTES_MIN = 4096,
+    FRAMES_MIN = 64, /* kept whatever their age */
+};
+/* Where no number of frames is asked for, history is what came within this time, so that memory follows the rate and is
+ * level soon. Segments of a slow stream cover a part of it each. */
+#define HISTORY_AGE (60 * RX_SEC)
+#define SEGMENT_AGE (15 * RX_SEC)
+
+struct rx_log {
+    struct rx_log_limits limits;
+    uint64_t generation;
+
+    struct rx_log_link *link;
+    struct rx_latest *latest;
+    struct rx_segment **segments; /* oldest first */
+    size_t count, capacity;
+    struct rx_segment *spare; /* the last that was dropped, to be filled again: a level stream allocates nothing */
+    size_t bytes, orphan_bytes;
+    uint64_t first, last;
+    rx_time last_time;
+    rx_time now; /* of the last collection, monotonic */
+};
+
+static struct rx_log_limits with_defaults(const struct rx_log_limits *limits)
+{
+    struct rx_log_limits l = limits ? *limits : (struct rx_log_limits){0};
+    if (!l.max_bytes)
+        l.max_bytes = (size_t)4 * 1024 * 1024;
+    if (l.max_bytes < 2 * RX_SEGMENT_BYTES)
+        l.max_bytes = 2 * RX_SEGMENT_BYTES;
+    if (!l.max_keys)
+        l.max_keys = 10000;
+    return l;
+}
+
+static struct rx_log *create_front(uint64_t generation, const struct rx_log_limits *limits)
+{
+    struct rx_log *log = calloc(1, sizeof *log);
+    if (!log)
+        return NULL;
+    log->limits = with_defaults(limits);
+    log->generation = generation;
+    log->first = 1;
+    log->latest = rx_latest_create(log->limits.max_keys, log->limits.key_ttl);
+    if (log->latest)
+        return log;
+    free(log);
+    return NULL;
+}
+
+int rx_log_create(uint64_t generation, const struct rx_log_limits *limits, struct rx_log_writer **ret_writer,
+                  struct rx_log **ret_log)
+{
+    struct rx_log *log = create_front(generation, limits);
+    if (!log)
+        return -ENOMEM;
+    log->link = calloc(1, sizeof *log->link);
+    struct rx_log_writer *writer =
+        log->link ? rx_log_writer_create(log->link, generation, log->limits.max_bytes) : NULL;
+    if (!writer) {
+        free(log->link);
+        log->link = NULL;
+        rx_log_destroy(log);
+        return -ENOMEM;
+    }
+    atomic_init(&log->link->ends, 2);
+    *ret_writer = writer;
+    *ret_log = log;
+    return 0;
+}
+
+static void let_go(struct rx_log *log, struct rx_segment *s)
+{
+    if (--s->refs == 0) {
+        rx_segment_destroy(log->spare);
+        log->spare = s;
+        return;
+    }
+    s->log = log;
+    log->orphan_bytes += rx_segment_bytes(s);
+}
+
+static void drop_oldest(struct rx_log *log)
+{
+    struct rx_segment *s = log->segments[0];
+    log->bytes -= rx_segment_bytes(s);
+    if (log->first < rx_segment_end(s))
+        log->first = rx_segment_end(s);
+    memmove(log->segments, log->segments + 1, --log->count * sizeof(struct rx_segment *));
+    let_go(log, s);
+}
+
+void rx_log_destroy(struct rx_log *log)
+{
+    if (!log)
+        return;
+    for (size_t i = 0; i < log->count; i++)
+        rx_log_unpin(log->segments[i]);
+    rx_segment_destroy(log->spare);
+    rx_latest_destroy(log->latest);
+    rx_log_link_unref(log->link);
+    free(log->segments);
+    free(log);
+}
+
+static bool push_segment(struct rx_log *log, struct rx_segment *s)
+{
+    if (log->count == log->capacity) {
+        size_t capacity = log->capacity ? log->capacity * 2 : 8;
+        struct rx_segment **moved = realloc(log->segments, capacity * sizeof(struct rx_segment *));
+        if (!moved)
+            return false;
+        log->segments = moved;
+        log->capacity = capacity;
+    }
+    log->segments[log->count++] = s;
+    log->bytes += rx_segment_bytes(s);
+    return true;
+}
+
+static rx_time clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec;
+}
+
+static bool absorb(struct rx_log *log, const struct rx_segment *s)
+{
+    if (!log->count)
+        return false;
+    struct rx_segment *tail = log->segments[log->count - 1];
+    if (!log->limits.max_frames && log->now - tail->born > SEGMENT_AGE && tail->count >= FRAMES_MIN / 4)
+        return false;
+    size_t before = rx_segment_bytes(tail);
+    bool done = rx_segment_absorb(tail, s);
+    log->bytes += rx_segment_bytes(tail) - before;
+    return done;
+}
+
+/* As large as the one before came to be, and half as much again. */
+static size_t tail_capacity(const struct rx_log *log, size_t needed)
+{
+    size_t before = log->count ? log->segments[log->count - 1]->text_length : 0, capacity = TAIL_BYTES_MIN;
+    while (capacity < before + before / 2 || capacity < needed)
+        capacity *= 2;
+    return capacity < RX_SEGMENT_BYTES ? capacity : RX_SEGMENT_BYTES;
+}
+
+static struct rx_segment *take_spare(struct rx_log *log, size_t capacity)
+{
+    struct rx_segment *s = log->spare;
+    if (!s || s->text_capacity < capacity || s->text_capacity > 4 * capacity)
+        return NULL;
+    log->spare = NULL;
+    return s;
+}
+
+static bool open_tail(struct rx_log *log, const struct rx_segment *s)
+{
+    size_t capacity = tail_capacity(log, s->text_length);
+    struct rx_segment *tail = take_spare(log, capacity);
+    if (tail)
+        rx_segment_reset(tail, s->first);
+    else
+        tail = rx_segment_create(s->first, capacity);
+    if (tail)
+        tail->born = log->now;
+    if (tail && push_segment(log, tail))
+        return true;
+    rx_segment_destroy(tail);
+    return false;
+}
+
+static void update_latest(struct rx_log *log, const struct rx_segment *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct rx_frame_view view;
+        rx_segment_view(s, i, &view);
+        log->last_time = view.time;
+        if (!view.terminal)
+            rx_latest_put(log->latest, &view);
+    }
+}
+
+/* Without memory the frames are lost to history and the cursors meet a gap: sequences stay contiguous in the log. */
+static void take_in(struct rx_log *log, struct rx_segment *s)
+{
+    bool small = s->text_length < ADOPT_BYTES;
+    s->born = log->now;
+    update_latest(log, s);
+    log->last = rx_segment_end(s) - 1;
+    if (small && (absorb(log, s) || (open_tail(log, s) && absorb(log, s)))) {
+        rx_segment_destroy(s);
+    } else if (!push_segment(log, s)) {
+        while (log->count)
+            drop_oldest(log);
+        log->first = rx_segment_end(s);
+        rx_segment_destroy(s);
+    }
+}
+
+static void apply_limits(struct rx_log *log)
+{
+    uint64_t kept = log->last + 1 - log->first;
+    if (log->limits.max_frames && kept > log->limits.max_frames)
+        log->first = log->last + 1 - log->limits.max_frames;
+    while (log->count > 1 && rx_segment_end(log->segments[0]) <= log->first)
+        drop_oldest(log);
+    while (log->count > 2 && log->bytes > log->limits.max_bytes)
+        drop_oldest(log);
+    while (!log->limits.max_frames && log->count > 1 && log->now - log->segments[1]->born > HISTORY_AGE &&
+           log->last + 1 - log->segments[1]->first >= FRAMES_MIN)
+        drop_oldest(log);
+}
+
+static struct rx_segment *take_published(struct rx_log_link *link)
+{
+    struct rx_segment *newest = atomic_exchange_explicit(&link->published, NULL, memory_order_acquire);
+    struct rx_segment *oldest = NULL;
+    while (newest) {
+        struct rx_segment *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+void rx_log_collect(struct rx_log *log)
+{
+    struct rx_segment *s = take_published(log->link);
+    if (s)
+        log->now = clock_now();
+    while (s) {
+        struct rx_segment *next = s->next;
+        s->next = NULL;
+        atomic_fetch_sub_explicit(&log->link->in_flight, rx_segment_bytes(s), memory_order_relaxed);
+        take_in(log, s);
+        s = next;
+    }
+    apply_limits(log);
+}
+
+uint64_t rx_log_generation(const struct rx_log *log) { return log->generation; }
+uint64_t rx_log_first(const struct rx_log *log) { return log->first; }
+uint64_t rx_log_last(const struct rx_log *log) { return log->last; }
+rx_time rx_log_last_time(const struct rx_log *log) { return log->last_time; }
+size_t rx_log_orphan_bytes(const struct rx_log *log) { return log->orphan_bytes; }
+const struct rx_log_limits *rx_log_limits(const struct rx_log *log) { return &log->limits; }
+size_t rx_log_key_count(const struct rx_log *log) { return rx_latest_count(log->latest); }
+
+/* Readers stand mostly in the last segment. */
+static struct rx_segment *segment_of(const struct rx_log *log, uint64_t sequence)
+{
+    if (sequence < log->first || sequence > log->last)
+        return NULL;
+    size_t low = 0, high = log->count;
+    if (high && log->segments[high - 1]->first <= sequence)
+        low = high - 1;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        *(log->segments[middle]->first <= sequence ? &low : &high) = middle;
+    }
+    return high ? log->segments[low] : NULL;
+}
+
+bool rx_log_frame(const struct rx_log *log, uint64_t sequence, struct rx_frame_view *ret)
+{
+    return rx_log_pinned_frame(segment_of(log, sequence), sequence, ret);
+}
+
+static uint32_t span_end(const struct rx_segment *s, uint32_t i)
+{
+    if (!s->terminals)
+        return s->count;
+    while (i < s->count && s->entries[i].kind == RX_FRAME_MESSAGE)
+        i++;
+    return i < s->count ? i + 1 : i;
+}
+
+uint64_t rx_log_span(const struct rx_log *log, uint64_t sequence, const char **ret_text, size_t *ret_length)
+{
+    const struct rx_segment *s = segment_of(log, sequence);
+    if (!s)
+        return sequence;
+    uint32_t i = (uint32_t)(sequence - s->first), end = span_end(s, i);
+    const struct rx_frame_entry *last = &s->entries[end - 1];
+    *ret_text = s->text + s->entries[i].text_at;
+    *ret_length = last->text_at + rx_entry_length(last) - s->entries[i].text_at;
+    return s->first + end;
+}
+
+uint64_t rx_log_frame_at(const struct rx_log *log, uint64_t sequence, size_t offset, size_t *ret_start)
+{
+    const struct rx_segment *s = segment_of(log, sequence);
+    if (!s)
+        return sequence;
+    uint32_t from = (uint32_t)(sequence - s->first), low = from, high = s->count;
+    size_t base = s->entries[from].text_at;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        *(s->entries[middle].text_at - base <= offset ? &low : &high) = middle;
+    }
+    *ret_start = s->entries[low].text_at - base;
+    return s->first + low;
+}
+
+struct rx_segment *rx_log_pin(struct rx_log *log, uint64_t sequence)
+{
+    struct rx_segment *s = segment_of(log, sequence);
+    if (s)
+        s->refs++;
+    return s;
+}
+
+void rx_log_unpin(struct rx_segment *s)
+{
+    if (!s || --s->refs)
+        return;
+    if (s->log)
+        s->log->orphan_bytes -= rx_segment_bytes(s);
+    rx_segment_destroy(s);
+}
+
+bool rx_log_pinned_frame(const struct rx_segment *s, uint64_t sequence, struct rx_frame_view *ret)
+{
+    if (!s || sequence < s->first || sequence >= rx_segment_end(s))
+        return false;
+    rx_segment_view(s, (uint32_t)(sequence - s->first), ret);
+    return true;
+}
+
+bool rx_log_is_orphan(const struct rx_segment *s) { return s && s->log; }
+
+void rx_log_snapshot(struct rx_log *log, rx_time now, void (*each)(void *arg, const struct rx_frame_view *), void *arg)
+{
+    rx_latest_each(log->latest, now, each, arg);
+}

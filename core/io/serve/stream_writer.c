@@ -1,0 +1,150 @@
+/* The worker's end of a served stream: serialises frames into a segment and hands it over. */
+#include "core/io/serve/stream_segment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { FIRST_CAPACITY = 1024 };
+
+struct rx_log_writer {
+    struct rx_log_link *link;
+    struct rx_segment *open; /* NULL: nothing unpublished */
+    struct rx_wake *wake;
+    size_t max_in_flight;
+    atomic_uint_fast64_t sequence;
+    size_t prefix_length;
+    char prefix[32]; /* "id: G-" */
+};
+
+struct rx_log_writer *rx_log_writer_create(struct rx_log_link *link, uint64_t generation, size_t max_in_flight)
+{
+    struct rx_log_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->link = link;
+    w->max_in_flight = max_in_flight;
+    w->prefix_length = (size_t)snprintf(w->prefix, sizeof w->prefix, "id: %llu-", (unsigned long long)generation);
+    return w;
+}
+
+void rx_log_writer_destroy(struct rx_log_writer *w)
+{
+    if (!w)
+        return;
+    rx_log_publish(w);
+    rx_log_link_unref(w->link);
+    free(w);
+}
+
+void rx_log_writer_set_wake(struct rx_log_writer *w, struct rx_wake *wake) { w->wake = wake; }
+
+uint64_t rx_log_writer_sequence(const struct rx_log_writer *w)
+{
+    return atomic_load_explicit(&w->sequence, memory_order_relaxed);
+}
+
+static int kind_of(const char *event)
+{
+    if (!event)
+        return RX_FRAME_MESSAGE;
+    for (int kind = 0; kind < RX_FRAME_KINDS; kind++)
+        if (strcmp(event, rx_frame_kind_name((enum rx_frame_kind)kind)) == 0)
+            return kind;
+    return -EINVAL;
+}
+
+static char *put(char *at, const void *data, size_t length)
+{
+    if (length)
+        memcpy(at, data, length);
+    return at + length;
+}
+
+static char *put_number(char *at, uint64_t number)
+{
+    char digits[20];
+    size_t i = sizeof digits;
+    do
+        digits[--i] = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(at, digits + i, sizeof digits - i);
+}
+
+static char *put_header(char *at, const struct rx_log_writer *w, uint64_t sequence, const char *event)
+{
+    at = put_number(put(at, w->prefix, w->prefix_length), sequence);
+    at = put(at, "\nevent: ", 8);
+    at = put(at, event, strlen(event));
+    return put(at, "\ndata: ", 7);
+}
+
+/* A segment that is full, or will not hold the frame, goes first: frames over 64 KiB sit alone in theirs. */
+static int make_room(struct rx_log_writer *w, size_t text, size_t key)
+{
+    if (atomic_load_explicit(&w->link->in_flight, memory_order_relaxed) > w->max_in_flight)
+        return -EAGAIN;
+    if (w->open && w->open->text_length + text > RX_SEGMENT_BYTES && w->open->count)
+        rx_log_publish(w);
+    if (!w->open)
+        w->open = rx_segment_create(rx_log_writer_sequence(w) + 1, text > FIRST_CAPACITY ? text : FIRST_CAPACITY);
+    return w->open ? rx_segment_reserve(w->open, text, key) : -ENOMEM;
+}
+
+static void write_frame(struct rx_log_writer *w, const struct rx_frame *frame, enum rx_frame_kind kind)
+{
+    struct rx_segment *s = w->open;
+    uint64_t sequence = rx_segment_end(s);
+    char *start = s->text + s->text_length;
+    char *json = put_header(start, w, sequence, rx_frame_kind_name(kind));
+    char *end = put(put(json, frame->json, frame->json_length), "\n\n", 2);
+    s->entries[s->count++] = (struct rx_frame_entry){
+        .key_hash = frame->key ? XXH3_64bits(frame->key, frame->key_length) : 0,
+        .time = frame->time,
+        .text_at = (uint32_t)s->text_length,
+        .json_length = (uint32_t)frame->json_length,
+        .key_at = (uint32_t)s->keys_length,
+        .key_length = frame->key ? (uint32_t)frame->key_length : 0,
+        .json_at = (uint16_t)(json - start),
+        .kind = (uint8_t)kind,
+        .keyed = frame->key != NULL,
+    };
+    s->terminals += kind != RX_FRAME_MESSAGE;
+    s->text_length += (size_t)(end - start);
+    if (frame->key)
+        s->keys_length = (size_t)(put(s->keys + s->keys_length, frame->key, frame->key_length) - s->keys);
+    atomic_store_explicit(&w->sequence, sequence, memory_order_relaxed);
+}
+
+int rx_log_append(struct rx_log_writer *w, const struct rx_frame *frame)
+{
+    int kind = kind_of(frame->event);
+    if (kind < 0)
+        return kind;
+    if (frame->json_length > RX_FRAME_BYTES || frame->key_length > RX_SEGMENT_BYTES)
+        return -EMSGSIZE;
+    int r = make_room(w, frame->json_length + 128, frame->key ? frame->key_length : 0);
+    if (r < 0)
+        return r;
+    write_frame(w, frame, (enum rx_frame_kind)kind);
+    return 0;
+}
+
+/* The front takes the whole list at once, so only a push onto an empty one needs the wake-up. */
+void rx_log_publish(struct rx_log_writer *w)
+{
+    struct rx_segment *s = w->open;
+    if (!s || !s->count)
+        return;
+    w->open = NULL;
+    atomic_fetch_add_explicit(&w->link->in_flight, rx_segment_bytes(s), memory_order_relaxed);
+    struct rx_segment *before = atomic_load_explicit(&w->link->published, memory_order_relaxed);
+    do
+        s->next = before;
+    while (!atomic_compare_exchange_weak_explicit(&w->link->published, &before, s, memory_order_release,
+                                                  memory_order_relaxed));
+    if (!before && w->wake)
+        rx_wake_signal(w->wake);
+}

@@ -1,0 +1,102 @@
+/* The set of top-level fields that a plan can reach. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/json/json_private.h"
+
+struct rx_fields *rx_fields_create(struct rx_heap *heap)
+{
+    struct rx_fields *fields = calloc(1, sizeof *fields);
+    if (!fields)
+        return NULL;
+    fields->heap = heap;
+    fields->layout = calloc(1, sizeof *fields->layout);
+    if (!fields->layout) {
+        free(fields);
+        return NULL;
+    }
+    return fields;
+}
+
+void rx_fields_destroy(struct rx_fields *fields)
+{
+    if (!fields)
+        return;
+    free(fields->layout);
+    free(fields->keys);
+    free(fields->table);
+    free(fields);
+}
+
+static bool matches(const struct rx_key *key, const char *name, size_t length)
+{
+    return key->length == length && memcmp(key->text, name, length) == 0;
+}
+
+const struct rx_key *rx_fields_find(const struct rx_fields *fields, const char *name, size_t length)
+{
+    for (size_t i = 0; i < fields->count && fields->slots == 0; i++)
+        if (matches(fields->keys[i], name, length))
+            return fields->keys[i];
+    if (fields->slots == 0)
+        return NULL;
+    size_t i = rx_value_hash(rx_string_static(name, (uint32_t)length)) & (fields->slots - 1);
+    for (const struct rx_key *key; (key = fields->table[i]); i = (i + 1) & (fields->slots - 1))
+        if (matches(key, name, length))
+            return key;
+    return NULL;
+}
+
+/* Past eight fields they are looked up by hash. */
+static int rebuild_table(struct rx_fields *fields)
+{
+    size_t slots = fields->count > 8 ? 32 : 0;
+    while (slots && slots < 2 * fields->count)
+        slots *= 2;
+    const struct rx_key **table = slots ? calloc(slots, sizeof *table) : NULL;
+    if (slots && !table)
+        return -ENOMEM;
+    for (size_t k = 0; k < fields->count && slots; k++) {
+        size_t i = fields->keys[k]->hash & (slots - 1);
+        while (table[i])
+            i = (i + 1) & (slots - 1);
+        table[i] = fields->keys[k];
+    }
+    free(fields->table);
+    fields->table = table;
+    fields->slots = slots;
+    return 0;
+}
+
+int rx_fields_add(struct rx_fields *fields, const char *name, size_t length)
+{
+    if (rx_fields_find(fields, name, length))
+        return 0;
+    if (fields->count == fields->capacity) {
+        size_t capacity = fields->capacity ? fields->capacity * 2 : 8;
+        const struct rx_key **keys = realloc(fields->keys, capacity * sizeof *keys);
+        if (!keys)
+            return -ENOMEM;
+        fields->keys = keys;
+        fields->capacity = capacity;
+    }
+    const struct rx_key *key = rx_key_intern(fields->heap, name, length);
+    if (!key)
+        return -ENOMEM;
+    fields->keys[fields->count++] = key;
+    memset(fields->layout, 0, sizeof *fields->layout);
+    int result = rebuild_table(fields);
+    if (result < 0)
+        fields->count--;
+    return result;
+}
+
+void rx_fields_add_all(struct rx_fields *fields)
+{
+    fields->all = true;
+    memset(fields->layout, 0, sizeof *fields->layout);
+}
+
+bool rx_fields_all(const struct rx_fields *fields) { return !fields || fields->all; }
+size_t rx_fields_count(const struct rx_fields *fields) { return fields->count; }
+const struct rx_key *rx_fields_at(const struct rx_fields *fields, size_t i) { return fields->keys[i]; }

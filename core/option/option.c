@@ -1,0 +1,202 @@
+/* Options: a step's or source's value against its declarative table, every mistake told with its place. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/option/option_parse.h"
+
+static size_t option_count(const struct rx_class *class)
+{
+    size_t count = 0;
+    while (class->options && class->options[count].name)
+        count++;
+    return count;
+}
+
+static const struct rx_option *positional_of(const struct rx_class *class)
+{
+    for (size_t i = 0; i < option_count(class); i++)
+        if (class->options[i].flags & RX_POSITIONAL)
+            return &class->options[i];
+    return NULL;
+}
+
+static const struct rx_option *find_option(const struct rx_class *class, const char *name)
+{
+    for (size_t i = 0; i < option_count(class); i++)
+        if (strcmp(class->options[i].name, name) == 0)
+            return &class->options[i];
+    return NULL;
+}
+
+static int set_option(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *value)
+{
+    parse->option = option;
+    return option_set(parse, value, (char *)parse->image + option->offset);
+}
+
+/* "did you mean `size`?", or what there is. */
+static void unknown_option(struct option_parse *parse, const struct rx_tree *key)
+{
+    const struct rx_class *class = parse->class;
+    size_t count = option_count(class);
+    const char **names = calloc(count + 1, sizeof *names);
+    struct rx_error error = {0};
+    rx_error_set(&error, -EINVAL, "`%s` has no option `%s`", class->name, shown_text(key->text).text);
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = class->options[i].name;
+    const char *nearest = names ? rx_nearest(key->text, names) : NULL;
+    if (nearest) {
+        rx_error_hint(&error, "did you mean `%s`?", nearest);
+    } else if (names && count > 0) {
+        char list[200] = "";
+        for (size_t i = 0, used = 0; i < count && used < sizeof list; i++)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+        rx_error_hint(&error, "it has: %s", list);
+    } else {
+        rx_error_hint(&error, "it takes no options");
+    }
+    free(names);
+    rx_diagnose(parse->diagnostics, key, &error);
+}
+
+static int parse_mapping(struct option_parse *parse, const struct rx_tree *map)
+{
+    int result = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct rx_option *option = find_option(parse->class, map->keys[i]->text);
+        if (!option) {
+            unknown_option(parse, map->keys[i]);
+            result = -EINVAL;
+        } else if (set_option(parse, option, map->items[i]) < 0) {
+            result = -EINVAL;
+        }
+    }
+    return result;
+}
+
+static int parse_bare(struct option_parse *parse, const struct rx_option *positional, const struct rx_tree *value)
+{
+    const struct rx_class *class = parse->class;
+    char hint[240] = "";
+    if (positional)
+        return set_option(parse, positional, value) < 0 ? -EINVAL : 0;
+    if (class->example)
+        snprintf(hint, sizeof hint, "for example: %s", class->example);
+    if (option_count(class) == 0)
+        rx_diagnosef(parse->diagnostics, value, hint, "`%s` takes no value", class->name);
+    else
+        rx_diagnosef(parse->diagnostics, value, hint, "`%s` expects a mapping of options", class->name);
+    return -EINVAL;
+}
+
+static void missing_option(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *where)
+{
+    char hint[240];
+    const char *example = parse->class->example;
+    if (example)
+        snprintf(hint, sizeof hint, "for example: %s", example);
+    else
+        snprintf(hint, sizeof hint, "%s", option->help ? option->help : "");
+    rx_diagnosef(parse->diagnostics, where, hint, "`%s` needs `%s`, %s", parse->class->name, option->name,
+                 option_article(option));
+}
+
+/* Defaults for what was not given, in the words a user would write. */
+static int fill_in(struct option_parse *parse, const struct rx_tree *map, const struct rx_option *given,
+                   const struct rx_tree *where)
+{
+    int result = 0;
+    for (size_t i = 0; i < option_count(parse->class); i++) {
+        const struct rx_option *option = &parse->class->options[i];
+        if (option == given || rx_tree_get(map, option->name))
+            continue;
+        if (option->flags & RX_REQUIRED) {
+            missing_option(parse, option, where);
+            result = -EINVAL;
+        } else if (option->fallback) {
+            struct rx_tree *fallback = rx_plan_alloc(parse->arena, sizeof *fallback);
+            if (!fallback)
+                return -ENOMEM;
+            *fallback = (struct rx_tree){.text = option->fallback,
+                                         .length = strlen(option->fallback),
+                                         .file = where ? where->file : option_no_file(),
+                                         .at = where ? where->at : (struct rx_place){0}};
+            if (set_option(parse, option, fallback) < 0)
+                result = -EINVAL;
+        }
+    }
+    return result;
+}
+
+int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, const struct rx_tree *where,
+                     struct rx_plan_arena *arena, void *image, struct rx_diagnostics *diagnostics)
+{
+    struct option_parse parse = {.class = class, .arena = arena, .image = image, .diagnostics = diagnostics};
+    const struct rx_option *positional = positional_of(class);
+    bool whole = positional && (positional->flags & RX_WHOLE);
+    bool mapping = value && value->kind == RX_TREE_MAP && !whole;
+    int result = 0;
+    if (mapping)
+        result = parse_mapping(&parse, value);
+    else if (value)
+        result = parse_bare(&parse, positional, value);
+    int filled = fill_in(&parse, mapping ? value : NULL, value && !mapping ? positional : NULL, where);
+    return result < 0 ? result : filled;
+}
+
+static int reach_expr(const struct rx_expr *expr, struct rx_fields *fields, unsigned *reaches)
+{
+    unsigned more = 0;
+    int r = rx_expr_reach(expr, fields, &more);
+    *reaches |= more;
+    for (size_t i = 0; r == 0 && i < rx_expr_aggregate_count(expr); i++) {
+        const struct rx_aggregate_call *call = rx_expr_aggregate(expr, i);
+        for (unsigned k = 0; r == 0 && k < call->arg_count; k++)
+            r = reach_expr(call->args[k], fields, reaches);
+    }
+    return r;
+}
+
+static int reach_shaper(const struct rx_shaper *shaper, struct rx_fields *fields, unsigned *reaches)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && shaper && i < rx_shaper_expr_count(shaper); i++)
+        r = reach_expr(rx_shaper_expr(shaper, i), fields, reaches);
+    return r;
+}
+
+static int reach_keys(const struct rx_keys *keys, struct rx_fields *fields, unsigned *reaches)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && keys && i < rx_keys_count(keys); i++)
+        r = reach_expr(rx_keys_expr(keys, i), fields, reaches);
+    return r;
+}
+
+static int reach_option(const struct rx_option *option, const void *field, struct rx_fields *fields, unsigned *reaches)
+{
+    const struct rx_expr *expr;
+    switch (option->type) {
+    case RX_OPTION_EXPR:
+        expr = *(struct rx_expr *const *)field;
+        return expr ? reach_expr(expr, fields, reaches) : 0;
+    case RX_OPTION_SHAPER:
+    case RX_OPTION_AGGREGATES:
+    case RX_OPTION_TEMPLATE:
+        return reach_shaper(*(struct rx_shaper *const *)field, fields, reaches);
+    case RX_OPTION_KEYS:
+        return reach_keys(*(struct rx_keys *const *)field, fields, reaches);
+    default:
+        return 0;
+    }
+}
+
+int rx_options_reach(const struct rx_class *class, const void *image, struct rx_fields *fields, unsigned *reaches)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < option_count(class); i++)
+        r = reach_option(&class->options[i], (const char *)image + class->options[i].offset, fields, reaches);
+    return r;
+}

@@ -1,0 +1,56 @@
+/* The heap of one worker: size-class pools of refcounted blocks, interned keys and shapes.
+ *
+ * One thread only; nothing here is atomic. A value never crosses threads: what crosses is copied (serialised) and
+ * interned again. */
+#ifndef RX_CORE_HEAP_H
+#define RX_CORE_HEAP_H
+
+#include "core/value/value.h"
+
+struct rx_heap_limits {
+    size_t max_bytes;    /* live bytes in blocks; 0: no limit. Past it allocations fail with NULL */
+    unsigned max_shapes; /* 0: 4,096 */
+    unsigned max_keys;   /* interned keys; 0: 65,536. Past it objects become plain maps */
+};
+
+struct rx_heap *rx_heap_create(const struct rx_heap_limits *); /* NULL limits: defaults. NULL: out of memory */
+void rx_heap_destroy(struct rx_heap *);                        /* every block must be gone (asserted in debug) */
+
+size_t rx_heap_live_bytes(const struct rx_heap *);
+size_t rx_heap_live_blocks(const struct rx_heap *); /* tests assert 0 at the end */
+/* True when an allocation failed since the last call. */
+bool rx_heap_failed(struct rx_heap *);
+
+/* What a block holds at its first byte, so that it can release what it refers to. Other objects in the same block are
+ * not visited: they must not refer to other blocks. */
+enum rx_content {
+    RX_CONTENT_LEAF,     /* no references to other blocks */
+    RX_CONTENT_LIST,     /* a struct rx_list */
+    RX_CONTENT_MAP,      /* a struct rx_map */
+    RX_CONTENT_RECORD,   /* a struct rx_record */
+    RX_CONTENT_OPTIONAL, /* a struct rx_optional */
+    RX_CONTENT_MARK,     /* a struct rx_mark (event.h) */
+};
+
+/* A block with room for `size` bytes (16-byte aligned, not zeroed), one reference. NULL: out of memory or limit. */
+struct rx_block *rx_block_alloc(struct rx_heap *, size_t size, enum rx_content);
+
+static inline void *rx_block_data(struct rx_block *block) { return block + 1; }
+
+static inline struct rx_block *rx_block_ref(struct rx_block *block)
+{
+    block->refs++;
+    return block;
+}
+
+static inline void rx_block_unref(struct rx_block *block)
+{
+    if (block && --block->refs == 0)
+        rx_block_free(block);
+}
+
+/* A value of `kind` for an object at `object` inside `block`. An object more than 1 MiB (65,535 units) behind the
+ * header cannot be referred to: answers RX_NULL (decode.c copies such strings to their own block). */
+struct rx_value rx_block_value(struct rx_block *, enum rx_kind, const void *object, uint32_t aux);
+
+#endif

@@ -1,0 +1,103 @@
+/* Lists, records, maps and optionals: making them and reading them. */
+#include <string.h>
+
+#include "core/value/map.h"
+#include "core/value/record.h"
+
+static const struct rx_list empty_list;
+static const struct rx_optional none;
+
+static void unref_all(struct rx_value *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        rx_value_unref(values[i]);
+}
+
+struct rx_value rx_list_take(struct rx_heap *heap, struct rx_value *items, uint32_t count)
+{
+    if (count == 0)
+        return (struct rx_value){.kind = RX_LIST, .flags = RX_FLAG_STATIC, .u.list = &empty_list};
+    struct rx_block *block = rx_block_alloc(heap, sizeof(struct rx_list) + count * sizeof *items, RX_CONTENT_LIST);
+    if (!block) {
+        unref_all(items, count);
+        return rx_null();
+    }
+    struct rx_list *list = rx_block_data(block);
+    *list = (struct rx_list){.count = count};
+    memcpy(list->items, items, count * sizeof *items);
+    return rx_block_value(block, RX_LIST, list, 0);
+}
+
+struct rx_value rx_record_take(struct rx_heap *heap, const struct rx_shape *shape, struct rx_value *values)
+{
+    size_t size = sizeof(struct rx_record) + shape->count * sizeof *values;
+    struct rx_block *block = rx_block_alloc(heap, size, RX_CONTENT_RECORD);
+    if (!block) {
+        unref_all(values, shape->count);
+        return rx_null();
+    }
+    struct rx_record *record = rx_block_data(block);
+    *record = (struct rx_record){.shape = shape};
+    if (shape->count)
+        memcpy(record->values, values, shape->count * sizeof *values);
+    return rx_block_value(block, RX_RECORD, record, 0);
+}
+
+struct rx_value rx_optional_take(struct rx_heap *heap, struct rx_value value)
+{
+    struct rx_block *block = rx_block_alloc(heap, sizeof(struct rx_optional), RX_CONTENT_OPTIONAL);
+    if (!block) {
+        rx_value_unref(value);
+        return rx_null();
+    }
+    struct rx_optional *optional = rx_block_data(block);
+    *optional = (struct rx_optional){.present = 1, .value = value};
+    return rx_block_value(block, RX_OPTIONAL, optional, 0);
+}
+
+struct rx_value rx_optional_none(void)
+{
+    return (struct rx_value){.kind = RX_OPTIONAL, .flags = RX_FLAG_STATIC, .u.optional = &none};
+}
+
+static const struct rx_value *record_get_text(const struct rx_record *record, const char *text, size_t length)
+{
+    const struct rx_shape *shape = record->shape;
+    for (uint32_t i = 0; i < shape->count; i++)
+        if (shape->keys[i]->length == length && memcmp(shape->keys[i]->text, text, length) == 0)
+            return &record->values[i];
+    return NULL;
+}
+
+const struct rx_value *rx_object_get(struct rx_value object, struct rx_value key)
+{
+    if (object.kind == RX_MAP)
+        return rx_map_get(object.u.map, key);
+    if (object.kind != RX_RECORD || key.kind != RX_STRING)
+        return NULL;
+    return record_get_text(object.u.record, key.u.text, key.aux);
+}
+
+const struct rx_value *rx_object_get_text(struct rx_value object, const char *key)
+{
+    return rx_object_get(object, rx_string_static(key, (uint32_t)strlen(key)));
+}
+
+uint32_t rx_object_count(struct rx_value object)
+{
+    if (object.kind == RX_RECORD)
+        return object.u.record->shape->count;
+    return object.kind == RX_MAP ? object.u.map->count : 0;
+}
+
+void rx_object_entry(struct rx_value object, uint32_t i, struct rx_value *ret_key, struct rx_value *ret_value)
+{
+    if (object.kind == RX_RECORD) {
+        const struct rx_key *key = object.u.record->shape->keys[i];
+        *ret_key = rx_string_static(key->text, key->length);
+        *ret_value = object.u.record->values[i];
+    } else {
+        *ret_key = object.u.map->entries[i].key;
+        *ret_value = object.u.map->entries[i].value;
+    }
+}

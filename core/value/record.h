@@ -1,0 +1,111 @@
+/* Lists, maps and records: the composite values.
+ *
+ * A record keeps its keys in a shape: an interned, ordered key list, found again by transition (as in hidden classes of
+ * JavaScript engines; Chambers, Ungar, Lee, "An efficient implementation of SELF", OOPSLA 1989). Keys are interned per
+ * heap, so that two keys are equal when their pointers are. Shapes hold at most 64 keys; an object with more, or one that
+ * would exceed the heap's cap of shapes or keys, is a plain map. */
+#ifndef RX_CORE_RECORD_H
+#define RX_CORE_RECORD_H
+
+#include "core/value/heap.h"
+
+#define RX_SHAPE_KEYS_MAX 64
+
+/* An interned key. Lives as long as its heap. */
+struct rx_key {
+    uint32_t hash;
+    uint32_t length;
+    char text[]; /* NUL-terminated for convenience */
+};
+
+struct rx_shape {
+    uint32_t id; /* unique in its heap, never 0 */
+    uint32_t count;
+    const struct rx_key *const *keys;
+};
+
+struct rx_list {
+    uint32_t count, spare_[3];
+    struct rx_value items[];
+};
+
+struct rx_record {
+    const struct rx_shape *shape;
+    uint64_t spare_;
+    struct rx_value values[]; /* shape->count of them */
+};
+
+struct rx_entry {
+    struct rx_value key, value;
+};
+
+struct rx_map {
+    uint32_t count, index_mask, spare_[2];
+    struct rx_entry entries[]; /* in order of insertion; a hash index follows when count > 8 */
+};
+
+struct rx_optional {
+    uint64_t present, spare_;
+    struct rx_value value;
+};
+
+/* Interned key; NULL: out of memory or past the heap's cap. */
+const struct rx_key *rx_key_intern(struct rx_heap *, const char *text, size_t length);
+/* The empty shape; the shape with `key` appended (NULL past 64 keys or the cap; -- use a map then). */
+const struct rx_shape *rx_shape_empty(struct rx_heap *);
+const struct rx_shape *rx_shape_with(struct rx_heap *, const struct rx_shape *, const struct rx_key *);
+/* Slot of a key in a shape, or -1. */
+int rx_shape_slot(const struct rx_shape *, const struct rx_key *);
+
+/* A field access with an inline cache: one compare and one load when the shape repeats. */
+struct rx_slot_cache {
+    const struct rx_shape *shape;
+    int slot;
+};
+/* The field of a record by interned key, NULL if absent. Borrowed. */
+static inline const struct rx_value *rx_record_get(const struct rx_record *record, const struct rx_key *key,
+                                                   struct rx_slot_cache *cache)
+{
+    if (record->shape != cache->shape) {
+        cache->shape = record->shape;
+        cache->slot = rx_shape_slot(record->shape, key);
+    }
+    return cache->slot < 0 ? NULL : &record->values[cache->slot];
+}
+
+/* The entry of a record or map by key (string for records); NULL if absent or `object` is neither. Borrowed. */
+const struct rx_value *rx_object_get(struct rx_value object, struct rx_value key);
+const struct rx_value *rx_object_get_text(struct rx_value object, const char *key);
+uint32_t rx_object_count(struct rx_value object);
+/* The i-th entry of a record or map in order. Both borrowed (a record's key is a static string value of its heap). */
+void rx_object_entry(struct rx_value object, uint32_t i, struct rx_value *ret_key, struct rx_value *ret_value);
+
+/* Lists. The items are taken. RX_NULL on allocation failure (the items are then released). */
+struct rx_value rx_list_take(struct rx_heap *, struct rx_value *items, uint32_t count);
+
+/* A record of a known shape; the values are taken. RX_NULL on failure (values released). */
+struct rx_value rx_record_take(struct rx_heap *, const struct rx_shape *, struct rx_value *values);
+
+struct rx_value rx_optional_take(struct rx_heap *, struct rx_value); /* present */
+struct rx_value rx_optional_none(void);                              /* static */
+
+/* Builds an object entry by entry: a record while it can be, a map from the first non-string key, 65th key or cap on.
+ * A repeated key overwrites in place. A builder lives on the stack: init, put*, then exactly one of finish and abort. */
+struct rx_object_builder {
+    struct rx_heap *heap;
+    const struct rx_shape *shape; /* NULL: a map */
+    struct rx_entry *entries;
+    uint32_t count, capacity;
+    int failed;
+    struct rx_entry inline_[16];
+};
+void rx_object_init(struct rx_object_builder *, struct rx_heap *);
+/* Starts from all entries of `base` (record or map; anything else starts empty). */
+void rx_object_init_from(struct rx_object_builder *, struct rx_heap *, struct rx_value base);
+void rx_object_put_take(struct rx_object_builder *, struct rx_value key, struct rx_value value);
+void rx_object_put_key_take(struct rx_object_builder *, const struct rx_key *key, struct rx_value value);
+void rx_object_remove(struct rx_object_builder *, const struct rx_key *key);
+struct rx_value rx_object_finish(struct rx_object_builder *); /* RX_NULL on allocation failure */
+void rx_object_abort(struct rx_object_builder *);
+
+#endif

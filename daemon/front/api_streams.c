@@ -1,0 +1,278 @@
+/* The registry of served streams, and GET /streams. */
+#include "daemon/front/api_streams.h"
+
+#include "daemon/front/streams_private.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static rx_time now_of(const struct rx_streams *streams) { return rx_sched_now(rx_loop_sched(streams->loop)); }
+
+static void rate_advance(struct rate *r, rx_time now)
+{
+    int64_t second = now / RX_SEC;
+    if (second - r->second > RATE_SECONDS)
+        memset(r->counts, 0, sizeof r->counts);
+    for (int64_t s = r->second + 1; s <= second && s <= r->second + RATE_SECONDS; s++)
+        r->counts[s % (RATE_SECONDS + 1)] = 0;
+    if (second > r->second)
+        r->second = second;
+}
+
+static double rate_of(struct rate *r, rx_time now)
+{
+    rate_advance(r, now);
+    uint64_t sum = 0;
+    for (unsigned i = 0; i <= RATE_SECONDS; i++)
+        sum += r->counts[i];
+    rx_time span = RATE_SECONDS * RX_SEC + now % RX_SEC;
+    rx_time age = now - r->since;
+    span = age < span ? age : span;
+    return (double)sum / ((double)(span < RX_SEC ? RX_SEC : span) / (double)RX_SEC);
+}
+
+void stream_collect(struct stream *s)
+{
+    rx_time now = now_of(s->streams);
+    rx_fanout_collect(s->fanout);
+    uint64_t last = rx_log_last(s->log);
+    if (last == s->seen)
+        return;
+    rate_advance(&s->rate, now);
+    s->rate.counts[s->rate.second % (RATE_SECONDS + 1)] += last - s->seen;
+    s->seen = last;
+    struct rx_frame_view f;
+    s->keyed = s->keyed || (rx_log_frame(s->log, last, &f) && f.key);
+}
+
+static void on_wake(void *arg)
+{
+    struct rx_streams *streams = arg;
+    for (size_t i = 0; i < streams->count; i++)
+        stream_collect(streams->list[i]);
+}
+
+static void close_stream(struct stream *s)
+{
+    streams_forget(s->streams, s);
+    rx_fanout_destroy(s->fanout);
+    rx_log_destroy(s->log);
+    rx_selections_destroy(s->selections);
+    free(s);
+}
+
+/* Where the name is, or belongs. */
+static size_t place(const struct rx_streams *streams, const char *name, bool *ret_there)
+{
+    size_t low = 0, high = streams->count;
+    *ret_there = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(streams->list[middle]->name, name);
+        if (order == 0)
+            *ret_there = true;
+        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+    }
+    return low;
+}
+
+struct stream *streams_find(const struct rx_streams *streams, const char *name)
+{
+    bool there;
+    size_t i = place(streams, name, &there);
+    return there ? streams->list[i] : NULL;
+}
+
+const char *streams_nearest(const struct rx_streams *streams, const char *name)
+{
+    const char **names = calloc(streams->count + 1, sizeof *names);
+    if (!names)
+        return NULL;
+    for (size_t i = 0; i < streams->count; i++)
+        names[i] = streams->list[i]->name;
+    const char *nearest = rx_nearest(name, names);
+    free(names);
+    return nearest;
+}
+
+static struct stream *create_stream(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
+{
+    size_t length = strlen(name) + 1;
+    struct stream *s = calloc(1, sizeof *s + length);
+    if (!s)
+        return NULL;
+    memcpy(s->name, name, length);
+    s->streams = streams;
+    s->keyed = keyed;
+    s->rate.since = now_of(streams);
+    s->rate.second = s->rate.since / RX_SEC;
+    s->selections = rx_selections_create(streams->heap);
+    if (s->selections && rx_fanout_create(streams->loop, log, &streams->options, &s->fanout) == 0) {
+        s->log = log;
+        return s;
+    }
+    rx_selections_destroy(s->selections);
+    free(s);
+    return NULL;
+}
+
+static bool insert(struct rx_streams *streams, size_t at, struct stream *s)
+{
+    if (streams->count == streams->capacity) {
+        size_t capacity = streams->capacity ? streams->capacity * 2 : 8;
+        struct stream **moved = realloc(streams->list, capacity * sizeof(struct stream *));
+        if (!moved)
+            return false;
+        streams->list = moved;
+        streams->capacity = capacity;
+    }
+    memmove(streams->list + at + 1, streams->list + at, (streams->count - at) * sizeof(struct stream *));
+    streams->list[at] = s;
+    streams->count++;
+    return true;
+}
+
+int rx_streams_add_take(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
+{
+    bool there;
+    size_t at = place(streams, name, &there);
+    struct stream *s = there ? NULL : create_stream(streams, name, log, keyed);
+    if (!s) {
+        rx_log_destroy(log);
+        return there ? -EEXIST : -ENOMEM;
+    }
+    if (!insert(streams, at, s)) {
+        close_stream(s);
+        return -ENOMEM;
+    }
+    stream_collect(s);
+    return 0;
+}
+
+void rx_streams_remove(struct rx_streams *streams, const char *name)
+{
+    bool there;
+    size_t at = place(streams, name, &there);
+    if (!there)
+        return;
+    struct stream *s = streams->list[at];
+    memmove(streams->list + at, streams->list + at + 1, (--streams->count - at) * sizeof(struct stream *));
+    close_stream(s);
+}
+
+bool rx_streams_drain(struct rx_streams *streams)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < streams->count; i++) {
+        stream_collect(streams->list[i]);
+        rx_fanout_drain(streams->list[i]->fanout);
+        left += rx_fanout_stats(streams->list[i]->fanout).subscribers;
+    }
+    return left == 0;
+}
+
+void rx_streams_each(struct rx_streams *streams, void (*each)(void *arg, const struct rx_stream_info *), void *arg)
+{
+    for (size_t i = 0; i < streams->count; i++) {
+        struct stream *s = streams->list[i];
+        each(arg, &(struct rx_stream_info){.name = s->name,
+                                           .rate = rate_of(&s->rate, now_of(streams)),
+                                           .events = rx_log_last(s->log),
+                                           .last_time = rx_log_last_time(s->log),
+                                           .keys = s->keyed ? rx_log_key_count(s->log) : 0,
+                                           .generation = rx_log_generation(s->log),
+                                           .first = rx_log_first(s->log),
+                                           .last = rx_log_last(s->log),
+                                           .fanout = rx_fanout_stats(s->fanout)});
+    }
+}
+
+static void write_id(struct rx_buffer *out, const char *name, const struct rx_stream_info *i, uint64_t sequence)
+{
+    if (i->first > i->last)
+        rx_buffer_printf(out, ",\"%s\":null", name);
+    else
+        rx_buffer_printf(out, ",\"%s\":\"%llu-%llu\"", name, (unsigned long long)i->generation,
+                         (unsigned long long)sequence);
+}
+
+static void write_info(void *arg, const struct rx_stream_info *i)
+{
+    struct rx_buffer *out = arg;
+    rx_buffer_text(out, out->data[out->length - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+    rx_json_write_string(out, i->name, strlen(i->name));
+    rx_buffer_text(out, ",\"rate\":");
+    rx_json_write(out, rx_double(round(i->rate * 100) / 100));
+    rx_buffer_printf(out, ",\"events\":%llu,\"last_event_time\":", (unsigned long long)i->events);
+    rx_json_write(out, i->events ? rx_timestamp(i->last_time) : rx_null());
+    rx_buffer_printf(out, ",\"keys\":%zu,\"subscribers\":%zu,\"dropped\":%llu,\"disconnected\":%llu", i->keys,
+                     i->fanout.subscribers, (unsigned long long)i->fanout.skipped,
+                     (unsigned long long)i->fanout.stalled + i->fanout.overtaken);
+    write_id(out, "first_id", i, i->first);
+    write_id(out, "last_id", i, i->last);
+    rx_buffer_text(out, "}");
+}
+
+static void answer_list(void *arg, struct rx_http_request *request)
+{
+    struct rx_buffer out = {0};
+    on_wake(arg);
+    rx_buffer_text(&out, "{\"streams\":[");
+    if (!out.failed)
+        rx_streams_each(arg, write_info, &out);
+    rx_buffer_text(&out, "]}\n");
+    rx_http_set_header(request, "Cache-Control", "no-store");
+    if (out.failed)
+        rx_http_reply_error(request, 503, "out of memory");
+    else
+        rx_http_reply(request, 200, "application/json", out.data, out.length);
+    rx_buffer_finish(&out);
+}
+
+static int init(struct rx_streams *streams)
+{
+    streams->heap = rx_heap_create(NULL);
+    if (!streams->heap)
+        return -ENOMEM;
+    int r = rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
+    if (r == 0)
+        r = rx_http_route(streams->http, RX_HTTP_GET | RX_HTTP_HEAD, "/streams", answer_list, streams);
+    if (r == 0)
+        r = rx_http_route(streams->http, RX_HTTP_GET | RX_HTTP_HEAD, "/streams/", streams_answer, streams);
+    return r;
+}
+
+int rx_streams_create(struct rx_loop *loop, struct rx_http_server *http, const struct rx_fanout_options *options,
+                      struct rx_streams **ret)
+{
+    struct rx_streams *streams = calloc(1, sizeof *streams);
+    if (!streams)
+        return -ENOMEM;
+    streams->loop = loop;
+    streams->http = http;
+    streams->options = options ? *options : (struct rx_fanout_options){0};
+    int r = init(streams);
+    if (r < 0) {
+        rx_streams_destroy(streams);
+        return r;
+    }
+    *ret = streams;
+    return 0;
+}
+
+void rx_streams_destroy(struct rx_streams *streams)
+{
+    if (!streams)
+        return;
+    streams_forget(streams, NULL);
+    for (size_t i = 0; i < streams->count; i++)
+        close_stream(streams->list[i]);
+    free(streams->list);
+    rx_wake_destroy(streams->wake);
+    rx_heap_destroy(streams->heap);
+    free(streams);
+}
+
+struct rx_wake *rx_streams_wake(const struct rx_streams *streams) { return streams->wake; }

@@ -1,0 +1,43 @@
+/* The served streams on the front: GET /streams and GET /streams/NAME.
+ *
+ * A registry of logs by name; each has its fan-out. One thread (the front's), but for the wake, which any writer may
+ * signal. */
+#ifndef RXD_API_STREAMS_H
+#define RXD_API_STREAMS_H
+
+#include "core/io/http/http.h"
+#include "core/io/serve/fanout.h"
+
+struct rx_streams;
+
+/* Registers the routes. NULL options: the defaults. */
+int rx_streams_create(struct rx_loop *, struct rx_http_server *, const struct rx_fanout_options *,
+                      struct rx_streams **ret);
+/* Closes every subscriber; destroy it before the HTTP server, and after the writers have stopped signalling. */
+void rx_streams_destroy(struct rx_streams *);
+
+/* For rx_log_writer_set_wake of every log that is added. Valid until destroy. */
+struct rx_wake *rx_streams_wake(const struct rx_streams *);
+/* The log is taken (destroyed with the stream), also on failure. Its generation must be new for the name: ids must not
+ * come twice. `keyed`: the stream has a key, so its JSON is an array even while it is empty (otherwise it becomes one
+ * with the first frame that has a key). -EEXIST, -ENOMEM. */
+int rx_streams_add_take(struct rx_streams *, const char *name, struct rx_log *, bool keyed);
+/* Its subscribers are closed (WebSocket: 1001), and may come again. No-op when there is none. */
+void rx_streams_remove(struct rx_streams *, const char *name);
+
+/* Everyone gets what is there and is closed in order; true when nobody is left. Call again until then. */
+bool rx_streams_drain(struct rx_streams *);
+
+struct rx_stream_info {
+    const char *name;
+    double rate;       /* events a second over the last five */
+    uint64_t events;   /* frames so far */
+    rx_time last_time; /* event time of the newest; 0: none yet */
+    size_t keys;
+    uint64_t generation, first, last; /* sequences kept; first > last: none */
+    struct rx_fanout_stats fanout;
+};
+/* In order of name. The info is borrowed. */
+void rx_streams_each(struct rx_streams *, void (*each)(void *arg, const struct rx_stream_info *), void *arg);
+
+#endif

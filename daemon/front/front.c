@@ -1,0 +1,233 @@
+/* The front: life, drain, health. */
+#include "daemon/front/front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "daemon/front/front_private.h"
+#include "daemon/log.h"
+
+#define PULSE      (2 * RX_SEC)
+#define UNHEALTHY  (10 * RX_SEC)
+#define DRAIN_POLL (20 * RX_MSEC)
+
+static rx_time now_of(const struct rx_front *f) { return rx_sched_now(rx_loop_sched(f->loop)); }
+
+bool rx_front_healthy(const struct rx_front *f)
+{
+    for (unsigned i = 0; i < f->worker_count; i++)
+        if (now_of(f) - rx_worker_alive(f->workers[i]) > UNHEALTHY)
+            return false;
+    return true;
+}
+
+/* ---- drain ---- */
+
+static bool workers_ended(const struct rx_front *f)
+{
+    for (unsigned i = 0; i < f->worker_count; i++)
+        if (!rx_worker_ended(f->workers[i]))
+            return false;
+    return true;
+}
+
+/* Workers first: what they still deliver reaches the subscribers, who are let go after that. */
+static void continue_drain(struct rx_front *f)
+{
+    bool over = now_of(f) >= f->drain_until;
+    if ((workers_ended(f) && rx_streams_drain(f->streams)) || over)
+        rx_loop_stop(f->loop);
+    else
+        rx_sched_arm(rx_loop_sched(f->loop), &f->pulse, now_of(f) + DRAIN_POLL);
+}
+
+void rx_front_drain(struct rx_front *f)
+{
+    if (f->draining)
+        return;
+    f->draining = true;
+    f->drain_until = now_of(f) + f->settings.http.drain_deadline;
+    sd_notify(0, "STOPPING=1");
+    rx_http_drain(f->server);
+    for (unsigned i = 0; i < f->worker_count; i++)
+        rx_worker_stop(f->workers[i]);
+    rx_sched_arm(rx_loop_sched(f->loop), &f->pulse, now_of(f));
+}
+
+/* ---- pulse ---- */
+
+static void ping(struct rx_front *f)
+{
+    for (unsigned i = 0; i < f->worker_count; i++) {
+        struct rx_job *job = rx_job_create(RX_JOB_PING, f->workers[i]);
+        if (job && !rx_worker_ask(f->workers[i], job))
+            rx_job_destroy(job);
+    }
+}
+
+static void on_pulse(struct rx_timer *timer)
+{
+    struct rx_front *f = (struct rx_front *)(void *)((char *)timer - offsetof(struct rx_front, pulse));
+    if (f->draining) {
+        continue_drain(f);
+        return;
+    }
+    ping(f);
+    if (rx_front_healthy(f))
+        sd_notify(0, "WATCHDOG=1");
+    else
+        rx_log(RX_LOG_ERROR, "a worker makes no progress", NULL);
+    rx_sched_arm(rx_loop_sched(f->loop), timer, now_of(f) + PULSE);
+}
+
+/* ---- life ---- */
+
+/* Distinguishes this run's ids from those of all runs before. */
+static uint64_t generation_of_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics)
+{
+    const struct rx_settings *settings = &f->settings;
+    uint64_t generation = generation_of_now();
+    for (unsigned i = 0; i < settings->workers; i++) {
+        struct rx_worker_options options = {.number = i,
+                                            .workers = settings->workers,
+                                            .forest = f->forest,
+                                            .streams = f->streams,
+                                            .generation = generation,
+                                            .drain_deadline = settings->http.drain_deadline,
+                                            .front = f->loop,
+                                            .on_done = rx_front_done,
+                                            .arg = f};
+        int r = rx_worker_create(&options, diagnostics, &f->workers[i]);
+        if (r < 0)
+            return r;
+        f->worker_count++;
+        rx_worker_set_alive(f->workers[i], now_of(f));
+    }
+    return 0;
+}
+
+static int run_workers(struct rx_front *f)
+{
+    for (unsigned i = 0; i < f->worker_count; i++) {
+        int r = rx_worker_run(f->workers[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int open_front(struct rx_front *f, struct rx_diagnostics *diagnostics, struct rx_error *reterr)
+{
+    struct rx_http_limits limits = rx_settings_http_limits(&f->settings.http);
+    int r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
+    if (r == 0)
+        r = rx_streams_create(f->loop, f->server, NULL, &f->streams);
+    if (r == 0)
+        r = create_workers(f, diagnostics);
+    if (r == 0)
+        r = rx_front_routes(f);
+    return r == 0 ? run_workers(f) : r;
+}
+
+int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const struct rx_settings *settings,
+                    struct rx_diagnostics *diagnostics, struct rx_front **ret, struct rx_error *reterr)
+{
+    struct rx_front *f = calloc(1, sizeof *f);
+    if (!f)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    f->loop = loop;
+    f->pulse.fire = on_pulse;
+    f->settings = *settings;
+    f->forest = forest;
+    int r = open_front(f, diagnostics, reterr);
+    if (r < 0) {
+        rx_front_destroy(f);
+        return r;
+    }
+    rx_sched_arm(rx_loop_sched(loop), &f->pulse, now_of(f));
+    *ret = f;
+    return 0;
+}
+
+unsigned rx_front_port(const struct rx_front *f) { return rx_http_port(f->server); }
+
+/* ---- reload ---- */
+
+/* A trial on a worker that never runs, and serves nothing. */
+static int try_plan(const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
+{
+    struct rx_loop *loop = NULL;
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_site_owner *site = NULL;
+    struct rx_plan *plan = NULL;
+    int r = heap ? rx_loop_create(&loop) : -ENOMEM;
+    struct rx_engine *engine = r == 0 ? rx_engine_create(heap, rx_loop_sched(loop)) : NULL;
+    if (r == 0)
+        r = engine ? rx_site_create(&(struct rx_site_options){.loop = loop, .heap = heap, .forest = forest},
+                                    diagnostics, &site)
+                   : -ENOMEM;
+    if (r == 0)
+        r = rx_plan_create(forest, engine, &(struct rx_plan_options){.site = rx_site_of(site)}, diagnostics, &plan);
+    rx_plan_destroy(plan);
+    rx_site_destroy(site);
+    rx_engine_destroy(engine);
+    rx_loop_destroy(loop);
+    rx_heap_destroy(heap);
+    return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
+}
+
+static void first_name(void *arg, const struct rx_stream_info *info)
+{
+    const char **name = arg;
+    if (!*name)
+        *name = info->name;
+}
+
+static void destroy_workers(struct rx_front *f)
+{
+    for (unsigned i = 0; i < f->worker_count; i++)
+        rx_worker_destroy(f->workers[i]);
+    f->worker_count = 0;
+    for (const char *name = NULL; rx_streams_each(f->streams, first_name, &name), name; name = NULL)
+        rx_streams_remove(f->streams, name);
+}
+
+int rx_front_reload(struct rx_front *f, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
+{
+    const struct rx_forest *old = f->forest;
+    int r = try_plan(forest, diagnostics);
+    if (r < 0)
+        return r;
+    destroy_workers(f);
+    f->forest = forest;
+    r = create_workers(f, diagnostics);
+    if (r < 0) {
+        destroy_workers(f);
+        f->forest = old;
+        if (create_workers(f, diagnostics) < 0)
+            rx_log(RX_LOG_ERROR, "the old pipelines do not start any more", NULL);
+    }
+    return run_workers(f) < 0 ? -ENOMEM : r;
+}
+
+void rx_front_destroy(struct rx_front *f)
+{
+    if (!f)
+        return;
+    rx_sched_stop(rx_loop_sched(f->loop), &f->pulse);
+    for (unsigned i = 0; i < f->worker_count; i++)
+        rx_worker_destroy(f->workers[i]);
+    rx_front_forget(f);
+    rx_streams_destroy(f->streams);
+    rx_http_destroy(f->server);
+    free(f);
+}

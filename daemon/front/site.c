@@ -1,0 +1,208 @@
+/* The site of one worker. */
+#include "daemon/front/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+
+struct named_broker {
+    const char *name;
+    const struct rx_broker_options *options;
+    struct rx_broker *broker; /* made when a source or sink asks for it */
+};
+
+struct rx_site_owner {
+    struct rx_site site;
+    struct rx_site_options options;
+    struct rx_plan_arena *arena;
+    struct named_broker *brokers;
+    size_t broker_count;
+    struct rx_log_writer **writers;
+    size_t writer_count;
+};
+
+/* ---- brokers ---- */
+
+static struct rx_broker *find_broker(struct rx_site *site, const char *name)
+{
+    struct rx_site_owner *owner = site->owner;
+    struct rx_error error = {0};
+    for (size_t i = 0; i < owner->broker_count; i++) {
+        struct named_broker *b = &owner->brokers[i];
+        if (strcmp(b->name, name) != 0)
+            continue;
+        if (!b->broker && rx_broker_create(site->loop, name, b->options, &b->broker, &error) < 0) {
+            const char *pairs[] = {"broker", name, "error", error.message, NULL};
+            rx_log(RX_LOG_ERROR, "cannot set up the broker", pairs);
+        }
+        return b->broker;
+    }
+    return NULL;
+}
+
+/* Each worker has its own connection, and a broker drops one of two clients of the same name. */
+static int name_client(struct rx_site_owner *owner, struct rx_broker_options *options)
+{
+    if (!options->client_id || owner->options.worker == 0)
+        return 0;
+    size_t size = strlen(options->client_id) + 16;
+    char *id = rx_plan_alloc(owner->arena, size);
+    if (!id)
+        return -ENOMEM;
+    snprintf(id, size, "%s-%u", options->client_id, owner->options.worker);
+    options->client_id = id;
+    return 0;
+}
+
+static int read_brokers(struct rx_site_owner *owner, struct rx_diagnostics *diagnostics)
+{
+    const struct rx_tree *section = rx_forest_section(owner->options.forest, "brokers");
+    size_t n = section && section->kind == RX_TREE_MAP ? section->count : 0;
+    owner->brokers = calloc(n + 1, sizeof *owner->brokers);
+    if (!owner->brokers)
+        return -ENOMEM;
+    if (section && section->kind != RX_TREE_MAP)
+        rx_diagnosef(diagnostics, section, "home: {url: mqtt://127.0.0.1:1883}",
+                     "brokers is a mapping of name to broker");
+    for (size_t i = 0; i < n; i++) {
+        struct rx_broker_options *options = rx_plan_alloc(owner->arena, rx_broker_class.state_size);
+        struct rx_error error;
+        if (!options)
+            return -ENOMEM;
+        if (rx_options_parse(&rx_broker_class, section->items[i], section->keys[i], owner->arena, options,
+                             diagnostics) < 0)
+            continue;
+        if (name_client(owner, options) < 0)
+            return -ENOMEM;
+        if (rx_broker_check(options, &error) < 0)
+            rx_diagnose(diagnostics, section->items[i], &error);
+        owner->brokers[owner->broker_count++] =
+            (struct named_broker){.name = section->keys[i]->text, .options = options};
+    }
+    return 0;
+}
+
+size_t rx_site_brokers(const struct rx_site_owner *owner) { return owner->broker_count; }
+
+bool rx_site_broker_status(const struct rx_site_owner *owner, size_t i, struct rx_broker_status *ret)
+{
+    if (!owner->brokers[i].broker)
+        return false;
+    rx_broker_status(owner->brokers[i].broker, ret);
+    return ret->used;
+}
+
+/* ---- streams ---- */
+
+static int keep_writer(struct rx_site_owner *owner, struct rx_log_writer *writer)
+{
+    struct rx_log_writer **writers =
+        realloc(owner->writers, (owner->writer_count + 1) * sizeof(struct rx_log_writer *));
+    if (!writers)
+        return -ENOMEM;
+    owner->writers = writers;
+    owner->writers[owner->writer_count++] = writer;
+    return 0;
+}
+
+static struct rx_log_writer *open_stream(struct rx_site *site, const char *name, const struct rx_log_limits *limits,
+                                         struct rx_error *reterr)
+{
+    struct rx_site_owner *owner = site->owner;
+    struct rx_log_writer *writer = NULL;
+    struct rx_log *log = NULL;
+    int r = rx_log_create(owner->options.generation, limits, &writer, &log);
+    if (r == 0) {
+        rx_log_writer_set_wake(writer, rx_streams_wake(owner->options.streams));
+        r = rx_streams_add_take(owner->options.streams, name, log, false);
+    }
+    if (r == 0)
+        r = keep_writer(owner, writer);
+    if (r == 0)
+        return writer;
+    if (writer)
+        rx_log_writer_destroy(writer);
+    rx_error_set(reterr, r, "cannot serve the stream \"%s\": %s", name, strerror(-r));
+    return NULL;
+}
+
+static void log_line(struct rx_site *site, int level, const char *message, const char *const *pairs)
+{
+    (void)site;
+    rx_log(level <= 3   ? RX_LOG_ERROR
+           : level <= 4 ? RX_LOG_WARNING
+           : level <= 6 ? RX_LOG_INFO
+                        : RX_LOG_DEBUG,
+           message, pairs);
+}
+
+/* ---- life ---- */
+
+int rx_site_create(const struct rx_site_options *options, struct rx_diagnostics *diagnostics,
+                   struct rx_site_owner **ret)
+{
+    struct rx_site_owner *owner = calloc(1, sizeof *owner);
+    if (!owner)
+        return -ENOMEM;
+    owner->options = *options;
+    owner->site = (struct rx_site){
+        .loop = options->loop, .broker = find_broker, .stream = open_stream, .log = log_line, .owner = owner};
+    owner->arena = rx_plan_arena_create(options->heap);
+    int r = owner->arena ? read_brokers(owner, diagnostics) : -ENOMEM;
+    if (r < 0) {
+        rx_site_destroy(owner);
+        return r;
+    }
+    *ret = owner;
+    return 0;
+}
+
+void rx_site_destroy(struct rx_site_owner *owner)
+{
+    if (!owner)
+        return;
+    for (size_t i = 0; i < owner->broker_count; i++)
+        if (owner->brokers[i].broker)
+            rx_broker_destroy(owner->brokers[i].broker);
+    for (size_t i = 0; i < owner->writer_count; i++)
+        rx_log_writer_destroy(owner->writers[i]);
+    rx_plan_arena_destroy(owner->arena);
+    free(owner->writers);
+    free(owner->brokers);
+    free(owner);
+}
+
+struct rx_site *rx_site_of(struct rx_site_owner *owner) { return &owner->site; }
+
+static void add_broker(struct rx_metrics *m, const struct rx_broker_status *s, const char *worker)
+{
+    const char *labels[] = {"broker", s->name, "worker", worker, NULL};
+    rx_metrics_count(m, RX_METRIC_BROKER_CONNECTED, s->connected, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_CONNECTS, s->connects, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_DISCONNECTS, s->disconnects, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_FAILURES, s->failures, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_GAPS, s->gaps, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_RECEIVED, s->received, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_SENT, s->sent, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_UNCLAIMED, s->unclaimed, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_DROPPED, s->dropped, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_QUEUED, s->queued, labels);
+}
+
+void rx_site_metrics(const struct rx_site_owner *owner, struct rx_metrics *m)
+{
+    char worker[12];
+    snprintf(worker, sizeof worker, "%u", owner->options.worker);
+    const char *labels[] = {"worker", worker, NULL};
+    rx_metrics_count(m, RX_METRIC_WORKER_LIVE_BYTES, rx_heap_live_bytes(owner->options.heap), labels);
+    rx_metrics_count(m, RX_METRIC_WORKER_BLOCKS, rx_heap_live_blocks(owner->options.heap), labels);
+    rx_metrics_count(m, RX_METRIC_WORKER_TURNS, rx_loop_turns(owner->options.loop), labels);
+    for (size_t i = 0; i < owner->broker_count; i++) {
+        struct rx_broker_status status;
+        if (rx_site_broker_status(owner, i, &status))
+            add_broker(m, &status, worker);
+    }
+}

@@ -1,0 +1,32 @@
+/* The site of one worker: its brokers and the streams that it serves. One thread; made before its worker runs. */
+#ifndef RX_DAEMON_SITE_H
+#define RX_DAEMON_SITE_H
+
+#include "core/io/mqtt/mqtt.h"
+#include "core/io/site.h"
+#include "core/option/option.h"
+#include "daemon/front/api_streams.h"
+#include "daemon/metrics.h"
+#include "pipelines/config/config_read.h"
+
+struct rx_site_owner;
+
+struct rx_site_options {
+    struct rx_loop *loop;
+    struct rx_heap *heap;
+    const struct rx_forest *forest;
+    struct rx_streams *streams; /* where served streams are registered; NULL: none is served (check, explain) */
+    uint64_t generation;
+    unsigned worker; /* its number, 0 for the first */
+};
+/* Reads `brokers:`; connects nothing. -EINVAL with the mistakes. */
+int rx_site_create(const struct rx_site_options *, struct rx_diagnostics *, struct rx_site_owner **ret);
+void rx_site_destroy(struct rx_site_owner *);
+struct rx_site *rx_site_of(struct rx_site_owner *);
+
+/* Status of the brokers that are in use. */
+size_t rx_site_brokers(const struct rx_site_owner *);
+bool rx_site_broker_status(const struct rx_site_owner *, size_t i, struct rx_broker_status *ret);
+void rx_site_metrics(const struct rx_site_owner *, struct rx_metrics *);
+
+#endif

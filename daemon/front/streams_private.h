@@ -1,0 +1,58 @@
+/* Private to the streams API: a stream in the registry. */
+#ifndef RXD_STREAMS_PRIVATE_H
+#define RXD_STREAMS_PRIVATE_H
+
+#include "core/value/heap.h"
+#include "daemon/front/api_streams.h"
+
+enum { RATE_SECONDS = 5 };
+
+struct rate {
+    uint64_t counts[RATE_SECONDS + 1]; /* by second, modulo */
+    int64_t second;
+    rx_time since;
+};
+
+struct stream {
+    struct rx_streams *streams;
+    struct rx_log *log;
+    struct rx_fanout *fanout;
+    struct rx_selections *selections;
+    struct rate rate;
+    uint64_t seen; /* last sequence counted */
+    bool keyed;
+    char name[];
+};
+
+/* A connection that is being taken over for a stream. */
+struct takeover {
+    struct takeover *next;
+    struct rx_streams *streams; /* NULL: gone */
+    struct stream *stream;      /* NULL: removed meanwhile */
+    struct rx_http_server *http;
+    struct rx_subscription subscription;
+    char greeting[400];
+};
+
+struct rx_streams {
+    struct rx_loop *loop;
+    struct rx_http_server *http;
+    struct rx_fanout_options options;
+    struct rx_heap *heap;
+    struct rx_wake *wake;
+    struct takeover *takeovers;
+    struct stream **list; /* by name */
+    size_t count, capacity;
+};
+
+void stream_collect(struct stream *); /* what was published is there, and on its way to the subscribers */
+struct stream *streams_find(const struct rx_streams *, const char *name);
+const char *streams_nearest(const struct rx_streams *, const char *name); /* NULL: none is near */
+void streams_answer(void *streams, struct rx_http_request *);             /* GET /streams/NAME; streams_request.c */
+/* streams_follow.c: hands the connection over to the fan-out; the subscription lacks descriptor and greeting. */
+void streams_follow(struct stream *, struct rx_http_request *, const struct rx_subscription *);
+void streams_forget(struct rx_streams *, const struct stream *); /* take-overs for it; NULL: all */
+/* streams_json.c: the plain JSON answer. `history`: the frames from the cursor on, else the latest. */
+void streams_reply_json(struct stream *, struct rx_http_request *, const struct rx_subscription *, bool history);
+
+#endif

@@ -1,0 +1,194 @@
+/* GET /streams/NAME: what is asked for, from which frame on, and in which form. */
+#include "daemon/front/streams_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const uint64_t LAST_MAX = 10000000;
+
+struct wanted {
+    struct rx_subscription subscription;
+    bool json;    /* a plain answer instead of a subscription */
+    bool history; /* `last` or `since` was given */
+};
+
+static bool parse_number(const char *text, uint64_t *ret)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    *ret = strtoull(text, &end, 10);
+    return !*end && !errno;
+}
+
+/* "GENERATION-SEQUENCE". */
+static bool parse_id(const char *text, uint64_t *ret_generation, uint64_t *ret_sequence)
+{
+    char first[24];
+    size_t n = strcspn(text, "-");
+    if (n >= sizeof first || text[n] != '-')
+        return false;
+    memcpy(first, text, n);
+    first[n] = 0;
+    return parse_number(first, ret_generation) && parse_number(text + n + 1, ret_sequence);
+}
+
+static bool ends_at(const struct rx_log *log, uint64_t sequence, const char *event)
+{
+    struct rx_frame_view f;
+    return rx_log_frame(log, sequence, &f) && f.terminal && (!event || strcmp(f.event, event) == 0);
+}
+
+/* Live: what comes next; the end itself, where the stream has completed. */
+static uint64_t live_cursor(const struct rx_log *log)
+{
+    uint64_t last = rx_log_last(log);
+    return ends_at(log, last, "complete") ? last : last + 1;
+}
+
+/* Behind an id: the frames after it, or the oldest kept and a gap. */
+static void resume(struct wanted *w, const struct rx_log *log, bool known, uint64_t sequence)
+{
+    uint64_t first = rx_log_first(log);
+    w->history = true;
+    w->subscription.cursor = known ? sequence + 1 : first;
+    if (!known || sequence > rx_log_last(log)) {
+        w->subscription.cursor = first;
+        w->subscription.missed = RX_MISSED_UNKNOWN;
+    } else if (sequence + 1 < first) {
+        w->subscription.cursor = first;
+        w->subscription.missed = first - sequence - 1;
+    }
+}
+
+/* Back over the last `count` messages that are wanted, but not beyond an earlier end of the stream. */
+static void go_back(struct wanted *w, const struct rx_log *log, uint64_t count)
+{
+    struct rx_frame_view f;
+    uint64_t at = live_cursor(log);
+    w->history = true;
+    w->subscription.cursor = at;
+    for (uint64_t found = 0; found < count && rx_log_frame(log, at - 1, &f) && (!f.terminal || w->json); at--)
+        if (!f.terminal && rx_selection_test(w->subscription.selection, &f)) {
+            found++;
+            w->subscription.cursor = at - 1;
+        }
+}
+
+/* The form by Upgrade and Accept; -EINVAL when the request was answered. */
+static int choose_form(struct wanted *w, struct rx_http_request *request)
+{
+    char accept[29];
+    const char *upgrade = rx_http_header(request, "Upgrade");
+    if (rx_http_wants_websocket(request, accept))
+        w->subscription.kind = RX_WEBSOCKET;
+    else if (upgrade && strcasecmp(upgrade, "websocket") == 0) {
+        rx_http_set_header(request, "Sec-WebSocket-Version", "13");
+        rx_http_reply_error(request, 426, "this is not a WebSocket handshake of version 13");
+        return -EINVAL;
+    } else if (rx_http_method(request) == RX_HTTP_GET && rx_http_accepts(request, "text/event-stream"))
+        w->subscription.kind = RX_SSE;
+    else if (rx_http_method(request) == RX_HTTP_GET && rx_http_accepts(request, "application/x-ndjson"))
+        w->subscription.kind = RX_NDJSON;
+    else
+        w->json = true;
+    return 0;
+}
+
+/* A page of another site must not read streams through its visitor's browser: WebSockets know no CORS. */
+static bool is_foreign(const struct rx_http_request *request)
+{
+    const char *origin = rx_http_header(request, "Origin"), *host = rx_http_header(request, "Host");
+    const char *authority = origin ? strstr(origin, "://") : NULL;
+    return origin && (!host || !authority || strcasecmp(authority + 3, host) != 0);
+}
+
+static int choose_selection(struct wanted *w, const struct stream *s, struct rx_http_request *request)
+{
+    struct rx_error error = {0};
+    int r = rx_selection_get(s->selections, rx_http_query(request, "key"), rx_http_query(request, "filter"),
+                             &w->subscription.selection, &error);
+    if (r == -EINVAL && error.at.line)
+        rx_http_reply_error(request, 400, "filter: column %u: %s%s%s", error.at.column, error.message,
+                            *error.hint ? "; " : "", error.hint);
+    else if (r == -EINVAL)
+        rx_http_reply_error(request, 400, "filter: %s", error.message);
+    else if (r < 0)
+        rx_http_reply_error(request, 503, "%s", error.message);
+    return r;
+}
+
+/* Last-Event-ID wins: a browser that reconnects repeats the query. */
+static int choose_start(struct wanted *w, const struct stream *s, struct rx_http_request *request)
+{
+    const char *last = rx_http_query(request, "last"), *since = rx_http_query(request, "since");
+    const char *seen = rx_http_header(request, "Last-Event-ID");
+    uint64_t count = 0, generation = 0, sequence = 0;
+    if (last && (!parse_number(last, &count) || count > LAST_MAX)) {
+        rx_http_reply_error(request, 400, "last: \"%s\" is not a number of frames from 0 to 10000000", last);
+        return -EINVAL;
+    }
+    if (since && !parse_id(since, &generation, &sequence)) {
+        rx_http_reply_error(request, 400, "since: \"%s\" is not an event's id, like 1700000000-42", since);
+        return -EINVAL;
+    }
+    if (last && since) {
+        rx_http_reply_error(request, 400, "last and since cannot be used together");
+        return -EINVAL;
+    }
+    w->subscription.cursor = live_cursor(s->log);
+    if (seen || since) {
+        bool known = parse_id(seen ? seen : since, &generation, &sequence);
+        resume(w, s->log, known && generation == rx_log_generation(s->log), sequence);
+    } else if (last) {
+        go_back(w, s->log, count);
+    }
+    return 0;
+}
+
+/* 204 tells a browser's EventSource not to come again. */
+static bool has_seen_the_end(const struct wanted *w, const struct stream *s)
+{
+    uint64_t last = rx_log_last(s->log);
+    return w->subscription.kind == RX_SSE && w->history && w->subscription.cursor == last + 1 &&
+           ends_at(s->log, last, "complete");
+}
+
+static void answer_wanted(const struct wanted *w, struct stream *s, struct rx_http_request *request)
+{
+    if (w->json)
+        streams_reply_json(s, request, &w->subscription, w->history);
+    else if (w->subscription.kind == RX_WEBSOCKET && is_foreign(request))
+        rx_http_reply_error(request, 403, "the page's Origin is not this server");
+    else if (has_seen_the_end(w, s))
+        rx_http_reply(request, 204, NULL, NULL, 0);
+    else
+        streams_follow(s, request, &w->subscription);
+}
+
+static void refuse_unknown(const struct rx_streams *streams, struct rx_http_request *request, const char *name)
+{
+    const char *nearest = streams_nearest(streams, name);
+    if (nearest)
+        rx_http_reply_error(request, 404, "no stream is called \"%.100s\"; did you mean \"%s\"?", name, nearest);
+    else
+        rx_http_reply_error(request, 404, "no stream is called \"%.100s\"", name);
+}
+
+void streams_answer(void *arg, struct rx_http_request *request)
+{
+    const char *name = rx_http_tail(request);
+    struct stream *s = streams_find(arg, name);
+    struct wanted w = {0};
+    if (!s) {
+        refuse_unknown(arg, request, name);
+        return;
+    }
+    stream_collect(s);
+    if (choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 && choose_start(&w, s, request) == 0)
+        answer_wanted(&w, s, request);
+    rx_selection_unref(w.subscription.selection);
+}

@@ -1,0 +1,12 @@
+/* Explaining a plan in words, and as a Graphviz graph. */
+#ifndef RX_PIPELINES_EXPLAIN_H
+#define RX_PIPELINES_EXPLAIN_H
+
+#include "core/json/json.h"
+#include "pipelines/plan/plan.h"
+
+/* `logical` was planned without fusion, `physical` with; of the same config. `name` NULL: all pipelines. */
+void rx_explain(const struct rx_plan *logical, const struct rx_plan *physical, const char *name, struct rx_buffer *out);
+void rx_explain_dot(const struct rx_plan *physical, const char *name, struct rx_buffer *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* The registry: every operator, source and sink that rxd knows, from the .def lists. Any thread. */
+#ifndef RX_PIPELINES_REGISTRY_H
+#define RX_PIPELINES_REGISTRY_H
+
+#include "core/feed/sink.h"
+#include "core/feed/source.h"
+#include "core/graph/operator.h"
+
+/* All classes, NULL-terminated, in the order of the .def lists. Internal operators are among them. */
+const struct rx_operator_class *const *rx_registry_operators(void);
+const struct rx_source_class *const *rx_registry_sources(void);
+const struct rx_sink_class *const *rx_registry_sinks(void);
+
+/* By the user's name; NULL: unknown (or internal). */
+const struct rx_operator_class *rx_registry_operator(const char *name);
+const struct rx_source_class *rx_registry_source(const char *name);
+const struct rx_sink_class *rx_registry_sink(const char *name);
+
+/* What the planner puts in place of group_by -> window -> aggregate. */
+extern const struct rx_operator_class rx_operator_keyed_window;
+
+/* The nearest known name to a mistyped one, or NULL. */
+const char *rx_registry_nearest_operator(const char *name);
+const char *rx_registry_nearest_source(const char *name);
+const char *rx_registry_nearest_sink(const char *name);
+
+#endif

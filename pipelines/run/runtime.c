@@ -1,0 +1,331 @@
+/* Supervision: one subscription to every pipeline, its sinks, and restarts with backoff. */
+#include "pipelines/run/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/plan/registry.h"
+
+#define BACKOFF_MIN (250 * RX_MSEC)
+#define BACKOFF_MAX (30 * RX_SEC)
+
+/* A hub with sinks behind it: a pipeline, an error stream, a branch. */
+struct delivery {
+    struct rx_observer observer;
+    struct rx_timer restart;
+    struct rx_runtime *runtime;
+    struct rx_hub *hub;
+    struct rx_plan_sink *sinks;
+    size_t sink_count;
+    bool supervised;
+    rx_time backoff;
+    rx_time started;
+    struct rx_pipeline_status status;
+};
+
+struct rx_runtime {
+    struct rx_plan *plan;
+    struct delivery *deliveries; /* the pipelines first, as in the plan */
+    size_t count, capacity;
+    bool stopped;
+};
+
+static void log_line(struct rx_runtime *r, int level, const char *message, const char *name, const char *detail)
+{
+    const struct rx_engine *engine = r->plan->engine;
+    char text[600];
+    snprintf(text, sizeof text, "%s%s%s", message, detail ? ": " : "", detail ? detail : "");
+    if (engine->log)
+        engine->log(engine->log_arg, level, name, text);
+}
+
+/* ---- sinks ---- */
+
+static void write_one(struct rx_sink *sink, const struct rx_event *event)
+{
+    struct rx_error error = {0};
+    sink->in++;
+    int r = sink->class->write(sink, event, &error);
+    if (r == 0)
+        return; /* out or held: the sink's own account */
+    if (r == -EAGAIN) {
+        sink->dropped_full++;
+    } else {
+        sink->errored++;
+        if (!sink->errors)
+            return;
+        struct rx_event letter = rx_error_event(sink->engine, "sink", sink->class->base.name, &error, event->value);
+        rx_hub_next(sink->errors, &letter, 1);
+        rx_event_unref(&letter);
+    }
+}
+
+static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+{
+    struct delivery *d = (struct delivery *)(void *)o;
+    for (size_t k = 0; k < d->sink_count; k++) {
+        struct rx_sink *sink = d->sinks[k].sink;
+        for (size_t i = 0; i < n; i++)
+            write_one(sink, &span[i]);
+        if (sink->class->flush)
+            sink->class->flush(sink);
+    }
+}
+
+static void end_sinks(struct delivery *d, const struct rx_error *error)
+{
+    for (size_t k = 0; k < d->sink_count; k++)
+        if (d->sinks[k].sink->class->end)
+            d->sinks[k].sink->class->end(d->sinks[k].sink, error);
+}
+
+/* ---- supervision ---- */
+
+static void subscribe(struct delivery *d)
+{
+    d->status.state = RX_PIPELINE_RUNNING;
+    d->started = rx_sched_now(d->runtime->plan->engine->sched);
+    rx_hub_subscribe(d->hub, &d->observer);
+}
+
+static void on_restart(struct rx_timer *timer)
+{
+    struct delivery *d = (struct delivery *)(void *)((char *)timer - offsetof(struct delivery, restart));
+    d->status.restarts++;
+    subscribe(d);
+}
+
+static void on_complete(struct rx_observer *o)
+{
+    struct delivery *d = (struct delivery *)(void *)o;
+    d->status.state = RX_PIPELINE_COMPLETED;
+    log_line(d->runtime, 6, "pipeline completed", rx_hub_name(d->hub), NULL);
+    end_sinks(d, NULL);
+}
+
+/* A pipeline that ran well for a while starts over with a short pause. */
+static void on_error(struct rx_observer *o, const struct rx_error *error)
+{
+    struct delivery *d = (struct delivery *)(void *)o;
+    struct rx_sched *sched = d->runtime->plan->engine->sched;
+    snprintf(d->status.last_error, sizeof d->status.last_error, "%s", error->message);
+    d->status.state = RX_PIPELINE_WAITING;
+    if (rx_sched_now(sched) - d->started > BACKOFF_MAX)
+        d->backoff = 0;
+    d->backoff = d->backoff == 0 ? BACKOFF_MIN : d->backoff * 2 < BACKOFF_MAX ? d->backoff * 2 : BACKOFF_MAX;
+    log_line(d->runtime, 3, "pipeline failed, restarting", rx_hub_name(d->hub), error->message);
+    if (!d->runtime->stopped)
+        rx_sched_arm(sched, &d->restart, rx_sched_now(sched) + d->backoff);
+}
+
+/* ---- sources ---- */
+
+static void start_source(void *arg, struct rx_hub *hub)
+{
+    struct rx_source *source = arg;
+    struct rx_error error = {0};
+    source->running = true;
+    if (source->class->start(source, &error) < 0) {
+        source->running = false;
+        rx_hub_error(hub, &error);
+    }
+}
+
+static void stop_source(void *arg, struct rx_hub *hub)
+{
+    struct rx_source *source = arg;
+    (void)hub;
+    source->running = false;
+    if (source->class->stop)
+        source->class->stop(source);
+}
+
+static void bind_sources(struct rx_plan *plan)
+{
+    for (size_t i = 0; i < plan->source_count; i++)
+        rx_hub_set_producer(
+            plan->sources[i].hub,
+            &(struct rx_producer){.start = start_source, .stop = stop_source, .arg = plan->sources[i].source});
+}
+
+/* ---- deliveries ---- */
+
+static struct delivery *add_delivery(struct rx_runtime *r, struct rx_hub *hub)
+{
+    struct delivery *d = &r->deliveries[r->count++];
+    *d = (struct delivery){.observer = {.next = on_next, .complete = on_complete, .error = on_error},
+                           .restart = {.fire = on_restart},
+                           .runtime = r,
+                           .hub = hub};
+    return d;
+}
+
+/* Error streams and branches are served as any stream: a stream sink with its defaults. */
+static int add_served(struct rx_runtime *r, struct rx_hub *hub, const struct rx_tree *where, struct rx_error *reterr)
+{
+    struct rx_plan *plan = r->plan;
+    const struct rx_sink_class *class = rx_registry_sink("stream");
+    struct rx_plan_sink *slot = rx_plan_alloc(plan->arena, sizeof *slot);
+    struct rx_sink *sink = class ? rx_plan_alloc(plan->arena, class->base.state_size) : NULL;
+    if (!slot || !sink)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    struct rx_sink head = {.class = class,
+                           .pipeline = rx_hub_name(hub),
+                           .engine = plan->engine,
+                           .heap = plan->engine->heap,
+                           .sched = plan->engine->sched,
+                           .site = plan->site};
+    struct rx_diagnostics *none = rx_diagnostics_create();
+    int parsed = none ? rx_options_parse(&class->base, NULL, where, plan->arena, sink, none) : -ENOMEM;
+    rx_diagnostics_destroy(none);
+    if (parsed < 0)
+        return rx_error_set(reterr, parsed, "no stream sink with default options");
+    memcpy(sink, &head, sizeof head);
+    if (class->init && class->init(sink, reterr) < 0)
+        return reterr->code;
+    if (class->dispose)
+        rx_plan_defer(plan->arena, (void (*)(void *)) class->dispose, sink);
+    slot->sink = sink;
+    struct delivery *d = add_delivery(r, hub);
+    d->sinks = slot;
+    d->sink_count = 1;
+    return 0;
+}
+
+static int add_side_streams(struct rx_runtime *r, struct rx_error *reterr)
+{
+    struct rx_plan *plan = r->plan;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < plan->source_count; i++)
+        if (plan->whole || plan->sources[i].used)
+            result = add_served(r, plan->sources[i].errors, plan->sources[i].tree, reterr);
+    for (size_t i = 0; result == 0 && i < plan->pipeline_count; i++) {
+        struct rx_plan_pipeline *p = &plan->pipelines[i];
+        result = add_served(r, p->errors, p->tree, reterr);
+        for (size_t k = 0; result == 0 && k < p->branch_count; k++)
+            result = add_served(r, p->branches[k].hub, p->tree, reterr);
+    }
+    return result;
+}
+
+static int start_sinks(struct rx_runtime *r, struct rx_error *reterr)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t k = 0; k < r->deliveries[i].sink_count; k++) {
+            struct rx_sink *sink = r->deliveries[i].sinks[k].sink;
+            int result = sink->class->start ? sink->class->start(sink, reterr) : 0;
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+static struct rx_runtime *create(struct rx_plan *plan)
+{
+    size_t capacity = plan->source_count + 2 * plan->pipeline_count;
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        capacity += plan->pipelines[i].branch_count;
+    struct rx_runtime *r = calloc(1, sizeof *r);
+    struct delivery *deliveries = calloc(capacity + 1, sizeof *deliveries);
+    if (!r || !deliveries) {
+        free(r);
+        free(deliveries);
+        return NULL;
+    }
+    r->plan = plan;
+    r->deliveries = deliveries;
+    return r;
+}
+
+int rx_runtime_start(struct rx_plan *plan, struct rx_runtime **ret, struct rx_error *reterr)
+{
+    struct rx_runtime *r = create(plan);
+    if (!r)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    bind_sources(plan);
+    rx_runtime_bind(plan);
+    for (size_t i = 0; i < plan->pipeline_count; i++) {
+        struct delivery *d = add_delivery(r, plan->pipelines[i].hub);
+        d->sinks = plan->pipelines[i].sinks;
+        d->sink_count = plan->pipelines[i].sink_count;
+        d->supervised = true;
+    }
+    int result = add_side_streams(r, reterr);
+    if (result == 0)
+        result = start_sinks(r, reterr);
+    if (result < 0) {
+        rx_runtime_destroy(r);
+        return result;
+    }
+    /* Side streams first, so that no early error is unheard; then downstream before upstream would start twice: in
+     * order, what others read is running when they subscribe. */
+    for (size_t i = plan->pipeline_count; i < r->count; i++)
+        subscribe(&r->deliveries[i]);
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        subscribe(&r->deliveries[plan->ordered[i]]);
+    *ret = r;
+    return 0;
+}
+
+void rx_runtime_stop(struct rx_runtime *r)
+{
+    if (!r || r->stopped)
+        return;
+    r->stopped = true;
+    struct rx_engine *engine = r->plan->engine;
+    rx_engine_enter(engine);
+    for (size_t i = 0; i < r->count; i++) {
+        rx_sched_stop(engine->sched, &r->deliveries[i].restart);
+        rx_hub_unsubscribe(&r->deliveries[i].observer);
+    }
+    rx_engine_leave(engine);
+}
+
+static void flush_sinks(struct delivery *d)
+{
+    for (size_t k = 0; k < d->sink_count; k++)
+        if (d->sinks[k].sink->class->flush)
+            d->sinks[k].sink->class->flush(d->sinks[k].sink);
+}
+
+void rx_runtime_settle(struct rx_runtime *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        flush_sinks(&r->deliveries[i]);
+}
+
+bool rx_runtime_drained(struct rx_runtime *r)
+{
+    bool drained = true;
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t k = 0; k < r->deliveries[i].sink_count; k++) {
+            struct rx_sink *sink = r->deliveries[i].sinks[k].sink;
+            drained = (!sink->class->drain || sink->class->drain(sink)) && drained;
+        }
+    return drained;
+}
+
+void rx_runtime_destroy(struct rx_runtime *r)
+{
+    if (!r)
+        return;
+    rx_runtime_stop(r);
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t k = 0; k < r->deliveries[i].sink_count; k++) {
+            struct rx_sink *sink = r->deliveries[i].sinks[k].sink;
+            if (sink->class->stop)
+                sink->class->stop(sink);
+        }
+    free(r->deliveries);
+    free(r);
+}
+
+size_t rx_runtime_count(const struct rx_runtime *r) { return r->plan->pipeline_count; }
+
+struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *r, size_t pipeline)
+{
+    return r->deliveries[pipeline].status;
+}

@@ -1,0 +1,32 @@
+/* The running plan: sources and pipelines produce into hubs; a supervisor holds one subscription to every pipeline, hands
+ * its events to the sinks, and restarts it after an error with exponential backoff. One worker. */
+#ifndef RX_PIPELINES_RUNTIME_H
+#define RX_PIPELINES_RUNTIME_H
+
+#include "pipelines/plan/plan.h"
+
+struct rx_runtime;
+
+enum rx_pipeline_state { RX_PIPELINE_RUNNING, RX_PIPELINE_WAITING /* to be restarted */, RX_PIPELINE_COMPLETED };
+
+struct rx_pipeline_status {
+    enum rx_pipeline_state state;
+    uint64_t restarts;
+    char last_error[480]; /* "": none */
+};
+
+/* Makes hubs produce, subscribes. The plan is borrowed and must have been made with a site. */
+int rx_runtime_start(struct rx_plan *, struct rx_runtime **ret, struct rx_error *reterr);
+/* Cancels all pipelines, stops sources; what sinks still hold may then be drained. */
+void rx_runtime_stop(struct rx_runtime *);
+void rx_runtime_settle(struct rx_runtime *);  /* brings the accounts of all sinks up to date */
+bool rx_runtime_drained(struct rx_runtime *); /* nothing is left in the sinks */
+void rx_runtime_destroy(struct rx_runtime *);
+
+size_t rx_runtime_count(const struct rx_runtime *); /* pipelines, as in the plan */
+struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *, size_t pipeline);
+
+/* Connects pipelines to their hubs without supervision (replay): each runs while somebody subscribes. */
+void rx_runtime_bind(struct rx_plan *);
+
+#endif
