@@ -42,7 +42,7 @@ static int find(const char *name)
 bool rx_expr_is_aggregate(const char *name) { return find(name) >= 0; }
 
 /* The argument as an expression of its own; its errors are placed in the whole text. */
-static int compile_argument(struct rx_compiler *c, const struct rx_node *arg, struct rx_expr **ret)
+static int compile_argument(struct rx_compiler *c, const struct rx_ast *arg, struct rx_expr **ret)
 {
     struct rx_expr_options options = *c->options;
     options.flags &= ~(unsigned)RX_EXPR_AGGREGATES;
@@ -55,7 +55,7 @@ static int compile_argument(struct rx_compiler *c, const struct rx_node *arg, st
 
 static bool uses_variable(const struct rx_compiler *c) { return c->scope != NULL; }
 
-int rx_check_aggregate(struct rx_compiler *c, struct rx_node *node)
+int rx_check_aggregate(struct rx_compiler *c, struct rx_ast *node)
 {
     char name[32];
     snprintf(name, sizeof name, "%.*s", (int)node->length, node->name);

@@ -7,7 +7,7 @@
 
 #include "core/expr/check_private.h"
 
-bool rx_check_named(const struct rx_node *node, const char *name)
+bool rx_check_named(const struct rx_ast *node, const char *name)
 {
     return node->length == strlen(name) && memcmp(node->name, name, node->length) == 0;
 }
@@ -26,7 +26,7 @@ struct rx_error *rx_check_hint(struct rx_compiler *c, uint32_t at, const char *f
     return hint;
 }
 
-int rx_check_complain(struct rx_compiler *c, struct rx_node *node, uint32_t at, const char *format, ...)
+int rx_check_complain(struct rx_compiler *c, struct rx_ast *node, uint32_t at, const char *format, ...)
 {
     char message[400];
     if (node->complaint)
@@ -43,7 +43,7 @@ int rx_check_complain(struct rx_compiler *c, struct rx_node *node, uint32_t at, 
     return 0;
 }
 
-static bool all_constant(const struct rx_node *node)
+static bool all_constant(const struct rx_ast *node)
 {
     for (unsigned i = 0; i < node->count; i++)
         if (!node->args[i]->constant)
@@ -51,7 +51,7 @@ static bool all_constant(const struct rx_node *node)
     return true;
 }
 
-int rx_check_args(struct rx_compiler *c, struct rx_node *node)
+int rx_check_args(struct rx_compiler *c, struct rx_ast *node)
 {
     for (unsigned i = 0; i < node->count; i++) {
         int r = rx_check(c, node->args[i]);
@@ -62,9 +62,9 @@ int rx_check_args(struct rx_compiler *c, struct rx_node *node)
     return 0;
 }
 
-static int check_select(struct rx_compiler *c, struct rx_node *node)
+static int check_select(struct rx_compiler *c, struct rx_ast *node)
 {
-    struct rx_node *object = node->args[0];
+    struct rx_ast *object = node->args[0];
     if (rx_check_is_special(c, object, "event") && !node->optional)
         return rx_check_become_field(c, node, node->name, node->length);
     if (rx_check_is_special(c, object, "meta") && !node->optional)
@@ -87,9 +87,9 @@ static int check_select(struct rx_compiler *c, struct rx_node *node)
     return r;
 }
 
-static int check_index(struct rx_compiler *c, struct rx_node *node)
+static int check_index(struct rx_compiler *c, struct rx_ast *node)
 {
-    struct rx_node *object = node->args[0], *key = node->args[1];
+    struct rx_ast *object = node->args[0], *key = node->args[1];
     if (rx_check_is_special(c, object, "event") && !node->optional && key->kind == N_LITERAL &&
         key->value.kind == RX_STRING)
         return rx_check_become_field(c, node, key->value.u.text, key->value.aux);
@@ -133,7 +133,7 @@ static void hint_operator(struct rx_error *error, enum rx_operator_code op, rx_k
         rx_error_hint(error, "true and false are written without quotes");
 }
 
-static int complain_binary(struct rx_compiler *c, struct rx_node *node, const char *format_tail)
+static int complain_binary(struct rx_compiler *c, struct rx_ast *node, const char *format_tail)
 {
     char left[120], right[120];
     rx_kinds a = node->args[0]->kinds, b = node->args[1]->kinds;
@@ -150,9 +150,9 @@ static int complain_binary(struct rx_compiler *c, struct rx_node *node, const ch
 }
 
 /* battery-level, written without spaces between two plain names, reads like one name. */
-static int check_dash(struct rx_compiler *c, const struct rx_node *node)
+static int check_dash(struct rx_compiler *c, const struct rx_ast *node)
 {
-    const struct rx_node *a = node->args[0], *b = node->args[1];
+    const struct rx_ast *a = node->args[0], *b = node->args[1];
     bool names = a->kind == N_IDENT && b->kind == N_IDENT && a->resolution == R_FIELD && b->resolution == R_FIELD;
     if (node->op != O_SUB || !names || a->parens || b->parens || a->end != node->at || b->start != node->at + 1)
         return 0;
@@ -165,12 +165,12 @@ static int check_dash(struct rx_compiler *c, const struct rx_node *node)
     return hint ? 0 : -ENOMEM;
 }
 
-static int check_binary(struct rx_compiler *c, struct rx_node *node)
+static int check_binary(struct rx_compiler *c, struct rx_ast *node)
 {
-    struct rx_node *left = node->args[0], *right = node->args[1];
+    struct rx_ast *left = node->args[0], *right = node->args[1];
     if (node->op == O_IN && left->kind == N_LITERAL && left->value.kind == RX_STRING &&
         rx_check_is_special(c, right, "event")) {
-        struct rx_node *name = rx_arena_alloc(&c->arena, sizeof *name);
+        struct rx_ast *name = rx_arena_alloc(&c->arena, sizeof *name);
         if (!name)
             return rx_error_set(c->reterr, -ENOMEM, "out of memory");
         *name = *right;
@@ -191,7 +191,7 @@ static int check_binary(struct rx_compiler *c, struct rx_node *node)
     return r < 0 ? r : check_dash(c, node);
 }
 
-static int need_bool(struct rx_compiler *c, struct rx_node *node, const struct rx_node *operand, const char *where)
+static int need_bool(struct rx_compiler *c, struct rx_ast *node, const struct rx_ast *operand, const char *where)
 {
     char text[120];
     if (operand->kinds & RX_K_BOOL)
@@ -200,7 +200,7 @@ static int need_bool(struct rx_compiler *c, struct rx_node *node, const struct r
                              rx_kinds_text(operand->kinds, text, sizeof text));
 }
 
-static int check_logic(struct rx_compiler *c, struct rx_node *node)
+static int check_logic(struct rx_compiler *c, struct rx_ast *node)
 {
     const char *where = node->kind == N_AND ? "&&" : "||";
     int r = rx_check_args(c, node);
@@ -210,7 +210,7 @@ static int check_logic(struct rx_compiler *c, struct rx_node *node)
     return r;
 }
 
-static int check_unary(struct rx_compiler *c, struct rx_node *node)
+static int check_unary(struct rx_compiler *c, struct rx_ast *node)
 {
     char text[120];
     int r = rx_check_args(c, node);
@@ -226,7 +226,7 @@ static int check_unary(struct rx_compiler *c, struct rx_node *node)
                              rx_kinds_text(kinds, text, sizeof text));
 }
 
-static int check_conditional(struct rx_compiler *c, struct rx_node *node)
+static int check_conditional(struct rx_compiler *c, struct rx_ast *node)
 {
     int r = rx_check_args(c, node);
     node->kinds = node->args[1]->kinds | node->args[2]->kinds;
@@ -242,7 +242,7 @@ static void bind(struct rx_compiler *c, struct rx_variable *variable)
     c->scope = variable;
 }
 
-static int check_loop(struct rx_compiler *c, struct rx_node *node)
+static int check_loop(struct rx_compiler *c, struct rx_ast *node)
 {
     char text[120];
     int r = rx_check(c, node->args[0]);
@@ -274,7 +274,7 @@ static int check_loop(struct rx_compiler *c, struct rx_node *node)
     return r < 0 || !predicate ? r : need_bool(c, node, node->args[1], "the condition of a macro");
 }
 
-static int check_bound(struct rx_compiler *c, struct rx_node *node)
+static int check_bound(struct rx_compiler *c, struct rx_ast *node)
 {
     int r = rx_check(c, node->args[0]);
     if (r < 0)
@@ -296,7 +296,7 @@ static int check_bound(struct rx_compiler *c, struct rx_node *node)
 /* ---- literals ---- */
 
 /* {a: 1} takes the field a for its key. */
-static int check_bare_key(struct rx_compiler *c, const struct rx_node *key)
+static int check_bare_key(struct rx_compiler *c, const struct rx_ast *key)
 {
     if (key->kind != N_IDENT || key->resolution != R_FIELD || key->rooted || key->parens)
         return 0;
@@ -306,14 +306,14 @@ static int check_bare_key(struct rx_compiler *c, const struct rx_node *key)
     return hint ? 0 : -ENOMEM;
 }
 
-static int check_map(struct rx_compiler *c, struct rx_node *node)
+static int check_map(struct rx_compiler *c, struct rx_ast *node)
 {
     const rx_kinds keys = RX_K_BOOL | RX_K_INT | RX_K_UINT | RX_K_STRING | RX_K_JSON;
     char text[120];
     int r = rx_check_args(c, node);
     node->kinds = RX_K_MAP;
     for (unsigned i = 0; r == 0 && i < node->count; i += 2) {
-        struct rx_node *key = node->args[i];
+        struct rx_ast *key = node->args[i];
         if ((r = check_bare_key(c, key)) < 0)
             return r;
         if (!(key->kinds & keys)) {
@@ -329,7 +329,7 @@ static int check_map(struct rx_compiler *c, struct rx_node *node)
     return r;
 }
 
-static int check_optional_items(struct rx_compiler *c, struct rx_node *node, unsigned step)
+static int check_optional_items(struct rx_compiler *c, struct rx_ast *node, unsigned step)
 {
     char text[120];
     for (unsigned i = step - 1; node->optionals && i < node->count; i += step)
@@ -342,10 +342,10 @@ static int check_optional_items(struct rx_compiler *c, struct rx_node *node, uns
     return 0;
 }
 
-static int check_node(struct rx_compiler *c, struct rx_node *node)
+static int check_node(struct rx_compiler *c, struct rx_ast *node)
 {
     int r;
-    switch ((enum rx_node_kind)node->kind) {
+    switch ((enum rx_ast_kind)node->kind) {
     case N_LITERAL:
         node->constant = true;
         node->kinds = rx_kinds_of(node->value);
@@ -396,12 +396,12 @@ static int check_node(struct rx_compiler *c, struct rx_node *node)
     return 0;
 }
 
-static bool binds(const struct rx_node *node)
+static bool binds(const struct rx_ast *node)
 {
     return node->kind == N_COMPREHENSION || node->kind == N_BIND || node->kind == N_OPT_MAP;
 }
 
-int rx_check(struct rx_compiler *c, struct rx_node *node)
+int rx_check(struct rx_compiler *c, struct rx_ast *node)
 {
     int r = check_node(c, node);
     unsigned least = UINT16_MAX;

@@ -10,7 +10,7 @@
 
 static const char *const namespaces[] = {"math", "strings", "optional", "base64", "lists", "sets", "cel", NULL};
 
-static bool is_namespace(const struct rx_node *node)
+static bool is_namespace(const struct rx_ast *node)
 {
     for (size_t i = 0; node->kind == N_IDENT && !node->parens && namespaces[i]; i++)
         if (rx_check_named(node, namespaces[i]))
@@ -71,7 +71,7 @@ static const struct {
     {"hour", "write event_time.getHours(\"Europe/Berlin\")"},
 };
 
-static bool hint_function(struct rx_compiler *c, const struct rx_node *node, const char *name)
+static bool hint_function(struct rx_compiler *c, const struct rx_ast *node, const char *name)
 {
     for (size_t i = 0; i < sizeof foreign_functions / sizeof *foreign_functions; i++)
         if (rx_check_named(node, foreign_functions[i].name)) {
@@ -91,7 +91,7 @@ static bool hint_function(struct rx_compiler *c, const struct rx_node *node, con
     return true;
 }
 
-static int unknown_function(struct rx_compiler *c, struct rx_node *node, const char *prefix)
+static int unknown_function(struct rx_compiler *c, struct rx_ast *node, const char *prefix)
 {
     const char *names[300];
     size_t count = 0;
@@ -112,9 +112,9 @@ static int unknown_function(struct rx_compiler *c, struct rx_node *node, const c
 }
 
 /* math.abs(x): the target is a namespace, not a value. */
-static int resolve_qualified(struct rx_compiler *c, struct rx_node *node)
+static int resolve_qualified(struct rx_compiler *c, struct rx_ast *node)
 {
-    struct rx_node *target = node->args[0];
+    struct rx_ast *target = node->args[0];
     char name[64];
     if (target->kind != N_IDENT || target->length + node->length + 2 > sizeof name)
         return 0;
@@ -134,7 +134,7 @@ static int resolve_qualified(struct rx_compiler *c, struct rx_node *node)
     return unknown_function(c, node, name);
 }
 
-static int wrong_count(struct rx_compiler *c, struct rx_node *node)
+static int wrong_count(struct rx_compiler *c, struct rx_ast *node)
 {
     const struct rx_function *f = node->function;
     unsigned receiver = node->method, given = node->count - receiver;
@@ -152,7 +152,7 @@ static int wrong_count(struct rx_compiler *c, struct rx_node *node)
     return -EINVAL;
 }
 
-static int check_argument_kinds(struct rx_compiler *c, struct rx_node *node)
+static int check_argument_kinds(struct rx_compiler *c, struct rx_ast *node)
 {
     const struct rx_function *f = node->function;
     char here[120], wanted[120];
@@ -170,7 +170,7 @@ static int check_argument_kinds(struct rx_compiler *c, struct rx_node *node)
     return 0;
 }
 
-int rx_check_call(struct rx_compiler *c, struct rx_node *node)
+int rx_check_call(struct rx_compiler *c, struct rx_ast *node)
 {
     if (!node->method && (c->options->flags & RX_EXPR_AGGREGATES)) {
         char name[32];

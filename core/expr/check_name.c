@@ -48,7 +48,7 @@ static const struct {
     {"optional_type", RX_OPTIONAL},
 };
 
-struct rx_variable *rx_check_find_variable(const struct rx_compiler *c, const struct rx_node *node)
+struct rx_variable *rx_check_find_variable(const struct rx_compiler *c, const struct rx_ast *node)
 {
     for (struct rx_variable *v = c->scope; v; v = v->outer)
         if (v->length == node->length && memcmp(v->name, node->name, v->length) == 0)
@@ -56,7 +56,7 @@ struct rx_variable *rx_check_find_variable(const struct rx_compiler *c, const st
     return NULL;
 }
 
-static int find_local(const struct rx_compiler *c, const struct rx_node *node)
+static int find_local(const struct rx_compiler *c, const struct rx_ast *node)
 {
     for (int i = 0; c->options->locals && c->options->locals[i]; i++)
         if (rx_check_named(node, c->options->locals[i]))
@@ -72,7 +72,7 @@ static rx_kinds of_public(unsigned kinds)
     return kinds & RX_EXPR_KIND_NUMBER ? result | RX_K_NUMBER : result;
 }
 
-static int unknown_name(struct rx_compiler *c, const struct rx_node *node)
+static int unknown_name(struct rx_compiler *c, const struct rx_ast *node)
 {
     const char *names[130];
     size_t count = 0;
@@ -92,7 +92,7 @@ static int unknown_name(struct rx_compiler *c, const struct rx_node *node)
 }
 
 /* The literals of other languages. */
-static int check_foreign_literal(struct rx_compiler *c, const struct rx_node *node)
+static int check_foreign_literal(struct rx_compiler *c, const struct rx_ast *node)
 {
     static const char *const words[][2] = {
         {"True", "true"}, {"TRUE", "true"}, {"False", "false"},    {"FALSE", "false"}, {"None", "null"},
@@ -108,7 +108,7 @@ static int check_foreign_literal(struct rx_compiler *c, const struct rx_node *no
     return 0;
 }
 
-static int check_field(struct rx_compiler *c, struct rx_node *node)
+static int check_field(struct rx_compiler *c, struct rx_ast *node)
 {
     node->resolution = R_FIELD;
     node->kinds = RX_K_ALL;
@@ -134,7 +134,7 @@ static int check_field(struct rx_compiler *c, struct rx_node *node)
     return rx_check_reach_field(c, node->name, node->length);
 }
 
-int rx_check_name(struct rx_compiler *c, struct rx_node *node)
+int rx_check_name(struct rx_compiler *c, struct rx_ast *node)
 {
     struct rx_variable *variable = node->rooted ? NULL : rx_check_find_variable(c, node);
     node->kinds = RX_K_ALL;
@@ -171,14 +171,14 @@ int rx_check_name(struct rx_compiler *c, struct rx_node *node)
 }
 
 /* Is it the name `event` (or `meta`) itself, not a variable or local that hides it? */
-bool rx_check_is_special(const struct rx_compiler *c, const struct rx_node *node, const char *name)
+bool rx_check_is_special(const struct rx_compiler *c, const struct rx_ast *node, const char *name)
 {
     return node->kind == N_IDENT && !node->rooted && rx_check_named(node, name) && !rx_check_find_variable(c, node) &&
            find_local(c, node) < 0;
 }
 
 /* event.name and event["name"] are the field itself. */
-int rx_check_become_field(struct rx_compiler *c, struct rx_node *node, const char *name, uint32_t length)
+int rx_check_become_field(struct rx_compiler *c, struct rx_ast *node, const char *name, uint32_t length)
 {
     node->kind = N_IDENT;
     node->count = 0;
@@ -188,7 +188,7 @@ int rx_check_become_field(struct rx_compiler *c, struct rx_node *node, const cha
     return check_field(c, node);
 }
 
-int rx_check_meta(struct rx_compiler *c, struct rx_node *node)
+int rx_check_meta(struct rx_compiler *c, struct rx_ast *node)
 {
     static const char *const names[] = {"source", "topic", "key", "retained", NULL};
     for (int i = 0; names[i]; i++)
@@ -206,14 +206,14 @@ int rx_check_meta(struct rx_compiler *c, struct rx_node *node)
     return -EINVAL;
 }
 
-static bool is_proto_name(const struct rx_node *node, const char *last)
+static bool is_proto_name(const struct rx_ast *node, const char *last)
 {
-    const struct rx_node *middle = node->args[0];
+    const struct rx_ast *middle = node->args[0];
     return rx_check_named(node, last) && middle->kind == N_SELECT && rx_check_named(middle, "protobuf") &&
            middle->args[0]->kind == N_IDENT && rx_check_named(middle->args[0], "google");
 }
 
-bool rx_check_type_name(struct rx_node *node)
+bool rx_check_type_name(struct rx_ast *node)
 {
     int64_t kind = is_proto_name(node, "Timestamp") ? RX_TIMESTAMP : is_proto_name(node, "Duration") ? RX_DURATION : -1;
     if (kind < 0)

@@ -29,8 +29,8 @@ struct rx_compiler {
 void *rx_vector_add(struct rx_compiler *, struct rx_vector *, size_t size);
 
 /* check.c: resolves names, finds kinds, marks what is constant, gathers what the expression reaches. */
-int rx_check(struct rx_compiler *, struct rx_node *);
-int rx_check_aggregate(struct rx_compiler *, struct rx_node *);
+int rx_check(struct rx_compiler *, struct rx_ast *);
+int rx_check_aggregate(struct rx_compiler *, struct rx_ast *);
 /* "a string", "a number", "a list or a map" */
 const char *rx_kinds_text(rx_kinds, char *out, size_t size);
 /* typing.c: the kinds that an operator yields; 0: none of the pairs works. */
@@ -39,23 +39,8 @@ rx_kinds rx_kinds_negate(rx_kinds);
 bool rx_kinds_may_equal(rx_kinds a, rx_kinds b);
 
 /* compile.c: emits code for a checked tree. */
-int rx_compile(struct rx_compiler *, struct rx_node *);
-/* The register or constant that holds the node's value, computed if need be. */
-int rx_compile_operand(struct rx_compiler *, struct rx_node *, int16_t *ret);
-int rx_compile_into(struct rx_compiler *, struct rx_node *, int16_t dst);
-/* compile_loop.c: comprehensions, cel.bind, optMap. */
-int rx_compile_loop(struct rx_compiler *, struct rx_node *, int16_t dst);
-int rx_compile_bind(struct rx_compiler *, struct rx_node *, int16_t dst);
-int rx_compile_opt_map(struct rx_compiler *, struct rx_node *, int16_t dst);
-
-/* Emission: answers the index of the instruction, or a negative errno. */
-int64_t rx_code_emit(struct rx_compiler *, const struct rx_node *, struct rx_ins);
-int rx_reg(struct rx_compiler *, int16_t *ret);
-int rx_handler_add(struct rx_compiler *, struct rx_handler);
-uint32_t rx_code_here(const struct rx_compiler *);
-struct rx_ins *rx_code_at(struct rx_compiler *, int64_t index);
-int rx_constant_take(struct rx_compiler *, struct rx_value, int16_t *ret);
-int rx_compile_failed(struct rx_compiler *, const struct rx_node *, const char *format, ...)
+int rx_compile(struct rx_compiler *, struct rx_ast *);
+int rx_compile_failed(struct rx_compiler *, const struct rx_ast *, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/expr/run.h"
+#include "core/expr/internal.h"
 
 enum { VALUE_MAX = 60, SOURCE_MAX = 90 };
 
@@ -80,7 +80,7 @@ static void set_scene(struct scene *s)
         show_typed(s->failure->values[1], s->b, sizeof s->b);
 }
 
-static bool is_access(enum rx_op op)
+static bool is_access(enum rx_opcode op)
 {
     return op == OP_SELECT || op == OP_INDEX || op == OP_OPT_SELECT || op == OP_OPT_INDEX || op == OP_HAS_SELECT ||
            op == OP_HAS_INDEX;
@@ -99,7 +99,7 @@ static void hint_slip(const struct scene *s, struct rx_error *out)
 
 static void describe_nodata(const struct scene *s, struct rx_error *out)
 {
-    enum rx_op op = s->ins->op;
+    enum rx_opcode op = s->ins->op;
     const struct rx_failure *f = s->failure;
     if (op == OP_FIELD || op == OP_NAME) {
         rx_error_set(out, -ENODATA, "the field %s is absent", s->source);
@@ -119,7 +119,7 @@ static void describe_nodata(const struct scene *s, struct rx_error *out)
         rx_error_set(out, -ENODATA, "%s is absent", s->source);
 }
 
-static const char *binary_verb(enum rx_op op)
+static const char *binary_verb(enum rx_opcode op)
 {
     switch (op) {
     case OP_ADD:
@@ -152,7 +152,7 @@ static void describe_no_fields(const struct scene *s, struct rx_error *out)
 
 static void describe_type(const struct scene *s, struct rx_error *out)
 {
-    enum rx_op op = s->ins->op;
+    enum rx_opcode op = s->ins->op;
     if (op == OP_IN)
         rx_error_set(out, -EINVAL, "%s: cannot look for %s in %s: no such overload", s->source, s->a, s->b);
     else if (op >= OP_ADD && op <= OP_GE)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/expr/compiler.h"
-#include "core/expr/run.h"
 
 /* Gives the parts that were gathered to the expression. */
 static void adopt(struct rx_compiler *c)
@@ -30,7 +29,7 @@ static void adopt(struct rx_compiler *c)
 static int compile(struct rx_compiler *c)
 {
     struct rx_expr *e = c->expr;
-    struct rx_node *root;
+    struct rx_ast *root;
     struct rx_lexer lexer = {e->text, e->length, 0, c->options->heap, &c->arena, c->reterr};
     if (!rx_utf8_valid(e->text, e->length))
         return rx_expr_complain(c->reterr, e->text, e->length, 0, "the expression is not valid UTF-8");
@@ -107,7 +106,7 @@ void rx_expr_destroy(struct rx_expr *e)
         return;
     clear_failures(e);
     for (uint32_t i = 0; i < e->loop_count; i++) {
-        rx_run_drop(&e->loops[i]);
+        rx_loop_drop(&e->loops[i]);
         free(e->loops[i].items);
     }
     if (e->r) {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/expr/functions.h"
-#include "core/expr/run.h"
 
 /* ---- sums ---- */
 

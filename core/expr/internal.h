@@ -1,6 +1,6 @@
 /* Inside of the expression engine: the tree that the parser builds, what the checker adds to it, and the code that runs.
  *
- * text -> lexer.c -> parser.c -> check.c -> compile*.c -> run.c. Nothing here recurses deeper than RX_EXPR_DEPTH_MAX. */
+ * text -> lexer.c -> parser.c -> check.c -> compile.c -> run.c. Nothing here recurses deeper than RX_EXPR_DEPTH_MAX. */
 #ifndef RX_CORE_EXPR_INTERNAL_H
 #define RX_CORE_EXPR_INTERNAL_H
 
@@ -117,7 +117,7 @@ bool rx_word_is_reserved(const char *text, size_t length);
 uint32_t rx_utf8_get(const char *text, const char *end, unsigned *ret_size);
 size_t rx_utf8_count(const char *text, size_t length);
 
-enum rx_node_kind {
+enum rx_ast_kind {
     N_LITERAL,
     N_IDENT,
     N_SELECT,
@@ -175,8 +175,8 @@ struct rx_variable {
 
 struct rx_function;
 
-struct rx_node {
-    uint8_t kind, op; /* enum rx_node_kind; operator or loop kind */
+struct rx_ast {
+    uint8_t kind, op; /* enum rx_ast_kind; operator or loop kind */
     uint8_t resolution;
     bool constant; /* folds to a value: no event needed */
     bool optional; /* .?a  [?a] */
@@ -189,7 +189,7 @@ struct rx_node {
     uint32_t length;
     const char *name;      /* identifier, field, function */
     struct rx_value value; /* N_LITERAL; R_TYPE */
-    struct rx_node **args;
+    struct rx_ast **args;
     unsigned count;
     const uint8_t *optionals; /* N_LIST, N_MAP: per element; NULL: none */
     struct rx_variable *variables[2];
@@ -200,7 +200,7 @@ struct rx_node {
 };
 
 /* Parses the whole text. Macros, `has`, `if` and `coalesce` are resolved here. */
-int rx_expr_parse(struct rx_lexer *, struct rx_node **ret);
+int rx_expr_parse(struct rx_lexer *, struct rx_ast **ret);
 
 /* ---- functions ---- */
 
@@ -236,7 +236,7 @@ struct rx_value rx_call_string(struct rx_call *, const char *text, size_t length
 
 /* ---- code ---- */
 
-enum rx_op {
+enum rx_opcode {
 #define RX_OP(name, form) OP_##name,
 #include "core/expr/ops.def"
 #undef RX_OP
@@ -333,6 +333,9 @@ struct rx_expr {
 int rx_expr_run(struct rx_expr *, const struct rx_expr_env *, uint32_t start, struct rx_value *ret);
 void rx_expr_release_temps(struct rx_expr *, size_t mark);
 void rx_failure_clear(struct rx_failure *);
+void rx_loop_drop(struct rx_loop *);
+/* The steps that comparing a value with another may take: every element at every level, up to `cap`. */
+uint64_t rx_run_weight(struct rx_value, uint64_t cap);
 /* The sentence for a failure, with its sub-expression and values. */
 void rx_failure_describe(const struct rx_expr *, const struct rx_failure *, struct rx_error *reterr);
 void rx_regex_cache_destroy(struct rx_regex_cache *);

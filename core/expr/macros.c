@@ -4,12 +4,12 @@
 
 #include "core/expr/parser.h"
 
-static bool is_named(const struct rx_node *call, const char *name)
+static bool is_named(const struct rx_ast *call, const char *name)
 {
     return call->length == strlen(name) && memcmp(call->name, name, call->length) == 0;
 }
 
-static int variable(struct rx_parser *p, struct rx_node *call, unsigned slot, const struct rx_node *name)
+static int variable(struct rx_parser *p, struct rx_ast *call, unsigned slot, const struct rx_ast *name)
 {
     if (name->kind != N_IDENT || name->parens) {
         rx_parser_fail(p, name->start, "the first argument of %.*s is the name of a variable", (int)call->length,
@@ -33,7 +33,7 @@ static int variable(struct rx_parser *p, struct rx_node *call, unsigned slot, co
 }
 
 /* Becomes a comprehension over args[0]; `names` variables are taken from args[1..]. */
-static int comprehension(struct rx_parser *p, struct rx_node *call, enum rx_loop_kind kind, unsigned names)
+static int comprehension(struct rx_parser *p, struct rx_ast *call, enum rx_loop_kind kind, unsigned names)
 {
     for (unsigned i = 0; i < names; i++) {
         int r = variable(p, call, i, call->args[1 + i]);
@@ -67,7 +67,7 @@ static const struct {
     {"transformMapEntry", L_TRANSFORM_ENTRY, 2, 1, 2},
 };
 
-static int method_macro(struct rx_parser *p, struct rx_node *call)
+static int method_macro(struct rx_parser *p, struct rx_ast *call)
 {
     bool known = false;
     for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
@@ -87,7 +87,7 @@ static int method_macro(struct rx_parser *p, struct rx_node *call)
 }
 
 /* optMap and optFlatMap: one variable, bound to the optional's value. */
-static int optional_macro(struct rx_parser *p, struct rx_node *call)
+static int optional_macro(struct rx_parser *p, struct rx_ast *call)
 {
     if (call->count != 3)
         return rx_parser_fail(p, call->at, "%.*s takes a variable and an expression of it", (int)call->length,
@@ -99,7 +99,7 @@ static int optional_macro(struct rx_parser *p, struct rx_node *call)
 }
 
 /* cel.bind(name, value, expression) */
-static int bind_macro(struct rx_parser *p, struct rx_node *call)
+static int bind_macro(struct rx_parser *p, struct rx_ast *call)
 {
     if (call->count != 4)
         return rx_parser_fail(p, call->at, "cel.bind takes three arguments: cel.bind(name, value, expression)");
@@ -113,11 +113,11 @@ static int bind_macro(struct rx_parser *p, struct rx_node *call)
     return 0;
 }
 
-static int has_macro(struct rx_parser *p, struct rx_node *call)
+static int has_macro(struct rx_parser *p, struct rx_ast *call)
 {
     if (call->count != 1)
         return rx_parser_fail(p, call->at, "has takes one argument: has(name) or has(a.b)");
-    const struct rx_node *arg = call->args[0];
+    const struct rx_ast *arg = call->args[0];
     if ((arg->kind != N_SELECT && arg->kind != N_IDENT && arg->kind != N_INDEX)) {
         rx_parser_fail(p, arg->start, "has asks whether a field is there; its argument is a name or a selection");
         rx_error_hint(p->lexer.reterr, "write has(name), has(a.b) or has(event[\"odd-name\"])");
@@ -127,7 +127,7 @@ static int has_macro(struct rx_parser *p, struct rx_node *call)
     return 0;
 }
 
-static int if_macro(struct rx_parser *p, struct rx_node *call)
+static int if_macro(struct rx_parser *p, struct rx_ast *call)
 {
     if (call->count != 3) {
         rx_parser_fail(p, call->at, "if takes three arguments, here are %u", call->count);
@@ -138,7 +138,7 @@ static int if_macro(struct rx_parser *p, struct rx_node *call)
     return 0;
 }
 
-int rx_parser_macro(struct rx_parser *p, struct rx_node *call)
+int rx_parser_macro(struct rx_parser *p, struct rx_ast *call)
 {
     if (!call->method) {
         if (is_named(call, "has"))
@@ -152,7 +152,7 @@ int rx_parser_macro(struct rx_parser *p, struct rx_node *call)
         call->kind = N_COALESCE;
         return 0;
     }
-    const struct rx_node *target = call->args[0];
+    const struct rx_ast *target = call->args[0];
     if (is_named(call, "bind") && target->kind == N_IDENT && target->length == 3 && memcmp(target->name, "cel", 3) == 0)
         return bind_macro(p, call);
     if (is_named(call, "optMap") || is_named(call, "optFlatMap"))

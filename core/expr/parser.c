@@ -7,7 +7,7 @@
 
 #include "core/expr/parser.h"
 
-static int parse_expr(struct rx_parser *, struct rx_node **ret);
+static int parse_expr(struct rx_parser *, struct rx_ast **ret);
 
 int rx_parser_advance(struct rx_parser *p)
 {
@@ -23,9 +23,9 @@ static bool at_word(const struct rx_parser *p, const char *word)
 
 static int out_of_memory(struct rx_parser *p) { return rx_error_set(p->lexer.reterr, -ENOMEM, "out of memory"); }
 
-static struct rx_node *make(struct rx_parser *p, enum rx_node_kind kind, uint32_t start, unsigned args)
+static struct rx_ast *make(struct rx_parser *p, enum rx_ast_kind kind, uint32_t start, unsigned args)
 {
-    struct rx_node *node = rx_arena_alloc(p->lexer.arena, sizeof *node);
+    struct rx_ast *node = rx_arena_alloc(p->lexer.arena, sizeof *node);
     if (!node)
         return NULL;
     node->kind = (uint8_t)kind;
@@ -42,7 +42,7 @@ static struct rx_node *make(struct rx_parser *p, enum rx_node_kind kind, uint32_
 }
 
 /* Sets the end and the height of a node whose arguments are there. */
-static int finish(struct rx_parser *p, struct rx_node *node)
+static int finish(struct rx_parser *p, struct rx_ast *node)
 {
     unsigned depth = 0;
     for (unsigned i = 0; i < node->count; i++)
@@ -75,17 +75,17 @@ static int expect(struct rx_parser *p, enum rx_token_kind kind, const char *what
 /* ---- lists of expressions ---- */
 
 struct items {
-    struct rx_node **nodes;
+    struct rx_ast **nodes;
     uint8_t *optionals;
     unsigned count, capacity;
     bool any_optional;
 };
 
-static int items_add(struct rx_parser *p, struct items *items, struct rx_node *node, bool optional)
+static int items_add(struct rx_parser *p, struct items *items, struct rx_ast *node, bool optional)
 {
     if (items->count == items->capacity) {
         unsigned capacity = items->capacity ? 2 * items->capacity : 8;
-        struct rx_node **nodes = rx_arena_alloc(p->lexer.arena, capacity * sizeof *nodes);
+        struct rx_ast **nodes = rx_arena_alloc(p->lexer.arena, capacity * sizeof *nodes);
         uint8_t *optionals = rx_arena_alloc(p->lexer.arena, capacity);
         if (!nodes || !optionals)
             return out_of_memory(p);
@@ -106,7 +106,7 @@ static int items_add(struct rx_parser *p, struct items *items, struct rx_node *n
 static int parse_item(struct rx_parser *p, struct items *items, bool optionals, bool pairs)
 {
     bool optional = optionals && p->token.kind == T_QUESTION;
-    struct rx_node *node;
+    struct rx_ast *node;
     int r = optional ? rx_parser_advance(p) : 0;
     if (r < 0 || (r = parse_expr(p, &node)) < 0 || (r = items_add(p, items, node, optional)) < 0)
         return r;
@@ -138,10 +138,10 @@ static int parse_items(struct rx_parser *p, struct items *items, enum rx_token_k
     return r;
 }
 
-static int node_of_items(struct rx_parser *p, enum rx_node_kind kind, uint32_t start, const struct items *items,
-                         struct rx_node **ret)
+static int node_of_items(struct rx_parser *p, enum rx_ast_kind kind, uint32_t start, const struct items *items,
+                         struct rx_ast **ret)
 {
-    struct rx_node *node = make(p, kind, start, 0);
+    struct rx_ast *node = make(p, kind, start, 0);
     if (!node)
         return out_of_memory(p);
     node->args = items->nodes;
@@ -151,7 +151,7 @@ static int node_of_items(struct rx_parser *p, enum rx_node_kind kind, uint32_t s
     return finish(p, node);
 }
 
-static int parse_list(struct rx_parser *p, struct rx_node **ret)
+static int parse_list(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t start = p->token.start;
     struct items items = {0};
@@ -161,7 +161,7 @@ static int parse_list(struct rx_parser *p, struct rx_node **ret)
     return r < 0 ? r : node_of_items(p, N_LIST, start, &items, ret);
 }
 
-static int parse_map(struct rx_parser *p, struct rx_node **ret)
+static int parse_map(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t start = p->token.start;
     struct items items = {0};
@@ -174,7 +174,7 @@ static int parse_map(struct rx_parser *p, struct rx_node **ret)
 /* ---- names, calls, literals ---- */
 
 /* A call of `name`; `target` NULL: a global one. The parser stands on the opening parenthesis. */
-static int parse_call(struct rx_parser *p, struct rx_node *target, const struct rx_token *name, struct rx_node **ret)
+static int parse_call(struct rx_parser *p, struct rx_ast *target, const struct rx_token *name, struct rx_ast **ret)
 {
     struct items items = {0};
     uint32_t opened = p->token.start, start = target ? target->start : name->start;
@@ -182,7 +182,7 @@ static int parse_call(struct rx_parser *p, struct rx_node *target, const struct 
     if (r < 0 || (r = rx_parser_advance(p)) < 0 ||
         (r = parse_items(p, &items, T_RPAREN, "a comma or )", opened, false)) < 0)
         return r;
-    struct rx_node *node;
+    struct rx_ast *node;
     if ((r = node_of_items(p, N_CALL, start, &items, &node)) < 0)
         return r;
     node->at = name->start;
@@ -194,7 +194,7 @@ static int parse_call(struct rx_parser *p, struct rx_node *target, const struct 
     return r;
 }
 
-static int parse_literal(struct rx_parser *p, struct rx_node **ret)
+static int parse_literal(struct rx_parser *p, struct rx_ast **ret)
 {
     struct rx_token token = p->token;
     if (token.kind == T_INT && token.value.u.u > INT64_MAX)
@@ -203,7 +203,7 @@ static int parse_literal(struct rx_parser *p, struct rx_node **ret)
     int r = rx_parser_advance(p);
     if (r < 0)
         return r;
-    struct rx_node *node = make(p, N_LITERAL, token.start, 0);
+    struct rx_ast *node = make(p, N_LITERAL, token.start, 0);
     if (!node)
         return out_of_memory(p);
     node->value = token.kind == T_TRUE ? rx_bool(true) : token.kind == T_FALSE ? rx_bool(false) : token.value;
@@ -211,7 +211,7 @@ static int parse_literal(struct rx_parser *p, struct rx_node **ret)
     return 0;
 }
 
-static int parse_name(struct rx_parser *p, bool rooted, uint32_t start, struct rx_node **ret)
+static int parse_name(struct rx_parser *p, bool rooted, uint32_t start, struct rx_ast **ret)
 {
     struct rx_token token = p->token;
     if (token.kind != T_IDENT && token.kind != T_QUOTED)
@@ -223,7 +223,7 @@ static int parse_name(struct rx_parser *p, bool rooted, uint32_t start, struct r
         return parse_call(p, NULL, &token, ret);
     if (token.kind == T_IDENT && rx_word_is_reserved(token.text, token.length))
         return rx_parser_reserved(p, &token);
-    struct rx_node *node = make(p, N_IDENT, start, 0);
+    struct rx_ast *node = make(p, N_IDENT, start, 0);
     if (!node)
         return out_of_memory(p);
     node->name = token.text;
@@ -233,7 +233,7 @@ static int parse_name(struct rx_parser *p, bool rooted, uint32_t start, struct r
     return 0;
 }
 
-static int parse_parenthesis(struct rx_parser *p, struct rx_node **ret)
+static int parse_parenthesis(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t opened = p->token.start;
     int r = enter(p);
@@ -252,7 +252,7 @@ static int parse_parenthesis(struct rx_parser *p, struct rx_node **ret)
     return r;
 }
 
-static int parse_primary(struct rx_parser *p, struct rx_node **ret)
+static int parse_primary(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t start = p->token.start;
     int r;
@@ -285,7 +285,7 @@ static int parse_primary(struct rx_parser *p, struct rx_node **ret)
 
 /* ---- selection and indexing ---- */
 
-static int parse_select(struct rx_parser *p, struct rx_node **inout)
+static int parse_select(struct rx_parser *p, struct rx_ast **inout)
 {
     bool optional = false;
     int r = rx_parser_advance(p);
@@ -302,7 +302,7 @@ static int parse_select(struct rx_parser *p, struct rx_node **inout)
         return r;
     if (p->token.kind == T_LPAREN && !optional && name.kind == T_IDENT)
         return parse_call(p, *inout, &name, inout);
-    struct rx_node *node = make(p, N_SELECT, (*inout)->start, 1);
+    struct rx_ast *node = make(p, N_SELECT, (*inout)->start, 1);
     if (!node)
         return out_of_memory(p);
     node->args[0] = *inout;
@@ -314,10 +314,10 @@ static int parse_select(struct rx_parser *p, struct rx_node **inout)
     return finish(p, node);
 }
 
-static int parse_index(struct rx_parser *p, struct rx_node **inout)
+static int parse_index(struct rx_parser *p, struct rx_ast **inout)
 {
     uint32_t opened = p->token.start;
-    struct rx_node *node = make(p, N_INDEX, (*inout)->start, 2);
+    struct rx_ast *node = make(p, N_INDEX, (*inout)->start, 2);
     if (!node)
         return out_of_memory(p);
     node->args[0] = *inout;
@@ -337,7 +337,7 @@ static int parse_index(struct rx_parser *p, struct rx_node **inout)
     return finish(p, node);
 }
 
-static int parse_member(struct rx_parser *p, struct rx_node **ret)
+static int parse_member(struct rx_parser *p, struct rx_ast **ret)
 {
     int r = parse_primary(p, ret);
     while (r == 0) {
@@ -354,7 +354,7 @@ static int parse_member(struct rx_parser *p, struct rx_node **ret)
 /* ---- operators ---- */
 
 /* -9223372036854775808 and other negative literals are one literal. */
-static int parse_negative_literal(struct rx_parser *p, uint32_t start, struct rx_node **ret)
+static int parse_negative_literal(struct rx_parser *p, uint32_t start, struct rx_ast **ret)
 {
     struct rx_token token = p->token;
     p->token.value = token.kind == T_INT ? rx_int((int64_t)(0 - token.value.u.u)) : rx_double(-token.value.u.d);
@@ -366,7 +366,7 @@ static int parse_negative_literal(struct rx_parser *p, uint32_t start, struct rx
     return r;
 }
 
-static int parse_unary(struct rx_parser *p, struct rx_node **ret)
+static int parse_unary(struct rx_parser *p, struct rx_ast **ret)
 {
     struct rx_token sign = p->token;
     if (sign.kind != T_NOT && sign.kind != T_MINUS)
@@ -374,7 +374,7 @@ static int parse_unary(struct rx_parser *p, struct rx_node **ret)
     int r = enter(p);
     if (r < 0 || (r = rx_parser_advance(p)) < 0)
         return r;
-    struct rx_node *operand;
+    struct rx_ast *operand;
     if (sign.kind == T_MINUS && (p->token.kind == T_INT || p->token.kind == T_DOUBLE)) {
         r = parse_negative_literal(p, sign.start, ret);
         p->nesting--;
@@ -383,7 +383,7 @@ static int parse_unary(struct rx_parser *p, struct rx_node **ret)
     if ((r = parse_unary(p, &operand)) < 0)
         return r;
     p->nesting--;
-    struct rx_node *node = make(p, N_UNARY, sign.start, 1);
+    struct rx_ast *node = make(p, N_UNARY, sign.start, 1);
     if (!node)
         return out_of_memory(p);
     node->op = sign.kind == T_NOT ? O_NOT : O_NEG;
@@ -410,12 +410,12 @@ static unsigned precedence(enum rx_token_kind kind, uint8_t *ret_op)
     return 0;
 }
 
-static int parse_binary(struct rx_parser *p, unsigned least, struct rx_node **ret)
+static int parse_binary(struct rx_parser *p, unsigned least, struct rx_ast **ret)
 {
     int r = parse_unary(p, ret);
     uint8_t op = 0;
     for (unsigned level; r == 0 && (level = precedence(p->token.kind, &op)) >= least;) {
-        struct rx_node *node = make(p, level == 1 ? N_OR : level == 2 ? N_AND : N_BINARY, (*ret)->start, 2);
+        struct rx_ast *node = make(p, level == 1 ? N_OR : level == 2 ? N_AND : N_BINARY, (*ret)->start, 2);
         if (!node)
             return out_of_memory(p);
         node->op = op;
@@ -430,10 +430,10 @@ static int parse_binary(struct rx_parser *p, unsigned least, struct rx_node **re
     return r;
 }
 
-static int parse_conditional(struct rx_parser *p, struct rx_node **inout)
+static int parse_conditional(struct rx_parser *p, struct rx_ast **inout)
 {
     uint32_t at = p->token.start;
-    struct rx_node *node = make(p, N_CONDITIONAL, (*inout)->start, 3);
+    struct rx_ast *node = make(p, N_CONDITIONAL, (*inout)->start, 3);
     if (!node)
         return out_of_memory(p);
     node->at = at;
@@ -452,7 +452,7 @@ static int parse_conditional(struct rx_parser *p, struct rx_node **inout)
     return finish(p, node);
 }
 
-static int parse_expr(struct rx_parser *p, struct rx_node **ret)
+static int parse_expr(struct rx_parser *p, struct rx_ast **ret)
 {
     int r = enter(p);
     if (r == 0)
@@ -463,7 +463,7 @@ static int parse_expr(struct rx_parser *p, struct rx_node **ret)
     return r;
 }
 
-int rx_expr_parse(struct rx_lexer *lexer, struct rx_node **ret)
+int rx_expr_parse(struct rx_lexer *lexer, struct rx_ast **ret)
 {
     struct rx_parser parser = {.lexer = *lexer}, *p = &parser;
     int r = rx_parser_advance(p);

@@ -14,7 +14,7 @@ struct rx_parser {
 int rx_parser_advance(struct rx_parser *);
 
 /* macros.c: turns a call of a macro into its node; anything else stays a call. */
-int rx_parser_macro(struct rx_parser *, struct rx_node *call);
+int rx_parser_macro(struct rx_parser *, struct rx_ast *call);
 
 /* slips.c: each answers -EINVAL with a message and, where the slip is known, a hint. */
 int rx_parser_fail(struct rx_parser *, uint32_t at, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -23,6 +23,6 @@ int rx_parser_unexpected(struct rx_parser *, const char *wanted, uint32_t opened
 int rx_parser_reserved(struct rx_parser *, const struct rx_token *);
 int rx_parser_bad_field(struct rx_parser *);
 /* Looks at what follows a binary operator: `===`, `<>`, `=>`. 0: nothing wrong. */
-int rx_parser_after_operator(struct rx_parser *, const struct rx_node *);
+int rx_parser_after_operator(struct rx_parser *, const struct rx_ast *);
 
 #endif

@@ -1,9 +1,17 @@
-/* The interpreter: register code over one event. Registers borrow; what an evaluation makes is kept in `temps`. */
+/* The interpreter: register code over one event. Registers borrow; what an evaluation makes is kept in `temps`.
+ *
+ * In order: failures and what is kept; weights; reading (names, surroundings, elements); making (arithmetic beyond doubles,
+ * literals, calls); loops; and the instructions. Each part answers 0, or a negative errno with the failure noted. */
 #include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/expr/run.h"
+#include "core/expr/internal.h"
+
+/* ---- failures, and what is kept ---- */
 
 void rx_failure_clear(struct rx_failure *failure)
 {
@@ -14,7 +22,7 @@ void rx_failure_clear(struct rx_failure *failure)
     failure->detail[0] = '\0';
 }
 
-int rx_run_fail(struct rx_expr *e, int code, unsigned count, struct rx_value a, struct rx_value b)
+static int fail(struct rx_expr *e, int code, unsigned count, struct rx_value a, struct rx_value b)
 {
     struct rx_failure *failure = &e->failures[0];
     rx_failure_clear(failure);
@@ -38,7 +46,7 @@ static void move_failure(struct rx_expr *e, uint32_t to, uint32_t from)
     e->failures[from].code = 0;
 }
 
-int rx_run_keep(struct rx_expr *e, struct rx_value value)
+static int keep(struct rx_expr *e, struct rx_value value)
 {
     if (!rx_is_counted(value))
         return 0;
@@ -61,6 +69,720 @@ void rx_expr_release_temps(struct rx_expr *e, size_t mark)
     while (e->temp_count > mark)
         rx_value_unref(e->temps[--e->temp_count]);
 }
+
+/* Keeps what was just made; RX_NULL means that memory ran out. */
+static int give(struct rx_expr *e, struct rx_value made, struct rx_value *ret)
+{
+    if (made.kind == RX_NULL || keep(e, made) < 0)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    *ret = made;
+    return 0;
+}
+
+static int charge(struct rx_expr *e, uint64_t steps)
+{
+    e->steps += steps;
+    return e->steps > e->budget ? fail(e, -ETIME, 0, rx_null(), rx_null()) : 0;
+}
+
+/* ---- weights: the steps that a value costs ---- */
+
+/* The steps that going through a value takes. */
+static uint64_t size_of(struct rx_value v)
+{
+    switch (v.kind) {
+    case RX_STRING:
+    case RX_BYTES:
+        return v.aux / 16;
+    case RX_LIST:
+        return v.u.list->count;
+    case RX_MAP:
+    case RX_RECORD:
+        return rx_object_count(v);
+    default:
+        return 1;
+    }
+}
+
+enum { WEIGHT_DEPTH = 1000 }; /* rx_value_equal looks no deeper */
+
+static uint64_t weigh(struct rx_value v, uint64_t cap, unsigned depth)
+{
+    uint64_t weight = 1 + (v.kind == RX_STRING || v.kind == RX_BYTES ? v.aux / 64 : 0);
+    bool object = v.kind == RX_RECORD || v.kind == RX_MAP;
+    uint32_t count = v.kind == RX_LIST ? v.u.list->count : object ? rx_object_count(v) : 0;
+    for (uint32_t i = 0; i < count && weight < cap && depth < WEIGHT_DEPTH; i++) {
+        struct rx_value key, value;
+        if (object)
+            rx_object_entry(v, i, &key, &value);
+        else
+            value = v.u.list->items[i];
+        weight += weigh(value, cap - weight, depth + 1);
+    }
+    return weight;
+}
+
+uint64_t rx_run_weight(struct rx_value v, uint64_t cap) { return weigh(v, cap, 0); }
+
+/* ---- names ---- */
+
+static inline struct rx_value key_text(const struct rx_key *key) { return rx_string_static(key->text, key->length); }
+
+static int absent(struct rx_expr *e) { return fail(e, -ENODATA, 0, rx_null(), rx_null()); }
+
+static struct rx_value static_text(const char *text)
+{
+    uint32_t length = 0;
+    while (text[length])
+        length++;
+    return rx_string_static(text, length);
+}
+
+static int window_of(struct rx_expr *e, const struct rx_mark *mark, struct rx_value *ret)
+{
+    struct rx_object_builder window;
+    rx_object_init(&window, e->heap);
+    rx_object_put_take(&window, static_text("start"), rx_timestamp(mark->start));
+    rx_object_put_take(&window, static_text("end"), rx_timestamp(mark->end));
+    return give(e, rx_object_finish(&window), ret);
+}
+
+static bool is_window(const struct rx_expr *e, const struct rx_access *access)
+{
+    const struct rx_event *event = e->env->event;
+    return access->from_mark && rx_mark_has_window(event->mark) &&
+           rx_value_equal(key_text(access->key), static_text("window"));
+}
+
+static const struct rx_value *mark_entry(const struct rx_expr *e, const struct rx_access *access)
+{
+    const struct rx_event *event = e->env->event;
+    if (!access->from_mark || !event || !event->mark)
+        return NULL;
+    return rx_object_get(event->mark->key, key_text(access->key));
+}
+
+/* A name that the event lacks: a group's key, the window, a type. */
+static int read_name(struct rx_expr *e, const struct rx_access *access, struct rx_value *ret)
+{
+    const struct rx_value *found = mark_entry(e, access);
+    if (found) {
+        *ret = *found;
+        return 0;
+    }
+    if (e->env->event && is_window(e, access))
+        return window_of(e, e->env->event->mark, ret);
+    if (!access->is_type)
+        return absent(e);
+    *ret = access->fallback;
+    return 0;
+}
+
+static bool has_field(const struct rx_expr *e, const struct rx_value *found, const struct rx_access *access)
+{
+    return found || mark_entry(e, access) || (e->env->event && is_window(e, access));
+}
+
+/* ---- meta ---- */
+
+static const char *const meta_names[] = {"source", "topic", "key", "retained"};
+
+/* The key of the innermost scope: the value itself where there is one, else the record of them. */
+static bool meta_key(const struct rx_event *event, struct rx_value *ret)
+{
+    struct rx_value name;
+    if (!event->mark || event->mark->key.kind == RX_NULL)
+        return false;
+    *ret = event->mark->key;
+    if (rx_object_count(*ret) == 1)
+        rx_object_entry(event->mark->key, 0, &name, ret);
+    return true;
+}
+
+static bool meta_field(const struct rx_event *event, unsigned index, struct rx_value *ret)
+{
+    if (!event)
+        return false;
+    if (index == 2)
+        return meta_key(event, ret);
+    const struct rx_value *found = rx_object_get(event->meta, static_text(meta_names[index]));
+    if (found)
+        *ret = *found;
+    return found;
+}
+
+static int meta_whole(struct rx_expr *e, struct rx_value *ret)
+{
+    struct rx_object_builder meta;
+    rx_object_init(&meta, e->heap);
+    for (unsigned i = 0; i < 4; i++) {
+        struct rx_value value;
+        if (meta_field(e->env->event, i, &value))
+            rx_object_put_take(&meta, static_text(meta_names[i]), rx_value_ref(value));
+    }
+    return give(e, rx_object_finish(&meta), ret);
+}
+
+static int read_environment(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+{
+    const struct rx_expr_env *env = e->env;
+    switch ((enum rx_opcode)ins->op) {
+    case OP_EVENT:
+        if (!env->event)
+            return absent(e);
+        *ret = env->event->value;
+        return 0;
+    case OP_EVENT_TIME:
+        if (!env->event)
+            return absent(e);
+        *ret = rx_timestamp(env->event->time);
+        return 0;
+    case OP_OUTER:
+        if (!env->outer)
+            return absent(e);
+        *ret = *env->outer;
+        return 0;
+    case OP_META:
+        return meta_whole(e, ret);
+    case OP_META_FIELD:
+        return meta_field(env->event, ins->x, ret) ? 0 : absent(e);
+    case OP_LOCAL:
+        if (!env->locals)
+            return absent(e);
+        *ret = env->locals[ins->x];
+        return 0;
+    default:
+        if (!env->slots)
+            return absent(e);
+        *ret = env->slots[ins->x];
+        return 0;
+    }
+}
+
+/* ---- selection and indexing ---- */
+
+static bool is_object(struct rx_value v) { return v.kind == RX_RECORD || v.kind == RX_MAP; }
+
+/* The position that a number names in a list of `count`; false: not a whole number, or outside. */
+static bool list_position(struct rx_value key, uint32_t count, uint32_t *ret, bool *ret_whole)
+{
+    *ret_whole = key.kind == RX_INT || key.kind == RX_UINT ||
+                 (key.kind == RX_DOUBLE && key.u.d == trunc(key.u.d) && fabs(key.u.d) < 9e15);
+    if (!*ret_whole)
+        return false;
+    uint64_t at = key.kind == RX_DOUBLE ? (key.u.d < 0 ? UINT64_MAX : (uint64_t)key.u.d) : key.u.u;
+    if ((key.kind == RX_INT && key.u.i < 0) || at >= count)
+        return false;
+    *ret = (uint32_t)at;
+    return true;
+}
+
+/* Finds an element. 1: found, 0: not there, -EINVAL: this cannot be indexed so. */
+static int lookup(struct rx_value object, struct rx_value key, const struct rx_value **ret)
+{
+    uint32_t at;
+    bool whole;
+    if (is_object(object)) {
+        *ret = rx_object_get(object, key);
+        return *ret ? 1 : key.kind == RX_NULL ? -EINVAL : 0;
+    }
+    if (object.kind != RX_LIST)
+        return -EINVAL;
+    if (list_position(key, object.u.list->count, &at, &whole)) {
+        *ret = &object.u.list->items[at];
+        return 1;
+    }
+    return whole ? 0 : -EINVAL;
+}
+
+static int no_element(struct rx_expr *e, int found, struct rx_value object, struct rx_value key)
+{
+    if (object.kind == RX_NULL || key.kind == RX_NULL)
+        return fail(e, -ENODATA, 2, object, key);
+    if (found < 0)
+        return fail(e, -EINVAL, 2, object, key);
+    if (object.kind == RX_LIST)
+        return fail(e, -ERANGE, 2, object, key);
+    return fail(e, key.kind == RX_STRING ? -ENODATA : -EINVAL, 2, object, key);
+}
+
+/* Viral: an element of nothing is nothing, of something an optional. */
+static int index_optional(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
+{
+    const struct rx_value *element;
+    if (object.kind == RX_OPTIONAL) {
+        if (!object.u.optional->present) {
+            *ret = rx_optional_none();
+            return 0;
+        }
+        object = object.u.optional->value;
+    }
+    int found = lookup(object, key, &element);
+    if (found < 0)
+        return no_element(e, found, object, key);
+    if (found)
+        return give(e, rx_optional_take(e->heap, rx_value_ref(*element)), ret);
+    *ret = rx_optional_none();
+    return 0;
+}
+
+static int index_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
+{
+    const struct rx_value *element;
+    if (object.kind == RX_OPTIONAL)
+        return index_optional(e, object, key, ret);
+    if (key.kind == RX_STRING)
+        e->steps += key.aux / 64;
+    int found = lookup(object, key, &element);
+    if (found != 1)
+        return no_element(e, found, object, key);
+    *ret = *element;
+    return 0;
+}
+
+static int select_field(struct rx_expr *e, struct rx_value object, struct rx_access *access, struct rx_value *ret)
+{
+    if (object.kind == RX_LIST)
+        return fail(e, -EINVAL, 1, object, object);
+    return index_element(e, object, key_text(access->key), ret);
+}
+
+static int has_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
+{
+    const struct rx_value *element;
+    if (object.kind == RX_OPTIONAL) {
+        if (!object.u.optional->present) {
+            *ret = rx_bool(false);
+            return 0;
+        }
+        object = object.u.optional->value;
+    }
+    int found = lookup(object, key, &element);
+    if (found < 0)
+        return no_element(e, found, object, key);
+    *ret = rx_bool(found);
+    return 0;
+}
+
+static int is_in(struct rx_expr *e, struct rx_value needle, struct rx_value container, struct rx_value *ret)
+{
+    if (is_object(container)) {
+        *ret = rx_bool(rx_object_get(container, needle));
+        return 0;
+    }
+    if (container.kind != RX_LIST)
+        return fail(e, container.kind == RX_NULL ? -ENODATA : -EINVAL, 2, needle, container);
+    bool found = false;
+    uint64_t each = rx_run_weight(needle, e->budget + 1);
+    for (uint32_t i = 0; !found && i < container.u.list->count; i++) {
+        found = rx_value_equal(needle, container.u.list->items[i]);
+        if ((e->steps += each) > e->budget)
+            return fail(e, -ETIME, 0, rx_null(), rx_null());
+    }
+    *ret = rx_bool(found);
+    return 0;
+}
+
+/* ---- joining ---- */
+
+static int join_bytes(struct rx_expr *e, struct rx_value a, struct rx_value b, struct rx_value *ret)
+{
+    size_t size = (size_t)a.aux + b.aux;
+    if (charge(e, size / 16) < 0)
+        return -ETIME;
+    struct rx_block *block = size < UINT32_MAX ? rx_block_alloc(e->heap, size ? size : 1, RX_CONTENT_LEAF) : NULL;
+    if (!block)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    char *out = rx_block_data(block);
+    memcpy(out, a.u.text, a.aux);
+    memcpy(out + a.aux, b.u.text, b.aux);
+    return give(e, rx_block_value(block, (enum rx_kind)a.kind, out, (uint32_t)size), ret);
+}
+
+static int join_lists(struct rx_expr *e, struct rx_value a, struct rx_value b, struct rx_value *ret)
+{
+    uint32_t left = a.u.list->count, count = left + b.u.list->count;
+    if (charge(e, count) < 0)
+        return -ETIME;
+    struct rx_block *block =
+        rx_block_alloc(e->heap, sizeof(struct rx_list) + count * sizeof(struct rx_value), RX_CONTENT_LIST);
+    if (!block)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    struct rx_list *list = rx_block_data(block);
+    *list = (struct rx_list){.count = count};
+    for (uint32_t i = 0; i < count; i++)
+        list->items[i] = rx_value_ref(i < left ? a.u.list->items[i] : b.u.list->items[i - left]);
+    return give(e, rx_block_value(block, RX_LIST, list, 0), ret);
+}
+
+static int binary(struct rx_expr *e, enum rx_operator_code op, struct rx_value a, struct rx_value b,
+                  struct rx_value *ret)
+{
+    if (op == O_ADD && a.kind == b.kind && a.kind >= RX_STRING) {
+        if (a.kind == RX_STRING || a.kind == RX_BYTES)
+            return join_bytes(e, a, b, ret);
+        if (a.kind == RX_LIST)
+            return join_lists(e, a, b, ret);
+    }
+    int r = rx_arith(op, a, b, ret);
+    if (r == 0)
+        return 0;
+    return fail(e, a.kind == RX_NULL || b.kind == RX_NULL ? -ENODATA : r, 2, a, b);
+}
+
+/* ---- literals ---- */
+
+static int build_list(struct rx_expr *e, const struct rx_value *items, uint32_t count, bool optionals,
+                      struct rx_value *ret)
+{
+    struct rx_block *block =
+        rx_block_alloc(e->heap, sizeof(struct rx_list) + count * sizeof(struct rx_value), RX_CONTENT_LIST);
+    if (!block)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    struct rx_list *list = rx_block_data(block);
+    *list = (struct rx_list){0};
+    for (uint32_t i = 0; i < count; i++) {
+        if (!optionals)
+            list->items[list->count++] = rx_value_ref(items[i]);
+        else if (items[i].u.optional->present)
+            list->items[list->count++] = rx_value_ref(items[i].u.optional->value);
+    }
+    return give(e, rx_block_value(block, RX_LIST, list, 0), ret);
+}
+
+static bool is_key(struct rx_value v)
+{
+    return v.kind == RX_STRING || v.kind == RX_INT || v.kind == RX_UINT || v.kind == RX_BOOL;
+}
+
+/* Has the builder this key already? */
+static bool is_repeated(const struct rx_value *pairs, uint32_t at, bool optionals)
+{
+    for (uint32_t i = 0; i < at; i++)
+        if ((!optionals || pairs[2 * i + 1].u.optional->present) && rx_value_equal(pairs[2 * i], pairs[2 * at]))
+            return true;
+    return false;
+}
+
+static int build_map(struct rx_expr *e, const struct rx_value *pairs, uint32_t count, bool optionals,
+                     struct rx_value *ret)
+{
+    struct rx_object_builder map;
+    rx_object_init(&map, e->heap);
+    for (uint32_t i = 0; i < count; i++) {
+        struct rx_value key = pairs[2 * i], value = pairs[2 * i + 1];
+        int r = 0;
+        if (!is_key(key))
+            r = fail(e, key.kind == RX_NULL ? -ENODATA : -EINVAL, 1, key, key);
+        else if (is_repeated(pairs, i, optionals) || charge(e, i) < 0)
+            r = fail(e, e->steps > e->budget ? -ETIME : -EINVAL, 1, key, key);
+        if (r < 0) {
+            rx_object_abort(&map);
+            return r;
+        }
+        if (optionals && !value.u.optional->present)
+            continue;
+        rx_object_put_take(&map, rx_value_ref(key), rx_value_ref(optionals ? value.u.optional->value : value));
+    }
+    return give(e, rx_object_finish(&map), ret);
+}
+
+static int build_record(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+{
+    uint32_t count = ins->x;
+    struct rx_block *block =
+        rx_block_alloc(e->heap, sizeof(struct rx_record) + count * sizeof(struct rx_value), RX_CONTENT_RECORD);
+    if (!block)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    struct rx_record *record = rx_block_data(block);
+    *record = (struct rx_record){.shape = e->shapes[ins->y]};
+    const struct rx_value *values = &e->r[ins->a];
+    for (uint32_t i = 0; i < count; i++)
+        record->values[i] = rx_value_ref(values[i]);
+    return give(e, rx_block_value(block, RX_RECORD, record, 0), ret);
+}
+
+static int build(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+{
+    const struct rx_value *first = &e->r[ins->a];
+    switch ((enum rx_opcode)ins->op) {
+    case OP_RECORD:
+        return build_record(e, ins, ret);
+    case OP_LIST:
+    case OP_LIST_OPT:
+        return build_list(e, first, ins->x, ins->op == OP_LIST_OPT, ret);
+    case OP_SOME:
+        return give(e, rx_optional_take(e->heap, rx_value_ref(*first)), ret);
+    default:
+        return build_map(e, first, ins->x, ins->op == OP_MAP_OPT, ret);
+    }
+}
+
+/* ---- calls ---- */
+
+int rx_call_charge(struct rx_call *call, uint64_t steps) { return charge(call->expr, steps); }
+
+int rx_call_fail(struct rx_call *call, int code, const char *format, ...)
+{
+    struct rx_failure *failure = &call->expr->failures[0];
+    rx_failure_clear(failure);
+    failure->code = code;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(failure->detail, sizeof failure->detail, format, args);
+    va_end(args);
+    call->expr->failed = true;
+    return code;
+}
+
+struct rx_value rx_call_string(struct rx_call *call, const char *text, size_t length)
+{
+    return rx_string(call->heap, text, length);
+}
+
+static rx_kinds allowed_kinds(const struct rx_function *f, unsigned i)
+{
+    return f->args[i < 4 ? i : 3] ? f->args[i < 4 ? i : 3] : RX_K_ALL;
+}
+
+/* The first argument that the function cannot take; -1: none. */
+static int misfit(const struct rx_function *f, const struct rx_value *args, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (!(rx_kinds_of(args[i]) & allowed_kinds(f, i)) || (args[i].kind == RX_NULL && !(f->style & RX_F_NULLS)))
+            return (int)i;
+    return -1;
+}
+
+static int call_function(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+{
+    const struct rx_function *f = e->functions[ins->x];
+    const struct rx_value *args = &e->r[ins->a];
+    struct rx_call call = {e, e->heap, f};
+    struct rx_value made = rx_null();
+    int bad = misfit(f, args, ins->n);
+    if (bad >= 0)
+        return fail(e, args[bad].kind == RX_NULL ? -ENODATA : -EINVAL, 1, args[bad], args[bad]);
+    uint64_t work = 1;
+    for (unsigned i = 0; i < ins->n; i++)
+        work += size_of(args[i]);
+    if (charge(e, work) < 0)
+        return -ETIME;
+    e->failures[0].code = 0;
+    int r = f->call(&call, args, ins->n, &made);
+    if (r < 0)
+        return e->failures[0].code == r ? r : fail(e, r, ins->n > 1 ? 2 : ins->n, args[0], args[ins->n > 1]);
+    if (keep(e, made) < 0)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    *ret = made;
+    return 0;
+}
+
+/* ---- loops: going through lists and maps, gathering lists and maps, within the budget ---- */
+
+void rx_loop_drop(struct rx_loop *loop)
+{
+    for (uint32_t i = 0; i < loop->item_count; i++)
+        rx_value_unref(loop->items[i]);
+    loop->item_count = 0;
+    if (loop->building)
+        rx_object_abort(&loop->object);
+    loop->building = false;
+}
+
+static int begin_loop(struct rx_expr *e, const struct rx_ins *ins)
+{
+    struct rx_loop *loop = &e->loops[ins->x];
+    struct rx_value range = e->r[ins->a];
+    if (range.kind != RX_LIST && range.kind != RX_MAP && range.kind != RX_RECORD)
+        return fail(e, range.kind == RX_NULL ? -ENODATA : -EINVAL, 1, range, range);
+    rx_loop_drop(loop);
+    loop->range = range;
+    loop->acc = rx_int(0);
+    loop->at = 0;
+    loop->count = range.kind == RX_LIST ? range.u.list->count : rx_object_count(range);
+    loop->mark = e->temp_count;
+    if (ins->n) {
+        rx_object_init(&loop->object, e->heap);
+        loop->building = true;
+    }
+    if (ins->y)
+        rx_failure_clear(&e->failures[ins->y]);
+    return 0;
+}
+
+static int next_turn(struct rx_expr *e, const struct rx_ins *ins)
+{
+    struct rx_loop *loop = &e->loops[ins->x];
+    struct rx_value *r = e->r, key, value;
+    rx_expr_release_temps(e, loop->mark);
+    if (loop->at == loop->count)
+        return 1;
+    e->steps += ins->y - (uint32_t)(ins - e->code);
+    if (e->steps > e->budget)
+        return fail(e, -ETIME, 0, rx_null(), rx_null());
+    if (loop->range.kind == RX_LIST) {
+        key = rx_int(loop->at);
+        value = loop->range.u.list->items[loop->at];
+    } else {
+        rx_object_entry(loop->range, loop->at, &key, &value);
+    }
+    loop->at++;
+    if (ins->op == OP_NEXT2) {
+        r[ins->dst] = key;
+        r[ins->a] = value;
+    } else {
+        r[ins->dst] = loop->range.kind == RX_LIST ? value : key;
+    }
+    return 0;
+}
+
+static int append(struct rx_expr *e, struct rx_loop *loop, struct rx_value value)
+{
+    if (loop->item_count == loop->item_capacity) {
+        uint32_t capacity = loop->item_capacity ? 2 * loop->item_capacity : 16;
+        struct rx_value *items = realloc(loop->items, capacity * sizeof *items);
+        if (!items)
+            return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+        loop->items = items;
+        loop->item_capacity = capacity;
+    }
+    loop->items[loop->item_count++] = rx_value_ref(value);
+    return 0;
+}
+
+/* A repeated key is found at the end: the object has fewer entries than were put. */
+static int put(struct rx_expr *e, struct rx_loop *loop, struct rx_value key, struct rx_value value)
+{
+    if (!is_key(key))
+        return fail(e, key.kind == RX_NULL ? -ENODATA : -EINVAL, 1, key, key);
+    if (++e->steps > e->budget)
+        return fail(e, -ETIME, 0, rx_null(), rx_null());
+    rx_object_put_take(&loop->object, rx_value_ref(key), rx_value_ref(value));
+    loop->acc.u.i++;
+    return 0;
+}
+
+static int put_all(struct rx_expr *e, struct rx_loop *loop, struct rx_value entries)
+{
+    if (entries.kind != RX_MAP && entries.kind != RX_RECORD)
+        return fail(e, entries.kind == RX_NULL ? -ENODATA : -EINVAL, 1, entries, entries);
+    for (uint32_t i = 0; i < rx_object_count(entries); i++) {
+        struct rx_value key, value;
+        rx_object_entry(entries, i, &key, &value);
+        int r = put(e, loop, key, value);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int collect(struct rx_expr *e, const struct rx_ins *ins)
+{
+    struct rx_loop *loop = &e->loops[ins->x];
+    if (ins->op == OP_APPEND)
+        return append(e, loop, e->r[ins->a]);
+    return ins->op == OP_PUT ? put(e, loop, e->r[ins->a], e->r[ins->b]) : put_all(e, loop, e->r[ins->a]);
+}
+
+/* Stable merge of two runs of (element, key) pairs by key. Answers -EINVAL where two keys have no order. */
+static int merge(const struct rx_value *from, struct rx_value *to, uint32_t low, uint32_t middle, uint32_t high)
+{
+    uint32_t left = low, right = middle;
+    for (uint32_t at = low; at < high; at++) {
+        bool take_right = false;
+        if (left < middle && right < high) {
+            int order = rx_value_compare(from[2 * left + 1], from[2 * right + 1]);
+            if (order == 2)
+                return -EINVAL;
+            take_right = order > 0;
+        } else {
+            take_right = left >= middle;
+        }
+        uint32_t pick = take_right ? right++ : left++;
+        to[2 * at] = from[2 * pick];
+        to[2 * at + 1] = from[2 * pick + 1];
+    }
+    return 0;
+}
+
+/* Sorts `count` pairs; `spare` has room for as many. Answers where the result is, NULL: no order. */
+static struct rx_value *sort_pairs(struct rx_value *pairs, struct rx_value *spare, uint32_t count)
+{
+    for (uint32_t width = 1; width < count; width *= 2) {
+        for (uint32_t low = 0; low < count; low += 2 * width) {
+            uint32_t middle = low + width < count ? low + width : count;
+            uint32_t high = middle + width < count ? middle + width : count;
+            if (merge(pairs, spare, low, middle, high) < 0)
+                return NULL;
+        }
+        struct rx_value *swap = pairs;
+        pairs = spare;
+        spare = swap;
+    }
+    return pairs;
+}
+
+static int end_sorted(struct rx_expr *e, struct rx_loop *loop)
+{
+    uint32_t count = loop->item_count / 2;
+    e->steps += (uint64_t)count * 16;
+    if (e->steps > e->budget)
+        return fail(e, -ETIME, 0, rx_null(), rx_null());
+    struct rx_value *pairs = malloc((count + 1) * 4 * sizeof *pairs);
+    if (!pairs)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    for (uint32_t i = 0; i < 2 * count; i++)
+        pairs[i] = loop->items[i];
+    const struct rx_value *sorted = sort_pairs(pairs, pairs + 2 * (size_t)count, count);
+    for (uint32_t i = 0; sorted && i < count; i++) {
+        loop->items[i] = sorted[2 * i];
+        loop->items[count + i] = sorted[2 * i + 1];
+    }
+    free(pairs);
+    if (!sorted)
+        return fail(e, -EINVAL, 1, loop->range, rx_null());
+    while (loop->item_count > count)
+        rx_value_unref(loop->items[--loop->item_count]);
+    return 0;
+}
+
+static struct rx_value finish_list(struct rx_expr *e, struct rx_loop *loop)
+{
+    struct rx_block *block =
+        rx_block_alloc(e->heap, sizeof(struct rx_list) + loop->item_count * sizeof(struct rx_value), RX_CONTENT_LIST);
+    if (!block)
+        return rx_null();
+    struct rx_list *list = rx_block_data(block);
+    *list = (struct rx_list){.count = loop->item_count};
+    for (uint32_t i = 0; i < loop->item_count; i++)
+        list->items[i] = loop->items[i];
+    loop->item_count = 0;
+    return rx_block_value(block, RX_LIST, list, 0);
+}
+
+static int end_loop(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+{
+    struct rx_loop *loop = &e->loops[ins->x];
+    int r = ins->op == OP_END_SORTED ? end_sorted(e, loop) : 0;
+    if (r < 0)
+        return r;
+    struct rx_value made;
+    if (ins->op == OP_END_MAP) {
+        loop->building = false;
+        made = rx_object_finish(&loop->object);
+    } else {
+        made = finish_list(e, loop);
+    }
+    if (made.kind == RX_NULL || keep(e, made) < 0)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    if (ins->op == OP_END_MAP && rx_object_count(made) < loop->acc.u.i)
+        return fail(e, -EINVAL, 1, loop->range, rx_null());
+    *ret = made;
+    return 0;
+}
+
+/* ---- instructions ---- */
 
 /* Where a failure at `pc` goes on; UINT32_MAX: nowhere. */
 static uint32_t find_handler(struct rx_expr *e, uint32_t pc)
@@ -86,7 +808,7 @@ static bool is_bool(struct rx_value v) { return v.kind == RX_BOOL; }
 /* A value where true or false must stand. */
 static int not_bool(struct rx_expr *e, struct rx_value v)
 {
-    return rx_run_fail(e, v.kind == RX_NULL ? -ENODATA : -EINVAL, 1, v, v);
+    return fail(e, v.kind == RX_NULL ? -ENODATA : -EINVAL, 1, v, v);
 }
 
 /* The left side of && or || is not a bool: it waits like a failure. */
@@ -146,7 +868,7 @@ static inline int compare_slow(struct rx_expr *e, struct rx_value a, struct rx_v
         e->steps += a.aux / 64;
     int order = rx_value_compare(a, b);
     if (order == 2 && (both & ~RX_K_NUMBER))
-        return rx_run_fail(e, both & RX_K_NULL ? -ENODATA : -EINVAL, 2, a, b);
+        return fail(e, both & RX_K_NULL ? -ENODATA : -EINVAL, 2, a, b);
     *ret = order;
     return 0;
 }
@@ -172,7 +894,7 @@ static inline const struct rx_value *field(const struct rx_expr *e, struct rx_ac
         return NULL;
     if (event->value.kind == RX_RECORD)
         return rx_record_get(event->value.u.record, access->key, &access->cache);
-    return event->value.kind == RX_MAP ? rx_object_get(event->value, rx_run_key(access->key)) : NULL;
+    return event->value.kind == RX_MAP ? rx_object_get(event->value, key_text(access->key)) : NULL;
 }
 
 static inline const struct rx_value *cached(const struct rx_record *record, struct rx_access *access)
@@ -193,7 +915,7 @@ static inline const struct rx_value *cached(const struct rx_record *record, stru
             R(dst) = rx_double(NUMBER(R(a)) sign NUMBER(R(b)));                                                        \
             continue;                                                                                                  \
         }                                                                                                              \
-        code = rx_run_binary(e, O_##name, R(a), R(b), &R(dst));                                                        \
+        code = binary(e, O_##name, R(a), R(b), &R(dst));                                                               \
         break;
 #define COMPARISON(name, sign)                                                                                         \
     case OP_##name:                                                                                                    \
@@ -219,7 +941,7 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
     for (;; ins++) {
         int code = 0, order = 2;
         const struct rx_value *found;
-        switch ((enum rx_op)ins->op) {
+        switch ((enum rx_opcode)ins->op) {
         case OP_MOVE:
             R(dst) = R(a);
             continue;
@@ -229,14 +951,14 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
                 R(dst) = *found;
                 continue;
             }
-            code = rx_run_fail(e, -ENODATA, 0, rx_null(), rx_null());
+            code = fail(e, -ENODATA, 0, rx_null(), rx_null());
             break;
         case OP_NAME:
             found = field(e, &e->accesses[ins->x]);
             if (found)
                 R(dst) = *found;
             else
-                code = rx_run_name(e, &e->accesses[ins->x], &R(dst));
+                code = read_name(e, &e->accesses[ins->x], &R(dst));
             break;
         case OP_EVENT:
         case OP_EVENT_TIME:
@@ -245,7 +967,7 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
         case OP_META_FIELD:
         case OP_LOCAL:
         case OP_SLOT:
-            code = rx_run_environment(e, ins, &R(dst));
+            code = read_environment(e, ins, &R(dst));
             break;
         case OP_SELECT:
             if (R(a).kind == RX_RECORD) {
@@ -256,25 +978,25 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
                     break;
                 }
             }
-            code = rx_run_select(e, R(a), &e->accesses[ins->x], &R(dst));
+            code = select_field(e, R(a), &e->accesses[ins->x], &R(dst));
             break;
         case OP_OPT_SELECT:
-            code = rx_run_opt_index(e, R(a), rx_run_key(e->accesses[ins->x].key), &R(dst));
+            code = index_optional(e, R(a), key_text(e->accesses[ins->x].key), &R(dst));
             break;
         case OP_HAS_FIELD:
-            R(dst) = rx_bool(rx_run_has_field(e, field(e, &e->accesses[ins->x]), &e->accesses[ins->x]));
+            R(dst) = rx_bool(has_field(e, field(e, &e->accesses[ins->x]), &e->accesses[ins->x]));
             break;
         case OP_HAS_SELECT:
-            code = rx_run_has(e, R(a), rx_run_key(e->accesses[ins->x].key), &R(dst));
+            code = has_element(e, R(a), key_text(e->accesses[ins->x].key), &R(dst));
             break;
         case OP_HAS_INDEX:
-            code = rx_run_has(e, R(a), R(b), &R(dst));
+            code = has_element(e, R(a), R(b), &R(dst));
             break;
         case OP_INDEX:
-            code = rx_run_index(e, R(a), R(b), &R(dst));
+            code = index_element(e, R(a), R(b), &R(dst));
             break;
         case OP_OPT_INDEX:
-            code = rx_run_opt_index(e, R(a), R(b), &R(dst));
+            code = index_optional(e, R(a), R(b), &R(dst));
             break;
         case OP_NOT:
             if (is_bool(R(a)))
@@ -285,14 +1007,14 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
         case OP_NEG:
             code = rx_negate(R(a), &R(dst));
             if (code < 0)
-                code = rx_run_fail(e, R(a).kind == RX_NULL ? -ENODATA : code, 1, R(a), R(a));
+                code = fail(e, R(a).kind == RX_NULL ? -ENODATA : code, 1, R(a), R(a));
             break;
             ARITHMETIC(ADD, +)
             ARITHMETIC(SUB, -)
             ARITHMETIC(MUL, *)
             ARITHMETIC(DIV, /)
         case OP_MOD:
-            code = rx_run_binary(e, O_MOD, R(a), R(b), &R(dst));
+            code = binary(e, O_MOD, R(a), R(b), &R(dst));
             break;
         case OP_EQ:
             R(dst) = rx_bool(equal(e, R(a), R(b)));
@@ -305,7 +1027,7 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
             COMPARISON(GT, >)
             COMPARISON(GE, >=)
         case OP_IN:
-            code = rx_run_in(e, R(a), R(b), &R(dst));
+            code = is_in(e, R(a), R(b), &R(dst));
             break;
         case OP_JUMP:
             ins = e->code + ins->x - 1;
@@ -361,17 +1083,17 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
         case OP_MAP_OPT:
         case OP_RECORD:
         case OP_SOME:
-            code = rx_run_build(e, ins, &R(dst));
+            code = build(e, ins, &R(dst));
             break;
         case OP_CALL:
-            code = rx_run_call(e, ins, &R(dst));
+            code = call_function(e, ins, &R(dst));
             break;
         case OP_LOOP:
-            code = rx_run_loop(e, ins);
+            code = begin_loop(e, ins);
             break;
         case OP_NEXT:
         case OP_NEXT2:
-            code = rx_run_next(e, ins);
+            code = next_turn(e, ins);
             if (code > 0) {
                 ins = e->code + ins->y - 1;
                 code = 0;
@@ -396,7 +1118,7 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
         case OP_APPEND:
         case OP_PUT:
         case OP_PUT_ALL:
-            code = rx_run_collect(e, ins);
+            code = collect(e, ins);
             break;
         case OP_END_BOOL:
             code = end_bool(e, ins);
@@ -407,11 +1129,11 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
         case OP_END_LIST:
         case OP_END_SORTED:
         case OP_END_MAP:
-            code = rx_run_end(e, ins, &R(dst));
+            code = end_loop(e, ins, &R(dst));
             break;
         case OP_UNWRAP:
             if (R(a).kind != RX_OPTIONAL)
-                code = rx_run_fail(e, R(a).kind == RX_NULL ? -ENODATA : -EINVAL, 1, R(a), R(a));
+                code = fail(e, R(a).kind == RX_NULL ? -ENODATA : -EINVAL, 1, R(a), R(a));
             else if (R(a).u.optional->present)
                 R(dst) = R(a).u.optional->value;
             else
@@ -419,7 +1141,7 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
             break;
         case OP_NEED_OPT:
             if (R(a).kind != RX_OPTIONAL)
-                code = rx_run_fail(e, R(a).kind == RX_NULL ? -ENODATA : -EINVAL, 1, R(a), R(a));
+                code = fail(e, R(a).kind == RX_NULL ? -ENODATA : -EINVAL, 1, R(a), R(a));
             break;
         case OP_RETURN:
             *ret = &R(a);
@@ -442,11 +1164,11 @@ static int interpret(struct rx_expr *e, uint32_t start, const struct rx_value **
 static void drop_loops(struct rx_expr *e)
 {
     for (uint32_t i = 0; i < e->loop_count; i++)
-        rx_run_drop(&e->loops[i]);
+        rx_loop_drop(&e->loops[i]);
 }
 
 /* Copies word by word: a result was just stored as two words, and one vector load would wait for both to be written. */
-static inline void give(const struct rx_value *from, struct rx_value *ret)
+static inline void give_out(const struct rx_value *from, struct rx_value *ret)
 {
     uint64_t words[2];
     memcpy(&words[0], from, sizeof words[0]);
@@ -462,7 +1184,7 @@ int rx_expr_run(struct rx_expr *e, const struct rx_expr_env *env, uint32_t start
     e->steps = 0;
     int r = interpret(e, start, &value);
     if (r == 0) {
-        give(value, ret);
+        give_out(value, ret);
         rx_value_ref(*value);
     }
     if (e->temp_count)

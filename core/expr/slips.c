@@ -197,7 +197,7 @@ int rx_parser_bad_field(struct rx_parser *p)
     return -EINVAL;
 }
 
-int rx_parser_after_operator(struct rx_parser *p, const struct rx_node *node)
+int rx_parser_after_operator(struct rx_parser *p, const struct rx_ast *node)
 {
     const char *sign = p->lexer.text + node->at;
     if (node->kind == N_BINARY && node->op == O_LT && p->token.kind == T_GT && p->token.start == node->at + 1) {
