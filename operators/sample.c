@@ -19,6 +19,7 @@ static const struct rx_option options[] = {
      .help = "the interval",
      .type = RX_OPTION_DURATION,
      .offset = RX_AT(struct sample, every, rx_time),
+     .min = 1e-3, /* it looks whether or not there are events */
      .max = 31536000,
      .flags = RX_POSITIONAL},
     {.name = "with",

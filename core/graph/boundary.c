@@ -2,6 +2,7 @@
 #include "core/graph/boundary.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 /* Ends closed by one event: past it, its time is taken for a mistake. */
 enum { CLOSINGS_MAX = 1000000 };
@@ -27,15 +28,37 @@ rx_time rx_schedule_end_after(const struct rx_schedule *s, rx_time t)
     return floor_to(t - phase, s->every) + phase + s->every;
 }
 
-int rx_extents_settle(const struct rx_extent *size, struct rx_extent *every, struct rx_error *reterr)
+static int refuse_sorts(struct rx_error *reterr)
 {
-    if (every->duration == 0 && every->count == 0 && !every->every_event)
-        *every = *size;
-    if ((size->duration > 0) == (every->duration > 0))
-        return 0;
     rx_error_set(reterr, -EINVAL, "`size` and `every` must both be durations, or both be counts");
     rx_error_hint(reterr, "write {size: 5m, every: 1m}, or {size: 100, every: 10}");
     return -EINVAL;
+}
+
+static int refuse_overlap(uint64_t open, struct rx_error *reterr)
+{
+    rx_error_set(reterr, -EINVAL,
+                 "%" PRIu64 " windows would be open at once, and each event would go to all of them; at most %d may be",
+                 open, RX_WINDOWS_MAX);
+    rx_error_hint(reterr, "make `every` at least a thousandth of `size`");
+    return -EINVAL;
+}
+
+int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every, bool by_clock,
+                     struct rx_error *reterr)
+{
+    bool timed = size->duration > 0;
+    if (timed != (every->duration > 0))
+        return refuse_sorts(reterr);
+    uint64_t length = timed ? (uint64_t)size->duration : size->count;
+    uint64_t step = timed ? (uint64_t)every->duration : every->count;
+    uint64_t open = length / step + (length % step > 0);
+    if (open > RX_WINDOWS_MAX)
+        return refuse_overlap(open, reterr);
+    if (timed && by_clock && every->duration < RX_WINDOW_PERIOD_MIN)
+        return rx_error_set(reterr, -EINVAL,
+                            "windows that begin by the clock, events or not, must be at least 1ms apart");
+    return 0;
 }
 
 static void set_next(struct rx_boundary *b, rx_time next)

@@ -16,8 +16,13 @@ struct rx_schedule {
  * hold `t` are those that end here, `every` later and so on, while they start at or before `t` (end - size <= t). */
 rx_time rx_schedule_end_after(const struct rx_schedule *, rx_time t);
 
-/* What buffer and window take as `size` and `every`: both times or both counts; an absent `every` becomes `size`. */
-int rx_extents_settle(const struct rx_extent *size, struct rx_extent *every, struct rx_error *reterr);
+/* What window and buffer take as `size` and `every`, and refuse: both are times or both counts; of windows that overlap at
+ * most RX_WINDOWS_MAX are open at once, since each event goes to all of them; and what comes by the clock, events or not,
+ * is RX_WINDOW_PERIOD_MIN apart. 0 or -EINVAL. */
+#define RX_WINDOWS_MAX       1000
+#define RX_WINDOW_PERIOD_MIN RX_MSEC
+int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every, bool by_clock,
+                     struct rx_error *reterr);
 
 struct rx_boundary;
 

@@ -130,6 +130,15 @@ static int fill_in(struct option_parse *parse, const struct rx_tree *map, const 
     return result;
 }
 
+static int check_together(const struct option_parse *parse, const struct rx_tree *node)
+{
+    struct rx_error error = {0};
+    int r = parse->class->check ? parse->class->check(parse->image, &error) : 0;
+    if (r < 0)
+        rx_diagnose(parse->diagnostics, node, &error);
+    return r;
+}
+
 int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, const struct rx_tree *where,
                      struct rx_plan_arena *arena, void *image, struct rx_diagnostics *diagnostics)
 {
@@ -143,7 +152,8 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
     else if (value)
         result = parse_bare(&parse, positional, value);
     int filled = fill_in(&parse, mapping ? value : NULL, value && !mapping ? positional : NULL, where);
-    return result < 0 ? result : filled;
+    result = result < 0 ? result : filled;
+    return result < 0 ? result : check_together(&parse, value ? value : where);
 }
 
 static int reach_expr(const struct rx_expr *expr, struct rx_fields *fields, unsigned *reaches)

@@ -70,6 +70,8 @@ struct rx_class {
     size_t state_size;
     unsigned flags;      /* per kind of class */
     const char *example; /* one YAML line for the catalogue */
+    /* Whether the options, each right by itself, go together; asked at load. NULL: they do. */
+    int (*check)(const void *image, struct rx_error *reterr);
 };
 
 /* Where parsed options live: pointers in images (expressions, strings, shapers) are owned by the arena and freed with it. */
