@@ -32,31 +32,23 @@ static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
 
 /* ---- steps ---- */
 
-struct steps {
-    struct rx_metrics *metrics;
-    const char *pipeline;
-};
-
-static void add_step(void *arg, const struct rx_node *node, unsigned depth)
+static void add_step(struct rx_metrics *m, const struct rx_step *step, const struct rx_ledger *ledger)
 {
     static const char *const outcomes[RX_ACCOUNTS] = {"used",       "filtered", NULL,      "errored",
                                                       "superseded", "late",     "evicted", "unheard"};
-    struct steps *s = arg;
-    const struct rx_ledger *ledger = &node->run->ledger;
-    const char *labels[] = {"pipeline", s->pipeline, "step", node->label, NULL, NULL, NULL};
-    (void)depth;
-    if (node->class == &rx_operator_entry || node->class == &rx_operator_subscription)
+    const char *labels[] = {"pipeline", step->pipeline, "step", step->label, NULL, NULL, NULL};
+    if (step->class->base.flags & RX_INTERNAL)
         return;
-    rx_metrics_count(s->metrics, RX_METRIC_STEP_IN, ledger->in, labels);
-    rx_metrics_count(s->metrics, RX_METRIC_STEP_OUT, ledger->out, labels);
-    rx_metrics_count(s->metrics, RX_METRIC_STEP_ABSENT, ledger->accounts[RX_ABSENT], labels);
-    rx_metrics_count(s->metrics, RX_METRIC_STEP_KEYS_EVICTED, ledger->keys_evicted, labels);
-    rx_metrics_add(s->metrics, RX_METRIC_STEP_HELD, (double)ledger->held, labels);
+    rx_metrics_count(m, RX_METRIC_STEP_IN, ledger->in, labels);
+    rx_metrics_count(m, RX_METRIC_STEP_OUT, ledger->out, labels);
+    rx_metrics_count(m, RX_METRIC_STEP_ABSENT, ledger->accounts[RX_ABSENT], labels);
+    rx_metrics_count(m, RX_METRIC_STEP_KEYS_EVICTED, ledger->keys_evicted, labels);
+    rx_metrics_add(m, RX_METRIC_STEP_HELD, (double)ledger->held, labels);
     labels[4] = "outcome";
     for (int i = 0; i < RX_ACCOUNTS; i++) {
         labels[5] = outcomes[i];
         if (outcomes[i])
-            rx_metrics_count(s->metrics, RX_METRIC_STEP_EVENTS, ledger->accounts[i], labels);
+            rx_metrics_count(m, RX_METRIC_STEP_EVENTS, ledger->accounts[i], labels);
     }
 }
 
@@ -78,11 +70,9 @@ static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned 
 
 static void add_pipeline(struct rx_metrics *m, const struct rx_plan_pipeline *p, struct rx_pipeline_status status)
 {
-    struct steps steps = {.metrics = m, .pipeline = p->name};
     const char *labels[] = {"pipeline", p->name, NULL};
     rx_metrics_count(m, RX_METRIC_PIPELINE_UP, status.state == RX_PIPELINE_RUNNING, labels);
     rx_metrics_count(m, RX_METRIC_PIPELINE_RESTARTS, status.restarts, labels);
-    rx_plan_walk(p->graph, add_step, &steps);
     for (size_t i = 0; i < p->sink_count; i++)
         add_sink(m, p->sinks[i].sink, (unsigned)i);
     add_hub(m, p->hub);
@@ -98,4 +88,6 @@ void rx_metrics_of_runtime(struct rx_metrics *m, const struct rx_plan *plan, con
             add_source(m, &plan->sources[i]);
     for (size_t i = 0; i < plan->pipeline_count; i++)
         add_pipeline(m, &plan->pipelines[i], rx_runtime_status(runtime, i));
+    for (size_t i = 0; i < plan->step_count; i++)
+        add_step(m, plan->steps[i], &plan->ledgers[i]);
 }

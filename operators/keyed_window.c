@@ -10,6 +10,7 @@
 #include "core/value/keytable.h"
 
 enum { WIDTH_MAX = 16, ON_COMPLETE_FLUSH = 0 };
+enum { GROUP, WINDOW, AGGREGATE }; /* the steps it runs, each with its own account */
 
 struct keyed_window {
     struct rx_op op;
@@ -71,6 +72,8 @@ static void flush_out(struct keyed_window *k)
 {
     size_t n = k->out_count;
     k->out_count = 0;
+    rx_count_out(&k->op, GROUP, n);
+    rx_count_out(&k->op, WINDOW, n);
     rx_emit(&k->op, k->out, n);
     for (size_t i = 0; i < n; i++)
         rx_event_unref(&k->out[i]);
@@ -120,7 +123,7 @@ static void close_pane(struct keyed_window *k, struct rx_keyed *e, uint32_t flag
     rx_aggregation_clear(&k->calls, pane->accumulators);
     pane->end = 0;
     if (r < 0)
-        rx_bad_result(&k->op, &error);
+        rx_bad_result_of(&k->op, AGGREGATE, &error);
     else if (++k->out_count == RX_SPAN_MAX)
         flush_out(k);
 }
@@ -202,13 +205,15 @@ static void add_to_pane(struct keyed_window *k, struct rx_keyed *e, const struct
     struct pane *pane = pane_of(k, e);
     rx_time end = rx_schedule_end_after(&schedule, event->time);
     if (pane->end != end && !rx_boundary_want(&k->member, end)) {
-        rx_count(&k->op, RX_LATE, 1);
+        rx_count_of(&k->op, WINDOW, RX_LATE, 1);
         return;
     }
     pane->end = end;
+    rx_count_of(&k->op, WINDOW, RX_USED, 1);
+    rx_count_in(&k->op, AGGREGATE, 1);
     if (rx_aggregation_add(&k->calls, pane->accumulators, event, &error) == 0 ||
-        rx_bad_event(&k->op, event, &error) == RX_USE_NULL)
-        rx_count(&k->op, RX_USED, 1);
+        rx_bad_event_of(&k->op, AGGREGATE, event, &error) == RX_USE_NULL)
+        rx_count_of(&k->op, AGGREGATE, RX_USED, 1);
 }
 
 static void take_in(struct keyed_window *k, const struct rx_event *event)
@@ -226,6 +231,8 @@ static void take_in(struct keyed_window *k, const struct rx_event *event)
     }
     struct rx_keyed *e = find_or_add(k, keys);
     if (e) {
+        rx_count(&k->op, RX_USED, 1);
+        rx_count_in(&k->op, WINDOW, 1);
         add_to_pane(k, e, event);
     } else if (rx_op_live(&k->op)) {
         rx_error_set(&error, -ENOMEM, "out of memory for a key");

@@ -58,7 +58,7 @@ static void write_line(struct log *l, const struct rx_event *event)
     l->suppressed = 0;
     rx_buffer_append(&line, "", 1);
     if (!line.failed)
-        engine->log(engine->log_arg, 6, l->op.node->label, line.data);
+        engine->log(engine->log_arg, 6, l->op.node->step->label, line.data);
     rx_buffer_finish(&line);
 }
 

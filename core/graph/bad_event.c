@@ -41,41 +41,51 @@ static const char *reason_of(int code)
     }
 }
 
-static void send_dead_letter(struct rx_op *op, const struct rx_event *event, const struct rx_error *error)
+static void send_dead_letter(struct rx_op *op, const struct rx_step *step, const struct rx_event *event,
+                             const struct rx_error *error)
 {
     if (!op->node->errors)
         return;
-    struct rx_event letter =
-        rx_error_event(rx_op_engine(op), reason_of(error->code), op->node->label, error, event->value);
+    struct rx_event letter = rx_error_event(rx_op_engine(op), reason_of(error->code), step->label, error, event->value);
     rx_hub_next(op->node->errors, &letter, 1);
     rx_event_unref(&letter);
 }
 
-enum rx_verdict rx_bad_event(struct rx_op *op, const struct rx_event *event, const struct rx_error *error)
+enum rx_verdict rx_bad_event_of(struct rx_op *op, unsigned which, const struct rx_event *event,
+                                const struct rx_error *error)
 {
-    if (op->node->on_error == RX_NULLIFY)
+    const struct rx_step *step = op->node->steps[which];
+    if (step->on_error == RX_NULLIFY)
         return RX_USE_NULL;
-    rx_count(op, RX_ERRORED, 1);
-    if (op->node->on_error == RX_FAIL) {
+    rx_count_of(op, which, RX_ERRORED, 1);
+    if (step->on_error == RX_FAIL) {
         rx_fail(op, error);
         return RX_STEP_FAILED;
     }
-    if (op->node->on_error == RX_DEAD_LETTER)
-        send_dead_letter(op, event, error);
+    if (step->on_error == RX_DEAD_LETTER)
+        send_dead_letter(op, step, event, error);
     return RX_SKIP_EVENT;
 }
 
-enum rx_verdict rx_bad_result(struct rx_op *op, const struct rx_error *error)
+enum rx_verdict rx_bad_event(struct rx_op *op, const struct rx_event *event, const struct rx_error *error)
 {
+    return rx_bad_event_of(op, 0, event, error);
+}
+
+enum rx_verdict rx_bad_result_of(struct rx_op *op, unsigned which, const struct rx_error *error)
+{
+    const struct rx_step *step = op->node->steps[which];
     struct rx_event none = {.time = rx_now(op)};
-    if (op->node->on_error == RX_FAIL) {
+    if (step->on_error == RX_FAIL) {
         rx_fail(op, error);
         return RX_STEP_FAILED;
     }
-    if (op->node->on_error == RX_DEAD_LETTER)
-        send_dead_letter(op, &none, error);
+    if (step->on_error == RX_DEAD_LETTER)
+        send_dead_letter(op, step, &none, error);
     return RX_SKIP_EVENT;
 }
+
+enum rx_verdict rx_bad_result(struct rx_op *op, const struct rx_error *error) { return rx_bad_result_of(op, 0, error); }
 
 bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env *env, struct rx_value *ret)
 {

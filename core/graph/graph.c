@@ -19,14 +19,23 @@ const char *rx_op_input_name(const struct rx_op *op, unsigned port) { return op-
 
 bool rx_input_live(const struct rx_op *op, unsigned port) { return op->live_ports & (1u << port); }
 
-void rx_count(struct rx_op *op, enum rx_account account, size_t n) { op->node->run->ledger.accounts[account] += n; }
+void rx_count(struct rx_op *op, enum rx_account account, size_t n) { op->node->ledger->accounts[account] += n; }
 
-void rx_count_key_evicted(struct rx_op *op) { op->node->run->ledger.keys_evicted++; }
+void rx_count_key_evicted(struct rx_op *op) { op->node->ledger->keys_evicted++; }
+
+void rx_count_of(struct rx_op *op, unsigned which, enum rx_account account, size_t n)
+{
+    op->node->ledgers[which]->accounts[account] += n;
+}
+
+void rx_count_in(struct rx_op *op, unsigned which, size_t n) { op->node->ledgers[which]->in += n; }
+
+void rx_count_out(struct rx_op *op, unsigned which, size_t n) { op->node->ledgers[which]->out += n; }
 
 void rx_hold(struct rx_op *op, int64_t delta)
 {
     op->held += delta;
-    op->node->run->ledger.held += delta;
+    op->node->ledger->held += delta;
 }
 
 /* ---- creation and reclaim ---- */
@@ -111,8 +120,8 @@ void rx_op_reclaim(struct rx_op *op)
         op->class->dispose(op);
     drop_queue(op);
     if (op->held) {
-        op->node->run->ledger.held -= op->held;
-        op->node->run->ledger.accounts[RX_UNHEARD] += (uint64_t)op->held;
+        op->node->ledger->held -= op->held;
+        op->node->ledger->accounts[RX_UNHEARD] += (uint64_t)op->held;
     }
     free(op);
 }
@@ -240,7 +249,7 @@ static void drain(struct rx_op *to)
 
 static void receive(struct rx_op *to, unsigned port, const struct rx_event *span, size_t n)
 {
-    to->node->run->ledger.in += n;
+    to->node->ledger->in += n;
     if (to->busy) {
         for (size_t i = 0; i < n; i++)
             enqueue(to, port, RX_NEXT, &span[i], NULL);
@@ -254,14 +263,14 @@ static void receive(struct rx_op *to, unsigned port, const struct rx_event *span
 static void emit_some(struct rx_op *op, const struct rx_event *span, size_t n)
 {
     if (op->node->down < 0) {
-        op->node->run->ledger.out += n;
+        op->node->ledgers[op->node->step_count - 1]->out += n;
         rx_instance_note(op->instance, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
         return;
     }
     struct rx_op *down = consumer_of(op);
     if (!down)
         return;
-    op->node->run->ledger.out += n;
+    op->node->ledgers[op->node->step_count - 1]->out += n;
     receive(down, op->node->down_port, span, n);
 }
 

@@ -7,27 +7,20 @@
 #define RX_CORE_GRAPH_H
 
 #include "core/graph/hub.h"
-#include "core/graph/operator.h"
-
-enum rx_on_error { RX_DEAD_LETTER, RX_DROP, RX_FAIL, RX_NULLIFY };
-
-/* in = the sum of accounts (absent is a part of filtered) + held. */
-struct rx_ledger {
-    uint64_t in, out, accounts[RX_ACCOUNTS];
-    int64_t held;
-    uint64_t keys_evicted; /* groups ended to make room for others */
-};
+#include "core/graph/step.h"
 
 struct rx_node_run {
-    struct rx_ledger ledger;
     struct rx_common *common; /* private to graph.c */
 };
 
 struct rx_node {
-    const struct rx_operator_class *class;
-    const void *image; /* class->base.state_size bytes, options set */
-    const char *label; /* the user's id, else the operator's name with its position: "2.aggregate" */
-    struct rx_place at;
+    const struct rx_operator_class *class; /* of the one step, or what runs several as one */
+    const void *image;                     /* class->base.state_size bytes, options set */
+    const struct rx_step *step;            /* steps[0] */
+    struct rx_ledger *ledger;              /* ledgers[0] */
+    const struct rx_step *const *steps;    /* what it runs, upstream first; at least one */
+    struct rx_ledger *const *ledgers;      /* of each */
+    unsigned step_count;
     uint16_t index;                /* in its sub-graph */
     uint16_t inputs[RX_PORTS_MAX]; /* node indices */
     const char *input_names[RX_PORTS_MAX];
@@ -36,7 +29,6 @@ struct rx_node {
     int32_t down;  /* consumer's index, -1: the exit */
     uint32_t rank; /* order in the plan: upstream first, across pipelines; never 0 */
     bool span_ok;  /* this node and all behind it take spans */
-    enum rx_on_error on_error;
     struct rx_subgraph *subgraphs[2];
     struct rx_hub *hub;    /* of a subscription leaf */
     struct rx_hub *errors; /* where bad events go; NULL: only counted */

@@ -178,7 +178,7 @@ bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span,
     if (instance->ended || !entry)
         return false;
     struct rx_event marked[RX_SPAN_MAX];
-    entry->node->run->ledger.in += n;
+    entry->node->ledger->in += n;
     rx_count(entry, RX_USED, n);
     while (n > 0 && rx_op_live(entry)) {
         size_t some = n < RX_SPAN_MAX ? n : RX_SPAN_MAX;

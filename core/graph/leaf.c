@@ -25,7 +25,7 @@ static struct subscription *of_observer(struct rx_observer *o)
 static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
 {
     struct rx_op *op = &of_observer(o)->op;
-    op->node->run->ledger.in += n;
+    op->node->ledger->in += n;
     rx_count(op, RX_USED, n);
     rx_emit(op, span, n);
 }

@@ -151,13 +151,21 @@ void rx_count_key_evicted(struct rx_op *);   /* a group ended to make room: no e
 void rx_hold(struct rx_op *, int64_t delta); /* events kept for later: a gauge. What is still held at dispose is
                                                  discarded as RX_UNHEARD by the graph: release with rx_hold(-n) first */
 
+/* In a node that runs several steps each keeps its own account, as if it ran alone: the calls above speak of the first
+ * (`which` 0). What the first takes in and the last puts out the graph counts; the rest the operator. */
+void rx_count_of(struct rx_op *, unsigned which, enum rx_account, size_t n);
+void rx_count_in(struct rx_op *, unsigned which, size_t n);
+void rx_count_out(struct rx_op *, unsigned which, size_t n);
+
 /* One bad event, by the step's on_error: it is counted and, for dead_letter, sent to the pipeline's error stream. The
  * answer says how to go on. */
 enum rx_verdict { RX_SKIP_EVENT, RX_USE_NULL, RX_STEP_FAILED /* rx_fail was called */ };
 enum rx_verdict rx_bad_event(struct rx_op *, const struct rx_event *, const struct rx_error *);
+enum rx_verdict rx_bad_event_of(struct rx_op *, unsigned which, const struct rx_event *, const struct rx_error *);
 
 /* The same for a result that could not be made: no input is charged with it. */
 enum rx_verdict rx_bad_result(struct rx_op *, const struct rx_error *);
+enum rx_verdict rx_bad_result_of(struct rx_op *, unsigned which, const struct rx_error *);
 
 /* Evaluates for an event. A failure is a bad event: false; or true with null where on_error says so. */
 bool rx_op_eval(struct rx_op *, struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret);

@@ -6,6 +6,14 @@
 
 #include "core/option/option_parse.h"
 
+bool rx_is_name(const char *text)
+{
+    static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    return *text && strchr(first, *text) &&
+           text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "abcdefghijklmnopqrstuvwxyz_0123456789-")] == '\0';
+}
+
 static size_t option_count(const struct rx_class *class)
 {
     size_t count = 0;
@@ -28,6 +36,13 @@ static const struct rx_option *find_option(const struct rx_class *class, const c
         if (strcmp(class->options[i].name, name) == 0)
             return &class->options[i];
     return NULL;
+}
+
+/* A mapping of options, not the positional option's own object. */
+static bool is_mapping(const struct rx_class *class, const struct rx_tree *value)
+{
+    const struct rx_option *positional = positional_of(class);
+    return value && value->kind == RX_TREE_MAP && !(positional && positional->flags & RX_WHOLE);
 }
 
 static int set_option(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *value)
@@ -144,8 +159,7 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
 {
     struct option_parse parse = {.class = class, .arena = arena, .image = image, .diagnostics = diagnostics};
     const struct rx_option *positional = positional_of(class);
-    bool whole = positional && (positional->flags & RX_WHOLE);
-    bool mapping = value && value->kind == RX_TREE_MAP && !whole;
+    bool mapping = is_mapping(class, value);
     int result = 0;
     if (mapping)
         result = parse_mapping(&parse, value);
@@ -154,6 +168,14 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
     int filled = fill_in(&parse, mapping ? value : NULL, value && !mapping ? positional : NULL, where);
     result = result < 0 ? result : filled;
     return result < 0 ? result : check_together(&parse, value ? value : where);
+}
+
+const struct rx_tree *rx_option_tree(const struct rx_class *class, const struct rx_tree *value,
+                                     const struct rx_option *option)
+{
+    if (is_mapping(class, value))
+        return rx_tree_get(value, option->name);
+    return option == positional_of(class) ? value : NULL;
 }
 
 static int reach_expr(const struct rx_expr *expr, struct rx_fields *fields, unsigned *reaches)

@@ -34,6 +34,7 @@ enum {
     RX_POSITIONAL = 2, /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
+    RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
 };
 
 struct rx_option {
@@ -93,6 +94,14 @@ int rx_options_parse(const struct rx_class *, const struct rx_tree *value, const
                      struct rx_plan_arena *, void *image, struct rx_diagnostics *);
 /* Adds what the image's expressions reach (see rx_expr_reach). */
 int rx_options_reach(const struct rx_class *, const void *image, struct rx_fields *, unsigned *reaches);
+
+/* What the user wrote for one option of a step's value; NULL: nothing. */
+const struct rx_tree *rx_option_tree(const struct rx_class *, const struct rx_tree *value, const struct rx_option *);
+/* A hash of the options that shape state, from a parsed image and the value that it was parsed from. */
+uint64_t rx_options_hash(const struct rx_class *, const struct rx_tree *value, const void *image);
+
+/* A name of a source, a pipeline, a step: [A-Za-z_][A-Za-z0-9_-]*. */
+bool rx_is_name(const char *);
 
 /* Scalars, for who parses keys outside a table (http.listen ...). 0 or -EINVAL/-ERANGE with a message. */
 int rx_parse_duration(const char *text, rx_time *ret, struct rx_error *);

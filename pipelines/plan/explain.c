@@ -83,12 +83,21 @@ static void put_bound(struct rx_buffer *out, const struct rx_node *node)
         rx_buffer_text(out, "  state: fixed");
 }
 
+/* "2.group_by+window+aggregate": the first step's label, and the names of those that run with it. */
+static void put_label(struct rx_buffer *out, const struct rx_node *node)
+{
+    rx_buffer_text(out, node->step->label);
+    for (unsigned i = 1; i < node->step_count; i++)
+        rx_buffer_printf(out, "+%s", node->steps[i]->class->base.name);
+}
+
 static void put_node(void *arg, const struct rx_node *node, unsigned depth)
 {
     struct walk *w = arg;
     if (node->class == &rx_operator_entry)
         return;
-    rx_buffer_printf(w->out, "    %*s%s", (int)depth * 2, "", node->label);
+    rx_buffer_printf(w->out, "    %*s", (int)depth * 2, "");
+    put_label(w->out, node);
     if (node->class == &rx_operator_subscription) {
         rx_buffer_text(w->out, "  (subscription)");
     } else {
@@ -184,7 +193,9 @@ static void put_dot_graph(const struct rx_subgraph *graph, const char *prefix, c
     char inner[256];
     for (size_t i = 0; i < graph->count; i++) {
         const struct rx_node *node = &graph->nodes[i];
-        rx_buffer_printf(out, "  \"%s/%zu\" [label=\"%s\"];\n", prefix, i, node->label);
+        rx_buffer_printf(out, "  \"%s/%zu\" [label=\"", prefix, i);
+        put_label(out, node);
+        rx_buffer_text(out, "\"];\n");
         if (node->hub && node->class == &rx_operator_subscription)
             rx_buffer_printf(out, "  \"%s\" -> \"%s/%zu\";\n", rx_hub_name(node->hub), prefix, i);
         if (node->down >= 0)

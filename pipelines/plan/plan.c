@@ -1,12 +1,12 @@
 /* The plan as a whole: names, sections, order, ranks. */
 #include "pipelines/plan/plan.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipelines/plan/names.h"
 #include "pipelines/plan/plan_private.h"
 
 char *rx_plan_text(struct rx_planner *planner, const char *text)
@@ -18,19 +18,9 @@ char *rx_plan_text(struct rx_planner *planner, const char *text)
 
 /* ---- names ---- */
 
-static bool is_name(const char *text)
-{
-    if (!isalpha((unsigned char)*text) && *text != '_')
-        return false;
-    for (; *text; text++)
-        if (!isalnum((unsigned char)*text) && *text != '_' && *text != '-')
-            return false;
-    return true;
-}
-
 static void check_name(struct rx_planner *planner, const struct rx_tree *key)
 {
-    if (!is_name(key->text))
+    if (!rx_is_name(key->text))
         rx_diagnosef(planner->diagnostics, key, "letters, digits, _ and -; not a digit first. Dots are rxd's own",
                      "\"%s\" cannot be a name", key->text);
 }
@@ -243,7 +233,9 @@ static int build_all(struct rx_planner *planner)
     if (r < 0)
         return r;
     rx_plan_rank(plan);
-    r = rx_plan_fields(planner);
+    r = rx_plan_ledgers(plan);
+    if (r == 0)
+        r = rx_plan_fields(planner);
     return r == 0 && rx_diagnostics_count(planner->diagnostics) > 0 ? -EINVAL : r;
 }
 
@@ -260,8 +252,11 @@ int rx_plan_create(const struct rx_forest *forest, struct rx_engine *engine, con
     plan->site = options->site;
     plan->whole = !options->pipelines_here;
     plan->arena = arena;
-    struct rx_planner planner = {.forest = forest, .options = options, .plan = plan, .diagnostics = diagnostics};
-    int r = build_all(&planner);
+    struct rx_planner planner = {
+        .forest = forest, .options = options, .plan = plan, .diagnostics = diagnostics, .ids = rx_names_create()};
+    int r = planner.ids ? build_all(&planner) : -ENOMEM;
+    rx_plan_finish_steps(&planner);
+    rx_names_destroy(planner.ids);
     if (r < 0) {
         rx_plan_destroy(plan);
         return r;
@@ -272,8 +267,10 @@ int rx_plan_create(const struct rx_forest *forest, struct rx_engine *engine, con
 
 void rx_plan_destroy(struct rx_plan *plan)
 {
-    if (plan)
-        rx_plan_arena_destroy(plan->arena);
+    if (!plan)
+        return;
+    free(plan->steps);
+    rx_plan_arena_destroy(plan->arena);
 }
 
 void rx_plan_walk(const struct rx_subgraph *graph, void (*each)(void *arg, const struct rx_node *, unsigned depth),

@@ -61,7 +61,10 @@ struct rx_plan {
     size_t source_count;
     struct rx_plan_pipeline *pipelines; /* as written */
     size_t pipeline_count;
-    size_t *ordered; /* positions of pipelines, upstream first */
+    size_t *ordered;           /* positions of pipelines, upstream first */
+    struct rx_step **steps;    /* by number */
+    struct rx_ledger *ledgers; /* of this engine's, by number of step */
+    size_t step_count;
 };
 
 /* 0, or -EINVAL with every mistake in the diagnostics. The forest must outlive the plan. */

@@ -51,7 +51,7 @@ static bool plain_group(const struct rx_node *group)
 
 static bool skips_bad_events(const struct rx_node *node)
 {
-    return node->on_error == RX_DEAD_LETTER || node->on_error == RX_DROP;
+    return node->step->on_error == RX_DEAD_LETTER || node->step->on_error == RX_DROP;
 }
 
 /* The window inside `group`, or NULL where the three do not stand together, alone and plain. */
@@ -65,8 +65,7 @@ static const struct rx_node *fusible_window(const struct rx_node *group)
     if (!in_window || in_window->count != 2 || !is(&in_window->nodes[1], "aggregate"))
         return NULL;
     const struct rx_node *aggregate = &in_window->nodes[1];
-    bool plain = plain_group(group) && plain_window(window) && skips_bad_events(group) &&
-                 group->on_error == window->on_error && group->on_error == aggregate->on_error;
+    bool plain = plain_group(group) && plain_window(window) && skips_bad_events(group) && skips_bad_events(aggregate);
     return plain ? window : NULL;
 }
 
@@ -81,10 +80,8 @@ static int fuse(struct rx_planner *planner, struct rx_node *group, const struct 
     const struct rx_node *aggregate = &window->subgraphs[0]->nodes[1];
     const struct rx_operator_class *class = &rx_operator_keyed_window;
     void *image = rx_plan_alloc(planner->plan->arena, class->base.state_size);
-    char label[200];
-    snprintf(label, sizeof label, "%s+window+aggregate", group->label);
-    const char *copy = rx_plan_text(planner, label);
-    if (!image || !copy)
+    const struct rx_step **steps = rx_plan_alloc(planner->plan->arena, 3 * sizeof *steps);
+    if (!image || !steps)
         return -ENOMEM;
     copy_option(&class->base, image, group, "by", sizeof(void *));
     copy_option(&class->base, image, group, "max_keys", sizeof(int64_t));
@@ -93,7 +90,11 @@ static int fuse(struct rx_planner *planner, struct rx_node *group, const struct 
     copy_option(&class->base, image, aggregate, "fields", sizeof(void *));
     group->class = class;
     group->image = image;
-    group->label = copy;
+    steps[0] = group->step;
+    steps[1] = window->step;
+    steps[2] = aggregate->step;
+    group->steps = steps;
+    group->step_count = 3;
     group->subgraphs[0] = NULL;
     return 0;
 }

@@ -79,7 +79,7 @@ static void rank_nodes(struct rx_subgraph *graph, uint32_t *rank)
 
 static bool takes_spans(const struct rx_node *node)
 {
-    return node->class->base.flags & RX_SPAN_SAFE && node->on_error != RX_FAIL && node->span_ok;
+    return node->class->base.flags & RX_SPAN_SAFE && node->step->on_error != RX_FAIL && node->span_ok;
 }
 
 /* A node may emit spans where everything behind it takes them. The exit of a root feeds a hub, which does. */

@@ -8,6 +8,9 @@
 #define RX_SCOPES_MAX  16
 #define RX_SOURCES_MAX 1024
 
+struct rx_names;
+struct rx_ordinals;
+
 struct rx_planner {
     const struct rx_forest *forest;
     const struct rx_plan_options *options;
@@ -15,7 +18,29 @@ struct rx_planner {
     struct rx_diagnostics *diagnostics;
     struct rx_plan_pipeline *pipeline; /* being built */
     unsigned steps;                    /* in this pipeline, so far: labels and the limit */
+    struct rx_names *ids;              /* of steps, in the whole config */
+    struct rx_ordinals *ordinals;      /* of steps, in this pipeline */
+    size_t step_capacity;
 };
+
+/* plan_step.c: identities. */
+struct rx_step_words {
+    const struct rx_operator_class *class;
+    const char *name;            /* what stands in the id in place of the user's */
+    const struct rx_tree *id;    /* the user's; NULL: none */
+    const struct rx_tree *where; /* the operator's name */
+    const struct rx_tree *options;
+    enum rx_on_error on_error;
+    uint64_t hash;
+    const struct rx_step *parent; /* the planner adds it to this step; NULL: the user wrote it */
+    const char *label;            /* NULL: by position */
+};
+/* A new step; NULL: no memory. An id that cannot be is diagnosed. */
+struct rx_step *rx_plan_add_step(struct rx_planner *, const struct rx_step_words *);
+void rx_plan_begin_steps(struct rx_planner *); /* of a pipeline */
+void rx_plan_finish_steps(struct rx_planner *);
+/* Gives every node the ledgers of its steps. */
+int rx_plan_ledgers(struct rx_plan *);
 
 /* plan.c: a copy of a text that lives as long as the plan; NULL: no memory. */
 char *rx_plan_text(struct rx_planner *, const char *);

@@ -28,34 +28,30 @@ static void *image_of(struct rx_planner *planner, const struct rx_class *class)
     return rx_plan_alloc(planner->plan->arena, class->state_size);
 }
 
-static const char *label_of(struct rx_planner *planner, const char *name, const char *id)
-{
-    char text[160];
-    if (id)
-        snprintf(text, sizeof text, "%s", id);
-    else
-        snprintf(text, sizeof text, "%u.%s", planner->steps, name);
-    const char *copy = rx_plan_text(planner, text);
-    return copy ? copy : name;
-}
-
-/* A new node without inputs; -1 when the sub-graph is full or memory is out. */
-static int add_node(struct builder *b, const struct rx_operator_class *class, const struct rx_tree *where,
-                    const char *id)
+/* A new node without inputs, running one new step; -1 when the sub-graph is full or memory is out. */
+static int add_node(struct builder *b, const struct rx_step_words *words)
 {
     struct rx_planner *planner = b->planner;
-    struct rx_node_run *run = rx_plan_alloc(planner->plan->arena, sizeof *run);
-    if (b->count == RX_STEPS_MAX || !run) {
-        rx_diagnosef(planner->diagnostics, where, NULL, "a pipeline has at most %d steps", RX_STEPS_MAX);
+    struct rx_plan_arena *arena = planner->plan->arena;
+    struct rx_node_run *run = rx_plan_alloc(arena, sizeof *run);
+    const struct rx_step **steps = rx_plan_alloc(arena, sizeof *steps);
+    if (b->count == RX_STEPS_MAX || !run || !steps) {
+        rx_diagnosef(planner->diagnostics, words->where, NULL, "a pipeline has at most %d steps", RX_STEPS_MAX);
         b->failed = true;
         return -1;
     }
-    rx_plan_defer(planner->plan->arena, (void (*)(void *))rx_node_run_finish, run);
+    rx_plan_defer(arena, (void (*)(void *))rx_node_run_finish, run);
+    steps[0] = rx_plan_add_step(planner, words);
+    if (!steps[0]) {
+        b->failed = true;
+        return -1;
+    }
     struct rx_node *node = &b->nodes[b->count];
     *node = (struct rx_node){
-        .class = class,
-        .label = label_of(planner, class->base.name, id),
-        .at = where->at,
+        .class = words->class,
+        .step = steps[0],
+        .steps = steps,
+        .step_count = 1,
         .index = (uint16_t)b->count,
         .down = -1,
         .run = run,
@@ -85,7 +81,9 @@ static int leaf_of_hub(struct builder *b, struct rx_hub *hub, const struct rx_tr
         b->failed = true;
         return -1;
     }
-    int leaf = add_node(b, &rx_operator_subscription, where, rx_hub_name(hub));
+    int leaf = add_node(
+        b, &(struct rx_step_words){
+               .class = &rx_operator_subscription, .name = "subscription", .where = where, .label = rx_hub_name(hub)});
     if (leaf >= 0)
         b->nodes[leaf].hub = hub;
     rx_plan_note_dependency(b->planner, hub);
@@ -108,7 +106,7 @@ static int build_merged(struct builder *b, const struct rx_tree *list)
         inputs[i] = build_stream(b, list->items[i]);
     if (list->count == 1)
         return inputs[0];
-    node = add_node(b, merge, list, "from");
+    node = add_node(b, &(struct rx_step_words){.class = merge, .name = "from", .where = list, .label = "from"});
     if (node >= 0)
         b->nodes[node].image = image_of(b->planner, &merge->base);
     for (size_t i = 0; i < list->count; i++)
@@ -170,7 +168,8 @@ static int build_stream(struct builder *b, const struct rx_tree *stream)
 /* ---- one step ---- */
 
 struct step {
-    const char *name, *id;
+    const char *name;
+    const struct rx_tree *id;    /* NULL: none given */
     const struct rx_tree *where; /* the name's node */
     const struct rx_tree *value; /* NULL: none given */
     enum rx_on_error on_error;
@@ -194,7 +193,7 @@ static int read_on_error(struct builder *b, const struct rx_tree *value, enum rx
 static int read_step_key(struct builder *b, const struct rx_tree *key, const struct rx_tree *value, struct step *step)
 {
     if (strcmp(key->text, "id") == 0 && value->kind == RX_TREE_SCALAR) {
-        step->id = value->text;
+        step->id = value;
         return 0;
     }
     if (strcmp(key->text, "on_error") == 0)
@@ -295,11 +294,17 @@ static int build_node(struct builder *b, int upstream, const struct step *step)
     if (!image || rx_options_parse(&step->class->base, step->value, step->where, planner->plan->arena, image,
                                    planner->diagnostics) < 0)
         b->failed = true;
-    int node = add_node(b, step->class, step->where, step->id);
+    int node = add_node(
+        b, &(struct rx_step_words){.class = step->class,
+                                   .name = step->class->base.name,
+                                   .id = step->id,
+                                   .where = step->where,
+                                   .options = step->value,
+                                   .on_error = step->on_error,
+                                   .hash = b->failed ? 0 : rx_options_hash(&step->class->base, step->value, image)});
     if (node < 0 || !image)
         return -1;
     b->nodes[node].image = image;
-    b->nodes[node].on_error = step->on_error;
     connect(b, upstream, node, "");
     if (!b->failed)
         connect_streams(b, node, step, image);
@@ -371,7 +376,9 @@ static void build_scope(struct builder *outer, int opener, char kind, struct pos
         outer->failed = true;
         return;
     }
-    int entry = add_node(b, &rx_operator_entry, at->pipe, "entry");
+    int entry = add_node(
+        b, &(struct rx_step_words){
+               .class = &rx_operator_entry, .name = "entry", .where = at->pipe, .parent = outer->nodes[opener].step});
     int last = build_steps(b, entry, at);
     outer->nodes[opener].subgraphs[0] = seal(b, last);
     if (!outer->nodes[opener].subgraphs[0])
@@ -422,8 +429,16 @@ static void build_collection(struct builder *outer, int opener, const struct rx_
 {
     const struct rx_operator_class *to_array = rx_registry_operator("to_array");
     struct builder *b = builder_create(outer->planner, "w");
-    int entry = b ? add_node(b, &rx_operator_entry, where, "entry") : -1;
-    int last = entry >= 0 && to_array ? add_node(b, to_array, where, NULL) : -1;
+    const struct rx_step *parent = outer->nodes[opener].step;
+    int entry = b ? add_node(b,
+                             &(struct rx_step_words){
+                                 .class = &rx_operator_entry, .name = "entry", .where = where, .parent = parent})
+                  : -1;
+    int last =
+        entry >= 0 && to_array
+            ? add_node(b,
+                       &(struct rx_step_words){.class = to_array, .name = "to_array", .where = where, .parent = parent})
+            : -1;
     if (last >= 0) {
         b->nodes[last].image = image_of(outer->planner, &to_array->base);
         connect(b, entry, last, "");
@@ -470,7 +485,7 @@ struct rx_subgraph *rx_plan_steps(struct rx_planner *planner, const struct rx_tr
     struct builder *b = builder_create(planner, "");
     if (!b)
         return NULL;
-    planner->steps = 0;
+    rx_plan_begin_steps(planner);
     rx_plan_know(planner->plan->arena, NULL, 0);
     int last = build_stream(b, from);
     struct position at = {.pipe = pipe};

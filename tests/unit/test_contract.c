@@ -257,15 +257,16 @@ START_TEST(cancel_from_outside_releases_the_upstream_and_the_timers)
 END_TEST
 
 /* The ledger of each step: what came in is accounted for once. */
-static void check_ledger(void *arg, const struct rx_node *node, unsigned depth)
+static void check_ledgers(const struct rx_plan *plan)
 {
-    const struct rx_ledger *l = &node->run->ledger;
-    uint64_t sum = (uint64_t)l->held;
-    (void)arg, (void)depth;
-    for (int i = 0; i < RX_ACCOUNTS; i++)
-        sum += i == RX_ABSENT ? 0 : l->accounts[i];
-    ck_assert_msg(sum == l->in, "%s: %llu came in, %llu accounted for", node->label, (unsigned long long)l->in,
-                  (unsigned long long)sum);
+    for (size_t k = 0; k < plan->step_count; k++) {
+        const struct rx_ledger *l = &plan->ledgers[k];
+        uint64_t sum = (uint64_t)l->held;
+        for (int i = 0; i < RX_ACCOUNTS; i++)
+            sum += i == RX_ABSENT ? 0 : l->accounts[i];
+        ck_assert_msg(sum == l->in, "%s: %llu came in, %llu accounted for", plan->steps[k]->id,
+                      (unsigned long long)l->in, (unsigned long long)sum);
+    }
 }
 
 START_TEST(every_event_is_accounted_for_in_mid_stream_and_at_the_end)
@@ -276,13 +277,40 @@ START_TEST(every_event_is_accounted_for_in_mid_stream_and_at_the_end)
             return;
         begin(&r);
         drive(&r, 0, EVENTS / 2);
-        rx_plan_walk(r.plan->pipelines[0].graph, check_ledger, NULL);
+        check_ledgers(r.plan);
         drive(&r, EVENTS / 2, EVENTS);
         rx_graph_stop(r.instance);
         r.instance = NULL;
-        rx_plan_walk(r.plan->pipelines[0].graph, check_ledger, NULL);
+        check_ledgers(r.plan);
         run_finish(&r);
     }
+}
+END_TEST
+
+/* A step keeps the same account whether it runs alone or in one node with others. */
+START_TEST(fused_steps_keep_the_accounts_of_single_ones)
+{
+    struct run fused, single;
+    if (!run_init(&fused, _i, false) || !run_init(&single, _i, true))
+        return;
+    begin(&fused);
+    begin(&single);
+    drive(&fused, 0, EVENTS);
+    drive(&single, 0, EVENTS);
+    complete_all(&fused);
+    complete_all(&single);
+    for (size_t k = 0; k < single.plan->step_count; k++) {
+        const struct rx_step *step = single.plan->steps[k];
+        if (step->class->base.flags & RX_INTERNAL)
+            continue;
+        const struct rx_ledger *a = &single.plan->ledgers[k], *b = &fused.plan->ledgers[k];
+        ck_assert_str_eq(fused.plan->steps[k]->id, step->id);
+        ck_assert_msg(memcmp(a, b, sizeof *a) == 0, "%s: alone in %llu out %llu, fused in %llu out %llu", step->id,
+                      (unsigned long long)a->in, (unsigned long long)a->out, (unsigned long long)b->in,
+                      (unsigned long long)b->out);
+    }
+    run_finish(&fused);
+    run_finish(&single);
 }
 END_TEST
 
@@ -355,6 +383,7 @@ int main(void)
     tcase_add_loop_test(t, cancel_inside_a_notification_is_silence_from_then_on, 0, n);
     tcase_add_loop_test(t, cancel_from_outside_releases_the_upstream_and_the_timers, 0, n);
     tcase_add_loop_test(t, every_event_is_accounted_for_in_mid_stream_and_at_the_end, 0, n);
+    tcase_add_loop_test(t, fused_steps_keep_the_accounts_of_single_ones, 0, n);
     tcase_add_loop_test(t, a_saved_state_goes_on_as_if_nothing_had_happened, 0, n);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

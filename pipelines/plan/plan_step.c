@@ -1,0 +1,160 @@
+/* Steps: their identities, and where each keeps its account. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/plan/names.h"
+#include "pipelines/plan/plan_private.h"
+
+/* How many steps of each name the pipeline has so far. */
+struct rx_ordinals {
+    struct rx_ordinals *next;
+    const char *name;
+    unsigned count;
+};
+
+void rx_plan_finish_steps(struct rx_planner *planner)
+{
+    for (struct rx_ordinals *o = planner->ordinals, *next; o; o = next) {
+        next = o->next;
+        free(o);
+    }
+    planner->ordinals = NULL;
+}
+
+void rx_plan_begin_steps(struct rx_planner *planner)
+{
+    rx_plan_finish_steps(planner);
+    planner->steps = 0;
+}
+
+static unsigned next_ordinal(struct rx_planner *planner, const char *name)
+{
+    struct rx_ordinals **at = &planner->ordinals;
+    while (*at && strcmp((*at)->name, name) != 0)
+        at = &(*at)->next;
+    if (!*at) {
+        *at = calloc(1, sizeof **at);
+        if (!*at)
+            return 0;
+        (*at)->name = name;
+    }
+    return ++(*at)->count;
+}
+
+static bool check_id(struct rx_planner *planner, const struct rx_tree *id)
+{
+    if (rx_is_name(id->text))
+        return true;
+    rx_diagnosef(planner->diagnostics, id, "letters, digits, _ and -; not a digit first", "\"%s\" cannot be an id",
+                 id->text);
+    return false;
+}
+
+static const char *identity(struct rx_planner *planner, const struct rx_step_words *words)
+{
+    char text[400];
+    const char *pipeline = planner->pipeline->name;
+    if (words->parent)
+        snprintf(text, sizeof text, "%s/%s", words->parent->id, words->name);
+    else if (words->id)
+        snprintf(text, sizeof text, "%.180s/%.180s", pipeline, words->id->text);
+    else
+        snprintf(text, sizeof text, "%.180s/%s/%u", pipeline, words->name, next_ordinal(planner, words->name));
+    return rx_plan_text(planner, text);
+}
+
+static const char *label(struct rx_planner *planner, const struct rx_step_words *words)
+{
+    char text[160];
+    if (words->label || words->id)
+        return rx_plan_text(planner, words->label ? words->label : words->id->text);
+    snprintf(text, sizeof text, "%u.%s", planner->steps, words->name);
+    return rx_plan_text(planner, text);
+}
+
+static int grow(struct rx_planner *planner)
+{
+    struct rx_plan *plan = planner->plan;
+    size_t capacity = planner->step_capacity ? planner->step_capacity * 2 : 64;
+    struct rx_step **steps = realloc(plan->steps, capacity * sizeof *steps);
+    if (!steps)
+        return -ENOMEM;
+    plan->steps = steps;
+    planner->step_capacity = capacity;
+    return 0;
+}
+
+static void refuse_repeated(struct rx_planner *planner, const struct rx_tree *id, const struct rx_step *other)
+{
+    rx_diagnosef(planner->diagnostics, id, "an id names one step of its pipeline: give each its own",
+                 "there is a step \"%s\" in this pipeline already, in line %u", id->text, other->where->at.line);
+}
+
+struct rx_step *rx_plan_add_step(struct rx_planner *planner, const struct rx_step_words *words)
+{
+    struct rx_plan *plan = planner->plan;
+    struct rx_step *step = rx_plan_alloc(plan->arena, sizeof *step);
+    const struct rx_tree *id = words->id && check_id(planner, words->id) ? words->id : NULL;
+    if (!step || (plan->step_count == planner->step_capacity && grow(planner) < 0))
+        return NULL;
+    *step = (struct rx_step){
+        .label = label(planner, words),
+        .pipeline = planner->pipeline->name,
+        .class = words->class,
+        .where = words->where,
+        .options = words->options,
+        .on_error = words->on_error,
+        .hash = words->hash,
+        .number = (uint32_t)plan->step_count,
+    };
+    struct rx_step_words checked = *words;
+    checked.id = id;
+    step->id = identity(planner, &checked);
+    if (!step->id || !step->label)
+        return NULL;
+    const struct rx_step *other = rx_names_get(planner->ids, step->id);
+    if (other && id)
+        refuse_repeated(planner, id, other);
+    if (rx_names_put(planner->ids, step->id, step) < 0)
+        return NULL;
+    plan->steps[plan->step_count++] = step;
+    return step;
+}
+
+/* ---- accounts ---- */
+
+static int give_ledgers(struct rx_plan *plan, struct rx_node *node)
+{
+    struct rx_ledger **ledgers = rx_plan_alloc(plan->arena, node->step_count * sizeof *ledgers);
+    if (!ledgers)
+        return -ENOMEM;
+    for (unsigned i = 0; i < node->step_count; i++)
+        ledgers[i] = &plan->ledgers[node->steps[i]->number];
+    node->ledgers = (struct rx_ledger *const *)ledgers;
+    node->ledger = ledgers[0];
+    return 0;
+}
+
+static int give_all(struct rx_plan *plan, struct rx_subgraph *graph)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < graph->count; i++) {
+        r = give_ledgers(plan, &graph->nodes[i]);
+        if (r == 0 && graph->nodes[i].subgraphs[0])
+            r = give_all(plan, graph->nodes[i].subgraphs[0]);
+    }
+    return r;
+}
+
+int rx_plan_ledgers(struct rx_plan *plan)
+{
+    int r = 0;
+    plan->ledgers = rx_plan_alloc(plan->arena, plan->step_count * sizeof *plan->ledgers);
+    if (!plan->ledgers)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < plan->pipeline_count; i++)
+        r = give_all(plan, plan->pipelines[i].graph);
+    return r;
+}
