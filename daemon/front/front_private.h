@@ -25,6 +25,9 @@ struct rx_front {
 /* front_api.c */
 int rx_front_routes(struct rx_front *);
 void rx_front_done(void *front, struct rx_job *);
-void rx_front_forget(struct rx_front *); /* gathers still in the air */
+/* front_status.c */
+int rx_front_status_routes(struct rx_front *);
+void rx_front_take_status(const struct rx_job *); /* a worker's answer */
+void rx_front_forget(struct rx_front *);          /* questions still in the air */
 
 #endif
