@@ -15,7 +15,6 @@ struct running {
     struct rx_front *front;
     const struct rx_paths *paths;
     struct rx_forest *forest;
-    unsigned signals;
 };
 
 static int parse(int argc, char **argv, struct rx_paths *paths, const char **listen)
@@ -34,15 +33,60 @@ static int parse(int argc, char **argv, struct rx_paths *paths, const char **lis
     return paths->count ? 0 : rx_usage("run", "name a config with -c, or put one at /etc/rxd/rxd.yaml");
 }
 
-/* The first asks for a drain; the second means now. */
+/* ---- SIGTERM and SIGINT ---- */
+
+static struct rx_wake *terminate; /* signal handlers reach nothing else */
+static volatile sig_atomic_t asked_to_end;
+
+/* The first asks for a drain. The second means now, whatever the threads are doing. */
+static void on_terminate_signal(int number)
+{
+    static const char now[] = "rxd: a second signal: ending at once\n";
+    int error = errno;
+    (void)number;
+    if (asked_to_end) {
+        if (write(STDERR_FILENO, now, sizeof now - 1) < 0)
+            _exit(1);
+        _exit(1);
+    }
+    asked_to_end = 1;
+    rx_wake_signal(terminate);
+    errno = error;
+}
+
 static void on_terminate(void *arg)
 {
     struct running *r = arg;
-    if (++r->signals > 1)
-        _exit(1);
     rx_log(RX_LOG_INFO, "draining", NULL);
     rx_front_drain(r->front);
 }
+
+static int watch_terminate(struct running *r)
+{
+    struct sigaction action = {.sa_handler = on_terminate_signal, .sa_flags = SA_RESTART};
+    int result = rx_wake_create(r->loop, on_terminate, r, &terminate);
+    sigemptyset(&action.sa_mask);
+    if (result == 0 && (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0))
+        result = -errno;
+    return result;
+}
+
+static void unwatch_terminate(void)
+{
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    rx_wake_destroy(terminate);
+    terminate = NULL;
+}
+
+/* A thread that does not come back cannot be joined, nor what it uses freed. */
+static void end_without_workers(void)
+{
+    rx_log(RX_LOG_ERROR, "a worker did not stop within http.drain_deadline: ending without it", NULL);
+    _exit(1);
+}
+
+/* ---- SIGHUP ---- */
 
 static int reload(struct running *r, struct rx_diagnostics *diagnostics)
 {
@@ -64,8 +108,10 @@ static void on_hangup(void *arg)
 {
     struct running *r = arg;
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    if (!diagnostics || r->signals)
+    if (!diagnostics || asked_to_end) {
+        rx_diagnostics_destroy(diagnostics);
         return;
+    }
     sd_notify(0, "RELOADING=1");
     if (reload(r, diagnostics) == 0)
         rx_log(RX_LOG_INFO, "reloaded", NULL);
@@ -92,11 +138,16 @@ static int run_front(struct running *r, const struct rx_settings *settings, stru
     int result = rx_front_create(r->loop, r->forest, settings, diagnostics, &r->front, reterr);
     if (result < 0)
         return result;
-    rx_loop_signal(r->loop, SIGTERM, on_terminate, r);
-    rx_loop_signal(r->loop, SIGINT, on_terminate, r);
-    rx_loop_signal(r->loop, SIGHUP, on_hangup, r);
-    announce(r->front, settings->http.listen);
-    result = rx_loop_run(r->loop);
+    result = watch_terminate(r);
+    if (result == 0)
+        result = rx_loop_signal(r->loop, SIGHUP, on_hangup, r);
+    if (result == 0) {
+        announce(r->front, settings->http.listen);
+        result = rx_loop_run(r->loop);
+    }
+    if (asked_to_end && !rx_front_ended(r->front))
+        end_without_workers();
+    unwatch_terminate();
     rx_front_destroy(r->front);
     rx_log(RX_LOG_INFO, "stopped", NULL);
     return result;

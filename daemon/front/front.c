@@ -9,9 +9,10 @@
 #include "daemon/front/front_private.h"
 #include "daemon/log.h"
 
-#define PULSE      (2 * RX_SEC)
-#define UNHEALTHY  (10 * RX_SEC)
-#define DRAIN_POLL (20 * RX_MSEC)
+#define PULSE       (2 * RX_SEC)
+#define UNHEALTHY   (10 * RX_SEC)
+#define DRAIN_POLL  (20 * RX_MSEC)
+#define DRAIN_GRACE RX_SEC
 
 static rx_time now_of(const struct rx_front *f) { return rx_sched_now(rx_loop_sched(f->loop)); }
 
@@ -25,7 +26,7 @@ bool rx_front_healthy(const struct rx_front *f)
 
 /* ---- drain ---- */
 
-static bool workers_ended(const struct rx_front *f)
+bool rx_front_ended(const struct rx_front *f)
 {
     for (unsigned i = 0; i < f->worker_count; i++)
         if (!rx_worker_ended(f->workers[i]))
@@ -33,14 +34,17 @@ static bool workers_ended(const struct rx_front *f)
     return true;
 }
 
-/* Workers first: what they still deliver reaches the subscribers, who are let go after that. */
+/* Workers first: what they still deliver reaches the subscribers, who are let go after that. Workers end by themselves at
+ * the deadline; one that has not a second later is stuck. */
 static void continue_drain(struct rx_front *f)
 {
-    bool over = now_of(f) >= f->drain_until;
-    if ((workers_ended(f) && rx_streams_drain(f->streams)) || over)
+    rx_time now = now_of(f);
+    bool ended = rx_front_ended(f);
+    bool over = now >= f->drain_until + (ended ? 0 : DRAIN_GRACE);
+    if ((ended && rx_streams_drain(f->streams)) || over)
         rx_loop_stop(f->loop);
     else
-        rx_sched_arm(rx_loop_sched(f->loop), &f->pulse, now_of(f) + DRAIN_POLL);
+        rx_sched_arm(rx_loop_sched(f->loop), &f->pulse, now + DRAIN_POLL);
 }
 
 void rx_front_drain(struct rx_front *f)

@@ -17,6 +17,8 @@ int rx_front_reload(struct rx_front *, const struct rx_forest *, struct rx_diagn
 unsigned rx_front_port(const struct rx_front *);
 /* Stops the intake, lets subscribers have what is there, stops the loop when all is done or the deadline is over. */
 void rx_front_drain(struct rx_front *);
+/* Every worker has ended. Where one has not, rx_front_destroy would wait for it. */
+bool rx_front_ended(const struct rx_front *);
 void rx_front_destroy(struct rx_front *);
 /* Progress: every worker answered lately. */
 bool rx_front_healthy(const struct rx_front *);

@@ -39,6 +39,41 @@ class Stopping(harness.EndToEnd):
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.process.wait(40), 0)
 
+    # About a minute of work in one callback: each event's condition runs into its budget.
+    STUCK = {
+        "http": {"drain_deadline": "500ms"},
+        "sources": {"in": {"http": {}}},
+        "pipelines": {"slow": {"from": "in", "pipe": [{"filter": "lists.range(2000).all(x, lists.range(2000).all(y, x + y + n >= 0))"}]}},
+    }
+
+    def stuck_daemon(self, name="rxd", **settings):
+        """A daemon whose worker is in the middle of a long callback."""
+        daemon = harness.Daemon(self.folder, {**self.STUCK, "http": {**self.STUCK["http"], **settings}}, name=name)
+        self.addCleanup(lambda: daemon.process.poll() is None and daemon.process.kill())
+        daemon.start()
+        client = socket.create_connection(("127.0.0.1", daemon.port))
+        self.addCleanup(client.close)
+        body = b'{"n": 1}\n' * 6000
+        client.sendall(b"POST /sources/in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+                       b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        harness.wait_for("the worker is stuck", lambda: daemon.get("/readyz").status == 503)
+        return daemon
+
+    def test_a_stuck_worker_is_left_behind_at_the_drain_deadline(self):
+        daemon = self.stuck_daemon()
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.process.wait(harness.DEADLINE), 1)
+        self.assertIn("a worker did not stop", daemon.log_text())
+
+    def test_a_second_signal_ends_at_once(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)):
+            daemon = self.stuck_daemon(name=first.name, drain_deadline="1h")
+            daemon.signal(first)
+            harness.wait_for("it drains", lambda: "draining" in daemon.log_text())
+            daemon.signal(second)
+            self.assertEqual(daemon.process.wait(harness.DEADLINE), 1)
+            self.assertIn("a second signal", daemon.log_text())
+
     def test_it_listens_soon(self):
         daemon = self.daemon(CONFIG)
         self.assertEqual(daemon.get("/healthz").status, 200)
