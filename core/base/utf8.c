@@ -49,6 +49,38 @@ bool rx_utf8_valid(const char *text, size_t length)
     return true;
 }
 
+/* The same table, byte by byte: the first byte says how many follow, and what the second may be. */
+static bool begin(struct rx_utf8_check *check, unsigned char first)
+{
+    *check = (struct rx_utf8_check){.low = 0x80, .high = 0xBF};
+    if (first < 0x80)
+        return true;
+    if (first < 0xC2 || first > 0xF4)
+        return false;
+    check->need = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+    check->low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    check->high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    return true;
+}
+
+bool rx_utf8_feed(struct rx_utf8_check *check, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (!check->need) {
+            if (!begin(check, c))
+                return false;
+            continue;
+        }
+        if (c < check->low || c > check->high)
+            return false;
+        check->need--;
+        check->low = 0x80;
+        check->high = 0xBF;
+    }
+    return true;
+}
+
 size_t rx_utf8_mend(const char *text, size_t length, char *out, size_t size)
 {
     size_t used = 0;

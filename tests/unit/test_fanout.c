@@ -516,18 +516,30 @@ START_TEST(what_the_client_sent_ahead_is_heard)
 }
 END_TEST
 
-START_TEST(a_client_that_breaks_the_protocol_is_told_1002)
+START_TEST(a_client_that_breaks_the_protocol_is_told_how)
 {
-    static const char *const bad[] = {"\x81\x01x", "\xc1\x80\1\2\3\4", "\x83\x80\1\2\3\4", "\x89\xfe\1\2\3\4",
-                                      "\x88\x81\1\2\3\4\1"};
-    for (unsigned i = 0; i < 5; i++) {
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *close;
+    } cases[] = {
+        {"\x81\x01x", 3, "\x03\xea"}, /* unmasked */
+        {"\xc1\x80\1\2\3\4", 6, "\x03\xea"},
+        {"\x83\x80\1\2\3\4", 6, "\x03\xea"},
+        {"\x89\xfe\1\2\3\4", 6, "\x03\xea"},
+        {"\x88\x81\1\2\3\4\1", 7, "\x03\xea"},
+        {"\x80\x80\1\2\3\4", 6, "\x03\xea"},                   /* continues nothing */
+        {"\x81\x81\1\2\3\4\xfe", 7, "\x03\xef"},               /* text of the byte FF */
+        {"\x82\xff\0\0\0\0\0\1\0\0\1\2\3\4x", 15, "\x03\xf1"}, /* 64 KiB and a header */
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         start(NULL, NULL);
         struct client c = subscribe(RX_WEBSOCKET);
-        size_t n = i == 0 ? 3 : i == 4 ? 7 : 6;
-        ck_assert_int_eq(write(c.fd, bad[i], n), (ssize_t)n);
+        ck_assert_int_eq(write(c.fd, cases[i].bytes, cases[i].length), (ssize_t)cases[i].length);
         wait_for(&c, SIZE_MAX);
         ck_assert_msg(c.length == 4, "case %u: %zu bytes", i, c.length);
-        ck_assert_mem_eq(c.data, "\x88\x02\x03\xea", 4);
+        ck_assert_mem_eq(c.data, "\x88\x02", 2);
+        ck_assert_mem_eq(c.data + 2, cases[i].close, 2);
         leave(&c);
         stop();
     }
@@ -788,7 +800,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_peer_that_stays_after_the_end_is_closed_after_the_linger);
     tcase_add_test(t, pings_are_answered_byte_by_byte_and_text_is_ignored);
     tcase_add_test(t, what_the_client_sent_ahead_is_heard);
-    tcase_add_test(t, a_client_that_breaks_the_protocol_is_told_1002);
+    tcase_add_test(t, a_client_that_breaks_the_protocol_is_told_how);
     tcase_add_test(t, a_flood_of_pings_without_reading_takes_no_memory);
     tcase_add_test(t, silence_is_broken_by_comments_and_pings);
     tcase_add_test(t, resuming_at_a_cursor_repeats_nothing);

@@ -29,15 +29,18 @@ static void control(void *arg, unsigned opcode, const uint8_t *payload, size_t l
         subscriber_queue_control(s, RX_WS_PONG, payload, length);
 }
 
+/* RFC 6455, 7.4.1: what is said to a client for its mistake. */
+static unsigned close_code(int mistake) { return mistake == -EILSEQ ? 1007 : mistake == -EMSGSIZE ? 1009 : 1002; }
+
 bool subscriber_hear(struct subscriber *s, const char *data, size_t length)
 {
     s->heard = fanout_now(s->channel->fanout);
-    if (s->channel->kind != RX_WEBSOCKET || !length)
+    if (s->channel->kind != RX_WEBSOCKET || s->phase != SERVING)
         return true;
     int r = rx_ws_input_feed(&s->input, data, length, control, s);
-    if (r == -EPROTO)
-        subscriber_end(s, 1002, NULL, 0);
-    return r == 0 || r == -EPROTO;
+    if (r < 0 && r != -ENOMEM)
+        subscriber_end(s, close_code(r), NULL, 0);
+    return r != -ENOMEM;
 }
 
 static bool read_some(struct subscriber *s)

@@ -1,4 +1,4 @@
-/* Client frames by libwslay's frame parser, which is made when a frame begins and freed when it ends. */
+/* Client frames by libwslay's frame parser, which is made when a frame or message begins and freed when it ends. */
 #include "core/io/serve/websocket_input.h"
 
 #include <errno.h>
@@ -7,6 +7,10 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "core/base/utf8.h"
+
+enum { CONTINUATION, BINARY = 2 };
+
 struct rx_ws_input {
     struct wslay_frame_context *frames;
     const uint8_t *at;
@@ -14,6 +18,9 @@ struct rx_ws_input {
 
     uint64_t taken;    /* bytes given to the parser since the last frame boundary */
     uint64_t received; /* payload bytes of the current frame */
+    uint64_t message;  /* bytes of the message under way: payloads and headers */
+    struct rx_utf8_check text;
+    uint8_t opcode; /* of the message under way; 0: none */
     uint8_t payload[RX_WS_CONTROL_MAX];
     bool closed;
 };
@@ -52,25 +59,63 @@ void rx_ws_input_destroy(struct rx_ws_input *in)
 
 static uint64_t header_length(uint64_t payload) { return payload < 126 ? 6 : payload < 65536 ? 8 : 14; }
 
-static bool is_known(unsigned opcode) { return opcode <= 2 || (opcode >= RX_WS_CLOSE && opcode <= RX_WS_PONG); }
+static bool is_known(unsigned opcode) { return opcode <= BINARY || (opcode >= RX_WS_CLOSE && opcode <= RX_WS_PONG); }
 
-static int on_part(struct rx_ws_input *in, const struct wslay_frame_iocb *part, rx_ws_control_fn control, void *arg)
+/* A data frame continues the message under way, or begins one: never the other. */
+static int begin_data(struct rx_ws_input *in, const struct wslay_frame_iocb *part)
 {
-    bool is_control = part->opcode >= RX_WS_CLOSE;
-    if (!part->mask || part->rsv || !is_known(part->opcode))
+    if ((part->opcode == CONTINUATION) != (in->opcode != 0))
         return -EPROTO;
-    if (is_control && part->data_length)
+    if (part->opcode != CONTINUATION) {
+        in->opcode = part->opcode;
+        in->message = 0;
+        in->text = (struct rx_utf8_check){0};
+    }
+    if (part->payload_length > RX_WS_MESSAGE_MAX)
+        return -EMSGSIZE;
+    in->message += header_length(part->payload_length) + part->payload_length;
+    return in->message > RX_WS_MESSAGE_MAX ? -EMSGSIZE : 0;
+}
+
+static int on_data(struct rx_ws_input *in, const struct wslay_frame_iocb *part)
+{
+    int r = in->received == 0 ? begin_data(in, part) : 0;
+    if (r < 0)
+        return r;
+    if (in->opcode == RX_WS_TEXT && !rx_utf8_feed(&in->text, (const char *)part->data, part->data_length))
+        return -EILSEQ;
+    in->received += part->data_length;
+    if (in->received < part->payload_length || !part->fin)
+        return 0;
+    in->opcode = 0;
+    return in->text.need ? -EILSEQ : 0;
+}
+
+static int on_control(struct rx_ws_input *in, const struct wslay_frame_iocb *part, rx_ws_control_fn control, void *arg)
+{
+    if (part->data_length)
         memcpy(in->payload + in->received, part->data, part->data_length);
     in->received += part->data_length;
     if (in->received < part->payload_length)
         return 0;
-    in->taken -= header_length(part->payload_length) + part->payload_length;
-    in->received = 0;
-    if (!is_control)
-        return 0;
+    if (part->opcode == RX_WS_CLOSE && in->received > 2 &&
+        !rx_utf8_valid((const char *)in->payload + 2, (size_t)in->received - 2))
+        return -EILSEQ;
     in->closed = part->opcode == RX_WS_CLOSE;
-    control(arg, part->opcode, in->payload, (size_t)part->payload_length);
+    control(arg, part->opcode, in->payload, (size_t)in->received);
     return 0;
+}
+
+static int on_part(struct rx_ws_input *in, const struct wslay_frame_iocb *part, rx_ws_control_fn control, void *arg)
+{
+    if (!part->mask || part->rsv || !is_known(part->opcode))
+        return -EPROTO;
+    int r = part->opcode >= RX_WS_CLOSE ? on_control(in, part, control, arg) : on_data(in, part);
+    if (r == 0 && in->received == part->payload_length) {
+        in->taken -= header_length(part->payload_length) + part->payload_length;
+        in->received = 0;
+    }
+    return r;
 }
 
 static int take_in(struct rx_ws_input *in, rx_ws_control_fn control, void *arg)
@@ -81,8 +126,10 @@ static int take_in(struct rx_ws_input *in, rx_ws_control_fn control, void *arg)
         if (n == WSLAY_ERR_WANT_READ)
             return 0;
         int r = n < 0 ? -EPROTO : on_part(in, &part, control, arg);
-        if (r < 0)
+        if (r < 0) {
+            in->closed = true;
             return r;
+        }
     }
     return 0;
 }
@@ -97,7 +144,7 @@ int rx_ws_input_feed(struct rx_ws_input **state, const void *data, size_t length
     in->at = data;
     in->left = length;
     int r = take_in(in, control, arg);
-    if (r == 0 && in->taken == 0 && !in->closed) {
+    if (r == 0 && in->taken == 0 && !in->opcode && !in->closed) {
         rx_ws_input_destroy(in);
         *state = NULL;
     }
