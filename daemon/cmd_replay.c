@@ -11,8 +11,9 @@ struct arguments {
     struct rx_paths paths;
     const char *names[256];
     size_t name_count;
-    bool subscriptions, no_fusion;
+    bool subscriptions, no_fusion, alternate_fusion;
     size_t span;
+    unsigned long restart;
 };
 
 static void write_out(void *arg, const char *text, size_t length)
@@ -33,6 +34,10 @@ static int parse(int argc, char **argv, struct arguments *a)
             a->no_fusion = true;
         } else if (strcmp(argv[i], "--span") == 0 && i + 1 < argc) {
             a->span = strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--restart") == 0 && i + 1 < argc) {
+            a->restart = strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--alternate-fusion") == 0) {
+            a->alternate_fusion = true;
         } else if (argv[i][0] == '-') {
             return rx_usage("replay", "there is no option \"%s\"", argv[i]);
         } else if (a->name_count < 255) {
@@ -54,20 +59,33 @@ static int feed(struct rx_replay *replay, struct rx_error *reterr)
     return r == 0 ? rx_replay_finish(replay, reterr) : r;
 }
 
-static int replay_plan(struct rx_plan *plan, const struct arguments *a)
+static void tell_loss(void *arg, const char *stream, uint64_t n)
 {
-    struct rx_replay_options options = {
-        .names = a->names, .span = a->span, .subscriptions = a->subscriptions, .write = write_out};
-    struct rx_replay *replay = NULL;
+    (void)arg;
+    fprintf(stderr, "rxd: %llu %s to %s\n", (unsigned long long)n, n == 1 ? "event went" : "events went", stream);
+}
+
+static int replay(const struct rx_forest *forest, const struct arguments *a)
+{
+    struct rx_replay_options options = {.names = a->names,
+                                        .span = a->span,
+                                        .restart = a->restart,
+                                        .alternate_fusion = a->alternate_fusion,
+                                        .subscriptions = a->subscriptions,
+                                        .write = write_out};
+    struct rx_plan_options plan_options = {.no_fusion = a->no_fusion};
+    struct rx_replay *run = NULL;
     struct rx_error error = {0};
-    int r = rx_replay_create(plan, &options, &replay, &error);
+    int r = rx_replay_create(forest, &plan_options, &options, &run, &error);
     if (r == 0)
-        r = feed(replay, &error);
+        r = feed(run, &error);
     if (r < 0 && error.at.line)
         fprintf(stderr, "rxd: input line %u: %s\n", error.at.line, error.message);
     else if (r < 0)
         fprintf(stderr, "rxd: %s\n", error.message);
-    rx_replay_destroy(replay);
+    if (run)
+        rx_replay_losses(run, tell_loss, NULL);
+    rx_replay_destroy(run);
     if (fflush(stdout) != 0) {
         fprintf(stderr, "rxd: cannot write: %s\n", strerror(errno));
         return 1;
@@ -84,7 +102,7 @@ int rx_command_replay(int argc, char **argv)
     struct rx_loaded loaded;
     status = rx_load(&a.paths, &(struct rx_plan_options){.replay = true, .no_fusion = a.no_fusion}, false, &loaded);
     if (status == 0)
-        status = replay_plan(loaded.plan, &a);
+        status = replay(loaded.forest, &a);
     rx_unload(&loaded);
     return status;
 }

@@ -21,7 +21,10 @@ static int help(void)
         printf("  %-9s %-32s %s\n", c->name, c->arguments, c->summary);
     puts("\n  -c PATH   a YAML or JSON file, or a folder of them; several may follow"
          "\n            (without -c: /etc/rxd/rxd.yaml and /etc/rxd/pipelines.d)"
-         "\n  replay also takes --subscriptions (who subscribed to what, and when), --span N and --no-fusion"
+         "\n  replay also takes --subscriptions (who subscribed to what, and when), --span N, --no-fusion, and "
+         "--restart N (save"
+         "\n            everything after every N-th event or timer, and go on in a new engine; --alternate-fusion with"
+         "\n            it: in the other kind of plan each time)"
          "\n  SIGTERM stops in order, SIGHUP reloads the config"
          "\n  --help, --version"
          "\n\nExit status: 0 done, 1 failed, 64 wrong command line, 78 mistakes in the config.");

@@ -24,10 +24,12 @@ static const struct rx_option options[] = {
 
 static void no_timer(struct rx_common *common) { (void)common; }
 
+static const struct rx_common_class shared = {.size = sizeof(struct rx_aggregation), .timer = no_timer};
+
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct aggregate *a = (struct aggregate *)op;
-    struct rx_common *common = rx_common_get(op, sizeof(struct rx_aggregation), no_timer);
+    struct rx_common *common = rx_common_get(op, &shared);
     if (!common)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     a->calls = rx_common_data(common);

@@ -298,23 +298,132 @@ static void dispose(struct rx_op *op)
     rx_keytable_finish(&k->table);
 }
 
-/* ---- state ---- */
+/* ---- state: as the three would write it, so that each plan reads the other's ---- */
+
+enum { WINDOW_TIMERS = 2 };
+
+/* Of a step inside: one input, no timer that runs. */
+static size_t begin_step(struct rx_writer *w, unsigned inputs, unsigned timers)
+{
+    rx_write_bool(w, true);
+    size_t frame = rx_frame_begin(w);
+    rx_write_uint(w, (1u << inputs) - 1);
+    for (unsigned i = 0; i < timers; i++)
+        rx_write_uint(w, 0);
+    return frame;
+}
+
+static void write_entry(struct rx_writer *w) { rx_frame_end(w, begin_step(w, 0, 0)); }
+
+static void write_pane(struct keyed_window *k, const struct pane *pane, struct rx_writer *w)
+{
+    rx_write_int(w, pane->end - k->size.duration);
+    rx_write_int(w, pane->end);
+    rx_write_uint(w, 0); /* the timer's place */
+    rx_write_uint(w, 0); /* events so far: of `max` */
+    rx_write_bool(w, true);
+    rx_write_bool(w, true);
+    write_entry(w);
+    size_t frame = begin_step(w, 1, 0);
+    rx_aggregation_save(&k->calls, pane->accumulators, w);
+    rx_frame_end(w, frame);
+}
+
+static void write_window(struct keyed_window *k, const struct pane *pane, uint64_t born, struct rx_writer *w)
+{
+    size_t frame = begin_step(w, 1, WINDOW_TIMERS);
+    rx_write_uint(w, 0); /* events so far: of windows by count */
+    rx_write_bool(w, false);
+    rx_write_uint(w, pane->end != 0);
+    if (pane->end)
+        write_pane(k, pane, w);
+    rx_write_bool(w, true);
+    rx_write_uint(w, born);
+    rx_write_int(w, pane->end ? pane->end : RX_TIME_NEVER);
+    rx_write_uint(w, 0); /* windows that have been let go */
+    rx_frame_end(w, frame);
+}
+
+static void write_keys(struct keyed_window *k, const struct rx_keyed *e, struct rx_writer *w)
+{
+    for (unsigned i = 0; i < k->table.width; i++)
+        rx_write_value(w, e->keys[i]);
+}
 
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct keyed_window *k = (struct keyed_window *)op;
-    rx_boundary_save(&k->member, w);
+    uint64_t born = 0;
+    rx_write_bool(w, false);
     rx_write_uint(w, k->table.count);
     for (struct rx_keyed *e = k->table.first; e; e = e->next) {
-        for (unsigned i = 0; i < k->table.width; i++)
-            rx_write_value(w, e->keys[i]);
-        rx_write_int(w, pane_of(k, e)->end);
-        rx_aggregation_save(&k->calls, pane_of(k, e)->accumulators, w);
+        write_keys(k, e, w);
+        rx_write_int(w, 0); /* the newest event and its place: of idle groups */
+        rx_write_uint(w, 0);
+        rx_write_bool(w, true);
+        write_entry(w);
+        write_window(k, pane_of(k, e), ++born, w);
     }
     for (struct rx_keyed *e = k->table.oldest; e; e = e->newer)
-        for (unsigned i = 0; i < k->table.width; i++)
-            rx_write_value(w, e->keys[i]);
+        write_keys(k, e, w);
+    rx_write_uint(w, 0); /* groups that have been let go */
     return 0;
+}
+
+/* A reader of the frame of a step that runs. */
+static struct rx_reader open_step(struct rx_reader *outer, unsigned inputs, unsigned timers)
+{
+    if (!rx_read_bool(outer))
+        rx_reader_fail(outer, -EBADMSG);
+    struct rx_reader r = rx_frame_open(outer);
+    if (rx_read_uint(&r) != (1u << inputs) - 1)
+        rx_reader_fail(&r, -EBADMSG);
+    for (unsigned i = 0; i < timers; i++)
+        if (rx_read_uint(&r) != 0)
+            rx_reader_fail(&r, -EBADMSG);
+    return r;
+}
+
+static void read_entry(struct rx_reader *outer)
+{
+    struct rx_reader r = open_step(outer, 0, 0);
+    rx_frame_close(outer, &r);
+}
+
+static void read_pane(struct keyed_window *k, struct pane *pane, struct rx_reader *r)
+{
+    rx_read_int(r);
+    rx_time end = rx_read_int(r);
+    rx_read_uint(r);
+    rx_read_uint(r);
+    if (!rx_read_bool(r) || !rx_read_bool(r))
+        rx_reader_fail(r, -EBADMSG);
+    read_entry(r);
+    struct rx_reader aggregate = open_step(r, 1, 0);
+    if (!rx_reader_failed(&aggregate))
+        rx_aggregation_load(&k->calls, pane->accumulators, &aggregate);
+    rx_frame_close(r, &aggregate);
+    if (!rx_reader_failed(r) && rx_boundary_want(&k->member, end))
+        pane->end = end;
+    else
+        rx_reader_fail(r, -EBADMSG);
+}
+
+static void read_window(struct keyed_window *k, struct pane *pane, struct rx_reader *outer)
+{
+    struct rx_reader r = open_step(outer, 1, WINDOW_TIMERS);
+    rx_read_uint(&r);
+    bool completing = rx_read_bool(&r);
+    uint64_t panes = rx_read_uint(&r);
+    if (panes == 1)
+        read_pane(k, pane, &r);
+    bool joined = rx_read_bool(&r);
+    rx_read_uint(&r);
+    rx_read_int(&r);
+    uint64_t let_go = rx_read_uint(&r);
+    if (completing || panes > 1 || !joined || let_go)
+        rx_reader_fail(&r, -EBADMSG);
+    rx_frame_close(outer, &r);
 }
 
 static struct rx_keyed *read_key(struct keyed_window *k, struct rx_reader *r, bool add)
@@ -333,20 +442,31 @@ static struct rx_keyed *read_key(struct keyed_window *k, struct rx_reader *r, bo
     return e;
 }
 
+static void read_group(struct keyed_window *k, struct rx_reader *r)
+{
+    struct rx_keyed *e = read_key(k, r, true);
+    rx_read_int(r);
+    rx_read_uint(r);
+    if (!rx_read_bool(r))
+        rx_reader_fail(r, -EBADMSG);
+    read_entry(r);
+    if (e && !rx_reader_failed(r))
+        read_window(k, pane_of(k, e), r);
+}
+
 static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct keyed_window *k = (struct keyed_window *)op;
-    rx_boundary_load(&k->member, r);
+    if (rx_boundary_join(&k->member) < 0)
+        return -ENOMEM;
+    bool completing = rx_read_bool(r);
     uint64_t count = rx_read_uint(r);
-    for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++) {
-        struct rx_keyed *e = read_key(k, r, true);
-        if (!e)
-            break;
-        pane_of(k, e)->end = rx_read_int(r);
-        rx_aggregation_load(&k->calls, pane_of(k, e)->accumulators, r);
-    }
+    for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
+        read_group(k, r);
     for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
         read_key(k, r, false);
+    if (rx_read_uint(r) || completing)
+        rx_reader_fail(r, -EBADMSG);
     return r->failed;
 }
 
@@ -358,6 +478,7 @@ const struct rx_operator_class rx_operator_keyed_window = {
              .flags = RX_INTERNAL | RX_SPAN_SAFE | RX_REPLACES},
     .min_inputs = 1,
     .max_inputs = 1,
+    .timer_slots = 1, /* group_by's; never armed */
     .init = init,
     .start = start,
     .next = next,

@@ -1,5 +1,4 @@
 /* Numbers as text: integers by pairs of digits, doubles by exact fixed-point arithmetic. */
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,7 +160,7 @@ size_t rx_format_double(char *out, double d)
 {
     struct decimal decimal;
     char *p = out;
-    if (signbit(d)) {
+    if (d < 0) {
         *p++ = '-';
         d = -d;
     }

@@ -13,6 +13,7 @@ struct rx_boundary {
     struct rx_boundary_member *cursor; /* the next to be closed, while closing */
     rx_time closed;                    /* the last end closed */
     rx_time next;                      /* the earliest end that a member wants */
+    uint64_t births;
     bool closing;
 };
 
@@ -107,22 +108,48 @@ static void on_timer(struct rx_common *common)
     close_through(b, b->next);
 }
 
-int rx_boundary_join(struct rx_boundary_member *m)
+static struct rx_boundary *settle(struct rx_common *common)
 {
-    struct rx_common *common = rx_common_get(m->op, sizeof(struct rx_boundary), on_timer);
-    if (!common)
-        return -ENOMEM;
     struct rx_boundary *b = rx_common_data(common);
     if (!b->common)
         *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER};
+    return b;
+}
+
+/* What has been closed stays closed, also while no member is there. */
+static void save_closed(const struct rx_common *common, struct rx_writer *w)
+{
+    rx_write_int(w, ((const struct rx_boundary *)rx_common_data(common))->closed);
+}
+
+static void load_closed(struct rx_common *common, struct rx_reader *r) { settle(common)->closed = rx_read_int(r); }
+
+static const struct rx_common_class shared = {
+    .size = sizeof(struct rx_boundary), .timer = on_timer, .save = save_closed, .load = load_closed};
+
+/* In the order of births: from the end, since nearly all are the youngest. */
+static int join(struct rx_boundary_member *m, uint64_t born)
+{
+    struct rx_common *common = rx_common_get(m->op, &shared);
+    if (!common)
+        return -ENOMEM;
+    struct rx_boundary *b = settle(common);
+    struct rx_boundary_member *before = b->last;
     m->next = RX_TIME_NEVER;
     m->boundary = b;
-    m->previous = b->last;
-    m->following = NULL;
-    *(b->last ? &b->last->following : &b->first) = m;
-    b->last = m;
+    m->born = born ? born : b->births + 1;
+    if (b->births < m->born)
+        b->births = m->born;
+    while (before && before->born > m->born)
+        before = before->previous;
+    m->previous = before;
+    m->following = before ? before->following : b->first;
+    *(before ? &before->following : &b->first) = m;
+    *(m->following ? &m->following->previous : &b->last) = m;
     return 0;
 }
+
+int rx_boundary_join(struct rx_boundary_member *m) { return join(m, 0); }
 
 void rx_boundary_leave(struct rx_boundary_member *m)
 {
@@ -161,18 +188,17 @@ bool rx_boundary_want(struct rx_boundary_member *m, rx_time end)
 
 void rx_boundary_save(const struct rx_boundary_member *m, struct rx_writer *w)
 {
-    rx_write_int(w, m->boundary ? m->boundary->closed : INT64_MIN);
+    rx_write_uint(w, m->born);
     rx_write_int(w, m->next);
 }
 
 int rx_boundary_load(struct rx_boundary_member *m, struct rx_reader *r)
 {
-    rx_time closed = rx_read_int(r), next = rx_read_int(r);
-    if (rx_boundary_join(m) < 0)
-        return -ENOMEM;
-    if (m->boundary->closed < closed)
-        m->boundary->closed = closed;
-    if (next != RX_TIME_NEVER)
-        rx_boundary_want(m, next);
+    uint64_t born = rx_read_uint(r);
+    rx_time next = rx_read_int(r);
+    if (rx_reader_failed(r) || join(m, born) < 0)
+        return r->failed ? r->failed : -ENOMEM;
+    if (next != RX_TIME_NEVER && !rx_boundary_want(m, next))
+        return -EBADMSG;
     return 0;
 }

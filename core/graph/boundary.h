@@ -34,6 +34,7 @@ struct rx_boundary_member {
     void (*close)(struct rx_boundary_member *, rx_time end);
     rx_time next; /* the earliest end that it wants; RX_TIME_NEVER: none. Private from here on */
     struct rx_boundary *boundary;
+    uint64_t born; /* the order of joining, kept over save and load */
     struct rx_boundary_member *previous, *following;
 };
 

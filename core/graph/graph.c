@@ -384,26 +384,36 @@ static void on_common_timer(struct rx_timer *timer)
     struct rx_common *common = (struct rx_common *)timer;
     struct rx_engine *engine = common->engine;
     rx_engine_enter(engine);
-    common->on_timer(common);
+    common->class->timer(common);
     rx_engine_leave(engine);
 }
 
-struct rx_common *rx_common_get(struct rx_op *op, size_t size, void (*on_timer)(struct rx_common *))
+static void load_common(struct rx_common *common, struct rx_buffer *saved)
+{
+    struct rx_reader r = {
+        .data = (const unsigned char *)saved->data, .length = saved->length, .heap = common->engine->heap};
+    if (saved->length && common->class->load)
+        common->class->load(common, &r);
+    rx_buffer_finish(saved);
+}
+
+struct rx_common *rx_common_get(struct rx_op *op, const struct rx_common_class *class)
 {
     struct rx_node_run *run = op->node->run;
     if (run->common)
         return run->common;
-    struct rx_common *common = calloc(1, sizeof *common + size);
+    struct rx_common *common = calloc(1, sizeof *common + class->size);
     if (!common)
         return NULL;
     common->timer.fire = on_common_timer;
     common->engine = rx_op_engine(op);
     common->rank = op->node->rank;
-    common->on_timer = on_timer;
+    common->class = class;
+    load_common(common, &run->saved);
     return run->common = common;
 }
 
-void *rx_common_data(struct rx_common *common) { return common->data; }
+void *rx_common_data(const struct rx_common *common) { return (void *)(uintptr_t)common->data; }
 
 void rx_common_arm(struct rx_common *common, rx_time due)
 {
@@ -418,7 +428,10 @@ bool rx_common_armed(const struct rx_common *common) { return rx_timer_armed(&co
 
 void rx_node_run_finish(struct rx_node_run *run)
 {
-    if (!run || !run->common)
+    if (!run)
+        return;
+    rx_buffer_finish(&run->saved);
+    if (!run->common)
         return;
     rx_common_stop(run->common);
     free(run->common);

@@ -9,8 +9,10 @@
 #include "core/graph/hub.h"
 #include "core/graph/step.h"
 
+/* What the instances of a node have in common. It is a step's: of the node's only one, or of steps[common_step]. */
 struct rx_node_run {
-    struct rx_common *common; /* private to graph.c */
+    struct rx_common *common; /* private to core/graph */
+    struct rx_buffer saved;   /* state of `common`, until the first instance asks for it */
 };
 
 struct rx_node {
@@ -20,7 +22,7 @@ struct rx_node {
     struct rx_ledger *ledger;              /* ledgers[0] */
     const struct rx_step *const *steps;    /* what it runs, upstream first; at least one */
     struct rx_ledger *const *ledgers;      /* of each */
-    unsigned step_count;
+    uint16_t step_count, common_step;
     uint16_t index;                /* in its sub-graph */
     uint16_t inputs[RX_PORTS_MAX]; /* node indices */
     const char *input_names[RX_PORTS_MAX];
@@ -71,6 +73,12 @@ struct rx_instance *rx_graph_load(struct rx_engine *, const struct rx_subgraph *
                                   void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *);
 
 void rx_node_run_finish(struct rx_node_run *); /* frees what the instances had in common; NULL is fine */
+/* State of a step beside its ops: load it before them. What is held they say themselves: the account's `held` is zero
+ * after the load, and *ret_held is what it is to become. */
+void rx_node_run_save(const struct rx_node_run *, struct rx_writer *);
+void rx_node_run_load(struct rx_node_run *, struct rx_reader *);
+void rx_ledger_save(const struct rx_ledger *, struct rx_writer *);
+void rx_ledger_load(struct rx_ledger *, struct rx_reader *, int64_t *ret_held);
 
 /* An event for an error stream: {at, reason, step, message, event}. The caller's to unref. */
 struct rx_event rx_error_event(struct rx_engine *, const char *reason, const char *step, const struct rx_error *,

@@ -25,7 +25,7 @@ struct rx_common {
     struct rx_timer timer;
     struct rx_engine *engine;
     uint32_t rank;
-    void (*on_timer)(struct rx_common *);
+    const struct rx_common_class *class;
     _Alignas(16) char data[];
 };
 
@@ -49,6 +49,10 @@ void rx_op_start(struct rx_op *);
 void rx_op_cancel(struct rx_op *);  /* NULL is fine */
 void rx_op_reclaim(struct rx_op *); /* at the end of the turn */
 /* instance.c */
+struct rx_instance *rx_instance_create(struct rx_engine *, const struct rx_subgraph *); /* NULL: no memory */
+/* One of the op's own, nothing in it runs yet; `mark` is taken. NULL: no memory, the op has failed. */
+struct rx_instance *rx_instance_link(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag);
+void rx_instance_bury(struct rx_instance *);
 void rx_instance_note(struct rx_instance *, const struct rx_note *);
 void rx_instances_close_all(struct rx_op *);
 void rx_instance_reclaim(struct rx_instance *);

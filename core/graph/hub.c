@@ -1,6 +1,7 @@
 /* Hubs: shared streams with a reference-counted producer. */
 #include "core/graph/hub.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,14 +56,18 @@ const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
 size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }
 struct rx_hub_stats rx_hub_stats(const struct rx_hub *hub) { return hub->stats; }
 
-static void link_last(struct rx_hub *hub, struct rx_observer *o)
+/* In the order of births: from the end, since nearly all are the youngest. */
+static void link_in(struct rx_hub *hub, struct rx_observer *o, uint64_t born)
 {
+    struct rx_observer *before = hub->last;
+    while (before && before->born > born)
+        before = before->previous;
     o->hub = hub;
-    o->born = ++hub->births;
-    o->previous = hub->last;
-    o->following = NULL;
-    *(hub->last ? &hub->last->following : &hub->first) = o;
-    hub->last = o;
+    o->born = born;
+    o->previous = before;
+    o->following = before ? before->following : hub->first;
+    *(before ? &before->following : &hub->first) = o;
+    *(o->following ? &o->following->previous : &hub->last) = o;
     hub->subscribers++;
 }
 
@@ -88,21 +93,26 @@ static void tell_end(struct rx_observer *o, const struct rx_error *error)
         o->complete(o);
 }
 
+static void run(struct rx_hub *hub)
+{
+    if (hub->running)
+        return;
+    hub->running = true;
+    if (hub->producer.start)
+        hub->producer.start(hub->producer.arg, hub);
+}
+
 void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
 {
     rx_engine_enter(hub->engine);
-    link_last(hub, o);
+    link_in(hub, o, ++hub->births);
     if (hub->producer.subscribed)
         hub->producer.subscribed(hub->producer.arg, hub, o);
     if (hub->ended != OPEN) {
         unlink(o);
         tell_end(o, hub->ended == FAILED ? &hub->error : NULL);
     } else {
-        if (!hub->running) {
-            hub->running = true;
-            if (hub->producer.start)
-                hub->producer.start(hub->producer.arg, hub);
-        }
+        run(hub);
     }
     rx_engine_leave(hub->engine);
 }
@@ -216,4 +226,61 @@ void rx_hub_error(struct rx_hub *hub, const struct rx_error *error)
 {
     struct rx_error copy = *error;
     finish(hub, &copy);
+}
+
+/* ---- state ---- */
+
+void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
+{
+    rx_write_uint(w, hub->births);
+    rx_write_uint(w, hub->stats.events);
+    rx_write_uint(w, hub->stats.deliveries);
+    rx_write_uint(w, hub->stats.unheard);
+    rx_write_int(w, hub->stats.last_time);
+    rx_write_uint(w, hub->ended);
+    if (hub->ended == FAILED)
+        rx_write_text(w, hub->error.message, strlen(hub->error.message));
+}
+
+void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
+{
+    size_t length = 0;
+    hub->births = rx_read_uint(r);
+    hub->stats.events = rx_read_uint(r);
+    hub->stats.deliveries = rx_read_uint(r);
+    hub->stats.unheard = rx_read_uint(r);
+    hub->stats.last_time = rx_read_int(r);
+    uint64_t ended = rx_read_uint(r);
+    if (ended > FAILED)
+        rx_reader_fail(r, -EBADMSG);
+    else
+        hub->ended = (int)ended;
+    if (hub->ended != FAILED)
+        return;
+    const char *message = rx_read_text(r, &length);
+    rx_error_set(&hub->error, -EIO, "%.*s", (int)length, message ? message : "");
+}
+
+void rx_observer_save(struct rx_observer *o, struct rx_writer *w)
+{
+    struct rx_hub *hub = o->hub;
+    rx_write_uint(w, hub ? o->born : 0);
+    if (hub && hub->producer.save_ticket)
+        hub->producer.save_ticket(hub->producer.arg, o, w);
+}
+
+void rx_observer_load(struct rx_hub *hub, struct rx_observer *o, struct rx_reader *r)
+{
+    uint64_t born = rx_read_uint(r);
+    if (!born || rx_reader_failed(r))
+        return;
+    rx_engine_enter(hub->engine);
+    if (hub->births < born)
+        hub->births = born;
+    link_in(hub, o, born);
+    if (hub->producer.load_ticket)
+        hub->producer.load_ticket(hub->producer.arg, hub, o, r);
+    if (hub->ended == OPEN)
+        run(hub);
+    rx_engine_leave(hub->engine);
 }

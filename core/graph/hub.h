@@ -5,6 +5,7 @@
 #define RX_CORE_HUB_H
 
 #include "core/base/error.h"
+#include "core/value/codec.h"
 #include "core/value/event.h"
 
 struct rx_engine;
@@ -20,6 +21,10 @@ struct rx_producer {
      * (a cold one) hands out with rx_observer_next and so on, and never calls rx_hub_next. */
     void (*subscribed)(void *arg, struct rx_hub *, struct rx_observer *);
     void (*unsubscribed)(void *arg, struct rx_hub *, struct rx_observer *);
+    /* State: what the producer knows of one subscriber, its ticket; NULL: nothing. In load the observer is in its place
+     * and has no ticket yet. */
+    void (*save_ticket)(void *arg, struct rx_observer *, struct rx_writer *);
+    void (*load_ticket)(void *arg, struct rx_hub *, struct rx_observer *, struct rx_reader *);
     void *arg;
     bool sticky; /* a terminal is kept for later subscribers instead of a new start (a replayed hot source) */
 };
@@ -61,5 +66,12 @@ struct rx_hub_stats {
     rx_time last_time;   /* event time of the newest event; 0: none yet */
 };
 struct rx_hub_stats rx_hub_stats(const struct rx_hub *);
+
+/* State. Hubs are loaded before their observers; an observer takes the place that it had among the others, and a
+ * producer that does not run yet is started. */
+void rx_hub_save(const struct rx_hub *, struct rx_writer *);
+void rx_hub_load(struct rx_hub *, struct rx_reader *);
+void rx_observer_save(struct rx_observer *, struct rx_writer *); /* also one that is not subscribed */
+void rx_observer_load(struct rx_hub *, struct rx_observer *, struct rx_reader *);
 
 #endif

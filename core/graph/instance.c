@@ -52,7 +52,7 @@ void rx_engine_leave(struct rx_engine *engine)
 
 /* ---- instances ---- */
 
-static struct rx_instance *create(struct rx_engine *engine, const struct rx_subgraph *subgraph)
+struct rx_instance *rx_instance_create(struct rx_engine *engine, const struct rx_subgraph *subgraph)
 {
     struct rx_instance *i = calloc(1, sizeof *i + subgraph->count * sizeof(struct rx_op *));
     if (!i)
@@ -82,8 +82,9 @@ static void unlink_from_opener(struct rx_instance *instance)
         opener->opened_tail = instance->link;
 }
 
-/* Takes the instance out of the world; its memory stays until the turn ends. */
-static void bury(struct rx_instance *instance)
+/* Takes the instance out of the world; its memory stays until the turn ends. The exit takes all that it reads with it;
+ * of an instance that was loaded in part, each op goes by itself. */
+void rx_instance_bury(struct rx_instance *instance)
 {
     if (instance->ended)
         return;
@@ -91,7 +92,8 @@ static void bury(struct rx_instance *instance)
     unlink_from_opener(instance);
     instance->next = instance->engine->dead_instances;
     instance->engine->dead_instances = instance;
-    rx_op_cancel(instance->ops[instance->subgraph->count - 1]);
+    for (size_t i = instance->subgraph->count; i > 0; i--)
+        rx_op_cancel(instance->ops[i - 1]);
 }
 
 void rx_instance_reclaim(struct rx_instance *instance)
@@ -103,7 +105,7 @@ void rx_instance_reclaim(struct rx_instance *instance)
 void rx_instances_close_all(struct rx_op *op)
 {
     while (op->opened)
-        bury(op->opened);
+        rx_instance_bury(op->opened);
 }
 
 /* A notification of the exit. After a terminal the instance is gone before the opener hears of it. */
@@ -112,7 +114,7 @@ void rx_instance_note(struct rx_instance *instance, const struct rx_note *note)
     if (instance->ended)
         return;
     if (note->kind != RX_NEXT)
-        bury(instance);
+        rx_instance_bury(instance);
     if (instance->opener)
         instance->opener->class->inner(instance->opener, instance, note);
     else if (instance->on_note)
@@ -141,9 +143,9 @@ static void report_memory(struct rx_op *op)
     rx_fail(op, &error);
 }
 
-static struct rx_instance *open_linked(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
+struct rx_instance *rx_instance_link(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
 {
-    struct rx_instance *instance = create(rx_op_engine(op), op->node->subgraphs[which]);
+    struct rx_instance *instance = rx_instance_create(rx_op_engine(op), op->node->subgraphs[which]);
     if (!instance) {
         rx_mark_unref(mark);
         report_memory(op);
@@ -157,7 +159,7 @@ static struct rx_instance *open_linked(struct rx_op *op, unsigned which, const s
 
 struct rx_instance *rx_instance_open(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
 {
-    struct rx_instance *instance = open_linked(op, which, mark, tag);
+    struct rx_instance *instance = rx_instance_link(op, which, mark, tag);
     if (!instance)
         return NULL;
     rx_engine_enter(instance->engine);
@@ -210,7 +212,7 @@ void rx_instance_close(struct rx_instance *instance)
         return;
     struct rx_engine *engine = instance->engine;
     rx_engine_enter(engine);
-    bury(instance);
+    rx_instance_bury(instance);
     rx_engine_leave(engine);
 }
 
@@ -225,7 +227,7 @@ size_t rx_instances_open(const struct rx_op *op)
 struct rx_instance *rx_graph_start(struct rx_engine *engine, const struct rx_subgraph *subgraph,
                                    void (*on_note)(void *arg, const struct rx_note *), void *arg)
 {
-    struct rx_instance *instance = create(engine, subgraph);
+    struct rx_instance *instance = rx_instance_create(engine, subgraph);
     if (!instance)
         return NULL;
     instance->on_note = on_note;
@@ -238,91 +240,3 @@ struct rx_instance *rx_graph_start(struct rx_engine *engine, const struct rx_sub
 }
 
 void rx_graph_stop(struct rx_instance *instance) { rx_instance_close(instance); }
-
-/* ---- state ---- */
-
-static void save_op(const struct rx_op *op, struct rx_writer *w)
-{
-    rx_write_uint(w, op->live_ports);
-    for (unsigned i = 0; i < op->class->timer_slots; i++) {
-        const struct rx_timer *t = &op->timers[i].timer;
-        rx_write_bool(w, rx_timer_armed(t));
-        if (rx_timer_armed(t)) {
-            rx_write_int(w, t->due);
-            rx_write_uint(w, t->sequence);
-        }
-    }
-    if (op->class->save)
-        op->class->save((struct rx_op *)(uintptr_t)op, w);
-}
-
-int rx_instance_save(struct rx_instance *instance, struct rx_writer *w)
-{
-    for (size_t i = 0; i < instance->subgraph->count; i++) {
-        rx_write_bool(w, instance->ops[i] != NULL);
-        if (instance->ops[i])
-            save_op(instance->ops[i], w);
-    }
-    return w->buffer.failed ? -ENOMEM : 0;
-}
-
-static void load_op(struct rx_op *op, struct rx_reader *r)
-{
-    struct rx_sched *sched = rx_op_engine(op)->sched;
-    op->live_ports = (uint16_t)rx_read_uint(r);
-    for (unsigned i = 0; i < op->class->timer_slots; i++) {
-        if (!rx_read_bool(r))
-            continue;
-        rx_time due = rx_read_int(r);
-        uint64_t sequence = rx_read_uint(r);
-        rx_sched_restore(sched, sequence);
-        if (!rx_reader_failed(r))
-            rx_timer_arm_at(op, i, due, sequence);
-    }
-    if (op->class->load && op->class->load(op, r) < 0)
-        rx_reader_fail(r, -EBADMSG);
-    if (op->class == &rx_operator_subscription)
-        rx_op_start(op);
-}
-
-static int load_ops(struct rx_instance *instance, struct rx_reader *r)
-{
-    struct rx_error error = {0};
-    for (size_t i = 0; i < instance->subgraph->count && !rx_reader_failed(r); i++) {
-        if (!rx_read_bool(r))
-            continue;
-        struct rx_op *op = rx_op_create(instance, (uint16_t)i, &error);
-        if (op)
-            load_op(op, r);
-        else
-            rx_reader_fail(r, error.code);
-    }
-    return r->failed;
-}
-
-struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag,
-                                     struct rx_reader *r)
-{
-    struct rx_instance *instance = open_linked(op, which, mark, tag);
-    if (instance && load_ops(instance, r) < 0) {
-        bury(instance);
-        return NULL;
-    }
-    return instance;
-}
-
-struct rx_instance *rx_graph_load(struct rx_engine *engine, const struct rx_subgraph *subgraph,
-                                  void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *r)
-{
-    struct rx_instance *instance = create(engine, subgraph);
-    if (!instance)
-        return NULL;
-    instance->on_note = on_note;
-    instance->arg = arg;
-    rx_engine_enter(engine);
-    bool failed = load_ops(instance, r) < 0;
-    if (failed)
-        bury(instance);
-    rx_engine_leave(engine);
-    return failed ? NULL : instance;
-}

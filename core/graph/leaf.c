@@ -34,11 +34,26 @@ static void on_complete(struct rx_observer *o) { rx_finish(&of_observer(o)->op);
 
 static void on_error(struct rx_observer *o, const struct rx_error *error) { rx_fail(&of_observer(o)->op, error); }
 
-static void start(struct rx_op *op)
+static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct subscription *s = (struct subscription *)op;
+    (void)reterr;
     s->observer = (struct rx_observer){.next = on_next, .complete = on_complete, .error = on_error};
-    rx_hub_subscribe(op->node->hub, &s->observer);
+    return 0;
+}
+
+static void start(struct rx_op *op) { rx_hub_subscribe(op->node->hub, &((struct subscription *)op)->observer); }
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    rx_observer_save(&((struct subscription *)op)->observer, w);
+    return 0;
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    rx_observer_load(op->node->hub, &((struct subscription *)op)->observer, r);
+    return r->failed;
 }
 
 const struct rx_operator_class rx_operator_subscription = {
@@ -46,5 +61,8 @@ const struct rx_operator_class rx_operator_subscription = {
              .summary = "a subscription to a source or pipeline",
              .state_size = sizeof(struct subscription),
              .flags = RX_INTERNAL | RX_SPAN_SAFE},
+    .init = init,
     .start = start,
+    .save = save,
+    .load = load,
 };

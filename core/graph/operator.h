@@ -56,6 +56,7 @@ struct rx_operator_class {
     void (*error)(struct rx_op *, unsigned port, const struct rx_error *); /* NULL: forward */
     void (*timer)(struct rx_op *, unsigned slot);
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *);
+    unsigned state_version; /* of what save writes; older ones that load still reads are told from the length */
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
     int (*load)(struct rx_op *, struct rx_reader *); /* after init, in place of start: inputs and timers are restored */
     void (*dispose)(struct rx_op *);                 /* exactly once; tolerates a half-made object */
@@ -172,11 +173,18 @@ bool rx_op_eval(struct rx_op *, struct rx_expr *, const struct rx_expr_env *, st
 /* A condition: 1 true, 0 false (counted as nothing; an absent operand as RX_ABSENT), -1 a bad event. */
 int rx_op_test(struct rx_op *, struct rx_expr *, const struct rx_event *);
 
-/* What all instances of one node have in common (a boundary clock): `size` zeroed bytes, made at the first call, gone with
- * the plan. It has one timer; at one instant these fire before all other timers, upstream nodes first. */
+/* What all instances of one node have in common (a boundary clock): zeroed bytes, made at the first call, gone with the
+ * plan. It has one timer; at one instant these fire before all other timers, upstream nodes first. */
 struct rx_common;
-struct rx_common *rx_common_get(struct rx_op *, size_t size, void (*on_timer)(struct rx_common *));
-void *rx_common_data(struct rx_common *);
+struct rx_common_class {
+    size_t size;
+    void (*timer)(struct rx_common *);
+    /* State that stands with no instance open; both NULL: none. The timer is the loader's to arm. */
+    void (*save)(const struct rx_common *, struct rx_writer *);
+    void (*load)(struct rx_common *, struct rx_reader *);
+};
+struct rx_common *rx_common_get(struct rx_op *, const struct rx_common_class *); /* NULL: no memory */
+void *rx_common_data(const struct rx_common *);
 void rx_common_arm(struct rx_common *, rx_time due);
 void rx_common_stop(struct rx_common *);
 void rx_common_background(struct rx_common *, bool);

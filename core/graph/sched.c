@@ -42,10 +42,12 @@ rx_time rx_sched_now(const struct rx_sched *s) { return s->now; }
 
 uint64_t rx_sched_reserve(struct rx_sched *s) { return s->next_sequence++; }
 
-void rx_sched_restore(struct rx_sched *s, uint64_t sequence)
+uint64_t rx_sched_next_sequence(const struct rx_sched *s) { return s->next_sequence; }
+
+void rx_sched_restore(struct rx_sched *s, uint64_t next_sequence)
 {
-    if (s->next_sequence <= sequence)
-        s->next_sequence = sequence + 1;
+    if (s->next_sequence < next_sequence)
+        s->next_sequence = next_sequence;
 }
 
 /* Ties are broken by the sequence number: the order of arming is the order of firing. */
@@ -155,18 +157,27 @@ static void move_to(struct rx_sched *s, rx_time t)
     }
 }
 
+int rx_sched_step(struct rx_sched *s, rx_time t, bool through)
+{
+    if (!s->count || s->heap[0]->due > t || (!through && s->heap[0]->due == t))
+        return 0;
+    struct rx_timer *timer = s->heap[0];
+    move_to(s, timer->due);
+    if (++s->fired_at_now > s->guard)
+        return -ELOOP;
+    rx_sched_stop(s, timer);
+    timer->fire(timer);
+    return 1;
+}
+
 long rx_sched_run_until(struct rx_sched *s, rx_time t, bool through)
 {
     long fired = 0;
-    while (s->count && (s->heap[0]->due < t || (through && s->heap[0]->due == t))) {
-        struct rx_timer *timer = s->heap[0];
-        move_to(s, timer->due);
-        if (++s->fired_at_now > s->guard)
-            return -ELOOP;
-        rx_sched_stop(s, timer);
-        timer->fire(timer);
+    int r;
+    while ((r = rx_sched_step(s, t, through)) > 0)
         fired++;
-    }
+    if (r < 0)
+        return r;
     move_to(s, t);
     return fired;
 }

@@ -27,8 +27,9 @@ rx_time rx_sched_now(const struct rx_sched *);
 /* The next sequence number, taken: for who wants its place in the order of now, and arms later (delay). */
 uint64_t rx_sched_reserve(struct rx_sched *);
 
-/* No later sequence number will be below or at `sequence`: for timers restored with the numbers that they had. */
-void rx_sched_restore(struct rx_sched *, uint64_t sequence);
+/* The number that the next reservation gets; and, on loading, the number that it is to get. Never back. */
+uint64_t rx_sched_next_sequence(const struct rx_sched *);
+void rx_sched_restore(struct rx_sched *, uint64_t next_sequence);
 
 /* Arms (again) for `due`, in the order of now, or at a reserved sequence number. A due time in the past fires at the
  * current instant. -ENOMEM. */
@@ -45,6 +46,8 @@ size_t rx_sched_foreground(const struct rx_sched *); /* armed and not in the bac
  * later. Answers the number fired. Work scheduled at one instant without end is cut off: after `guard` timers at one
  * instant (default 1,000,000) -ELOOP. */
 long rx_sched_run_until(struct rx_sched *, rx_time t, bool through);
+/* Fires the first of what is due by `t`, at its own instant. 1; 0 when nothing is due; -ELOOP. */
+int rx_sched_step(struct rx_sched *, rx_time t, bool through);
 void rx_sched_set_guard(struct rx_sched *, unsigned long guard);
 
 #endif

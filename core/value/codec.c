@@ -300,3 +300,53 @@ struct rx_event rx_read_event(struct rx_reader *r)
     e.meta = rx_read_value(r);
     return e;
 }
+
+/* ---- frames ---- */
+
+enum { LENGTH_BYTES = 4 };
+
+size_t rx_frame_begin(struct rx_writer *w)
+{
+    size_t at = w->buffer.length;
+    rx_buffer_append(&w->buffer, "\0\0\0", LENGTH_BYTES);
+    return at;
+}
+
+void rx_frame_end(struct rx_writer *w, size_t at)
+{
+    if (w->buffer.failed)
+        return;
+    size_t length = w->buffer.length - at - LENGTH_BYTES;
+    if (length > UINT32_MAX) {
+        w->buffer.failed = true;
+        return;
+    }
+    for (unsigned i = 0; i < LENGTH_BYTES; i++)
+        w->buffer.data[at + i] = (char)(unsigned char)(length >> (8 * i));
+}
+
+struct rx_reader rx_frame_open(struct rx_reader *r)
+{
+    struct rx_reader frame = {.heap = r->heap, .failed = r->failed};
+    size_t length = 0, left = r->length - r->position;
+    for (unsigned i = 0; i < LENGTH_BYTES && left >= LENGTH_BYTES; i++)
+        length |= (size_t)r->data[r->position + i] << (8 * i);
+    if (left < LENGTH_BYTES || length > left - LENGTH_BYTES)
+        rx_reader_fail(r, -EBADMSG);
+    if (r->failed) {
+        frame.failed = r->failed;
+        return frame;
+    }
+    frame.data = r->data + r->position + LENGTH_BYTES;
+    frame.length = length;
+    r->position += LENGTH_BYTES + length;
+    return frame;
+}
+
+void rx_frame_close(struct rx_reader *outer, const struct rx_reader *frame)
+{
+    if (frame->failed)
+        rx_reader_fail(outer, frame->failed);
+    else if (frame->position != frame->length)
+        rx_reader_fail(outer, -EBADMSG);
+}

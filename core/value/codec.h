@@ -28,6 +28,10 @@ void rx_write_value(struct rx_writer *, struct rx_value);
 void rx_write_mark(struct rx_writer *, const struct rx_mark *);
 void rx_write_event(struct rx_writer *, const struct rx_event *);
 
+/* A frame: four bytes of length, then what was written between begin and end. `at` is what begin answered. */
+size_t rx_frame_begin(struct rx_writer *);
+void rx_frame_end(struct rx_writer *, size_t at);
+
 uint64_t rx_read_uint(struct rx_reader *);
 int64_t rx_read_int(struct rx_reader *);
 bool rx_read_bool(struct rx_reader *);
@@ -36,6 +40,10 @@ const char *rx_read_text(struct rx_reader *, size_t *ret_length); /* borrowed fr
 struct rx_value rx_read_value(struct rx_reader *);                /* the caller's */
 const struct rx_mark *rx_read_mark(struct rx_reader *);           /* the caller's; NULL: none */
 struct rx_event rx_read_event(struct rx_reader *);                /* the caller's */
+/* A reader of the next frame alone; the outer one stands behind it. */
+struct rx_reader rx_frame_open(struct rx_reader *);
+/* The frame's own mistake, or bytes that nobody read (-EBADMSG), become the outer reader's. */
+void rx_frame_close(struct rx_reader *outer, const struct rx_reader *frame);
 void rx_reader_fail(struct rx_reader *, int code);
 static inline bool rx_reader_failed(const struct rx_reader *r) { return r->failed != 0; }
 

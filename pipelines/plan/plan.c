@@ -42,7 +42,7 @@ struct rx_plan_pipeline *rx_plan_find_pipeline(struct rx_plan *plan, const char 
 }
 
 /* X, X.errors or X.BRANCH. */
-static struct rx_hub *find_hub(struct rx_plan *plan, const char *name)
+struct rx_hub *rx_plan_find_hub(struct rx_plan *plan, const char *name)
 {
     for (size_t i = 0; i < plan->source_count; i++) {
         if (strcmp(rx_hub_name(plan->sources[i].hub), name) == 0)
@@ -77,7 +77,7 @@ static const char *nearest_stream(struct rx_plan *plan, const char *name)
 
 struct rx_hub *rx_plan_hub(struct rx_planner *planner, const char *name, const struct rx_tree *where)
 {
-    struct rx_hub *hub = find_hub(planner->plan, name);
+    struct rx_hub *hub = rx_plan_find_hub(planner->plan, name);
     if (hub)
         return hub;
     const char *near = nearest_stream(planner->plan, name);
@@ -115,7 +115,7 @@ static void add_branch(struct rx_planner *planner, struct rx_plan_pipeline *p, c
     struct rx_hub *hub = make_hub(planner, p->name, name->text);
     if (!hub)
         return;
-    if (find_hub(planner->plan, rx_hub_name(hub)))
+    if (rx_plan_find_hub(planner->plan, rx_hub_name(hub)))
         rx_diagnosef(planner->diagnostics, name, NULL, "there is a stream \"%s\" already", rx_hub_name(hub));
     p->branches[p->branch_count++] = (struct rx_plan_branch){.name = rx_hub_name(hub), .hub = hub};
 }
@@ -196,6 +196,13 @@ static void check_pipeline_keys(struct rx_planner *planner, const struct rx_tree
     }
 }
 
+static void build_graph(struct rx_planner *planner, struct rx_plan_pipeline *p, const struct rx_tree *from)
+{
+    p->first_step = planner->plan->step_count;
+    p->graph = rx_plan_steps(planner, from, rx_tree_get(p->tree, "pipe"));
+    p->step_count = planner->plan->step_count - p->first_step;
+}
+
 static int build_pipeline(struct rx_planner *planner, struct rx_plan_pipeline *p)
 {
     planner->pipeline = p;
@@ -210,7 +217,7 @@ static int build_pipeline(struct rx_planner *planner, struct rx_plan_pipeline *p
         rx_diagnosef(planner->diagnostics, p->tree, "from: NAME of a source or pipeline",
                      "pipeline \"%s\" does not say what it reads", p->name);
     else
-        p->graph = rx_plan_steps(planner, from, rx_tree_get(p->tree, "pipe"));
+        build_graph(planner, p, from);
     return rx_plan_sinks(planner, p, rx_tree_get(p->tree, "to"));
 }
 

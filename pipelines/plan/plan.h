@@ -47,7 +47,9 @@ struct rx_plan_pipeline {
     size_t sink_count;
     struct rx_plan_branch *branches;
     size_t branch_count;
-    size_t *depends; /* positions of pipelines that it reads */
+    size_t first_step, step_count; /* its steps in rx_plan.steps */
+    struct rx_pipeline_run *run;   /* pipelines/run/pipeline_run.c: its running instance */
+    size_t *depends;               /* positions of pipelines that it reads */
     size_t depend_count;
     unsigned order; /* topological: what it reads comes first */
 };
@@ -64,6 +66,7 @@ struct rx_plan {
     size_t *ordered;           /* positions of pipelines, upstream first */
     struct rx_step **steps;    /* by number */
     struct rx_ledger *ledgers; /* of this engine's, by number of step */
+    struct rx_node_run *runs;  /* likewise */
     size_t step_count;
 };
 
@@ -74,6 +77,7 @@ void rx_plan_destroy(struct rx_plan *); /* nothing of it may run any more */
 
 struct rx_plan_source *rx_plan_find_source(struct rx_plan *, const char *name);
 struct rx_plan_pipeline *rx_plan_find_pipeline(struct rx_plan *, const char *name);
+struct rx_hub *rx_plan_find_hub(struct rx_plan *, const char *name); /* of any stream: X, X.errors, X.BRANCH */
 
 /* Calls `each` for every node of a sub-graph and of those inside it, outer first. */
 void rx_plan_walk(const struct rx_subgraph *, void (*each)(void *arg, const struct rx_node *, unsigned depth),

@@ -95,20 +95,20 @@ static int fuse(struct rx_planner *planner, struct rx_node *group, const struct 
     steps[2] = aggregate->step;
     group->steps = steps;
     group->step_count = 3;
+    group->common_step = 1; /* the boundary clock is the window's */
     group->subgraphs[0] = NULL;
     return 0;
 }
 
+/* Not inside another scope: there windows close in the order in which the groups of all scopes began, and operators of
+ * which each knows its own scope would close theirs together. */
 int rx_plan_fuse(struct rx_planner *planner, struct rx_subgraph *graph)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < graph->count; i++) {
-        struct rx_node *node = &graph->nodes[i];
-        const struct rx_node *window = fusible_window(node);
+        const struct rx_node *window = fusible_window(&graph->nodes[i]);
         if (window)
-            r = fuse(planner, node, window);
-        else if (node->subgraphs[0])
-            r = rx_plan_fuse(planner, node->subgraphs[0]);
+            r = fuse(planner, &graph->nodes[i], window);
     }
     return r;
 }

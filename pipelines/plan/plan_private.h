@@ -57,7 +57,7 @@ void rx_plan_types_after(struct rx_planner *, const struct rx_node *, const stru
 void rx_plan_note_dependency(struct rx_planner *, const struct rx_hub *);
 int rx_plan_order(struct rx_planner *);
 void rx_plan_rank(struct rx_plan *);
-/* plan_fuse.c: rewrites group_by -> window -> aggregate, in place, throughout. */
+/* plan_fuse.c: rewrites group_by -> window -> aggregate, in place. */
 int rx_plan_fuse(struct rx_planner *, struct rx_subgraph *);
 /* plan_fields.c: which fields each source must decode. */
 int rx_plan_fields(struct rx_planner *);

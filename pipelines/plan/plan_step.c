@@ -134,6 +134,7 @@ static int give_ledgers(struct rx_plan *plan, struct rx_node *node)
         ledgers[i] = &plan->ledgers[node->steps[i]->number];
     node->ledgers = (struct rx_ledger *const *)ledgers;
     node->ledger = ledgers[0];
+    node->run = &plan->runs[node->steps[node->common_step]->number];
     return 0;
 }
 
@@ -148,11 +149,19 @@ static int give_all(struct rx_plan *plan, struct rx_subgraph *graph)
     return r;
 }
 
+static void finish_runs(void *arg)
+{
+    struct rx_plan *plan = arg;
+    for (size_t i = 0; i < plan->step_count; i++)
+        rx_node_run_finish(&plan->runs[i]);
+}
+
 int rx_plan_ledgers(struct rx_plan *plan)
 {
     int r = 0;
     plan->ledgers = rx_plan_alloc(plan->arena, plan->step_count * sizeof *plan->ledgers);
-    if (!plan->ledgers)
+    plan->runs = rx_plan_alloc(plan->arena, plan->step_count * sizeof *plan->runs);
+    if (!plan->ledgers || !plan->runs || rx_plan_defer(plan->arena, finish_runs, plan) < 0)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < plan->pipeline_count; i++)
         r = give_all(plan, plan->pipelines[i].graph);

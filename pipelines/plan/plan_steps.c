@@ -33,14 +33,12 @@ static int add_node(struct builder *b, const struct rx_step_words *words)
 {
     struct rx_planner *planner = b->planner;
     struct rx_plan_arena *arena = planner->plan->arena;
-    struct rx_node_run *run = rx_plan_alloc(arena, sizeof *run);
     const struct rx_step **steps = rx_plan_alloc(arena, sizeof *steps);
-    if (b->count == RX_STEPS_MAX || !run || !steps) {
+    if (b->count == RX_STEPS_MAX || !steps) {
         rx_diagnosef(planner->diagnostics, words->where, NULL, "a pipeline has at most %d steps", RX_STEPS_MAX);
         b->failed = true;
         return -1;
     }
-    rx_plan_defer(arena, (void (*)(void *))rx_node_run_finish, run);
     steps[0] = rx_plan_add_step(planner, words);
     if (!steps[0]) {
         b->failed = true;
@@ -54,7 +52,6 @@ static int add_node(struct builder *b, const struct rx_step_words *words)
         .step_count = 1,
         .index = (uint16_t)b->count,
         .down = -1,
-        .run = run,
         .errors = planner->pipeline->errors,
     };
     return (int)b->count++;

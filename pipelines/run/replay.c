@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "pipelines/run/replay_source.h"
-#include "pipelines/run/runtime.h"
+#include "pipelines/run/state.h"
+#include "pipelines/run/world.h"
 
 /* What came out at the present instant, sorted by stream name before it is written. */
 struct line {
@@ -25,10 +26,13 @@ struct output {
     struct rx_observer observer;
     struct rx_replay *replay;
     struct rx_hub *hub;
+    char *name; /* of the stream; outlives the hub */
 };
 
 struct rx_replay {
-    struct rx_plan *plan;
+    const struct rx_forest *forest;
+    struct rx_plan_options plan_options;
+    struct rx_world world;
     struct rx_replay_options options;
     struct rx_replay_feed *feeds; /* one per source */
     struct output *outputs;
@@ -42,6 +46,7 @@ struct rx_replay {
     struct rx_replay_feed *filling;
     rx_time last_at, end;
     unsigned input_line;
+    unsigned long since_restart; /* events and timers */
     bool has_cold, ended, started, failed;
 };
 
@@ -76,7 +81,7 @@ static void write_ms(struct rx_buffer *b, rx_time t)
 
 static void begin_line(struct rx_replay *r, const char *stream)
 {
-    rx_time now = rx_sched_now(r->plan->engine->sched);
+    rx_time now = rx_sched_now(r->world.sched);
     if (now != r->lines_at)
         flush_lines(r);
     r->lines_at = now;
@@ -117,129 +122,244 @@ static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n
 {
     struct output *out = (struct output *)(void *)o;
     for (size_t i = 0; i < n; i++) {
-        begin_line(out->replay, rx_hub_name(out->hub));
+        begin_line(out->replay, out->name);
         rx_buffer_text(&out->replay->buffer, ",\"next\":");
         rx_json_write(&out->replay->buffer, span[i].value);
-        end_line(out->replay, rx_hub_name(out->hub));
+        end_line(out->replay, out->name);
     }
 }
 
 static void on_complete(struct rx_observer *o)
 {
     struct output *out = (struct output *)(void *)o;
-    begin_line(out->replay, rx_hub_name(out->hub));
+    begin_line(out->replay, out->name);
     rx_buffer_text(&out->replay->buffer, ",\"complete\":true");
-    end_line(out->replay, rx_hub_name(out->hub));
+    end_line(out->replay, out->name);
 }
 
 static void on_error(struct rx_observer *o, const struct rx_error *error)
 {
     struct output *out = (struct output *)(void *)o;
-    begin_line(out->replay, rx_hub_name(out->hub));
+    begin_line(out->replay, out->name);
     rx_buffer_text(&out->replay->buffer, ",\"error\":");
     rx_json_write_string(&out->replay->buffer, error->message, strlen(error->message));
-    end_line(out->replay, rx_hub_name(out->hub));
+    end_line(out->replay, out->name);
 }
 
 /* ---- creation ---- */
 
-static bool wanted(const struct rx_replay_options *options, const char *name)
+static int add_output(struct rx_replay *r, struct rx_hub *hub)
 {
-    if (!options->names || !options->names[0])
-        return true;
-    for (const char *const *n = options->names; *n; n++)
-        if (strcmp(*n, name) == 0)
-            return true;
-    return false;
-}
-
-static int check_names(const struct rx_replay *r, struct rx_error *reterr)
-{
-    for (const char *const *n = r->options.names; n && *n; n++)
-        if (!rx_plan_find_pipeline(r->plan, *n))
-            return rx_error_set(reterr, -EINVAL, "there is no pipeline \"%s\"", *n);
+    char *name = strdup(rx_hub_name(hub));
+    if (!name)
+        return -ENOMEM;
+    r->outputs[r->output_count++] =
+        (struct output){.observer = {.next = on_next, .complete = on_complete, .error = on_error},
+                        .replay = r,
+                        .hub = hub,
+                        .name = name};
     return 0;
 }
 
-static void add_output(struct rx_replay *r, struct rx_hub *hub)
+/* A pipeline brings the streams that branch off it. */
+static int add_pipeline(struct rx_replay *r, const struct rx_plan_pipeline *p)
 {
-    r->outputs[r->output_count++] = (struct output){
-        .observer = {.next = on_next, .complete = on_complete, .error = on_error}, .replay = r, .hub = hub};
+    int result = 0;
+    for (size_t k = 0; k < p->branch_count && result == 0; k++)
+        result = add_output(r, p->branches[k].hub);
+    return result == 0 ? add_output(r, p->hub) : result;
 }
 
-static int make_outputs(struct rx_replay *r)
+static int add_named(struct rx_replay *r, const char *name, struct rx_error *reterr)
 {
+    const struct rx_plan_pipeline *p = rx_plan_find_pipeline(r->world.plan, name);
+    struct rx_hub *hub = rx_plan_find_hub(r->world.plan, name);
+    if (!hub)
+        return rx_error_set(reterr, -EINVAL, "there is no stream \"%s\"", name);
+    int result = p ? add_pipeline(r, p) : add_output(r, hub);
+    return result < 0 ? rx_error_set(reterr, result, "out of memory") : 0;
+}
+
+static int make_outputs(struct rx_replay *r, struct rx_error *reterr)
+{
+    const struct rx_plan *plan = r->world.plan;
+    const char *const *names = r->options.names;
     size_t n = 0;
-    for (size_t i = 0; i < r->plan->pipeline_count; i++)
-        n += 1 + r->plan->pipelines[i].branch_count;
+    int result = 0;
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        n += 1 + plan->pipelines[i].branch_count;
+    for (size_t i = 0; names && names[i]; i++)
+        n++;
     r->outputs = calloc(n + 1, sizeof *r->outputs);
     if (!r->outputs)
-        return -ENOMEM;
-    for (size_t i = 0; i < r->plan->pipeline_count; i++) {
-        struct rx_plan_pipeline *p = &r->plan->pipelines[i];
-        if (!wanted(&r->options, p->name))
-            continue;
-        for (size_t k = 0; k < p->branch_count; k++)
-            add_output(r, p->branches[k].hub);
-        add_output(r, p->hub);
-    }
-    return 0;
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    for (size_t i = 0; names && names[i] && result == 0; i++)
+        result = add_named(r, names[i], reterr);
+    for (size_t i = 0; (!names || !names[0]) && i < plan->pipeline_count && result == 0; i++)
+        if (add_pipeline(r, &plan->pipelines[i]) < 0)
+            result = rx_error_set(reterr, -ENOMEM, "out of memory");
+    return result;
 }
 
 static int make_feeds(struct rx_replay *r)
 {
-    r->feeds = calloc(r->plan->source_count + 1, sizeof *r->feeds);
+    size_t span = r->options.span;
+    r->feeds = calloc(r->world.plan->source_count + 1, sizeof *r->feeds);
     if (!r->feeds)
         return -ENOMEM;
-    for (size_t i = 0; i < r->plan->source_count; i++) {
-        rx_replay_feed_init(&r->feeds[i], r->plan->engine, &r->plan->sources[i], r->options.span);
-        r->has_cold = r->has_cold || r->plan->sources[i].cold;
+    for (size_t i = 0; i < r->world.plan->source_count; i++) {
+        r->feeds[i].span_max = span == 0 ? 1 : span < RX_SPAN_MAX ? span : RX_SPAN_MAX;
+        rx_replay_feed_bind(&r->feeds[i], r->world.engine, &r->world.plan->sources[i]);
+        r->has_cold = r->has_cold || r->world.plan->sources[i].cold;
     }
     return 0;
 }
 
-int rx_replay_create(struct rx_plan *plan, const struct rx_replay_options *options, struct rx_replay **ret,
-                     struct rx_error *reterr)
+int rx_replay_create(const struct rx_forest *forest, const struct rx_plan_options *plan_options,
+                     const struct rx_replay_options *options, struct rx_replay **ret, struct rx_error *reterr)
 {
     struct rx_replay *r = calloc(1, sizeof *r);
     if (!r)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
-    r->plan = plan;
+    r->forest = forest;
+    r->plan_options = *plan_options;
+    r->plan_options.replay = true;
     r->options = *options;
-    int result = check_names(r, reterr);
-    if (result == 0 && (make_outputs(r) < 0 || make_feeds(r) < 0))
+    int result = rx_world_create(forest, &r->plan_options, &r->world, reterr);
+    if (result == 0)
+        result = make_outputs(r, reterr);
+    if (result == 0 && make_feeds(r) < 0)
         result = rx_error_set(reterr, -ENOMEM, "out of memory");
     if (result < 0) {
         rx_replay_destroy(r);
         return result;
     }
-    rx_runtime_bind(plan);
     *ret = r;
     return 0;
+}
+
+/* Everybody leaves, and what ran is gone; nobody is told. */
+static void end_world(struct rx_replay *r)
+{
+    if (!r->world.engine)
+        return;
+    rx_engine_enter(r->world.engine);
+    for (size_t i = 0; r->outputs && i < r->output_count; i++)
+        rx_hub_unsubscribe(&r->outputs[i].observer);
+    rx_engine_leave(r->world.engine);
+    rx_world_destroy(&r->world);
 }
 
 void rx_replay_destroy(struct rx_replay *r)
 {
     if (!r)
         return;
-    rx_engine_enter(r->plan->engine);
-    for (size_t i = 0; r->outputs && i < r->output_count; i++)
-        rx_hub_unsubscribe(&r->outputs[i].observer);
-    rx_engine_leave(r->plan->engine);
-    for (size_t i = 0; r->feeds && i < r->plan->source_count; i++)
+    size_t sources = r->world.plan ? r->world.plan->source_count : 0;
+    for (size_t i = 0; r->feeds && i < sources; i++)
+        rx_replay_feed_drop_span(&r->feeds[i]);
+    end_world(r);
+    for (size_t i = 0; r->feeds && i < sources; i++)
         rx_replay_feed_finish(&r->feeds[i]);
+    for (size_t i = 0; r->outputs && i < r->output_count; i++)
+        free(r->outputs[i].name);
     for (size_t i = 0; i < r->line_count; i++)
         free(r->lines[i].text);
-    for (size_t i = r->note_done; i < r->note_count; i++) {
-        rx_value_unref(r->notes[i].note.value);
-        free(r->notes[i].note.error);
-    }
+    for (size_t i = r->note_done; i < r->note_count; i++)
+        rx_replay_note_finish(&r->notes[i].note);
     rx_buffer_finish(&r->buffer);
     free(r->notes);
     free(r->lines);
     free(r->outputs);
     free(r->feeds);
     free(r);
+}
+
+/* ---- restarts: everything is saved, and goes on in a new world ---- */
+
+static void save(struct rx_replay *r, struct rx_writer *w)
+{
+    struct rx_section section = {.kind = RX_SECTION_REPLAY, .name = "outputs", .class = "replay"};
+    rx_state_begin(w, r->world.sched);
+    rx_plan_save(r->world.plan, w);
+    size_t at = rx_section_begin(w, &section);
+    for (size_t i = 0; i < r->output_count; i++)
+        rx_observer_save(&r->outputs[i].observer, w);
+    rx_section_end(w, at);
+}
+
+static void replace_hubs(struct rx_replay *r)
+{
+    struct rx_plan *plan = r->world.plan;
+    for (size_t i = 0; i < plan->source_count; i++)
+        rx_replay_feed_bind(&r->feeds[i], r->world.engine, &plan->sources[i]);
+    for (size_t i = 0; i < r->output_count; i++)
+        r->outputs[i].hub = rx_plan_find_hub(plan, r->outputs[i].name);
+}
+
+static int load(struct rx_replay *r, const struct rx_state *state, struct rx_error *reterr)
+{
+    struct rx_reader bytes;
+    size_t kept = 0;
+    rx_state_restore_sched(state, r->world.sched);
+    int result = rx_plan_load(r->world.plan, state, &kept, reterr);
+    if (result < 0)
+        return result;
+    if (kept != r->world.plan->pipeline_count || !rx_state_find(state, RX_SECTION_REPLAY, "outputs", NULL, &bytes))
+        return rx_error_set(reterr, -EBADMSG, "the state is not of this config");
+    for (size_t i = 0; i < r->output_count; i++)
+        rx_observer_load(r->outputs[i].hub, &r->outputs[i].observer, &bytes);
+    return rx_reader_failed(&bytes) ? rx_error_set(reterr, -EBADMSG, "the state of the outputs is damaged") : 0;
+}
+
+static int move_on(struct rx_replay *r, const struct rx_writer *saved, struct rx_error *reterr)
+{
+    struct rx_state *state = NULL;
+    int result = rx_world_create(r->forest, &r->plan_options, &r->world, reterr);
+    if (result < 0)
+        return result;
+    replace_hubs(r);
+    struct rx_reader reader = {
+        .data = (const unsigned char *)saved->buffer.data, .length = saved->buffer.length, .heap = r->world.heap};
+    result = rx_state_open(&reader, &state, reterr);
+    if (result == 0)
+        result = load(r, state, reterr);
+    rx_state_close(state);
+    return result;
+}
+
+static void set_quiet(struct rx_replay *r, bool quiet)
+{
+    for (size_t i = 0; i < r->world.plan->source_count; i++)
+        r->feeds[i].quiet = quiet;
+}
+
+static int restart(struct rx_replay *r, struct rx_error *reterr)
+{
+    struct rx_writer saved = {0};
+    r->since_restart = 0;
+    if (r->filling)
+        rx_replay_feed_flush(r->filling);
+    save(r, &saved);
+    if (saved.buffer.failed) {
+        rx_buffer_finish(&saved.buffer);
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    }
+    set_quiet(r, true);
+    end_world(r);
+    /* The other kind of plan each time: fused and unfused read each other's state. */
+    if (r->options.alternate_fusion)
+        r->plan_options.no_fusion = !r->plan_options.no_fusion;
+    int result = move_on(r, &saved, reterr);
+    if (r->world.plan)
+        set_quiet(r, false);
+    rx_buffer_finish(&saved.buffer);
+    return result;
+}
+
+/* An event or a timer has had its way. */
+static int passed(struct rx_replay *r, struct rx_error *reterr)
+{
+    return r->options.restart && ++r->since_restart >= r->options.restart ? restart(r, reterr) : 0;
 }
 
 /* ---- input ---- */
@@ -254,8 +374,8 @@ static rx_time time_of(struct rx_value at)
 
 static struct rx_replay_feed *find_feed(struct rx_replay *r, const struct rx_value *name)
 {
-    for (size_t i = 0; name && name->kind == RX_STRING && i < r->plan->source_count; i++) {
-        const char *known = r->plan->sources[i].name;
+    for (size_t i = 0; name && name->kind == RX_STRING && i < r->world.plan->source_count; i++) {
+        const char *known = r->world.plan->sources[i].name;
         if (strlen(known) == name->aux && memcmp(known, name->u.text, name->aux) == 0)
             return &r->feeds[i];
     }
@@ -267,20 +387,15 @@ static bool is_true(const struct rx_value *v) { return v && v->kind == RX_BOOL &
 static int read_note(struct rx_value line, struct rx_replay_note *note, struct rx_error *reterr)
 {
     const struct rx_value *next = rx_object_get_text(line, "next"), *error = rx_object_get_text(line, "error");
-    if (next) {
-        note->kind = RX_NEXT;
+    bool failed = error && error->kind == RX_STRING, completed = is_true(rx_object_get_text(line, "complete"));
+    if ((next != NULL) + failed + completed != 1)
+        return rx_error_set(reterr, -EINVAL, "a line needs one of \"next\", \"complete\": true and \"error\": TEXT");
+    note->kind = next ? RX_NEXT : failed ? RX_ERROR : RX_COMPLETE;
+    if (next)
         note->value = rx_value_ref(*next);
-    } else if (error && error->kind == RX_STRING) {
-        note->kind = RX_ERROR;
+    if (failed)
         note->error = strndup(error->u.text, error->aux);
-    } else if (is_true(rx_object_get_text(line, "complete"))) {
-        note->kind = RX_COMPLETE;
-    } else {
-        return rx_error_set(reterr, -EINVAL, "a line needs \"next\", \"complete\": true or \"error\": TEXT");
-    }
-    if (note->kind == RX_ERROR && !note->error)
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    return 0;
+    return failed && !note->error ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
 }
 
 static int keep_note(struct rx_replay *r, struct rx_replay_feed *feed, struct rx_replay_note *note)
@@ -293,16 +408,24 @@ static int keep_note(struct rx_replay *r, struct rx_replay_feed *feed, struct rx
         r->notes = bigger;
         r->note_capacity = capacity;
     }
-    r->notes[r->note_count++] = (struct pending){.feed = feed, .note = *note};
-    return 0;
+    int result = rx_replay_note_freeze(note);
+    if (result == 0)
+        r->notes[r->note_count++] = (struct pending){.feed = feed, .note = *note};
+    return result;
 }
 
 /* ---- running ---- */
 
 static int run_until(struct rx_replay *r, rx_time t, bool through, struct rx_error *reterr)
 {
-    if (rx_sched_run_until(r->plan->engine->sched, t, through) == -ELOOP)
+    int fired, result = 0;
+    while (result == 0 && (fired = rx_sched_step(r->world.sched, t, through)) > 0)
+        result = passed(r, reterr);
+    if (result < 0)
+        return result;
+    if (fired == -ELOOP)
         return rx_error_set(reterr, -ELOOP, "a pipeline schedules work at one instant without end");
+    rx_sched_run_until(r->world.sched, t, false);
     return r->failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
 }
 
@@ -311,10 +434,10 @@ static void subscribe_all(struct rx_replay *r)
     if (r->started)
         return;
     r->started = true;
-    rx_engine_enter(r->plan->engine);
+    rx_engine_enter(r->world.engine);
     for (size_t i = 0; i < r->output_count; i++)
         rx_hub_subscribe(r->outputs[i].hub, &r->outputs[i].observer);
-    rx_engine_leave(r->plan->engine);
+    rx_engine_leave(r->world.engine);
 }
 
 /* A hot event: what was due before it fires first; then it happens, before what is due at its instant. Events of one
@@ -323,54 +446,72 @@ static int happen(struct rx_replay *r, struct rx_replay_feed *feed, struct rx_re
                   struct rx_error *reterr)
 {
     subscribe_all(r);
-    if (r->filling && (r->filling != feed || note->at > rx_sched_now(r->plan->engine->sched)))
+    if (r->filling && (r->filling != feed || note->at > rx_sched_now(r->world.sched)))
         rx_replay_feed_flush(r->filling);
     r->filling = feed;
     int result = run_until(r, note->at, false, reterr);
-    return result < 0 ? result : rx_replay_feed_add_take(feed, note);
+    if (result == 0)
+        result = rx_replay_feed_add_take(feed, note);
+    return result == 0 ? passed(r, reterr) : result;
 }
 
-static int take_note(struct rx_replay *r, struct rx_value line, rx_time at, struct rx_error *reterr)
-{
-    struct rx_replay_feed *feed = find_feed(r, rx_object_get_text(line, "source"));
-    struct rx_replay_note note = {.at = at};
-    if (!feed)
-        return rx_error_set(reterr, -EINVAL, "\"source\" must be one of the config's sources");
-    int result = read_note(line, &note, reterr);
-    if (result < 0)
-        return result;
-    if (feed->source->cold)
-        return rx_replay_feed_add_take(feed, &note);
-    return r->has_cold ? keep_note(r, feed, &note) : happen(r, feed, &note, reterr);
-}
+/* What one input line says. */
+struct input {
+    struct rx_replay_feed *feed; /* NULL: the end of the replay */
+    struct rx_replay_note note;
+};
 
-static int take_line(struct rx_replay *r, struct rx_value line, struct rx_error *reterr)
+static int read_input(struct rx_replay *r, struct rx_value line, struct input *in, struct rx_error *reterr)
 {
     const struct rx_value *at_value = rx_object_get_text(line, "at");
-    rx_time at = at_value ? time_of(*at_value) : -1;
-    if (at < 0)
+    in->note.at = at_value ? time_of(*at_value) : -1;
+    if (in->note.at < 0)
         return rx_error_set(reterr, -EINVAL, "\"at\" must be a number of milliseconds, 0 or more");
-    if (at < r->last_at)
+    if (in->note.at < r->last_at)
         return rx_error_set(reterr, -EINVAL, "\"at\" must not decrease");
-    r->last_at = at;
-    if (!is_true(rx_object_get_text(line, "end")))
-        return take_note(r, line, at, reterr);
-    r->ended = true;
-    r->end = at;
-    return 0;
+    r->last_at = in->note.at;
+    if (is_true(rx_object_get_text(line, "end")))
+        return 0;
+    in->feed = find_feed(r, rx_object_get_text(line, "source"));
+    if (!in->feed)
+        return rx_error_set(reterr, -EINVAL, "\"source\" must be one of the config's sources");
+    return read_note(line, &in->note, reterr);
+}
+
+/* Before a restart could take the heap away from under them, values are written down. */
+static int take_line(struct rx_replay *r, const char *text, size_t length, struct input *in, struct rx_error *reterr)
+{
+    struct rx_value line;
+    int result = rx_json_decode(r->world.heap, NULL, NULL, text, length, &line, reterr);
+    if (result < 0)
+        return result;
+    result = read_input(r, line, in, reterr);
+    rx_value_unref(line);
+    if (result == 0 && r->options.restart && rx_replay_note_freeze(&in->note) < 0)
+        result = rx_error_set(reterr, -ENOMEM, "out of memory");
+    return result;
+}
+
+static int act(struct rx_replay *r, struct input *in, struct rx_error *reterr)
+{
+    if (!in->feed) {
+        r->ended = true;
+        r->end = in->note.at;
+        return 0;
+    }
+    if (in->feed->source->cold)
+        return rx_replay_feed_add_take(in->feed, &in->note);
+    return r->has_cold ? keep_note(r, in->feed, &in->note) : happen(r, in->feed, &in->note, reterr);
 }
 
 int rx_replay_line(struct rx_replay *r, const char *text, size_t length, struct rx_error *reterr)
 {
-    struct rx_value line;
+    struct input in = {.feed = NULL};
     r->input_line++;
     if (r->ended || strspn(text, " \t\r\n") >= length)
         return 0;
-    int result = rx_json_decode(r->plan->engine->heap, NULL, NULL, text, length, &line, reterr);
-    if (result == 0) {
-        result = take_line(r, line, reterr);
-        rx_value_unref(line);
-    }
+    int result = take_line(r, text, length, &in, reterr);
+    result = result == 0 ? act(r, &in, reterr) : result;
     if (result < 0 && reterr)
         reterr->at.line = r->input_line;
     return result;
@@ -381,12 +522,11 @@ int rx_replay_line(struct rx_replay *r, const char *text, size_t length, struct 
 /* Runs while something is scheduled that can still make output; work that only waits for input does not count. */
 static int run_out(struct rx_replay *r, struct rx_error *reterr)
 {
-    struct rx_sched *sched = r->plan->engine->sched;
     int result = 0;
     if (r->ended)
         return run_until(r, r->end, true, reterr);
-    while (result == 0 && rx_sched_foreground(sched) > 0)
-        result = run_until(r, rx_sched_next_due(sched), true, reterr);
+    while (result == 0 && rx_sched_foreground(r->world.sched) > 0)
+        result = run_until(r, rx_sched_next_due(r->world.sched), true, reterr);
     return result;
 }
 
@@ -422,7 +562,23 @@ int rx_replay_finish(struct rx_replay *r, struct rx_error *reterr)
     if (result == 0)
         result = run_out(r, reterr);
     flush_lines(r);
-    for (size_t k = 0; r->options.subscriptions && k < r->plan->source_count; k++)
+    for (size_t k = 0; r->options.subscriptions && k < r->world.plan->source_count; k++)
         write_subscriptions(r, &r->feeds[k]);
     return result;
+}
+
+static void tell_loss(const struct rx_hub *errors, void (*each)(void *arg, const char *stream, uint64_t n), void *arg)
+{
+    uint64_t n = rx_hub_stats(errors).events;
+    if (n)
+        each(arg, rx_hub_name(errors), n);
+}
+
+void rx_replay_losses(const struct rx_replay *r, void (*each)(void *arg, const char *stream, uint64_t n), void *arg)
+{
+    const struct rx_plan *plan = r->world.plan;
+    for (size_t i = 0; i < plan->source_count; i++)
+        tell_loss(plan->sources[i].errors, each, arg);
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        tell_loss(plan->pipelines[i].errors, each, arg);
 }

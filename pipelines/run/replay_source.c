@@ -18,6 +18,38 @@ struct run {
     bool firing, over;
 };
 
+int rx_replay_note_freeze(struct rx_replay_note *note)
+{
+    struct rx_writer w = {0};
+    if (note->kind != RX_NEXT || note->frozen.length)
+        return 0;
+    rx_write_value(&w, note->value);
+    if (w.buffer.failed) {
+        rx_buffer_finish(&w.buffer);
+        return -ENOMEM;
+    }
+    rx_value_unref(note->value);
+    note->value = rx_null();
+    note->frozen = w.buffer;
+    return 0;
+}
+
+void rx_replay_note_finish(struct rx_replay_note *note)
+{
+    if (note->kind == RX_NEXT)
+        rx_value_unref(note->value);
+    rx_buffer_finish(&note->frozen);
+    free(note->error);
+}
+
+/* The caller's. */
+static struct rx_value thawed(const struct rx_replay_feed *feed, const struct rx_replay_note *note)
+{
+    struct rx_reader r = {
+        .data = (const unsigned char *)note->frozen.data, .length = note->frozen.length, .heap = feed->engine->heap};
+    return note->frozen.length ? rx_read_value(&r) : rx_value_ref(note->value);
+}
+
 static struct rx_event event_at(const struct rx_replay_feed *feed, struct rx_value value)
 {
     return (struct rx_event){.value = value, .time = rx_sched_now(feed->engine->sched)};
@@ -36,8 +68,9 @@ static void hand_over(struct run *run, const struct rx_replay_note *note)
 {
     struct rx_error error;
     if (note->kind == RX_NEXT) {
-        struct rx_event event = event_at(run->feed, note->value);
+        struct rx_event event = event_at(run->feed, thawed(run->feed, note));
         rx_observer_next(run->observer, &event, 1);
+        rx_event_unref(&event);
         return;
     }
     if (note->kind == RX_ERROR)
@@ -112,7 +145,7 @@ static void on_unsubscribed(void *arg, struct rx_hub *hub, struct rx_observer *o
     (void)hub;
     if (!run)
         return;
-    if (run->log != SIZE_MAX)
+    if (run->log != SIZE_MAX && !feed->quiet)
         feed->subscriptions[run->log].unsubscribed = rx_sched_now(feed->engine->sched);
     rx_sched_stop(feed->engine->sched, &run->timer);
     run->over = true;
@@ -120,30 +153,61 @@ static void on_unsubscribed(void *arg, struct rx_hub *hub, struct rx_observer *o
         free(run);
 }
 
-void rx_replay_feed_init(struct rx_replay_feed *feed, struct rx_engine *engine, struct rx_plan_source *source,
-                         size_t span_max)
+/* A subscription's part of the state: its row in the log; and, of a cold source, from when it counts, the numbers that its
+ * notes take, and how many have come. */
+static void save_ticket(void *arg, struct rx_observer *o, struct rx_writer *w)
 {
-    *feed = (struct rx_replay_feed){.engine = engine, .source = source};
-    feed->span_max = span_max == 0 ? 1 : span_max < RX_SPAN_MAX ? span_max : RX_SPAN_MAX;
+    const struct run *run = o->ticket;
+    (void)arg;
+    rx_write_bool(w, run != NULL);
+    if (!run)
+        return;
+    rx_write_uint(w, run->log);
+    rx_write_int(w, run->base);
+    rx_write_uint(w, run->first_sequence);
+    rx_write_uint(w, run->next);
+}
+
+static void load_ticket(void *arg, struct rx_hub *hub, struct rx_observer *o, struct rx_reader *r)
+{
+    struct rx_replay_feed *feed = arg;
+    struct run *run = rx_read_bool(r) ? calloc(1, sizeof *run) : NULL;
+    (void)hub;
+    o->ticket = run;
+    if (!run)
+        return;
+    *run = (struct run){.timer = {.fire = on_note}, .feed = feed, .observer = o};
+    run->log = rx_read_uint(r);
+    run->base = rx_read_int(r);
+    run->first_sequence = rx_read_uint(r);
+    run->next = rx_read_uint(r);
+    if (feed->source->cold)
+        arm_next(run);
+}
+
+void rx_replay_feed_bind(struct rx_replay_feed *feed, struct rx_engine *engine, struct rx_plan_source *source)
+{
+    feed->engine = engine;
+    feed->source = source;
     rx_hub_set_producer(source->hub, &(struct rx_producer){.subscribed = on_subscribed,
                                                            .unsubscribed = on_unsubscribed,
+                                                           .save_ticket = save_ticket,
+                                                           .load_ticket = load_ticket,
                                                            .arg = feed,
                                                            .sticky = !source->cold});
 }
 
-static void drop_note(struct rx_replay_note *note)
+void rx_replay_feed_drop_span(struct rx_replay_feed *feed)
 {
-    if (note->kind == RX_NEXT)
-        rx_value_unref(note->value);
-    free(note->error);
+    for (size_t i = 0; i < feed->span_length; i++)
+        rx_event_unref(&feed->span[i]);
+    feed->span_length = 0;
 }
 
 void rx_replay_feed_finish(struct rx_replay_feed *feed)
 {
-    for (size_t i = 0; i < feed->span_length; i++)
-        rx_value_unref(feed->span[i].value);
     for (size_t i = 0; i < feed->note_count; i++)
-        drop_note(&feed->notes[i]);
+        rx_replay_note_finish(&feed->notes[i]);
     free(feed->notes);
     free(feed->subscriptions);
 }
@@ -160,7 +224,8 @@ void rx_replay_feed_flush(struct rx_replay_feed *feed)
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
 {
     if (note->kind == RX_NEXT) {
-        feed->span[feed->span_length++] = event_at(feed, note->value);
+        feed->span[feed->span_length++] = event_at(feed, thawed(feed, note));
+        rx_replay_note_finish(note);
         if (feed->span_length == feed->span_max)
             rx_replay_feed_flush(feed);
         return;
@@ -173,7 +238,7 @@ static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
     } else {
         rx_hub_complete(feed->source->hub);
     }
-    drop_note(note);
+    rx_replay_note_finish(note);
 }
 
 int rx_replay_feed_add_take(struct rx_replay_feed *feed, struct rx_replay_note *note)
@@ -182,8 +247,9 @@ int rx_replay_feed_add_take(struct rx_replay_feed *feed, struct rx_replay_note *
         happen(feed, note);
         return 0;
     }
-    if (!grow((void **)&feed->notes, &feed->note_capacity, feed->note_count, sizeof *feed->notes)) {
-        drop_note(note);
+    if (rx_replay_note_freeze(note) < 0 ||
+        !grow((void **)&feed->notes, &feed->note_capacity, feed->note_count, sizeof *feed->notes)) {
+        rx_replay_note_finish(note);
         return -ENOMEM;
     }
     feed->notes[feed->note_count++] = *note;

@@ -8,9 +8,14 @@
 struct rx_replay_note {
     rx_time at;
     enum rx_note_kind kind;
-    struct rx_value value; /* RX_NEXT */
-    char *error;           /* RX_ERROR: malloc'ed */
+    struct rx_value value;   /* RX_NEXT, while it is new */
+    struct rx_buffer frozen; /* RX_NEXT, once it is kept: written down, since a restart takes the heap away */
+    char *error;             /* RX_ERROR: malloc'ed */
 };
+
+/* What a kept note holds no longer lives in any heap. -ENOMEM. */
+int rx_replay_note_freeze(struct rx_replay_note *);
+void rx_replay_note_finish(struct rx_replay_note *);
 
 struct rx_replay_subscription {
     rx_time subscribed, unsubscribed; /* RX_TIME_NEVER: still there */
@@ -27,10 +32,13 @@ struct rx_replay_feed {
     struct rx_replay_subscription *subscriptions;
     size_t subscription_count, subscription_capacity;
     bool failed; /* an allocation failed */
+    bool quiet;  /* what is cancelled now is no end of a subscription: the world is being replaced */
 };
 
-/* `span_max` 0: 1. Takes the place of the source as its hub's producer. */
-void rx_replay_feed_init(struct rx_replay_feed *, struct rx_engine *, struct rx_plan_source *, size_t span_max);
+/* Takes the place of the source as its hub's producer: of a zeroed feed with span_max set, or, in a new world, of one
+ * that goes on with what it has kept. */
+void rx_replay_feed_bind(struct rx_replay_feed *, struct rx_engine *, struct rx_plan_source *);
+void rx_replay_feed_drop_span(struct rx_replay_feed *); /* what was not handed over; before its heap goes */
 void rx_replay_feed_finish(struct rx_replay_feed *);
 /* Cold: keeps a note for all subscriptions to come. Hot: hands it to the hub now (events may wait for
  * rx_replay_feed_flush). What the note holds is taken. -ENOMEM. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pipelines/plan/registry.h"
+#include "pipelines/run/pipeline_run.h"
 
 #define BACKOFF_MIN (250 * RX_MSEC)
 #define BACKOFF_MAX (30 * RX_SEC)
@@ -246,7 +247,10 @@ int rx_runtime_start(struct rx_plan *plan, struct rx_runtime **ret, struct rx_er
     if (!r)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     bind_sources(plan);
-    rx_runtime_bind(plan);
+    if (rx_pipelines_bind(plan) < 0) {
+        rx_runtime_destroy(r);
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    }
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         struct delivery *d = add_delivery(r, plan->pipelines[i].hub);
         d->sinks = plan->pipelines[i].sinks;

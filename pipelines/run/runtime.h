@@ -26,7 +26,4 @@ void rx_runtime_destroy(struct rx_runtime *);
 size_t rx_runtime_count(const struct rx_runtime *); /* pipelines, as in the plan */
 struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *, size_t pipeline);
 
-/* Connects pipelines to their hubs without supervision (replay): each runs while somebody subscribes. */
-void rx_runtime_bind(struct rx_plan *);
-
 #endif

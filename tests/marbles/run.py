@@ -16,7 +16,16 @@ import marble  # noqa: E402
 from replay import Replayer, ReplayError, find_rxd  # noqa: E402
 
 # A plan must not show in what comes out: every case runs under each of these, and the bytes must be the same.
-VARIANTS = {"": [], "--no-fusion": ["--no-fusion"], "--span 1": ["--span", "1"], "--span 256": ["--span", "256"]}
+VARIANTS = {
+    "": [],
+    "--no-fusion": ["--no-fusion"],
+    "--span 1": ["--span", "1"],
+    "--span 256": ["--span", "256"],
+    "--restart 1": ["--restart", "1"],
+    "--restart 1 --no-fusion": ["--restart", "1", "--no-fusion"],
+    "--restart 2 --span 256": ["--restart", "2", "--span", "256"],
+    "--restart 1 --alternate-fusion": ["--restart", "1", "--alternate-fusion"],
+}
 
 
 def config_of(case):

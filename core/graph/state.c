@@ -1,0 +1,212 @@
+/* Saving and loading the running graph: one frame for each operator, in the order of the sub-graph's nodes. */
+#include <errno.h>
+
+#include "core/graph/graph_private.h"
+
+enum { TIMER_ARMED = 1, TIMER_BACKGROUND = 2 };
+
+static bool opens_scopes(const struct rx_op *op) { return op->node->subgraphs[0] || op->node->subgraphs[1]; }
+
+/* ---- saving ---- */
+
+static void save_timers(const struct rx_op *op, struct rx_writer *w)
+{
+    for (unsigned i = 0; i < op->class->timer_slots; i++) {
+        const struct rx_timer *t = &op->timers[i].timer;
+        bool armed = rx_timer_armed(t);
+        rx_write_uint(w, (armed ? TIMER_ARMED : 0u) | (t->background ? TIMER_BACKGROUND : 0u));
+        if (!armed)
+            continue;
+        rx_write_int(w, t->due);
+        rx_write_uint(w, t->sequence);
+    }
+}
+
+/* Instances that their opener has let go, and in which something is still on its way (a delay in a closed window). */
+static void save_orphans(const struct rx_op *op, struct rx_writer *w)
+{
+    uint64_t n = 0;
+    for (const struct rx_instance *i = op->opened; i; i = i->next)
+        n += i->tag == NULL;
+    rx_write_uint(w, n);
+    for (struct rx_instance *i = op->opened; i; i = i->next) {
+        if (i->tag)
+            continue;
+        rx_write_bool(w, i->subgraph == op->node->subgraphs[1]);
+        rx_write_mark(w, i->mark);
+        rx_instance_save(i, w);
+    }
+}
+
+static void save_op(struct rx_op *op, struct rx_writer *w)
+{
+    size_t frame = rx_frame_begin(w);
+    rx_write_uint(w, op->live_ports);
+    save_timers(op, w);
+    if (op->class->save)
+        op->class->save(op, w);
+    if (opens_scopes(op))
+        save_orphans(op, w);
+    rx_frame_end(w, frame);
+}
+
+int rx_instance_save(struct rx_instance *instance, struct rx_writer *w)
+{
+    for (size_t i = 0; i < instance->subgraph->count; i++) {
+        rx_write_bool(w, instance->ops[i] != NULL);
+        if (instance->ops[i])
+            save_op(instance->ops[i], w);
+    }
+    return w->buffer.failed ? -ENOMEM : 0;
+}
+
+/* ---- loading ---- */
+
+static void load_timers(struct rx_op *op, struct rx_reader *r)
+{
+    for (unsigned i = 0; i < op->class->timer_slots; i++) {
+        uint64_t flags = rx_read_uint(r);
+        rx_timer_background(op, i, flags & TIMER_BACKGROUND);
+        if (!(flags & TIMER_ARMED))
+            continue;
+        rx_time due = rx_read_int(r);
+        uint64_t sequence = rx_read_uint(r);
+        if (rx_reader_failed(r))
+            return;
+        rx_sched_restore(rx_op_engine(op)->sched, sequence + 1);
+        rx_timer_arm_at(op, i, due, sequence);
+    }
+}
+
+static void load_orphans(struct rx_op *op, struct rx_reader *r)
+{
+    for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--) {
+        unsigned which = rx_read_bool(r);
+        const struct rx_mark *mark = rx_read_mark(r);
+        if (!op->node->subgraphs[which] || !rx_instance_load(op, which, mark, NULL, r))
+            rx_reader_fail(r, -EBADMSG);
+    }
+}
+
+static void load_op(struct rx_op *op, struct rx_reader *outer)
+{
+    struct rx_reader r = rx_frame_open(outer);
+    uint64_t ports = rx_read_uint(&r);
+    if (ports >> op->node->input_count)
+        rx_reader_fail(&r, -EBADMSG);
+    op->live_ports = rx_reader_failed(&r) ? 0 : (uint16_t)ports;
+    load_timers(op, &r);
+    if (!rx_reader_failed(&r) && op->class->load && op->class->load(op, &r) < 0)
+        rx_reader_fail(&r, -EBADMSG);
+    if (opens_scopes(op) && !rx_reader_failed(&r))
+        load_orphans(op, &r);
+    rx_frame_close(outer, &r);
+}
+
+/* Every port that is live has what feeds it, and everything that runs feeds a live port. */
+static bool whole(const struct rx_instance *instance)
+{
+    size_t count = instance->subgraph->count;
+    for (size_t i = 0; i < count; i++) {
+        const struct rx_op *op = instance->ops[i];
+        const struct rx_node *node = &instance->subgraph->nodes[i];
+        const struct rx_op *down = node->down < 0 ? NULL : instance->ops[node->down];
+        bool read = node->down < 0 || (down && rx_input_live(down, node->down_port));
+        if ((op != NULL) != read)
+            return false;
+    }
+    return true;
+}
+
+static int load_ops(struct rx_instance *instance, struct rx_reader *r)
+{
+    struct rx_error error = {0};
+    for (size_t i = 0; i < instance->subgraph->count && !rx_reader_failed(r); i++) {
+        if (!rx_read_bool(r))
+            continue;
+        struct rx_op *op = rx_op_create(instance, (uint16_t)i, &error);
+        if (op)
+            load_op(op, r);
+        else
+            rx_reader_fail(r, error.code);
+    }
+    if (!rx_reader_failed(r) && !whole(instance))
+        rx_reader_fail(r, -EBADMSG);
+    return r->failed;
+}
+
+static struct rx_instance *load_into(struct rx_instance *instance, struct rx_reader *r)
+{
+    struct rx_engine *engine = instance->engine;
+    rx_engine_enter(engine);
+    bool failed = load_ops(instance, r) < 0;
+    if (failed)
+        rx_instance_bury(instance);
+    rx_engine_leave(engine);
+    return failed ? NULL : instance;
+}
+
+struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag,
+                                     struct rx_reader *r)
+{
+    struct rx_instance *instance = mark && !rx_reader_failed(r) ? rx_instance_link(op, which, mark, tag) : NULL;
+    if (instance)
+        return load_into(instance, r);
+    rx_reader_fail(r, -EBADMSG);
+    return NULL;
+}
+
+struct rx_instance *rx_graph_load(struct rx_engine *engine, const struct rx_subgraph *subgraph,
+                                  void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *r)
+{
+    struct rx_instance *instance = rx_instance_create(engine, subgraph);
+    if (!instance) {
+        rx_reader_fail(r, -ENOMEM);
+        return NULL;
+    }
+    instance->on_note = on_note;
+    instance->arg = arg;
+    return load_into(instance, r);
+}
+
+/* ---- what a step has beside its ops ---- */
+
+void rx_node_run_save(const struct rx_node_run *run, struct rx_writer *w)
+{
+    size_t frame = rx_frame_begin(w);
+    if (run->common && run->common->class->save)
+        run->common->class->save(run->common, w);
+    else if (!run->common)
+        rx_buffer_append(&w->buffer, run->saved.data, run->saved.length);
+    rx_frame_end(w, frame);
+}
+
+void rx_node_run_load(struct rx_node_run *run, struct rx_reader *r)
+{
+    struct rx_reader common = rx_frame_open(r);
+    rx_buffer_clear(&run->saved);
+    rx_buffer_append(&run->saved, common.data, common.length);
+    if (run->saved.failed)
+        rx_reader_fail(r, -ENOMEM);
+}
+
+void rx_ledger_save(const struct rx_ledger *l, struct rx_writer *w)
+{
+    rx_write_uint(w, l->in);
+    rx_write_uint(w, l->out);
+    for (unsigned i = 0; i < RX_ACCOUNTS; i++)
+        rx_write_uint(w, l->accounts[i]);
+    rx_write_int(w, l->held);
+    rx_write_uint(w, l->keys_evicted);
+}
+
+void rx_ledger_load(struct rx_ledger *l, struct rx_reader *r, int64_t *ret_held)
+{
+    *l = (struct rx_ledger){.in = 0};
+    l->in = rx_read_uint(r);
+    l->out = rx_read_uint(r);
+    for (unsigned i = 0; i < RX_ACCOUNTS; i++)
+        l->accounts[i] = rx_read_uint(r);
+    *ret_held = rx_read_int(r);
+    l->keys_evicted = rx_read_uint(r);
+}
