@@ -33,18 +33,20 @@ static double rate_of(struct rate *r, rx_time now)
     return (double)sum / ((double)(span < RX_SEC ? RX_SEC : span) / (double)RX_SEC);
 }
 
+static uint64_t frames_of(const struct stream *s) { return rx_log_last(s->log) - rx_log_lost(s->log); }
+
 void stream_collect(struct stream *s)
 {
     rx_time now = now_of(s->streams);
     rx_fanout_collect(s->fanout);
-    uint64_t last = rx_log_last(s->log);
-    if (last == s->seen)
+    uint64_t frames = frames_of(s);
+    if (frames == s->seen)
         return;
     rate_advance(&s->rate, now);
-    s->rate.counts[s->rate.second % (RATE_SECONDS + 1)] += last - s->seen;
-    s->seen = last;
+    s->rate.counts[s->rate.second % (RATE_SECONDS + 1)] += frames - s->seen;
+    s->seen = frames;
     struct rx_frame_view f;
-    s->keyed = s->keyed || (rx_log_frame(s->log, last, &f) && f.key);
+    s->keyed = s->keyed || (rx_log_frame(s->log, rx_log_last(s->log), &f) && f.key);
 }
 
 static void on_wake(void *arg)
@@ -179,7 +181,8 @@ void rx_streams_each(struct rx_streams *streams, void (*each)(void *arg, const s
         struct stream *s = streams->list[i];
         each(arg, &(struct rx_stream_info){.name = s->name,
                                            .rate = rate_of(&s->rate, now_of(streams)),
-                                           .events = rx_log_last(s->log),
+                                           .events = frames_of(s),
+                                           .lost = rx_log_lost(s->log),
                                            .last_time = rx_log_last_time(s->log),
                                            .keys = s->keyed ? rx_log_key_count(s->log) : 0,
                                            .generation = rx_log_generation(s->log),
@@ -208,7 +211,7 @@ static void write_info(void *arg, const struct rx_stream_info *i)
     rx_buffer_printf(out, ",\"events\":%llu,\"last_event_time\":", (unsigned long long)i->events);
     rx_json_write(out, i->events ? rx_timestamp(i->last_time) : rx_null());
     rx_buffer_printf(out, ",\"keys\":%zu,\"subscribers\":%zu,\"dropped\":%llu,\"disconnected\":%llu", i->keys,
-                     i->fanout.subscribers, (unsigned long long)i->fanout.skipped,
+                     i->fanout.subscribers, (unsigned long long)(i->fanout.skipped + i->fanout.lost),
                      (unsigned long long)i->fanout.stalled + i->fanout.overtaken);
     write_id(out, "first_id", i, i->first);
     write_id(out, "last_id", i, i->last);

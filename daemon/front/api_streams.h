@@ -32,6 +32,7 @@ struct rx_stream_info {
     const char *name;
     double rate;       /* events a second over the last five */
     uint64_t events;   /* frames so far */
+    uint64_t lost;     /* frames that could not be taken in fast enough */
     rx_time last_time; /* event time of the newest; 0: none yet */
     size_t keys;
     uint64_t generation, first, last; /* sequences kept; first > last: none */

@@ -117,8 +117,12 @@ static void add_stream(void *arg, const struct rx_stream_info *s)
     rx_metrics_count(m, RX_METRIC_SERVED_KEYS, s->keys, labels);
     rx_metrics_count(m, RX_METRIC_SERVED_SENT, s->fanout.frames, labels);
     rx_metrics_count(m, RX_METRIC_SERVED_BYTES, s->fanout.bytes, labels);
-    rx_metrics_count(m, RX_METRIC_SERVED_SKIPPED, s->fanout.skipped, labels);
+    rx_metrics_count(m, RX_METRIC_SERVED_LOST, s->lost, labels);
     labels[2] = "reason";
+    labels[3] = "slow";
+    rx_metrics_count(m, RX_METRIC_SERVED_SKIPPED, s->fanout.skipped, labels);
+    labels[3] = "burst";
+    rx_metrics_count(m, RX_METRIC_SERVED_SKIPPED, s->fanout.lost, labels);
     labels[3] = "stalled";
     rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.stalled, labels);
     labels[3] = "overtaken";

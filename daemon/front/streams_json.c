@@ -6,7 +6,7 @@
 struct reply {
     struct rx_buffer out;
     struct rx_selection *selection;
-    uint64_t count;
+    uint64_t count, missed;
     bool array;
 };
 
@@ -27,18 +27,23 @@ static void add_latest(void *arg, const struct rx_frame_view *f)
 
 static void add_history(struct reply *r, const struct stream *s, uint64_t from)
 {
-    struct rx_frame_view f;
-    for (uint64_t i = from; rx_log_frame(s->log, i, &f); i++)
-        if (!f.terminal && rx_selection_test(r->selection, &f))
+    uint64_t last = rx_log_last(s->log);
+    for (uint64_t at = from; at <= last; at++) {
+        struct rx_frame_view f;
+        uint64_t next = rx_log_next(s->log, at);
+        r->missed += r->missed == RX_MISSED_UNKNOWN ? 0 : next - at;
+        at = next;
+        if (rx_log_frame(s->log, at, &f) && !f.terminal && rx_selection_test(r->selection, &f))
             add(r, &f);
+    }
 }
 
 /* Without keys a selection looks for the latest that it wants. */
 static void add_latest_selected(struct reply *r, const struct stream *s)
 {
     struct rx_frame_view f;
-    for (uint64_t i = rx_log_last(s->log); !r->count && rx_log_frame(s->log, i, &f); i--)
-        if (!f.terminal && rx_selection_test(r->selection, &f))
+    for (uint64_t i = rx_log_last(s->log) + 1; !r->count && (i = rx_log_previous(s->log, i));)
+        if (rx_log_frame(s->log, i, &f) && !f.terminal && rx_selection_test(r->selection, &f))
             add(r, &f);
 }
 
@@ -69,12 +74,12 @@ static void set_headers(struct stream *s, struct rx_http_request *request, uint6
 void streams_reply_json(struct stream *s, struct rx_http_request *request, const struct rx_subscription *of,
                         bool history)
 {
-    struct reply r = {.selection = of->selection, .array = history || s->keyed};
+    struct reply r = {.selection = of->selection, .missed = of->missed, .array = history || s->keyed};
     if (r.array)
         rx_buffer_text(&r.out, "[");
     collect_answer(&r, s, of, history);
     rx_buffer_text(&r.out, r.array ? "]\n" : "\n");
-    set_headers(s, request, of->missed);
+    set_headers(s, request, r.missed);
     if (r.out.failed)
         rx_http_reply_error(request, 503, "out of memory");
     else if (!r.array && !r.count)

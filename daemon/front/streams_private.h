@@ -19,7 +19,7 @@ struct stream {
     struct rx_fanout *fanout;
     struct rx_selections *selections;
     struct rate rate;
-    uint64_t seen; /* last sequence counted */
+    uint64_t seen; /* frames counted */
     bool keyed;
     char name[];
 };

@@ -68,14 +68,17 @@ static void resume(struct wanted *w, const struct rx_log *log, bool known, uint6
 static void go_back(struct wanted *w, const struct rx_log *log, uint64_t count)
 {
     struct rx_frame_view f;
-    uint64_t at = live_cursor(log);
+    uint64_t at = live_cursor(log), found = 0;
     w->history = true;
     w->subscription.cursor = at;
-    for (uint64_t found = 0; found < count && rx_log_frame(log, at - 1, &f) && (!f.terminal || w->json); at--)
+    while (found < count && (at = rx_log_previous(log, at)) && rx_log_frame(log, at, &f)) {
+        if (f.terminal && !w->json)
+            return;
         if (!f.terminal && rx_selection_test(w->subscription.selection, &f)) {
             found++;
-            w->subscription.cursor = at - 1;
+            w->subscription.cursor = at;
         }
+    }
 }
 
 /* The form by Upgrade and Accept; -EINVAL when the request was answered. */

@@ -18,14 +18,20 @@ static struct rx_http_server *http;
 static struct rx_streams *streams;
 static struct rx_log_writer *plain, *keyed;
 
-static struct rx_log_writer *add_stream(const char *name, uint64_t generation, bool has_key, uint64_t history)
+static struct rx_log_writer *add_limited(const char *name, uint64_t generation, bool has_key,
+                                         const struct rx_log_limits *limits)
 {
     struct rx_log_writer *writer;
     struct rx_log *log;
-    ck_assert_int_eq(rx_log_create(generation, &(struct rx_log_limits){.max_frames = history}, &writer, &log), 0);
+    ck_assert_int_eq(rx_log_create(generation, limits, &writer, &log), 0);
     rx_log_writer_set_wake(writer, rx_streams_wake(streams));
     ck_assert_int_eq(rx_streams_add_take(streams, name, log, has_key), 0);
     return writer;
+}
+
+static struct rx_log_writer *add_stream(const char *name, uint64_t generation, bool has_key, uint64_t history)
+{
+    return add_limited(name, generation, has_key, &(struct rx_log_limits){.max_frames = history});
 }
 
 static void start(void)
@@ -244,6 +250,35 @@ START_TEST(json_history_is_an_array)
 }
 END_TEST
 
+START_TEST(json_history_says_how_many_frames_a_burst_cost)
+{
+    start();
+    struct rx_log_writer *small = add_limited("small", 3, false, &(struct rx_log_limits){.max_bytes = 1});
+    struct rx_frame f = {.json = "1", .json_length = 1};
+    unsigned n = 0;
+    while (rx_log_append(small, &f) == 0) {
+        rx_log_publish(small);
+        n++;
+    }
+    rx_log_append(small, &f);
+    rx_log_publish(small);
+    rx_loop_once(loop, 50);
+    append(small, NULL, "{\"last\":true}");
+    expect("/streams/small?last=2", 200, "[1,{\"last\":true}]\n");
+    char path[64], events[64];
+    snprintf(path, sizeof path, "/streams/small?since=3-%u", n);
+    const char *answer = get_with(path, "");
+    ck_assert_msg(strstr(answer, "Rxd-Missed: 2\r\n") && strstr(answer, "[{\"last\":true}]\n"), "%s", answer);
+    snprintf(events, sizeof events, "\"name\":\"small\",\"rate\":");
+    answer = get_with("/streams", "");
+    ck_assert_ptr_nonnull(strstr(answer, events));
+    snprintf(events, sizeof events, "\"events\":%u,", n + 1);
+    ck_assert_msg(strstr(answer, events), "%s", answer);
+    rx_log_writer_destroy(small);
+    stop();
+}
+END_TEST
+
 START_TEST(sse_is_live_and_history_comes_first_when_asked_for)
 {
     start();
@@ -456,6 +491,7 @@ static Suite *suite(void)
     tcase_add_test(t, json_is_the_latest_value_or_204);
     tcase_add_test(t, json_with_keys_is_the_sorted_array_of_the_latest_of_each);
     tcase_add_test(t, json_history_is_an_array);
+    tcase_add_test(t, json_history_says_how_many_frames_a_burst_cost);
     tcase_add_test(t, sse_is_live_and_history_comes_first_when_asked_for);
     tcase_add_test(t, resuming_repeats_nothing_and_tells_of_gaps);
     tcase_add_test(t, a_web_socket_is_upgraded_and_gets_text_frames);

@@ -329,16 +329,83 @@ START_TEST(an_overtaken_subscriber_finishes_its_frame_is_told_and_goes_on)
 }
 END_TEST
 
+START_TEST(a_burst_beyond_the_history_reaches_who_is_there)
+{
+    start(&(struct rx_log_limits){.max_frames = 50}, NULL);
+    struct client c = subscribe(RX_SSE);
+    publish_numbers(1, 5000);
+    publish_numbers(5001, 9000); /* before the flush that is due */
+    while (!c.data || !strstr(c.data, "{\"n\":9000}\n\n"))
+        wait_for(&c, c.length + 1);
+    uint64_t missed = 0;
+    ck_assert_uint_eq(follow(c.data, 1, &missed), 9001);
+    ck_assert_uint_eq(missed, 0);
+    publish_numbers(9001, 9001);
+    rx_loop_once(loop, 20);
+    publish_numbers(9002, 9002);
+    ck_assert_uint_eq(rx_log_first(log_), 9002 - 49);
+    leave(&c);
+    stop();
+}
+END_TEST
+
+START_TEST(a_burst_that_finds_no_room_is_told_at_once_and_to_every_kind)
+{
+    start(&(struct rx_log_limits){.max_bytes = 1}, NULL);
+    struct client sse = subscribe(RX_SSE), lines = subscribe(RX_NDJSON), socket = subscribe(RX_WEBSOCKET);
+    struct rx_selection *none;
+    ck_assert_int_eq(rx_selection_get(selections, "nobody", NULL, &none, NULL), 0);
+    struct client selecting = subscribe_as((struct rx_subscription){.kind = RX_NDJSON, .selection = none}, 0);
+    unsigned n = 0, lost = 0;
+    while (lost < 77) {
+        char json[32];
+        snprintf(json, sizeof json, "{\"n\":%u}", n + 1);
+        bool took = rx_log_append(writer, &(struct rx_frame){.json = json, .json_length = strlen(json)}) == 0;
+        n += took;
+        lost += !took;
+        rx_log_publish(writer);
+    }
+    rx_fanout_collect(fanout);
+    expect(&selecting, "{\"gap\":77}\n");
+    while (!sse.data || !strstr(sse.data, "{\"missed\": 77}\n\n"))
+        wait_for(&sse, sse.length + 1);
+    while (!lines.data || !strstr(lines.data, "{\"gap\":77}\n"))
+        wait_for(&lines, lines.length + 1);
+    while (!socket.data || socket.length < 12 || memcmp(socket.data + socket.length - 12, "\x81\x0a{\"gap\":77}", 12))
+        wait_for(&socket, socket.length + 1);
+    uint64_t missed = 0;
+    ck_assert_uint_eq(follow(sse.data, 1, &missed), n + 78);
+    ck_assert_uint_eq(rx_fanout_stats(fanout).lost, 4 * 77);
+    ck_assert_uint_eq(rx_fanout_stats(fanout).frames, 3 * n);
+    leave(&selecting);
+    leave(&sse);
+    leave(&lines);
+    leave(&socket);
+    rx_selection_unref(none);
+    stop();
+}
+END_TEST
+
 START_TEST(an_overtaken_subscriber_is_disconnected_where_that_is_asked_for)
 {
     start(&(struct rx_log_limits){.max_frames = 5}, &(struct rx_fanout_options){.disconnect_overtaken = true});
     publish_numbers(1, 10);
     struct client c = subscribe(RX_SSE);
     wait_for(&c, SIZE_MAX);
-    ck_assert_uint_eq(c.length, 0);
-    ck_assert_uint_eq(rx_fanout_stats(fanout).overtaken, 1);
-    ck_assert_uint_eq(closed, 1);
+    ck_assert_str_eq(c.data,
+                     "event: error\ndata: {\"error\":\"frames were missed: the subscriber reads too slowly\"}\n\n");
+    struct client lines = subscribe(RX_NDJSON), socket = subscribe(RX_WEBSOCKET);
+    wait_for(&lines, SIZE_MAX);
+    wait_for(&socket, SIZE_MAX);
+    ck_assert_str_eq(lines.data, "{\"error\":\"frames were missed: the subscriber reads too slowly\"}\n");
+    ck_assert_mem_eq(socket.data,
+                     "\x88\x35\x03\xf0"
+                     "frames were missed",
+                     22);
+    ck_assert_uint_eq(rx_fanout_stats(fanout).overtaken, 3);
     leave(&c);
+    leave(&lines);
+    leave(&socket);
     stop();
 }
 END_TEST
@@ -792,6 +859,8 @@ static Suite *suite(void)
     tcase_add_test(t, web_socket_headers_have_three_sizes);
     tcase_add_test(t, a_tiny_send_buffer_resumes_at_the_byte);
     tcase_add_test(t, an_overtaken_subscriber_finishes_its_frame_is_told_and_goes_on);
+    tcase_add_test(t, a_burst_beyond_the_history_reaches_who_is_there);
+    tcase_add_test(t, a_burst_that_finds_no_room_is_told_at_once_and_to_every_kind);
     tcase_add_test(t, an_overtaken_subscriber_is_disconnected_where_that_is_asked_for);
     tcase_add_test(t, a_subscriber_that_never_reads_is_dropped_at_its_deadline_and_holds_nobody_up);
     tcase_add_test(t, memory_of_half_sent_frames_is_bounded);

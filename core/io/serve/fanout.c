@@ -103,8 +103,9 @@ static void each_subscriber(struct rx_fanout *f, void (*visit)(struct subscriber
 
 static void send_news(struct subscriber *s)
 {
-    if (!s->blocked)
-        subscriber_pump(s);
+    struct rx_fanout *f = s->channel->fanout;
+    if ((s->blocked || subscriber_pump(s)) && s->phase == SERVING && s->cursor < f->lowest)
+        f->lowest = s->cursor;
 }
 
 static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due); }
@@ -134,6 +135,7 @@ static void go_on(struct rx_fanout *f)
         return;
     }
     f->walking = false;
+    f->held = f->lowest;
     if (f->news)
         arm_flush(f, f->flushed + f->options.flush_every);
 }
@@ -143,6 +145,7 @@ static void flush(struct rx_fanout *f)
     f->flushed = fanout_now(f);
     f->walk_channel = f->channel_count;
     f->walk_index = UINT32_MAX;
+    f->lowest = UINT64_MAX;
     f->walking = true;
     f->news = false;
     go_on(f);
@@ -182,6 +185,7 @@ static void shed_orphans(struct rx_fanout *f)
 void rx_fanout_collect(struct rx_fanout *f)
 {
     uint64_t before = rx_log_last(f->log);
+    rx_log_hold(f->log, f->held);
     rx_log_collect(f->log);
     f->batch.channel = NULL;
     shed_orphans(f);
@@ -278,6 +282,7 @@ int rx_fanout_create(struct rx_loop *loop, struct rx_log *log, const struct rx_f
     set_default(&f->options.linger, 2 * RX_SEC);
     if (!f->options.orphan_bytes)
         f->options.orphan_bytes = rx_log_limits(log)->max_bytes;
+    f->lowest = f->held = UINT64_MAX;
     f->flush.fire = on_flush;
     f->upkeep.fire = on_upkeep;
     *ret = f;
@@ -337,6 +342,12 @@ static struct subscriber *create_subscriber(struct rx_fanout *f, const struct rx
     return NULL;
 }
 
+static void hold_frames(struct rx_fanout *f, uint64_t from)
+{
+    f->held = from < f->held ? from : f->held;
+    f->lowest = from < f->lowest ? from : f->lowest;
+}
+
 static bool begin(struct subscriber *s, const struct rx_subscription *of)
 {
     if (of->greeting_length && !subscriber_queue(s, of->greeting, of->greeting_length))
@@ -354,6 +365,7 @@ int rx_fanout_subscribe(struct rx_fanout *f, const struct rx_subscription *of)
         return -ENOMEM;
     }
     tune_socket(of->fd);
+    hold_frames(f, of->cursor);
     arm_upkeep(f);
     if (!begin(s, of)) {
         subscriber_close(s);

@@ -3,9 +3,11 @@
  * A subscriber is a descriptor and a cursor into the log; it has no queue of its own. Frames that are published are
  * sent at once when the last flush is `flush_every` ago, else when it will be. A frame that was begun is always finished,
  * from a pinned segment if need be. Each subscriber gets every frame it selects exactly once, in order, or is told of the
- * gap: SSE `event: gap` with {"missed": N}, NDJSON and WebSocket a line {"gap": N}; N is null where it is not known.
+ * gap: SSE `event: gap` with {"missed": N}, NDJSON and WebSocket a line {"gap": N}; N is null where it is not known. The
+ * log keeps what a subscriber has not had yet, within its limits, whatever the history.
  * The end of the stream: SSE gets the event and the connection is closed in order; NDJSON ends; WebSocket closes with
- * 1000, or 1011 and the reason. One thread (the loop's). */
+ * 1000, or 1011 and the reason. Who is ended alone is told why: SSE `event: error` with {"error": REASON}, NDJSON such a
+ * line, WebSocket closes with 1008 and the reason. One thread (the loop's). */
 #ifndef RX_IO_FANOUT_H
 #define RX_IO_FANOUT_H
 
@@ -21,7 +23,7 @@ struct rx_fanout_options {     /* 0: the default */
     rx_time ping;              /* on a WebSocket; 30 s. Nothing heard for two of them: dropped */
     rx_time linger;            /* for the other side to close after us; 2 s */
     size_t orphan_bytes;       /* memory held by half-sent frames that the log has dropped; the log's max_bytes */
-    bool disconnect_overtaken; /* a subscriber that the log overtakes is closed instead of told of the gap */
+    bool disconnect_overtaken; /* a subscriber that the log overtakes is ended instead of told of the gap */
 };
 
 struct rx_fanout;
@@ -55,6 +57,7 @@ struct rx_fanout_stats {
     size_t subscribers;
     uint64_t frames, bytes; /* sent */
     uint64_t skipped;       /* frames that overtaken subscribers missed */
+    uint64_t lost;          /* frames that subscribers missed because the log could not take them in */
     uint64_t stalled;       /* subscribers dropped: no progress until the deadline */
     uint64_t overtaken;     /* subscribers dropped: overtaken, where that disconnects or memory asked for it */
 };

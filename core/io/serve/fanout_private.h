@@ -74,6 +74,8 @@ struct rx_fanout {
     size_t walk_channel; /* where the flush goes on: channels below it, and in the one below it */
     uint32_t walk_index; /* the subscribers below this */
     bool walking, news;  /* a flush is under way; frames came in since it began */
+    uint64_t lowest;     /* the least cursor that this flush has met */
+    uint64_t held;       /* no subscriber is behind it */
     bool draining;
     struct rx_fanout_stats stats;
     struct batch batch;
@@ -93,6 +95,8 @@ bool subscriber_queue_control(struct subscriber *, unsigned opcode, const void *
 /* The end, in order: what is queued still goes out. `code` and `reason` are for WebSocket. */
 void subscriber_end(struct subscriber *, unsigned code, const char *reason, size_t reason_length);
 bool subscriber_missed(struct subscriber *, uint64_t frames); /* queues the notice of a gap */
+/* Ends it with a reason of our own, which needs no escaping. False: no memory. */
+bool subscriber_refuse(struct subscriber *, const char *reason);
 /* fanout_input.c: the client's bytes. False: the subscriber is gone, or has to go. */
 void subscriber_ready(void *arg, int fd, unsigned events);
 bool subscriber_hear(struct subscriber *, const char *data, size_t length);

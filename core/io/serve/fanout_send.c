@@ -105,6 +105,21 @@ void subscriber_end(struct subscriber *s, unsigned code, const char *reason, siz
     subscriber_queue_control(s, RX_WS_CLOSE, payload, n + 2);
 }
 
+/* What went wrong, in the form of the kind, as the last that is said. */
+bool subscriber_refuse(struct subscriber *s, const char *reason)
+{
+    char text[200];
+    if (s->channel->kind == RX_WEBSOCKET) {
+        subscriber_end(s, 1008, reason, strlen(reason));
+        return true;
+    }
+    snprintf(text, sizeof text,
+             s->channel->kind == RX_SSE ? "event: error\ndata: {\"error\":\"%s\"}\n\n" : "{\"error\":\"%s\"}\n",
+             reason);
+    subscriber_end(s, 1008, NULL, 0);
+    return subscriber_queue_text(s, text);
+}
+
 /* 1: all out; 0: the socket is full; negative: lost. */
 static int send_pending(struct subscriber *s)
 {
@@ -213,20 +228,22 @@ static int send_batch(struct subscriber *s)
     return (size_t)n == b->bytes;
 }
 
-static int meet_overtaken(struct subscriber *s)
+/* A cursor whose frame is gone, or never came, is told and moves on. */
+static int meet_gap(struct subscriber *s)
 {
     struct rx_fanout *f = s->channel->fanout;
-    uint64_t first = rx_log_first(f->log);
-    if (s->cursor >= first)
+    uint64_t next = rx_log_next(f->log, s->cursor), missing = next - s->cursor;
+    if (!missing)
         return 0;
-    if (f->options.disconnect_overtaken) {
+    bool overtaken = s->cursor < rx_log_first(f->log);
+    if (overtaken && f->options.disconnect_overtaken) {
         f->stats.overtaken++;
-        return -ECONNABORTED;
+        return subscriber_refuse(s, "frames were missed: the subscriber reads too slowly") ? 0 : -ENOMEM;
     }
-    f->stats.skipped += first - s->cursor;
-    if (!subscriber_missed(s, first - s->cursor))
+    *(overtaken ? &f->stats.skipped : &f->stats.lost) += missing;
+    if (!subscriber_missed(s, missing))
         return -ENOMEM;
-    s->cursor = first;
+    s->cursor = next;
     return 0;
 }
 
@@ -243,7 +260,7 @@ static int step(struct subscriber *s)
     struct rx_fanout *f = s->channel->fanout;
     int r = send_rest(s);
     if (r > 0 && s->phase == SERVING && !s->pending)
-        r = meet_overtaken(s) < 0 ? -ECONNABORTED : 1;
+        r = meet_gap(s) < 0 ? -ECONNABORTED : 1;
     if (r > 0)
         r = send_pending(s);
     if (r <= 0)

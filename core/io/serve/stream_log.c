@@ -29,7 +29,9 @@ struct rx_log {
     size_t count, capacity;
     struct rx_segment *spare; /* the last that was dropped, to be filled again: a level stream allocates nothing */
     size_t bytes, orphan_bytes;
-    uint64_t first, last;
+    uint64_t first, last, lost;
+    uint64_t frames; /* in the segments */
+    uint64_t held;   /* readers still want what is from here on */
     rx_time last_time;
     rx_time now; /* of the last collection, monotonic */
 };
@@ -54,6 +56,7 @@ static struct rx_log *create_front(uint64_t generation, const struct rx_log_limi
     log->limits = with_defaults(limits);
     log->generation = generation;
     log->first = 1;
+    log->held = UINT64_MAX;
     log->latest = rx_latest_create(log->limits.max_keys, log->limits.key_ttl);
     if (log->latest)
         return log;
@@ -97,8 +100,7 @@ static void drop_oldest(struct rx_log *log)
 {
     struct rx_segment *s = log->segments[0];
     log->bytes -= rx_segment_bytes(s);
-    if (log->first < rx_segment_end(s))
-        log->first = rx_segment_end(s);
+    log->frames -= s->count;
     memmove(log->segments, log->segments + 1, --log->count * sizeof(struct rx_segment *));
     let_go(log, s);
 }
@@ -128,6 +130,7 @@ static bool push_segment(struct rx_log *log, struct rx_segment *s)
     }
     log->segments[log->count++] = s;
     log->bytes += rx_segment_bytes(s);
+    log->frames += s->count;
     return true;
 }
 
@@ -143,11 +146,14 @@ static bool absorb(struct rx_log *log, const struct rx_segment *s)
     if (!log->count)
         return false;
     struct rx_segment *tail = log->segments[log->count - 1];
+    if (rx_segment_end(tail) != s->first)
+        return false;
     if (!log->limits.max_frames && log->now - tail->born > SEGMENT_AGE && tail->count >= FRAMES_MIN / 4)
         return false;
     size_t before = rx_segment_bytes(tail);
     bool done = rx_segment_absorb(tail, s);
     log->bytes += rx_segment_bytes(tail) - before;
+    log->frames += done ? s->count : 0;
     return done;
 }
 
@@ -196,40 +202,67 @@ static void update_latest(struct rx_log *log, const struct rx_segment *s)
     }
 }
 
-/* Without memory the frames are lost to history and the cursors meet a gap: sequences stay contiguous in the log. */
+/* Without memory the frames are lost to history: the cursors meet a gap. */
 static void take_in(struct rx_log *log, struct rx_segment *s)
 {
     bool small = s->text_length < ADOPT_BYTES;
     s->born = log->now;
     update_latest(log, s);
+    log->lost += s->first - log->last - 1;
     log->last = rx_segment_end(s) - 1;
-    if (small && (absorb(log, s) || (open_tail(log, s) && absorb(log, s)))) {
+    if (!s->count || (small && (absorb(log, s) || (open_tail(log, s) && absorb(log, s))))) {
         rx_segment_destroy(s);
     } else if (!push_segment(log, s)) {
-        while (log->count)
-            drop_oldest(log);
-        log->first = rx_segment_end(s);
+        log->lost += s->count;
         rx_segment_destroy(s);
     }
 }
 
+/* The sequence behind which no more than max_frames are. */
+static uint64_t history_start(const struct rx_log *log)
+{
+    uint64_t start = log->first, kept = log->frames;
+    for (size_t i = 0; log->limits.max_frames && i < log->count && kept > log->limits.max_frames; i++) {
+        uint64_t excess = kept - log->limits.max_frames, here = log->segments[i]->count;
+        start = log->segments[i]->first + (excess < here ? excess : here);
+        kept -= here;
+    }
+    return start;
+}
+
+/* History gives way to its limits, but not what live readers still want: that stays until twice the bytes are there. */
+static bool may_drop(const struct rx_log *log)
+{
+    return rx_segment_end(log->segments[0]) <= log->held || log->bytes > 2 * log->limits.max_bytes;
+}
+
+static bool is_old(const struct rx_log *log)
+{
+    return !log->limits.max_frames && log->count > 1 && log->now - log->segments[1]->born > HISTORY_AGE &&
+           log->frames - log->segments[0]->count >= FRAMES_MIN;
+}
+
 static void apply_limits(struct rx_log *log)
 {
-    uint64_t kept = log->last + 1 - log->first;
-    if (log->limits.max_frames && kept > log->limits.max_frames)
-        log->first = log->last + 1 - log->limits.max_frames;
+    uint64_t start = history_start(log);
+    if (start > log->held)
+        start = log->held;
+    if (log->first < start)
+        log->first = start;
     while (log->count > 1 && rx_segment_end(log->segments[0]) <= log->first)
         drop_oldest(log);
-    while (log->count > 2 && log->bytes > log->limits.max_bytes)
+    while (log->count > 2 && log->bytes > log->limits.max_bytes && may_drop(log))
         drop_oldest(log);
-    while (!log->limits.max_frames && log->count > 1 && log->now - log->segments[1]->born > HISTORY_AGE &&
-           log->last + 1 - log->segments[1]->first >= FRAMES_MIN)
+    while (is_old(log) && may_drop(log))
         drop_oldest(log);
+    uint64_t there = log->count ? log->segments[0]->first : log->last + 1;
+    if (log->first < there)
+        log->first = there;
 }
 
 static struct rx_segment *take_published(struct rx_log_link *link)
 {
-    struct rx_segment *newest = atomic_exchange_explicit(&link->published, NULL, memory_order_acquire);
+    struct rx_segment *newest = atomic_exchange(&link->published, NULL);
     struct rx_segment *oldest = NULL;
     while (newest) {
         struct rx_segment *next = newest->next;
@@ -242,6 +275,7 @@ static struct rx_segment *take_published(struct rx_log_link *link)
 
 void rx_log_collect(struct rx_log *log)
 {
+    atomic_store(&log->link->woken, false);
     struct rx_segment *s = take_published(log->link);
     if (s)
         log->now = clock_now();
@@ -258,24 +292,55 @@ void rx_log_collect(struct rx_log *log)
 uint64_t rx_log_generation(const struct rx_log *log) { return log->generation; }
 uint64_t rx_log_first(const struct rx_log *log) { return log->first; }
 uint64_t rx_log_last(const struct rx_log *log) { return log->last; }
+uint64_t rx_log_lost(const struct rx_log *log) { return log->lost; }
+void rx_log_hold(struct rx_log *log, uint64_t from) { log->held = from; }
 rx_time rx_log_last_time(const struct rx_log *log) { return log->last_time; }
 size_t rx_log_orphan_bytes(const struct rx_log *log) { return log->orphan_bytes; }
 const struct rx_log_limits *rx_log_limits(const struct rx_log *log) { return &log->limits; }
 size_t rx_log_key_count(const struct rx_log *log) { return rx_latest_count(log->latest); }
 
-/* Readers stand mostly in the last segment. */
-static struct rx_segment *segment_of(const struct rx_log *log, uint64_t sequence)
+/* Of the last segment that starts at or before `sequence`: its index + 1; 0: none does. Readers stand mostly in the
+ * last segment. */
+static size_t place_of(const struct rx_log *log, uint64_t sequence)
 {
-    if (sequence < log->first || sequence > log->last)
-        return NULL;
     size_t low = 0, high = log->count;
-    if (high && log->segments[high - 1]->first <= sequence)
+    if (!high || log->segments[0]->first > sequence)
+        return 0;
+    if (log->segments[high - 1]->first <= sequence)
         low = high - 1;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         *(log->segments[middle]->first <= sequence ? &low : &high) = middle;
     }
-    return high ? log->segments[low] : NULL;
+    return low + 1;
+}
+
+static struct rx_segment *segment_of(const struct rx_log *log, uint64_t sequence)
+{
+    size_t place = sequence >= log->first ? place_of(log, sequence) : 0;
+    struct rx_segment *s = place ? log->segments[place - 1] : NULL;
+    return s && sequence < rx_segment_end(s) ? s : NULL;
+}
+
+uint64_t rx_log_next(const struct rx_log *log, uint64_t sequence)
+{
+    if (sequence > log->last)
+        return sequence;
+    if (sequence < log->first)
+        return log->first;
+    size_t place = place_of(log, sequence);
+    if (place && sequence < rx_segment_end(log->segments[place - 1]))
+        return sequence;
+    return place < log->count ? log->segments[place]->first : log->last + 1;
+}
+
+uint64_t rx_log_previous(const struct rx_log *log, uint64_t sequence)
+{
+    size_t place = sequence > log->first ? place_of(log, sequence - 1) : 0;
+    if (!place)
+        return 0;
+    uint64_t end = rx_segment_end(log->segments[place - 1]);
+    return sequence < end ? sequence - 1 : end - 1;
 }
 
 bool rx_log_frame(const struct rx_log *log, uint64_t sequence, struct rx_frame_view *ret)

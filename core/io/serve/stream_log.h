@@ -1,16 +1,19 @@
 /* A served stream: a log of serialised frames in immutable 64 KiB segments.
  *
  * The worker appends (struct rx_log_writer); what it has filled is handed over to the front thread, which owns it from
- * then on (struct rx_log; a small hand-over is copied behind the last segment). A subscriber is a cursor into the log; it has no queue of its own. Frames are
- * stored as Server-Sent Events text ("id: G-N\nevent: message\ndata: JSON\n\n"), contiguous, so that many frames go out
- * in one write; the frame index knows where the bare JSON lies in it for NDJSON, WebSocket and snapshots. */
+ * then on (struct rx_log; a small hand-over is copied behind the last segment). A subscriber is a cursor into the log; it
+ * has no queue of its own. Frames are stored as Server-Sent Events text ("id: G-N\nevent: message\ndata: JSON\n\n"),
+ * contiguous, so that many frames go out in one write; the frame index knows where the bare JSON lies in it for NDJSON,
+ * WebSocket and snapshots.
+ *
+ * Sequences have holes where the front could not take frames in fast enough: who reads on sees how many are missing. */
 #ifndef RX_IO_STREAM_LOG_H
 #define RX_IO_STREAM_LOG_H
 
 #include "core/io/loop/loop.h"
 
 struct rx_log_limits {   /* 0: the default */
-    size_t max_bytes;    /* of segments kept; 4 MiB. At least two segments */
+    size_t max_bytes;    /* of segments kept for history; 4 MiB. At least two segments. Held ones: twice as many */
     uint64_t max_frames; /* history, frames; 0: those of the last minute, and at least the last 64 */
     unsigned max_keys;   /* latest-per-key table; 10,000; the least recently updated is evicted */
     rx_time key_ttl;     /* a key not updated for so long leaves the snapshot; 0: never */
@@ -34,8 +37,8 @@ struct rx_log;
 int rx_log_create(uint64_t generation, const struct rx_log_limits *, struct rx_log_writer **ret_writer,
                   struct rx_log **ret_log);
 /* Appends; -EMSGSIZE for a frame over 16 MiB (a frame over 64 KiB gets a segment of its own), -ENOMEM, or -EAGAIN when
- * the front is so far behind that max_bytes wait to be taken in (the caller counts a drop); -EINVAL for another event
- * name. */
+ * the front is so far behind that max_bytes wait to be taken in (the caller counts a drop; the frame's sequence is used
+ * up, and readers see the hole); -EINVAL for another event name. The end of the stream always finds room. */
 int rx_log_append(struct rx_log_writer *, const struct rx_frame *);
 /* Makes what was appended visible to the front: call once per span or turn. Cheap when nothing is new. */
 void rx_log_publish(struct rx_log_writer *);
@@ -50,6 +53,10 @@ void rx_log_collect(struct rx_log *); /* takes in what was published, applies th
 uint64_t rx_log_generation(const struct rx_log *);
 uint64_t rx_log_first(const struct rx_log *); /* oldest sequence kept; first > last: empty */
 uint64_t rx_log_last(const struct rx_log *);
+uint64_t rx_log_lost(const struct rx_log *); /* sequences that have no frame because there was no room or no memory */
+/* Readers still want what is from this sequence on: history's limits leave it alone while it is within twice max_bytes.
+ * UINT64_MAX: nobody does. */
+void rx_log_hold(struct rx_log *, uint64_t from);
 rx_time rx_log_last_time(const struct rx_log *);
 
 struct rx_frame_view { /* borrowed; valid until the next rx_log_collect; `sse` and `json` while pinned */
@@ -67,6 +74,10 @@ struct rx_frame_view { /* borrowed; valid until the next rx_log_collect; `sse` a
 };
 /* The frame with this sequence; false if it is gone or not there yet. */
 bool rx_log_frame(const struct rx_log *, uint64_t sequence, struct rx_frame_view *ret);
+/* The first sequence from this one on that has a frame; the one after the last if none has; itself beyond that. */
+uint64_t rx_log_next(const struct rx_log *, uint64_t sequence);
+/* The last sequence before this one that has a frame; 0: none. */
+uint64_t rx_log_previous(const struct rx_log *, uint64_t sequence);
 /* Contiguous SSE text from `sequence` to the end of its segment (or of what is published), for writev: many frames at
  * once. It ends behind the first frame that is terminal. Answers the sequence after the last frame covered; `sequence`
  * itself if that frame is not there. */

@@ -53,10 +53,13 @@ static inline size_t rx_entry_length(const struct rx_frame_entry *e) { return (s
 const char *rx_frame_kind_name(enum rx_frame_kind);
 
 /* What the two ends share. A list and not a ring: what was published must not wait behind a full ring once the writer
- * has fallen silent. The bound is on the bytes in flight. */
+ * has fallen silent. The bound is on the bytes in flight. What the front has not fetched yet the writer may take back, to
+ * fill its last segment up. Frames that found no room have a sequence too: the next segment, which may be empty, starts
+ * behind them. */
 struct rx_log_link {
     _Atomic(struct rx_segment *) published; /* newest first */
     atomic_size_t in_flight;
+    atomic_bool woken; /* the front was signalled, and has not looked since */
     atomic_uint ends;
 };
 void rx_log_link_unref(struct rx_log_link *);

@@ -2,6 +2,7 @@
 #include "core/io/serve/stream_segment.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@ enum { FIRST_CAPACITY = 1024 };
 
 struct rx_log_writer {
     struct rx_log_link *link;
-    struct rx_segment *open; /* NULL: nothing unpublished */
+    struct rx_segment *open;   /* being filled; NULL: none */
+    struct rx_segment *behind; /* full ones that were taken back, newest first */
+    bool lost;                 /* `open` starts behind frames that found no room, and nobody was told */
     struct rx_wake *wake;
     size_t max_in_flight;
     atomic_uint_fast64_t sequence;
@@ -81,16 +84,58 @@ static char *put_header(char *at, const struct rx_log_writer *w, uint64_t sequen
     return put(at, "\ndata: ", 7);
 }
 
-/* A segment that is full, or will not hold the frame, goes first: frames over 64 KiB sit alone in theirs. */
-static int make_room(struct rx_log_writer *w, size_t text, size_t key)
+static bool has_room(const struct rx_segment *s, size_t text)
 {
-    if (atomic_load_explicit(&w->link->in_flight, memory_order_relaxed) > w->max_in_flight)
-        return -EAGAIN;
-    if (w->open && w->open->text_length + text > RX_SEGMENT_BYTES && w->open->count)
+    return !s->count || s->text_length + text <= RX_SEGMENT_BYTES;
+}
+
+/* A busy writer publishes frame by frame: while the front is elsewhere they gather in one segment, not one in each. */
+static void take_back(struct rx_log_writer *w, size_t text)
+{
+    if (!atomic_load_explicit(&w->link->published, memory_order_relaxed))
+        return;
+    struct rx_segment *newest = atomic_exchange_explicit(&w->link->published, NULL, memory_order_acquire);
+    w->behind = newest;
+    if (!newest || !has_room(newest, text))
+        return;
+    w->open = newest;
+    w->lost = !newest->count;
+    w->behind = newest->next;
+    newest->next = NULL;
+    atomic_fetch_sub_explicit(&w->link->in_flight, rx_segment_bytes(newest), memory_order_relaxed);
+}
+
+/* A frame over 64 KiB sits alone in its segment. */
+static void open_segment(struct rx_log_writer *w, size_t text, size_t capacity)
+{
+    if (w->open && !has_room(w->open, text))
         rx_log_publish(w);
     if (!w->open)
-        w->open = rx_segment_create(rx_log_writer_sequence(w) + 1, text > FIRST_CAPACITY ? text : FIRST_CAPACITY);
+        take_back(w, text);
+    if (!w->open)
+        w->open = rx_segment_create(rx_log_writer_sequence(w) + 1, capacity);
+}
+
+static int make_room(struct rx_log_writer *w, size_t text, size_t key)
+{
+    open_segment(w, text, text > FIRST_CAPACITY ? text : FIRST_CAPACITY);
     return w->open ? rx_segment_reserve(w->open, text, key) : -ENOMEM;
+}
+
+static bool is_full(const struct rx_log_writer *w)
+{
+    return atomic_load_explicit(&w->link->in_flight, memory_order_relaxed) > w->max_in_flight;
+}
+
+/* The frame's sequence is used up, so that readers see that one is missing. */
+static void lose(struct rx_log_writer *w)
+{
+    uint64_t sequence = rx_log_writer_sequence(w) + 1;
+    open_segment(w, SIZE_MAX / 2, 1);
+    if (w->open)
+        w->open->first = sequence + 1;
+    w->lost = w->lost || w->open;
+    atomic_store_explicit(&w->sequence, sequence, memory_order_relaxed);
 }
 
 static void write_frame(struct rx_log_writer *w, const struct rx_frame *frame, enum rx_frame_kind kind)
@@ -125,6 +170,10 @@ int rx_log_append(struct rx_log_writer *w, const struct rx_frame *frame)
         return kind;
     if (frame->json_length > RX_FRAME_BYTES || frame->key_length > RX_SEGMENT_BYTES)
         return -EMSGSIZE;
+    if (kind == RX_FRAME_MESSAGE && is_full(w)) {
+        lose(w);
+        return -EAGAIN;
+    }
     int r = make_room(w, frame->json_length + 128, frame->key ? frame->key_length : 0);
     if (r < 0)
         return r;
@@ -132,19 +181,28 @@ int rx_log_append(struct rx_log_writer *w, const struct rx_frame *frame)
     return 0;
 }
 
-/* The front takes the whole list at once, so only a push onto an empty one needs the wake-up. */
+/* Only the writer adds to the list, and while it holds an open segment the list is with it: there is none to meet. The
+ * order of the last two lines is that of rx_log_collect turned round: one of the two sees the other. */
+static void hand_over(struct rx_log_writer *w, struct rx_segment *newest)
+{
+    atomic_store(&w->link->published, newest);
+    if (!atomic_exchange(&w->link->woken, true) && w->wake)
+        rx_wake_signal(w->wake);
+}
+
 void rx_log_publish(struct rx_log_writer *w)
 {
     struct rx_segment *s = w->open;
-    if (!s || !s->count)
-        return;
     w->open = NULL;
-    atomic_fetch_add_explicit(&w->link->in_flight, rx_segment_bytes(s), memory_order_relaxed);
-    struct rx_segment *before = atomic_load_explicit(&w->link->published, memory_order_relaxed);
-    do
-        s->next = before;
-    while (!atomic_compare_exchange_weak_explicit(&w->link->published, &before, s, memory_order_release,
-                                                  memory_order_relaxed));
-    if (!before && w->wake)
-        rx_wake_signal(w->wake);
+    if (s && (s->count || w->lost)) {
+        atomic_fetch_add_explicit(&w->link->in_flight, rx_segment_bytes(s), memory_order_relaxed);
+        s->next = w->behind;
+        w->behind = s;
+    } else {
+        rx_segment_destroy(s);
+    }
+    if (w->behind)
+        hand_over(w, w->behind);
+    w->behind = NULL;
+    w->lost = false;
 }
