@@ -1,4 +1,5 @@
 /* Numbers as text: integers by pairs of digits, doubles by exact fixed-point arithmetic. */
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +161,7 @@ size_t rx_format_double(char *out, double d)
 {
     struct decimal decimal;
     char *p = out;
-    if (d < 0) {
+    if (signbit(d)) {
         *p++ = '-';
         d = -d;
     }

@@ -11,8 +11,8 @@ enum { RX_NUMBER_TEXT_MAX = 32 };
 size_t rx_format_int(char *out, int64_t);
 size_t rx_format_uint(char *out, uint64_t);
 /* The shortest digits that read back as the same double, laid out as ECMAScript's Number::toString does (ECMA-262,
- * 6.1.6.1.20), so -0 is "0"; but whole ones below 2^63 with all their digits, because they read back as integers, which
- * are exact. Finite only. */
+ * 6.1.6.1.20), with two differences: -0 is "-0" (a sign is not lost on the way through), and whole ones below 2^63 have all
+ * their digits, because they read back as integers, which are exact. Finite only. */
 size_t rx_format_double(char *out, double);
 
 /* 10 to the 0..22, exact doubles. */

@@ -5,21 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct rx_function *const rx_function_tables[] = {
-    rx_functions_general,  rx_functions_convert, rx_functions_string,
-    rx_functions_math,     rx_functions_time,    rx_functions_list,
-    rx_functions_optional, rx_functions_encode,  NULL,
-};
-
-const struct rx_function *rx_function_find(const char *name, size_t length, unsigned style)
-{
-    for (size_t t = 0; rx_function_tables[t]; t++)
-        for (const struct rx_function *f = rx_function_tables[t]; f->name; f++)
-            if ((f->style & style) && strncmp(f->name, name, length) == 0 && f->name[length] == '\0')
-                return f;
-    return NULL;
-}
-
 static int size_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
 {
     (void)call;
@@ -58,7 +43,7 @@ static int same(struct rx_call *call, const struct rx_value *args, unsigned coun
     return 0;
 }
 
-const struct rx_function rx_functions_general[] = {
+static const struct rx_function functions_general[] = {
     {"size",
      RX_F_GLOBAL | RX_F_METHOD,
      1,
@@ -94,6 +79,21 @@ const struct rx_function rx_functions_general[] = {
      "false"},
     {0},
 };
+
+const struct rx_function *const rx_function_tables[] = {
+    functions_general,     rx_functions_convert, rx_functions_string,
+    rx_functions_math,     rx_functions_time,    rx_functions_list,
+    rx_functions_optional, rx_functions_encode,  NULL,
+};
+
+const struct rx_function *rx_function_find(const char *name, size_t length, unsigned style)
+{
+    for (size_t t = 0; rx_function_tables[t]; t++)
+        for (const struct rx_function *f = rx_function_tables[t]; f->name; f++)
+            if ((f->style & style) && strncmp(f->name, name, length) == 0 && f->name[length] == '\0')
+                return f;
+    return NULL;
+}
 
 struct rx_value *rx_call_items(struct rx_call *call, uint32_t count)
 {

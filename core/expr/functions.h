@@ -3,8 +3,8 @@
 #define RX_CORE_EXPR_FUNCTIONS_H
 
 #include "core/expr/internal.h"
+#include "core/value/timestamp.h"
 
-extern const struct rx_function rx_functions_general[];
 extern const struct rx_function rx_functions_convert[];
 extern const struct rx_function rx_functions_string[];
 extern const struct rx_function rx_functions_math[];
@@ -13,8 +13,6 @@ extern const struct rx_function rx_functions_list[];
 extern const struct rx_function rx_functions_optional[];
 extern const struct rx_function rx_functions_encode[];
 
-/* RFC 3339 text to seconds and nanoseconds; -EINVAL, -ERANGE outside the years 1 to 9999. */
-int rx_time_parse(const char *text, size_t length, int64_t *ret_seconds, uint32_t *ret_nanos);
 /* "1h30m", "-1.5s", "250ms" (Go's spelling) to seconds (floor) and nanoseconds; -EINVAL, -ERANGE. */
 int rx_duration_parse(const char *text, size_t length, int64_t *ret_seconds, uint32_t *ret_nanos);
 /* As rx_json_write prints them, without quotes. */
@@ -27,7 +25,6 @@ struct rx_civil {
     unsigned weekday, yearday;                 /* from 0: Sunday, 1 January */
 };
 struct rx_civil rx_civil_from_seconds(int64_t seconds);
-int64_t rx_days_from_civil(int64_t year, unsigned month, unsigned day);
 
 /* Seconds east of UTC at a time in a zone: "Europe/Berlin", "+02:00", "UTC". -EINVAL: no such zone. */
 int rx_zone_offset(struct rx_call *, struct rx_value zone, int64_t seconds, int *ret_offset);
@@ -37,7 +34,6 @@ struct rx_value *rx_call_items(struct rx_call *, uint32_t count);
 /* A list of the values; they are taken and `items` is freed. NULL items: -ENOMEM. */
 int rx_give_items(struct rx_call *, struct rx_value *items, uint32_t count, struct rx_value *ret);
 
-struct rx_value rx_number_text(struct rx_call *, struct rx_value number);
 int rx_function_matches(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 int rx_function_format(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 

@@ -155,7 +155,7 @@ struct rx_value rx_time_text(struct rx_call *call, struct rx_value v)
     return text;
 }
 
-struct rx_value rx_number_text(struct rx_call *call, struct rx_value v)
+static struct rx_value number_text(struct rx_call *call, struct rx_value v)
 {
     char text[RX_NUMBER_TEXT_MAX];
     if (v.kind == RX_INT)
@@ -189,7 +189,7 @@ static int to_string(struct rx_call *call, const struct rx_value *args, unsigned
         *ret = rx_time_text(call, v);
         break;
     default:
-        *ret = rx_number_text(call, v);
+        *ret = number_text(call, v);
     }
     return ret->kind == RX_STRING ? 0 : -ENOMEM;
 }
@@ -233,7 +233,7 @@ static int to_timestamp(struct rx_call *call, const struct rx_value *args, unsig
         return 0;
     }
     if (v.kind == RX_STRING)
-        r = rx_time_parse(v.u.text, v.aux, &seconds, &nanos);
+        r = rx_timestamp_parse(v.u.text, v.aux, &seconds, &nanos);
     else
         seconds = v.u.i;
     if (r == -EINVAL)

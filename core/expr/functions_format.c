@@ -95,7 +95,7 @@ static int write_value(struct rx_call *call, struct rx_buffer *out, struct rx_va
 {
     if (depth > DEPTH_MAX)
         return rx_call_fail(call, -EINVAL, "the value is nested too deeply to be formatted");
-    if (rx_call_charge(call, 1 + v.aux / 64) < 0)
+    if (rx_call_charge(call, 1 + (v.kind == RX_STRING || v.kind == RX_BYTES ? v.aux / 64 : 0)) < 0)
         return -ETIME;
     switch (v.kind) {
     case RX_NULL:

@@ -53,30 +53,31 @@ static int avg_of(struct rx_call *call, const struct rx_value *args, unsigned co
 
 /* ---- order ---- */
 
-static int merge(const struct rx_value *from, struct rx_value *to, uint32_t low, uint32_t middle, uint32_t high)
+/* A stable merge of two runs of items, each `width` values of which the last is its key. -EINVAL: two have no order. */
+static int merge(const struct rx_value *from, struct rx_value *to, uint32_t low, uint32_t middle, uint32_t high,
+                 size_t width)
 {
     uint32_t left = low, right = middle;
     for (uint32_t at = low; at < high; at++) {
         bool take_right = left >= middle;
         if (left < middle && right < high) {
-            int order = rx_value_compare(from[left], from[right]);
+            int order = rx_value_compare(from[width * (left + 1) - 1], from[width * (right + 1) - 1]);
             if (order == 2)
                 return -EINVAL;
             take_right = order > 0;
         }
-        to[at] = take_right ? from[right++] : from[left++];
+        memcpy(to + width * at, from + width * (take_right ? right++ : left++), width * sizeof *to);
     }
     return 0;
 }
 
-/* A stable merge sort of `count` borrowed values, through `spare`. NULL: two have no order. */
-static struct rx_value *sort_values(struct rx_value *values, struct rx_value *spare, uint32_t count)
+struct rx_value *rx_values_sort(struct rx_value *values, struct rx_value *spare, uint32_t count, size_t width)
 {
-    for (uint32_t width = 1; width < count; width *= 2) {
-        for (uint32_t low = 0; low < count; low += 2 * width) {
-            uint32_t middle = low + width < count ? low + width : count;
-            uint32_t high = middle + width < count ? middle + width : count;
-            if (merge(values, spare, low, middle, high) < 0)
+    for (uint32_t run = 1; run < count; run *= 2) {
+        for (uint32_t low = 0; low < count; low += 2 * run) {
+            uint32_t middle = low + run < count ? low + run : count;
+            uint32_t high = middle + run < count ? middle + run : count;
+            if (merge(values, spare, low, middle, high, width) < 0)
                 return NULL;
         }
         struct rx_value *swap = values;
@@ -106,7 +107,7 @@ static int sort_of(struct rx_call *call, const struct rx_value *args, unsigned c
         return -ENOMEM;
     if (list->count)
         memcpy(values, list->items, list->count * sizeof *values);
-    const struct rx_value *sorted = sort_values(values, values + list->count, list->count);
+    const struct rx_value *sorted = rx_values_sort(values, values + list->count, list->count, 1);
     int r = sorted ? give_borrowed(call, sorted, list->count, ret)
                    : rx_call_fail(call, -EINVAL, "the elements have no common order");
     free(values);

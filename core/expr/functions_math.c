@@ -13,18 +13,23 @@ static bool is_number(struct rx_value v) { return v.kind == RX_INT || v.kind == 
 
 /* ---- greatest, least ---- */
 
-/* The extreme of some values; `sign` 1: the greatest. All numbers, or (not strict) all of one ordered kind. */
-int rx_extreme(struct rx_call *call, const struct rx_value *values, uint32_t count, int sign, bool strict,
-               struct rx_value *ret)
+static bool is_nan_value(struct rx_value v) { return v.kind == RX_DOUBLE && isnan(v.u.d); }
+
+/* The extreme of some values; `sign` 1: the greatest. Strict, as CEL's: all numbers, and none of several NaN. Else all of one
+ * ordered kind, and null and NaN are skipped, so that it does not matter where they stand. */
+static int extreme_of(struct rx_call *call, const struct rx_value *values, uint32_t count, int sign, bool strict,
+                      struct rx_value *ret)
 {
     const struct rx_value *best = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (values[i].kind == RX_NULL && !strict)
-            continue;
         if (strict && !is_number(values[i]))
             return -EINVAL;
+        if (strict && count > 1 && is_nan_value(values[i]))
+            return rx_call_fail(call, -EINVAL, "NaN values cannot be ordered");
+        if (!strict && (values[i].kind == RX_NULL || is_nan_value(values[i])))
+            continue;
         int order = best ? rx_value_compare(values[i], *best) : sign;
-        if (order == 2 && !(is_number(values[i]) && is_number(*best)))
+        if (order == 2)
             return -EINVAL;
         if (order == sign)
             best = &values[i];
@@ -39,8 +44,8 @@ static int extreme(struct rx_call *call, const struct rx_value *args, unsigned c
                    struct rx_value *ret)
 {
     if (count == 1 && args[0].kind == RX_LIST)
-        return rx_extreme(call, args[0].u.list->items, args[0].u.list->count, sign, strict, ret);
-    return rx_extreme(call, args, count, sign, strict, ret);
+        return extreme_of(call, args[0].u.list->items, args[0].u.list->count, sign, strict, ret);
+    return extreme_of(call, args, count, sign, strict, ret);
 }
 
 static int greatest(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
@@ -189,13 +194,8 @@ static int shift(struct rx_call *call, const struct rx_value *args, enum bit_ope
     struct rx_value v = args[0];
     if (args[1].u.i < 0)
         return rx_call_fail(call, -ERANGE, "negative offset: %lld", (long long)args[1].u.i);
-    uint64_t by = args[1].u.u, fill = v.kind == RX_INT && v.u.i < 0 && op == RIGHT ? UINT64_MAX : 0;
-    if (by > 63)
-        *ret = whole_like(v, fill);
-    else if (op == LEFT)
-        *ret = whole_like(v, v.u.u << by);
-    else
-        *ret = whole_like(v, v.u.u >> by | (by ? fill << (64 - by) : 0));
+    uint64_t by = args[1].u.u;
+    *ret = whole_like(v, by > 63 ? 0 : op == LEFT ? v.u.u << by : v.u.u >> by);
     return 0;
 }
 
@@ -230,7 +230,7 @@ const struct rx_function rx_functions_math[] = {
      RX_K_ALL,
      max_of,
      "max(list)",
-     "The greatest element of a list, or of the arguments; null is skipped. In aggregate: of the window.",
+     "The greatest element of a list, or of the arguments; null and NaN are skipped. In aggregate: of the window.",
      "max([3, 1, 2])",
      "3"},
     {"min",
@@ -241,7 +241,7 @@ const struct rx_function rx_functions_math[] = {
      RX_K_ALL,
      min_of,
      "min(list)",
-     "The least element of a list, or of the arguments; null is skipped. In aggregate: of the window.",
+     "The least element of a list, or of the arguments; null and NaN are skipped. In aggregate: of the window.",
      "min(3, 1, 2)",
      "1"},
     {"math.ceil",
@@ -417,8 +417,8 @@ const struct rx_function rx_functions_math[] = {
      RX_K_WHOLE,
      shift_right,
      "math.bitShiftRight(a, n)",
-     "Bits moved to the right; the sign stays.",
-     "math.bitShiftRight(-16, 2)",
-     "-4"},
+     "Bits moved to the right, zeros from the left, also where the number is negative.",
+     "math.bitShiftRight(-1024, 3)",
+     "2305843009213693824"},
     {0},
 };

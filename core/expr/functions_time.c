@@ -3,6 +3,20 @@
 
 #include "core/expr/functions.h"
 
+struct rx_civil rx_civil_from_seconds(int64_t seconds)
+{
+    int64_t days = seconds / 86400 - (seconds % 86400 < 0), second = seconds - days * 86400;
+    struct rx_civil civil = {
+        .hour = (unsigned)(second / 3600),
+        .minute = (unsigned)(second / 60 % 60),
+        .second = (unsigned)(second % 60),
+        .weekday = (unsigned)(((days + 4) % 7 + 7) % 7),
+    };
+    rx_civil_from_days(days, &civil.year, &civil.month, &civil.day);
+    civil.yearday = (unsigned)(days - rx_days_from_civil(civil.year, 1, 1));
+    return civil;
+}
+
 /* The civil date of a timestamp in the zone of the second argument, if there is one. */
 static int civil_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_civil *ret)
 {

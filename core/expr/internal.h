@@ -234,6 +234,10 @@ int rx_call_charge(struct rx_call *, uint64_t steps); /* 0 or -ETIME */
 int rx_call_fail(struct rx_call *, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct rx_value rx_call_string(struct rx_call *, const char *text, size_t length);
 
+/* A stable merge sort (functions_list.c) of `count` borrowed items, each `width` values of which the last is its key;
+ * `spare` has room for as many. Answers where the result is, `values` or `spare`; NULL: two keys have no order. */
+struct rx_value *rx_values_sort(struct rx_value *values, struct rx_value *spare, uint32_t count, size_t width);
+
 /* ---- code ---- */
 
 enum rx_opcode {

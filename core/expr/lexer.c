@@ -1,5 +1,7 @@
 /* The lexer: bytes to tokens, literals decoded (langdef, "Syntax" and "String and Bytes Values"). */
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +148,9 @@ static int end_double(struct rx_lexer *lexer, struct rx_token *token)
     memcpy(copy, lexer->text + token->start, size);
     token->kind = T_DOUBLE;
     token->value = rx_double(strtod(copy, NULL));
+    if (isinf(token->value.u.d))
+        return complain(lexer, token->start, "the number %.60s is out of range: double holds at most %.17g", copy,
+                        DBL_MAX);
     return end_number(lexer, token);
 }
 
@@ -354,7 +359,7 @@ static const struct {
 } slips[] = {
     {'&', "\"and\" is written &&; for bits use math.bitAnd(a, b)"},
     {'|', "\"or\" is written ||; for bits use math.bitOr(a, b)"},
-    {'^', "there is no power operator; multiply, or for bits use math.bitXor(a, b)"},
+    {'^', "a power is written math.pow(x, y); for bits use math.bitXor(a, b)"},
     {'$', "a field is written by its name alone, without $"},
     {'#', "a comment inside an expression starts with //"},
     {'@', "an odd field name is written event[\"@name\"]"},

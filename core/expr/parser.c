@@ -9,7 +9,7 @@
 
 static int parse_expr(struct rx_parser *, struct rx_ast **ret);
 
-int rx_parser_advance(struct rx_parser *p)
+static int advance(struct rx_parser *p)
 {
     p->last_end = p->token.end;
     return rx_lexer_next(&p->lexer, &p->token);
@@ -41,6 +41,13 @@ static struct rx_ast *make(struct rx_parser *p, enum rx_ast_kind kind, uint32_t 
     return node;
 }
 
+static int too_deep(struct rx_parser *p, uint32_t at)
+{
+    rx_parser_fail(p, at, "the expression is more than %d levels deep", RX_EXPR_DEPTH_MAX);
+    rx_error_hint(p->lexer.reterr, "compute parts of it in a set step before");
+    return -EINVAL;
+}
+
 /* Sets the end and the height of a node whose arguments are there. */
 static int finish(struct rx_parser *p, struct rx_ast *node)
 {
@@ -50,13 +57,10 @@ static int finish(struct rx_parser *p, struct rx_ast *node)
             depth = node->args[i]->depth;
     node->end = p->last_end;
     node->depth = (uint16_t)(depth + 1);
-    if (node->depth <= RX_EXPR_DEPTH_MAX)
-        return 0;
-    rx_parser_fail(p, node->at, "the expression is more than %d levels deep", RX_EXPR_DEPTH_MAX);
-    rx_error_hint(p->lexer.reterr, "compute parts of it in a set step before");
-    return -EINVAL;
+    return node->depth <= RX_EXPR_DEPTH_MAX ? 0 : too_deep(p, node->at);
 }
 
+/* A bracket opens: of a parenthesis, a call, a list, a map, an index. */
 static int enter(struct rx_parser *p)
 {
     if (++p->nesting <= RX_EXPR_NEST_MAX)
@@ -65,10 +69,13 @@ static int enter(struct rx_parser *p)
     return -EINVAL;
 }
 
+/* The operand of a sign, or what a conditional gives otherwise: each is a level of the tree. */
+static int descend(struct rx_parser *p, uint32_t at) { return ++p->levels <= RX_EXPR_DEPTH_MAX ? 0 : too_deep(p, at); }
+
 static int expect(struct rx_parser *p, enum rx_token_kind kind, const char *what, uint32_t opened)
 {
     if (p->token.kind == kind)
-        return rx_parser_advance(p);
+        return advance(p);
     return rx_parser_unexpected(p, what, opened);
 }
 
@@ -107,14 +114,14 @@ static int parse_item(struct rx_parser *p, struct items *items, bool optionals, 
 {
     bool optional = optionals && p->token.kind == T_QUESTION;
     struct rx_ast *node;
-    int r = optional ? rx_parser_advance(p) : 0;
+    int r = optional ? advance(p) : 0;
     if (r < 0 || (r = parse_expr(p, &node)) < 0 || (r = items_add(p, items, node, optional)) < 0)
         return r;
     if (!pairs)
         return 0;
     if (p->token.kind != T_COLON)
         return rx_parser_unexpected(p, "a : and the value of this key", UINT32_MAX);
-    if ((r = rx_parser_advance(p)) < 0 || (r = parse_expr(p, &node)) < 0)
+    if ((r = advance(p)) < 0 || (r = parse_expr(p, &node)) < 0)
         return r;
     return items_add(p, items, node, optional);
 }
@@ -128,7 +135,7 @@ static int parse_items(struct rx_parser *p, struct items *items, enum rx_token_k
         r = parse_item(p, items, close != T_RPAREN, pairs);
         if (r < 0 || p->token.kind != T_COMMA)
             break;
-        r = rx_parser_advance(p);
+        r = advance(p);
         if (r == 0 && p->token.kind == close && close == T_RPAREN)
             return rx_parser_unexpected(p, "another argument after the comma", UINT32_MAX);
     }
@@ -155,7 +162,7 @@ static int parse_list(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t start = p->token.start;
     struct items items = {0};
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r == 0)
         r = parse_items(p, &items, T_RBRACKET, "a comma or ]", start, false);
     return r < 0 ? r : node_of_items(p, N_LIST, start, &items, ret);
@@ -165,7 +172,7 @@ static int parse_map(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t start = p->token.start;
     struct items items = {0};
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r == 0)
         r = parse_items(p, &items, T_RBRACE, "a comma or }", start, true);
     return r < 0 ? r : node_of_items(p, N_MAP, start, &items, ret);
@@ -179,10 +186,9 @@ static int parse_call(struct rx_parser *p, struct rx_ast *target, const struct r
     struct items items = {0};
     uint32_t opened = p->token.start, start = target ? target->start : name->start;
     int r = target ? items_add(p, &items, target, false) : 0;
-    if (r < 0 || (r = rx_parser_advance(p)) < 0 ||
-        (r = parse_items(p, &items, T_RPAREN, "a comma or )", opened, false)) < 0)
+    if (r < 0 || (r = advance(p)) < 0 || (r = parse_items(p, &items, T_RPAREN, "a comma or )", opened, false)) < 0)
         return r;
-    struct rx_ast *node;
+    struct rx_ast *node = NULL;
     if ((r = node_of_items(p, N_CALL, start, &items, &node)) < 0)
         return r;
     node->at = name->start;
@@ -200,7 +206,7 @@ static int parse_literal(struct rx_parser *p, struct rx_ast **ret)
     if (token.kind == T_INT && token.value.u.u > INT64_MAX)
         return rx_parser_fail(p, token.start, "the number %.*s is out of range: int holds at most 9223372036854775807",
                               (int)(token.end - token.start), p->lexer.text + token.start);
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r < 0)
         return r;
     struct rx_ast *node = make(p, N_LITERAL, token.start, 0);
@@ -216,7 +222,7 @@ static int parse_name(struct rx_parser *p, bool rooted, uint32_t start, struct r
     struct rx_token token = p->token;
     if (token.kind != T_IDENT && token.kind != T_QUOTED)
         return rx_parser_unexpected(p, "a name after the dot", UINT32_MAX);
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r < 0)
         return r;
     if (token.kind == T_IDENT && p->token.kind == T_LPAREN)
@@ -237,7 +243,7 @@ static int parse_parenthesis(struct rx_parser *p, struct rx_ast **ret)
 {
     uint32_t opened = p->token.start;
     int r = enter(p);
-    if (r < 0 || (r = rx_parser_advance(p)) < 0 || (r = parse_expr(p, ret)) < 0)
+    if (r < 0 || (r = advance(p)) < 0 || (r = parse_expr(p, ret)) < 0)
         return r;
     if (p->token.kind == T_COMMA) {
         rx_parser_unexpected(p, "a closing )", opened);
@@ -273,7 +279,7 @@ static int parse_primary(struct rx_parser *p, struct rx_ast **ret)
     case T_LBRACE:
         return parse_map(p, ret);
     case T_DOT:
-        r = rx_parser_advance(p);
+        r = advance(p);
         return r < 0 ? r : parse_name(p, true, start, ret);
     case T_IDENT:
     case T_QUOTED:
@@ -288,17 +294,17 @@ static int parse_primary(struct rx_parser *p, struct rx_ast **ret)
 static int parse_select(struct rx_parser *p, struct rx_ast **inout)
 {
     bool optional = false;
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r == 0 && p->token.kind == T_QUESTION) {
         optional = true;
-        r = rx_parser_advance(p);
+        r = advance(p);
     }
     if (r < 0)
         return r;
     struct rx_token name = p->token;
     if (name.kind != T_IDENT && name.kind != T_QUOTED)
         return rx_parser_bad_field(p);
-    if ((r = rx_parser_advance(p)) < 0)
+    if ((r = advance(p)) < 0)
         return r;
     if (p->token.kind == T_LPAREN && !optional && name.kind == T_IDENT)
         return parse_call(p, *inout, &name, inout);
@@ -323,11 +329,11 @@ static int parse_index(struct rx_parser *p, struct rx_ast **inout)
     node->args[0] = *inout;
     node->at = opened;
     int r = enter(p);
-    if (r < 0 || (r = rx_parser_advance(p)) < 0)
+    if (r < 0 || (r = advance(p)) < 0)
         return r;
     if (p->token.kind == T_QUESTION) {
         node->optional = true;
-        if ((r = rx_parser_advance(p)) < 0)
+        if ((r = advance(p)) < 0)
             return r;
     }
     if ((r = parse_expr(p, &node->args[1])) < 0 || (r = expect(p, T_RBRACKET, "a closing ]", opened)) < 0)
@@ -371,18 +377,15 @@ static int parse_unary(struct rx_parser *p, struct rx_ast **ret)
     struct rx_token sign = p->token;
     if (sign.kind != T_NOT && sign.kind != T_MINUS)
         return parse_member(p, ret);
-    int r = enter(p);
-    if (r < 0 || (r = rx_parser_advance(p)) < 0)
+    int r = advance(p);
+    if (r < 0)
         return r;
+    if (sign.kind == T_MINUS && (p->token.kind == T_INT || p->token.kind == T_DOUBLE))
+        return parse_negative_literal(p, sign.start, ret);
     struct rx_ast *operand;
-    if (sign.kind == T_MINUS && (p->token.kind == T_INT || p->token.kind == T_DOUBLE)) {
-        r = parse_negative_literal(p, sign.start, ret);
-        p->nesting--;
+    if ((r = descend(p, sign.start)) < 0 || (r = parse_unary(p, &operand)) < 0)
         return r;
-    }
-    if ((r = parse_unary(p, &operand)) < 0)
-        return r;
-    p->nesting--;
+    p->levels--;
     struct rx_ast *node = make(p, N_UNARY, sign.start, 1);
     if (!node)
         return out_of_memory(p);
@@ -421,7 +424,7 @@ static int parse_binary(struct rx_parser *p, unsigned least, struct rx_ast **ret
         node->op = op;
         node->at = p->token.start;
         node->args[0] = *ret;
-        if ((r = rx_parser_advance(p)) < 0 || (r = rx_parser_after_operator(p, node)) < 0 ||
+        if ((r = advance(p)) < 0 || (r = rx_parser_after_operator(p, node)) < 0 ||
             (r = parse_binary(p, level + 1, &node->args[1])) < 0)
             return r;
         *ret = node;
@@ -438,7 +441,7 @@ static int parse_conditional(struct rx_parser *p, struct rx_ast **inout)
         return out_of_memory(p);
     node->at = at;
     node->args[0] = *inout;
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r < 0 || (r = parse_binary(p, 1, &node->args[1])) < 0)
         return r;
     if (p->token.kind != T_COLON) {
@@ -446,27 +449,23 @@ static int parse_conditional(struct rx_parser *p, struct rx_ast **inout)
         rx_error_hint(p->lexer.reterr, "write condition ? a : b, or if(condition, a, b)");
         return -EINVAL;
     }
-    if ((r = rx_parser_advance(p)) < 0 || (r = parse_expr(p, &node->args[2])) < 0)
+    if ((r = descend(p, at)) < 0 || (r = advance(p)) < 0 || (r = parse_expr(p, &node->args[2])) < 0)
         return r;
+    p->levels--;
     *inout = node;
     return finish(p, node);
 }
 
 static int parse_expr(struct rx_parser *p, struct rx_ast **ret)
 {
-    int r = enter(p);
-    if (r == 0)
-        r = parse_binary(p, 1, ret);
-    if (r == 0 && p->token.kind == T_QUESTION)
-        r = parse_conditional(p, ret);
-    p->nesting--;
-    return r;
+    int r = parse_binary(p, 1, ret);
+    return r == 0 && p->token.kind == T_QUESTION ? parse_conditional(p, ret) : r;
 }
 
 int rx_expr_parse(struct rx_lexer *lexer, struct rx_ast **ret)
 {
     struct rx_parser parser = {.lexer = *lexer}, *p = &parser;
-    int r = rx_parser_advance(p);
+    int r = advance(p);
     if (r < 0)
         return r;
     if (p->token.kind == T_END)
@@ -476,7 +475,7 @@ int rx_expr_parse(struct rx_lexer *lexer, struct rx_ast **ret)
         rx_error_hint(lexer->reterr, "write !x instead of not x, in YAML in quotes: '!x'");
         struct rx_parser ahead = *p;
         ahead.lexer.reterr = NULL;
-        if (rx_parser_advance(&ahead) == 0 && ahead.token.kind <= T_NULL && ahead.token.kind != T_END)
+        if (advance(&ahead) == 0 && ahead.token.kind <= T_NULL && ahead.token.kind != T_END)
             return -EINVAL;
         if (lexer->reterr)
             *lexer->reterr = (struct rx_error){0};

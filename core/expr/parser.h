@@ -8,10 +8,9 @@ struct rx_parser {
     struct rx_lexer lexer;
     struct rx_token token; /* the next one */
     uint32_t last_end;     /* of the token before */
-    unsigned nesting;
+    unsigned nesting;      /* open brackets */
+    unsigned levels;       /* signs and conditionals whose operand is being parsed */
 };
-
-int rx_parser_advance(struct rx_parser *);
 
 /* macros.c: turns a call of a macro into its node; anything else stays a call. */
 int rx_parser_macro(struct rx_parser *, struct rx_ast *call);

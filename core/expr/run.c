@@ -11,6 +11,9 @@
 
 #include "core/expr/internal.h"
 
+/* What an instruction calls stays out of the interpreter's loop, whose registers it would take. */
+#define SLOW __attribute__((noinline))
+
 /* ---- failures, and what is kept ---- */
 
 void rx_failure_clear(struct rx_failure *failure)
@@ -22,7 +25,7 @@ void rx_failure_clear(struct rx_failure *failure)
     failure->detail[0] = '\0';
 }
 
-static int fail(struct rx_expr *e, int code, unsigned count, struct rx_value a, struct rx_value b)
+static SLOW int fail(struct rx_expr *e, int code, unsigned count, struct rx_value a, struct rx_value b)
 {
     struct rx_failure *failure = &e->failures[0];
     rx_failure_clear(failure);
@@ -46,7 +49,7 @@ static void move_failure(struct rx_expr *e, uint32_t to, uint32_t from)
     e->failures[from].code = 0;
 }
 
-static int keep(struct rx_expr *e, struct rx_value value)
+static SLOW int keep(struct rx_expr *e, struct rx_value value)
 {
     if (!rx_is_counted(value))
         return 0;
@@ -163,7 +166,7 @@ static const struct rx_value *mark_entry(const struct rx_expr *e, const struct r
 }
 
 /* A name that the event lacks: a group's key, the window, a type. */
-static int read_name(struct rx_expr *e, const struct rx_access *access, struct rx_value *ret)
+static SLOW int read_name(struct rx_expr *e, const struct rx_access *access, struct rx_value *ret)
 {
     const struct rx_value *found = mark_entry(e, access);
     if (found) {
@@ -178,7 +181,7 @@ static int read_name(struct rx_expr *e, const struct rx_access *access, struct r
     return 0;
 }
 
-static bool has_field(const struct rx_expr *e, const struct rx_value *found, const struct rx_access *access)
+static SLOW bool has_field(const struct rx_expr *e, const struct rx_value *found, const struct rx_access *access)
 {
     return found || mark_entry(e, access) || (e->env->event && is_window(e, access));
 }
@@ -223,7 +226,7 @@ static int meta_whole(struct rx_expr *e, struct rx_value *ret)
     return give(e, rx_object_finish(&meta), ret);
 }
 
-static int read_environment(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+static SLOW int read_environment(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
 {
     const struct rx_expr_env *env = e->env;
     switch ((enum rx_opcode)ins->op) {
@@ -307,7 +310,7 @@ static int no_element(struct rx_expr *e, int found, struct rx_value object, stru
 }
 
 /* Viral: an element of nothing is nothing, of something an optional. */
-static int index_optional(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
+static SLOW int index_optional(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
 {
     const struct rx_value *element;
     if (object.kind == RX_OPTIONAL) {
@@ -326,7 +329,7 @@ static int index_optional(struct rx_expr *e, struct rx_value object, struct rx_v
     return 0;
 }
 
-static int index_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
+static SLOW int index_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
 {
     const struct rx_value *element;
     if (object.kind == RX_OPTIONAL)
@@ -340,14 +343,14 @@ static int index_element(struct rx_expr *e, struct rx_value object, struct rx_va
     return 0;
 }
 
-static int select_field(struct rx_expr *e, struct rx_value object, struct rx_access *access, struct rx_value *ret)
+static SLOW int select_field(struct rx_expr *e, struct rx_value object, struct rx_access *access, struct rx_value *ret)
 {
     if (object.kind == RX_LIST)
         return fail(e, -EINVAL, 1, object, object);
     return index_element(e, object, key_text(access->key), ret);
 }
 
-static int has_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
+static SLOW int has_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
 {
     const struct rx_value *element;
     if (object.kind == RX_OPTIONAL) {
@@ -364,7 +367,7 @@ static int has_element(struct rx_expr *e, struct rx_value object, struct rx_valu
     return 0;
 }
 
-static int is_in(struct rx_expr *e, struct rx_value needle, struct rx_value container, struct rx_value *ret)
+static SLOW int is_in(struct rx_expr *e, struct rx_value needle, struct rx_value container, struct rx_value *ret)
 {
     if (is_object(container)) {
         *ret = rx_bool(rx_object_get(container, needle));
@@ -415,8 +418,8 @@ static int join_lists(struct rx_expr *e, struct rx_value a, struct rx_value b, s
     return give(e, rx_block_value(block, RX_LIST, list, 0), ret);
 }
 
-static int binary(struct rx_expr *e, enum rx_operator_code op, struct rx_value a, struct rx_value b,
-                  struct rx_value *ret)
+static SLOW int binary(struct rx_expr *e, enum rx_operator_code op, struct rx_value a, struct rx_value b,
+                       struct rx_value *ret)
 {
     if (op == O_ADD && a.kind == b.kind && a.kind >= RX_STRING) {
         if (a.kind == RX_STRING || a.kind == RX_BYTES)
@@ -502,7 +505,7 @@ static int build_record(struct rx_expr *e, const struct rx_ins *ins, struct rx_v
     return give(e, rx_block_value(block, RX_RECORD, record, 0), ret);
 }
 
-static int build(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+static SLOW int build(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
 {
     const struct rx_value *first = &e->r[ins->a];
     switch ((enum rx_opcode)ins->op) {
@@ -554,7 +557,7 @@ static int misfit(const struct rx_function *f, const struct rx_value *args, unsi
     return -1;
 }
 
-static int call_function(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+static SLOW int call_function(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
 {
     const struct rx_function *f = e->functions[ins->x];
     const struct rx_value *args = &e->r[ins->a];
@@ -590,7 +593,7 @@ void rx_loop_drop(struct rx_loop *loop)
     loop->building = false;
 }
 
-static int begin_loop(struct rx_expr *e, const struct rx_ins *ins)
+static SLOW int begin_loop(struct rx_expr *e, const struct rx_ins *ins)
 {
     struct rx_loop *loop = &e->loops[ins->x];
     struct rx_value range = e->r[ins->a];
@@ -677,50 +680,12 @@ static int put_all(struct rx_expr *e, struct rx_loop *loop, struct rx_value entr
     return 0;
 }
 
-static int collect(struct rx_expr *e, const struct rx_ins *ins)
+static SLOW int collect(struct rx_expr *e, const struct rx_ins *ins)
 {
     struct rx_loop *loop = &e->loops[ins->x];
     if (ins->op == OP_APPEND)
         return append(e, loop, e->r[ins->a]);
     return ins->op == OP_PUT ? put(e, loop, e->r[ins->a], e->r[ins->b]) : put_all(e, loop, e->r[ins->a]);
-}
-
-/* Stable merge of two runs of (element, key) pairs by key. Answers -EINVAL where two keys have no order. */
-static int merge(const struct rx_value *from, struct rx_value *to, uint32_t low, uint32_t middle, uint32_t high)
-{
-    uint32_t left = low, right = middle;
-    for (uint32_t at = low; at < high; at++) {
-        bool take_right = false;
-        if (left < middle && right < high) {
-            int order = rx_value_compare(from[2 * left + 1], from[2 * right + 1]);
-            if (order == 2)
-                return -EINVAL;
-            take_right = order > 0;
-        } else {
-            take_right = left >= middle;
-        }
-        uint32_t pick = take_right ? right++ : left++;
-        to[2 * at] = from[2 * pick];
-        to[2 * at + 1] = from[2 * pick + 1];
-    }
-    return 0;
-}
-
-/* Sorts `count` pairs; `spare` has room for as many. Answers where the result is, NULL: no order. */
-static struct rx_value *sort_pairs(struct rx_value *pairs, struct rx_value *spare, uint32_t count)
-{
-    for (uint32_t width = 1; width < count; width *= 2) {
-        for (uint32_t low = 0; low < count; low += 2 * width) {
-            uint32_t middle = low + width < count ? low + width : count;
-            uint32_t high = middle + width < count ? middle + width : count;
-            if (merge(pairs, spare, low, middle, high) < 0)
-                return NULL;
-        }
-        struct rx_value *swap = pairs;
-        pairs = spare;
-        spare = swap;
-    }
-    return pairs;
 }
 
 static int end_sorted(struct rx_expr *e, struct rx_loop *loop)
@@ -734,7 +699,7 @@ static int end_sorted(struct rx_expr *e, struct rx_loop *loop)
         return fail(e, -ENOMEM, 0, rx_null(), rx_null());
     for (uint32_t i = 0; i < 2 * count; i++)
         pairs[i] = loop->items[i];
-    const struct rx_value *sorted = sort_pairs(pairs, pairs + 2 * (size_t)count, count);
+    const struct rx_value *sorted = rx_values_sort(pairs, pairs + 2 * (size_t)count, count, 2);
     for (uint32_t i = 0; sorted && i < count; i++) {
         loop->items[i] = sorted[2 * i];
         loop->items[count + i] = sorted[2 * i + 1];
@@ -761,7 +726,7 @@ static struct rx_value finish_list(struct rx_expr *e, struct rx_loop *loop)
     return rx_block_value(block, RX_LIST, list, 0);
 }
 
-static int end_loop(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
+static SLOW int end_loop(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
 {
     struct rx_loop *loop = &e->loops[ins->x];
     int r = ins->op == OP_END_SORTED ? end_sorted(e, loop) : 0;

@@ -9,7 +9,7 @@
 #include "core/feed/source.h"
 #include "core/feed/source_record.h"
 #include "core/graph/graph.h"
-#include "core/value/event_time.h"
+#include "core/value/timestamp.h"
 
 enum { SAMPLE_BYTES = 256 }; /* of a rejected message */
 
@@ -189,7 +189,7 @@ static int stamp(struct rx_source *source, struct rx_event *event, struct rx_err
     struct rx_value value;
     int r = rx_expr_eval(source->event_time, &(struct rx_expr_env){.event = event}, &value, reterr);
     if (r == 0) {
-        r = rx_event_time(value, &event->time);
+        r = rx_timestamp_read(value, &event->time);
         if (r < 0)
             rx_error_set(reterr, -EINVAL,
                          "event_time is neither a time in 1678 to 2261, an epoch number, nor RFC 3339 text");

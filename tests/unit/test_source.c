@@ -155,12 +155,17 @@ START_TEST(event_time_is_read_from_numbers_and_text)
         {"{\"ts\":1700000000.125}", 1700000000125 * RX_MSEC},
         {"{\"ts\":\"2023-11-14T22:13:20Z\"}", 1700000000 * RX_SEC},
         {"{\"ts\":\"2023-11-14t23:13:20.5+01:00\"}", 1700000000 * RX_SEC + RX_SEC / 2},
-        {"{\"ts\":\"1969-12-31 23:59:59.999999999Z\"}", -1},
+        {"{\"ts\":\"1969-12-31T23:59:59.999999999Z\"}", -1},
+        {"{\"ts\":\"2016-12-31T23:59:60Z\"}", 1483228800 * RX_SEC},
         {"{\"ts\":\"2024-02-29T00:00:00Z\"}", 1709164800 * RX_SEC},
     };
-    static const char *const bad[] = {
-        "{\"ts\":\"yesterday\"}", "{\"ts\":\"2023-02-29T00:00:00Z\"}", "{\"u\":1}", "{\"ts\":null}",
-        "{\"ts\":1e300}",         "{\"ts\":\"2023-11-14T22:13:20\"}"};
+    static const char *const bad[] = {"{\"ts\":\"yesterday\"}",
+                                      "{\"ts\":\"2023-11-14 22:13:20Z\"}",
+                                      "{\"ts\":\"2023-02-29T00:00:00Z\"}",
+                                      "{\"u\":1}",
+                                      "{\"ts\":null}",
+                                      "{\"ts\":1e300}",
+                                      "{\"ts\":\"2023-11-14T22:13:20\"}"};
     struct feed *feed = feed_create(&h, &rx_source_http, NULL);
     struct rx_expr_options options = {.heap = h.heap};
     ck_assert_int_eq(rx_expr_compile("ts", 2, &options, &feed->source->event_time, NULL), 0);
