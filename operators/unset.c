@@ -44,9 +44,10 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     struct rx_event out[RX_SPAN_MAX];
     (void)port;
     for (size_t i = 0; i < n; i++) {
-        bool object = span[i].value.kind == RX_RECORD || span[i].value.kind == RX_MAP;
         out[i] = span[i];
-        out[i].value = object ? without(u, span[i].value) : rx_value_ref(span[i].value);
+        struct rx_value object = rx_object_of(rx_op_heap(op), span[i].value);
+        out[i].value = without(u, object);
+        rx_value_unref(object);
     }
     rx_count(op, RX_USED, n);
     rx_emit(op, out, n);

@@ -11,8 +11,11 @@ static void open_pane(struct window *w)
 /* The bounds of a counted window are known when it closes: its mark is told then, before anything reads it. */
 static void close_pane(struct window *w, struct pane *pane, rx_time last)
 {
-    if (pane->instance)
-        ((struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance))->end = last + 1;
+    struct rx_mark *mark = pane->instance ? (struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance) : NULL;
+    if (mark) {
+        mark->start = pane->start;
+        mark->end = last + 1;
+    }
     rx_pane_close(w, pane);
 }
 

@@ -272,19 +272,12 @@ static int apply_value(struct rx_shaper *shaper, const struct rx_expr_env *env, 
 int rx_shaper_apply(struct rx_shaper *shaper, const struct rx_expr_env *env, struct rx_heap *heap, struct rx_value base,
                     struct rx_value *ret, struct rx_error *reterr)
 {
-    bool object = base.kind == RX_RECORD || base.kind == RX_MAP;
-    if (!object) {
-        struct rx_object_builder builder;
-        rx_object_init(&builder, heap);
-        rx_object_put_take(&builder, rx_string_static("value", 5), rx_value_ref(base));
-        int r = made(rx_object_finish(&builder), &base, reterr);
-        if (r < 0)
-            return r;
-    }
-    int r = shaper->root->kind == SHAPE_OBJECT ? apply_object(shaper, env, heap, base, ret, reterr)
-                                               : apply_value(shaper, env, heap, base, ret, reterr);
-    if (!object)
-        rx_value_unref(base);
+    int r = made(rx_object_of(heap, base), &base, reterr);
+    if (r < 0)
+        return r;
+    r = shaper->root->kind == SHAPE_OBJECT ? apply_object(shaper, env, heap, base, ret, reterr)
+                                           : apply_value(shaper, env, heap, base, ret, reterr);
+    rx_value_unref(base);
     return r;
 }
 

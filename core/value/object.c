@@ -52,6 +52,16 @@ void rx_object_init_from(struct rx_object_builder *builder, struct rx_heap *heap
         builder->shape = NULL;
 }
 
+struct rx_value rx_object_of(struct rx_heap *heap, struct rx_value value)
+{
+    if (value.kind == RX_RECORD || value.kind == RX_MAP)
+        return rx_value_ref(value);
+    struct rx_object_builder builder;
+    rx_object_init(&builder, heap);
+    rx_object_put_take(&builder, rx_string_static("value", 5), rx_value_ref(value));
+    return rx_object_finish(&builder);
+}
+
 static void append_take(struct rx_object_builder *builder, struct rx_value key, struct rx_value value)
 {
     if (builder->failed || !reserve(builder, builder->count + 1)) {

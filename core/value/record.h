@@ -80,6 +80,10 @@ uint32_t rx_object_count(struct rx_value object);
 /* The i-th entry of a record or map in order. Both borrowed (a record's key is a static string value of its heap). */
 void rx_object_entry(struct rx_value object, uint32_t i, struct rx_value *ret_key, struct rx_value *ret_value);
 
+/* `value` itself where it is a record or a map, else the record {value: VALUE}: what steps that work on fields make of a bare
+ * value. The caller's to unref; RX_NULL on allocation failure. */
+struct rx_value rx_object_of(struct rx_heap *, struct rx_value value);
+
 /* Lists. The items are taken. RX_NULL on allocation failure (the items are then released). */
 struct rx_value rx_list_take(struct rx_heap *, struct rx_value *items, uint32_t count);
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Compares rxd with RxJS on many random cases, under virtual time.
 
-  run.py SEED N [op ...]      fresh cases: needs node and the oracle (--oracle DIR, or $RX_ORACLE)
+  run.py SEED N [op ...]      fresh cases: needs node, and `npm ci` in rxjs/
   run.py                      the recorded cases beside this file: needs only rxd
   run.py --record SEED N      writes them anew
 
-Half of N come from the oracle's generator, half from gen_scopes.py (all from the former where ops are named). A case
+Two thirds of N come from gen_operators.py, a third from gen_scopes.py (all from the former where ops are named). A case
 that rxd cannot express is counted with its reason. The exit status is 1 if any case differs.
 """
 
@@ -22,42 +22,32 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "marbles")]
 
+import gen_operators  # noqa: E402
 import gen_scopes  # noqa: E402
 import shrink  # noqa: E402
 import translate  # noqa: E402
 from replay import Replayer, ReplayError, find_rxd  # noqa: E402
 
 RECORDED = HERE / "cases.jsonl.gz"
-OPS = (
-    "map filter scan take skip distinctUntilChanged pairwise groupBy bufferCount bufferTime windowCount windowTime "
-    "debounceTime throttleTime delay merge combineLatest retry "
-    "takeWhile skipWhile first last distinct takeLast skipLast elementAt takeUntil skipUntil startWith endWith "
-    "defaultIfEmpty auditTime sampleTime concat race zip withLatestFrom timeout repeat catchError"
-).split()
+ORACLE = HERE / "rxjs" / "oracle.js"
 
 
 # --- where cases come from -------------------------------------------------------------------------------------------
 
 
-def oracle_folder(given):
-    folder = Path(given or os.environ.get("RX_ORACLE") or "../shared/rx-oracle")
-    if not (folder / "oracle.js").exists() or not (folder / "node_modules").exists():
-        raise SystemExit(f"no oracle in {folder} (oracle.js beside node_modules): --oracle DIR, or $RX_ORACLE")
-    return folder
-
-
-def expect(folder, lines):
+def expect(lines):
     """Runs the cases on RxJS."""
-    command = ["node", str(folder / "oracle.js"), "--jsonl"]
+    if not (ORACLE.parent / "node_modules").exists():
+        raise SystemExit(f"no RxJS: run `npm ci` in {ORACLE.parent}")
+    command = ["node", str(ORACLE), "--jsonl"]
     done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def generate(folder, seed, count, ops):
-    own = 0 if ops else count // 2
-    command = ["node", str(folder / "gen.js"), str(seed), str(count - own), *(ops or OPS)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return expect(folder, lines + [json.dumps(case) for case in gen_scopes.cases(seed, own)])
+def generate(seed, count, ops=()):
+    scopes = 0 if ops else count // 3
+    cases = gen_operators.cases(seed, count - scopes, ops) + gen_scopes.cases(seed, scopes)
+    return expect([json.dumps(case) for case in cases])
 
 
 def recorded():
@@ -73,18 +63,16 @@ def trimmed(case):
     return kept
 
 
-def record(folder, seed, count, operators):
-    """Keeps the first `count` cases that this issue's operators can express."""
+def record(seed, count):
+    """Keeps the cases that rxd can express, of `count` fresh ones."""
     kept = []
-    for case in generate(folder, seed, 4 * count, None):
+    for case in generate(seed, count):
         try:
-            translate.config_of(case, operators)
+            translate.config_of(case)
         except translate.OutOfScope:
             continue
         if "caseError" not in case["expect"]:
             kept.append(trimmed(case))
-    step = max(1, len(kept) / count)
-    kept = [kept[int(i * step)] for i in range(min(count, len(kept)))]
     text = "".join(json.dumps(case, separators=(",", ":")) + "\n" for case in kept)
     with open(RECORDED, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
         file.write(text.encode())
@@ -124,12 +112,12 @@ def try_case(case):
     return ("differs", found) if found else ("same", None)
 
 
-def shrunk(cases, verdicts, folder, most):
+def shrunk(cases, verdicts, most):
     """The first differing cases, as small as they get, in place of what they were."""
     out = []
     for case, (verdict, _) in zip(cases, verdicts):
         if verdict in ("differs", "refused") and len(out) < most:
-            ask = lambda more: expect(folder, [json.dumps(m) for m in more])  # noqa: E731
+            ask = lambda more: expect([json.dumps(m) for m in more])  # noqa: E731
             small = shrink.shrink(case, ask, lambda c: try_case(c)[0] == verdict)
             out.append((small, try_case(small)))
     return [c for c, _ in out], [v for _, v in out]
@@ -191,14 +179,28 @@ def report(cases, verdicts, show):
 def ops_in(pipeline):
     for step in pipeline:
         yield step["op"]
-        if "each" in step:
-            yield "(" + " ".join(ops_in(step["each"])) + ")"
+        inside = translate.chain_inside(step)
+        if inside:
+            yield "(" + " ".join(ops_in(inside)) + ")"
+
+
+def operators_of(case):
+    """The operators of rxd that the case runs; a fused keyed window counts too."""
+    names = [translate.name_of(step) for step in translate.config_of(case)["pipelines"]["out"]["pipe"]]
+    keyed = translate.any_step(case["pipeline"], translate.is_keyed)
+    return set(names) | ({"keyed_window"} if keyed else set())
+
+
+def coverage(cases, rxd):
+    """Prints how many cases ran each operator; those that no case runs, if any, are the answer."""
+    counts = collections.Counter(name for case in cases for name in operators_of(case))
+    print("cases of each operator: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
+    return sorted(catalogue(rxd) - counts.keys())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rxd", help="the binary (default: $RXD, build/bin/rxd)")
-    parser.add_argument("--oracle", help="the folder of oracle.js (default: $RX_ORACLE)")
     parser.add_argument("--record", action="store_true", help="write the recorded cases")
     parser.add_argument("--flag", action="append", default=[], help="passed to rxd replay (--flag=--no-fusion)")
     parser.add_argument("--all-operators", action="store_true", help="do not ask the binary for its catalogue")
@@ -211,26 +213,24 @@ def main():
     parser.add_argument("ops", nargs="*")
     args = parser.parse_args()
     if args.record:
-        return record(oracle_folder(args.oracle), args.seed or 1, args.count, RECORDED_OPERATORS)
-    rxd = find_rxd(args.rxd)
-    cases = recorded() if args.seed is None else generate(oracle_folder(args.oracle), args.seed, args.count, args.ops)
-    fresh = args.seed is not None  # the recorded cases use nothing that may be missing
+        return record(args.seed or 1, args.count)
+    rxd, fresh = find_rxd(args.rxd), args.seed is not None
+    cases = generate(args.seed, args.count, args.ops) if fresh else recorded()
     operators = catalogue(rxd) if fresh and not args.all_operators else None
     verdicts = run_all(cases, rxd, args.flag, operators, args.jobs)
+    without = [] if fresh else coverage(cases, rxd)
     if args.out:
         with open(args.out, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(c) + "\n" for c, (v, _) in zip(cases, verdicts) if v in ("refused", "differs"))
     if args.shrink:
         start_worker(rxd, args.flag, operators)
-        report(*shrunk(cases, verdicts, oracle_folder(args.oracle), args.show), args.show)
+        report(*shrunk(cases, verdicts, args.show), args.show)
         args.show = 0
-    return report(cases, verdicts, args.show)
+    status = report(cases, verdicts, args.show)
+    if without:
+        print("no recorded case runs " + ", ".join(without))
+    return 1 if without else status
 
-
-RECORDED_OPERATORS = set(
-    "map filter scan reduce take skip distinct_until_changed pairwise group_by window buffer merge to_array count first "
-    "last debounce throttle delay merge_with combine_latest retry".split()
-)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Random cases for the oracle around one operator each: any of rxd's, with all options that RxJS has too.
+
+usage: gen_operators.py SEED N [op ...] | node rxjs/oracle.js --jsonl > cases.jsonl
+"""
+
+import json
+import random
+import sys
+
+NUMBERS, RECORDS = "numbers", "records"
+
+
+class Generator:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def chance(self, p):
+        return self.random.random() < p
+
+    def pick(self, *choices):
+        return self.random.choice(choices)
+
+    def n(self, low, high):
+        return self.random.randint(low, high)
+
+    def ms(self):
+        return 10 * self.n(1, 10)  # whole tens on purpose: events and timers meet
+
+    # --- inputs ---
+
+    def record(self):
+        row = {"p": self.n(0, 9), "q": self.pick("x", "y", None, 2.5, True)}
+        if self.chance(0.4):
+            row["r"] = self.n(0, 3)
+        return row
+
+    def value(self, kind):
+        return self.record() if kind == RECORDS else self.n(0, 9)
+
+    def events(self, most, kind=NUMBERS):
+        at, rows = 0, []
+        for _ in range(self.n(0, most)):
+            if not self.chance(0.15):
+                at += 10 * self.n(1, 4) + (self.n(1, 9) if self.chance(0.3) else 0)
+            rows.append([at, "n", self.value(kind)])
+        at += 10 * self.n(0, 5)
+        end = self.random.choices(["c", "e", None], [55, 20, 25])[0]
+        return rows + ([[at, "c"]] if end == "c" else [[at, "e", "x"]] if end == "e" else [])
+
+    def short(self):
+        return [[5 + row[0] // 2, *row[1:]] for row in self.events(3)]
+
+    # --- functions ---
+
+    def predicate(self):
+        return self.pick(["gt", self.n(0, 9)], ["lt", self.n(0, 9)], ["|", ["mod", 2], ["eq", 0]])
+
+    def key(self):
+        return ["mod", self.n(2, 4)]
+
+    def number(self):
+        return self.pick(["id"], ["add", self.n(1, 5)], ["mul", 2], ["mod", 3])
+
+    def maybe(self, p, **options):
+        return options if self.chance(p) else {}
+
+    def extent(self):
+        return {"ms": self.ms(), **self.maybe(0.5, every=self.ms()), **self.maybe(0.4, max=self.n(1, 3))}
+
+    def counted(self):
+        return {"n": self.n(1, 4), **self.maybe(0.6, every=self.n(1, 6))}
+
+    def folds(self):
+        functions = ["count", "sum", "avg", "min", "max", "first", "last"]
+        return {f[0] + f[-1]: f for f in self.random.sample(functions, self.n(1, 4))}
+
+    def reducer(self):
+        return self.pick(
+            {"op": "toArray"},
+            {"op": "count", **self.maybe(0.3, fn=self.predicate())},
+            {"op": "reduce", "fn": self.pick("sum", "max", "min"), **self.maybe(0.5, seed=0)},
+            {"op": "sum", "fn": self.number()},
+            {"op": "average", "fn": self.number()},
+            {"op": "least", "fn": self.number()},
+            {"op": "greatest", "fn": self.number()},
+            {"op": "aggregate", "fields": self.folds()},
+            {"op": "lastIfAny"},
+        )
+
+    def each(self):
+        return {"each": [self.reducer()] if self.chance(0.8) else [{"op": "take", "n": 2}]}
+
+    def streams(self):
+        return {"of": self.pick(["b"], ["b"], ["ic"], ["b", "ic"])}
+
+    def keyed(self):
+        """group_by -> window -> aggregate on the epoch: what the planner fuses."""
+        every = self.maybe(0.3, every=self.ms())
+        window = {"op": "windowEpoch", "ms": self.ms(), **every, "each": [{"op": "aggregate", "fields": self.folds()}]}
+        return {"key": self.key(), "each": [window]}
+
+
+# The oracle's name of an operator -> its options.
+OPERATORS = {
+    "map": lambda g: {"fn": g.pick(g.number(), ["throwIf", ["eq", 7], "boom"])},
+    "filter": lambda g: {"fn": g.predicate()},
+    "set": lambda g: {"fields": {g.pick("p", "new"): ["field", "p"], "twice": ["|", ["field", "p"], ["mul", 2]]}},
+    "unset": lambda g: {"fields": g.pick(["p"], ["q", "r"], ["r", "none"])},
+    "default": lambda g: {"fields": g.pick({"r": 7}, {"r": None, "p": 1}, {"q": "z", "new": [1]})},
+    "template": lambda g: {"to": g.pick({"text": "{p} is {p}"}, {"p": "{p}", "fixed": "x"}, {"q": "{q}", "t": "<{p}>"})},
+    "object": lambda g: {"fields": {"a": ["field", "p"], "b": ["|", ["field", "p"], ["add", 1]]}},
+    "scan": lambda g: {"fn": g.pick("sum", "max", "min"), **g.maybe(0.5, seed=0)},
+    "reduce": lambda g: {"fn": g.pick("sum", "max", "min"), **g.maybe(0.5, seed=0)},
+    "pairwise": lambda g: {},
+    "startWith": lambda g: {"values": g.pick([1, 2], [3])},
+    "endWith": lambda g: {"values": g.pick([9], [8, 9])},
+    "materialize": lambda g: {},
+    "timestamp": lambda g: {},
+    "timeInterval": lambda g: {},
+    "bufferCount": lambda g: g.counted(),
+    "bufferTime": lambda g: g.extent(),
+    "windowCount": lambda g: {**g.counted(), **g.each()},
+    "windowTime": lambda g: {**g.extent(), **g.each()},
+    "windowEpoch": lambda g: {"ms": g.ms(), **g.maybe(0.5, every=g.ms()), **g.each()},
+    "groupBy": lambda g: {"key": g.key(), **g.maybe(0.5, duration=g.ms(), idle=True), **g.each()},
+    "keyed": lambda g: {"op": "groupBy", **g.keyed()},
+    "aggregate": lambda g: {"fields": g.folds()},
+    "sum": lambda g: {"fn": g.number()},
+    "average": lambda g: {"fn": g.number()},
+    "least": lambda g: {"fn": g.number()},
+    "greatest": lambda g: {"fn": g.number()},
+    "min": lambda g: {},
+    "max": lambda g: {},
+    "count": lambda g: g.maybe(0.4, fn=g.predicate()),
+    "toArray": lambda g: {},
+    "take": lambda g: {"n": g.n(0, 5)},
+    "takeLast": lambda g: {"n": g.n(0, 4)},
+    "takeWhile": lambda g: {"fn": g.predicate(), "inclusive": g.chance(0.5)},
+    "takeUntil": lambda g: {"other": g.pick("b", "ic")},
+    "skip": lambda g: {"n": g.n(0, 5)},
+    "skipLast": lambda g: {"n": g.n(0, 6)},
+    "skipWhile": lambda g: {"fn": g.predicate()},
+    "skipUntil": lambda g: {"other": g.pick("b", "ic")},
+    "first": lambda g: g.maybe(0.5, fn=g.predicate()),
+    "last": lambda g: g.maybe(0.4, fn=g.predicate()),
+    "elementAt": lambda g: {"n": g.n(0, 6), **g.maybe(0.4, value=-1)},
+    "ignoreElements": lambda g: {},
+    "defaultIfEmpty": lambda g: {"value": -1},
+    "distinct": lambda g: {"key": g.pick(g.key(), ["id"])},
+    "distinctUntilChanged": lambda g: {"key": g.pick(g.key(), ["id"])},
+    "debounceTime": lambda g: {"ms": g.ms()},
+    "throttleTime": lambda g: {"ms": g.ms(), **g.pick({}, {"trailing": True}, {"leading": False, "trailing": True})},
+    "sampleTime": lambda g: {"ms": g.ms()},
+    "sample": lambda g: {"other": g.pick("b", "b", "ic", "a")},
+    "auditTime": lambda g: {"ms": g.ms()},
+    "delay": lambda g: {"ms": g.ms()},
+    "timeout": lambda g: {
+        **g.pick({"first": g.ms()}, {"each": g.ms()}, {"each": g.ms(), "first": g.ms()}),
+        **g.maybe(0.4, **{"with": "ic"}),
+    },
+    "merge": lambda g: g.streams(),
+    "concat": lambda g: g.streams(),
+    "race": lambda g: g.streams(),
+    "zip": lambda g: g.streams(),
+    "combineLatest": lambda g: g.streams(),
+    "withLatestFrom": lambda g: g.pick(g.streams(), {"of": ["b"]}, {"of": ["a"]}),
+    "retry": lambda g: {
+        "count": g.n(1, 3),
+        **g.maybe(0.6, ms=g.ms(), backoff=g.pick(1, 2), **g.maybe(0.3, maxMs=g.ms())),
+        "resetOnSuccess": g.chance(0.3),
+    },
+    "repeat": lambda g: {"count": g.n(1, 3), **g.maybe(0.5, ms=g.ms())},
+    "catchError": lambda g: g.pick({"value": -9}, {"with": "ic"}, {"told": True}),
+    "tap": lambda g: {},
+    "log": lambda g: {},
+}
+
+ON_RECORDS = {"set", "unset", "default", "template", "object"}
+RESUBSCRIBING = {"retry", "repeat", "concat"}
+ON_EPOCH = {"windowEpoch", "keyed"}  # their boundaries come before all else that is due at an instant but hot input
+# What may stand around any operator, and behind one whose values are numbers.
+BEFORE = ["map", "filter", "skip", "delay", "startWith"]
+BEHIND = ["take", "skip", "delay", "takeUntil"]
+BEHIND_NUMBERS = BEHIND + ["map", "filter", "scan", "debounceTime", "throttleTime", "auditTime", "sampleTime", "timeout", "merge"]
+NUMBER_TO_NUMBER = set(BEHIND_NUMBERS) | {
+    "distinct", "distinctUntilChanged", "takeLast", "takeWhile", "skipLast", "skipWhile", "skipUntil", "startWith", "sum",
+    "endWith", "defaultIfEmpty", "sample", "concat", "race", "retry", "repeat", "tap", "log", "count", "first", "ignoreElements",
+}  # fmt: skip
+
+
+class Cases(Generator):
+    def step(self, name):
+        return {"op": name, **OPERATORS[name](self)}
+
+    def case(self, number, name):
+        kind = RECORDS if name in ON_RECORDS and self.chance(0.85) else NUMBERS
+        if kind == NUMBERS and name in ("set", "template", "object"):
+            kind = RECORDS  # they read a field that a number has not
+        pipeline = [self.step(name)]
+        if self.chance(0.3):
+            pipeline.insert(0, self.step(self.pick("skip", "delay", *(BEFORE if kind == NUMBERS else ()))))
+        if self.chance(0.3):
+            behind = BEHIND_NUMBERS if name in NUMBER_TO_NUMBER else BEHIND[:-1] if name in ON_EPOCH else BEHIND
+            pipeline.append(self.step(self.pick(*behind)))
+        kinds = ["cold"] if name in RESUBSCRIBING else ["hot"] if name in ON_EPOCH else ["hot", "hot", "cold"]
+        inputs = {
+            "a": {"kind": self.pick(*kinds), "events": self.events(12, kind)},
+            "b": {"kind": "hot", "events": self.events(6)},
+            "ic": {"kind": "hot" if name in ON_EPOCH else "cold", "events": self.short()},
+        }
+        for step in pipeline:
+            if "duration" in step and (step is not pipeline[0] or inputs["a"]["kind"] == "cold"):
+                step["duration"] += 0.5  # not at one instant with what waited before the groups
+        case = {"id": number, "op": name, "until": 600, "inputs": inputs, "source": "a", "pipeline": pipeline}
+        if self.chance(0.15):
+            case["unsubscribeAt"] = 10 * self.n(1, 40)
+        return case
+
+
+def cases(seed, count, names=()):
+    """`count` cases, as many around each of the named operators (default: all)."""
+    names, generator = list(names or OPERATORS), Cases(seed)
+    return [generator.case(i, names[i % len(names)]) for i in range(count)]
+
+
+if __name__ == "__main__":
+    for case in cases(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]):
+        print(json.dumps(case))
