@@ -89,7 +89,8 @@ class Generator:
         )
 
     def each(self):
-        return {"each": [self.reducer()] if self.chance(0.8) else [{"op": "take", "n": 2}]}
+        aggregate = {"op": "aggregate", "fields": self.folds()}  # tells the bounds of its window
+        return {"each": [self.pick(aggregate, self.reducer(), self.reducer(), {"op": "take", "n": 2})]}
 
     def streams(self):
         return {"of": self.pick(["b"], ["b"], ["ic"], ["b", "ic"])}
