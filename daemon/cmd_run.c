@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -103,6 +104,19 @@ static int reload(struct running *r, struct rx_diagnostics *diagnostics)
     return 0;
 }
 
+/* The mistakes go to stderr whole; the condition tells the first. */
+static void refuse(struct running *r, const struct rx_diagnostics *diagnostics)
+{
+    struct rx_buffer text = {0};
+    rx_show(diagnostics);
+    rx_diagnostics_render(diagnostics, &text);
+    size_t first = text.length ? strcspn(text.data, "\n") : 0;
+    char reason[240];
+    snprintf(reason, sizeof reason, "%.*s", (int)first, text.length ? text.data : "");
+    rx_front_refused(r->front, reason);
+    rx_buffer_finish(&text);
+}
+
 /* A bad config is told, and the old graph runs on. */
 static void on_hangup(void *arg)
 {
@@ -113,11 +127,12 @@ static void on_hangup(void *arg)
         return;
     }
     sd_notify(0, "RELOADING=1");
-    if (reload(r, diagnostics) == 0)
+    if (reload(r, diagnostics) == 0) {
         rx_log(RX_LOG_INFO, "reloaded", NULL);
-    else
-        rx_log(RX_LOG_ERROR, "the new config has mistakes; the old one runs on", NULL);
-    rx_show(diagnostics);
+        rx_front_refused(r->front, NULL);
+    } else {
+        refuse(r, diagnostics);
+    }
     rx_diagnostics_destroy(diagnostics);
     sd_notify(0, "READY=1");
 }
@@ -176,6 +191,16 @@ static int run(const struct rx_paths *paths, const char *listen, struct rx_diagn
     return result;
 }
 
+/* Every connection is a descriptor; the soft limit is low for the sake of select(), which nothing here uses. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int rx_command_run(int argc, char **argv)
 {
     struct rx_paths paths = {0};
@@ -183,7 +208,9 @@ int rx_command_run(int argc, char **argv)
     int status = parse(argc, argv, &paths, &listen);
     if (status)
         return status;
+    raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of the write, as a full disk is */
     struct rx_error error = {0};
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     if (!diagnostics)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct family {
@@ -101,15 +102,39 @@ static double open_descriptors(void)
     return n;
 }
 
+/* Field 22 of proc(5)'s stat: clock ticks since boot. */
+static double start_time(void)
+{
+    unsigned long long ticks = 0;
+    struct timespec now, up;
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file,
+               "%*d (%*[^)]) %*c"
+               " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &ticks) != 1)
+        ticks = 0;
+    fclose(file);
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return (double)(now.tv_sec - up.tv_sec) + (double)(now.tv_nsec - up.tv_nsec) / 1e9 +
+           (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
 static double seconds(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
 void rx_metrics_of_process(struct rx_metrics *m)
 {
     struct rusage usage;
+    struct rlimit limit;
     const char *version[] = {"version", RXD_VERSION, NULL};
     rx_metrics_count(m, RX_METRIC_BUILD_INFO, 1, version);
     if (getrusage(RUSAGE_SELF, &usage) == 0)
         rx_metrics_add(m, RX_METRIC_CPU, seconds(usage.ru_utime) + seconds(usage.ru_stime), NULL);
     rx_metrics_add(m, RX_METRIC_RSS, resident_bytes(), NULL);
+    rx_metrics_add(m, RX_METRIC_START_TIME, start_time(), NULL);
     rx_metrics_add(m, RX_METRIC_FDS, open_descriptors(), NULL);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        rx_metrics_count(m, RX_METRIC_FDS_MAX, limit.rlim_cur, NULL);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define SECONDS(s_) .type = RX_OPTION_DURATION, .min = (s_), .max = 86400
 
@@ -103,6 +104,41 @@ static void read_workers(const struct rx_tree *tree, struct rx_diagnostics *diag
         *ret = (unsigned)n;
 }
 
+/* ---- descriptors ---- */
+
+enum { SPARE_DESCRIPTORS = 48, PER_WORKER = 16, PER_BROKER = 2 };
+
+static size_t files_of(const struct rx_tree *sinks)
+{
+    size_t n = rx_tree_get(sinks, "file") != NULL;
+    for (size_t i = 0; sinks->kind == RX_TREE_LIST && i < sinks->count; i++)
+        n += rx_tree_get(sinks->items[i], "file") != NULL;
+    return n;
+}
+
+static unsigned count_descriptors(const struct rx_forest *forest, unsigned workers)
+{
+    const struct rx_tree *brokers = rx_forest_section(forest, "brokers");
+    const struct rx_tree *pipelines = rx_forest_section(forest, "pipelines");
+    size_t n = SPARE_DESCRIPTORS + workers * (PER_WORKER + (brokers ? brokers->count : 0) * PER_BROKER);
+    for (size_t i = 0; pipelines && pipelines->kind == RX_TREE_MAP && i < pipelines->count; i++) {
+        const struct rx_tree *to = rx_tree_get(pipelines->items[i], "to");
+        n += to ? files_of(to) : 0;
+    }
+    return (unsigned)n;
+}
+
+static unsigned connections_within(unsigned wanted, unsigned reserved)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return wanted;
+    rlim_t left = limit.rlim_cur > 2 * (rlim_t)reserved ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
+    return left < wanted ? (unsigned)left : wanted;
+}
+
+/* ---- reading ---- */
+
 static bool is_loopback(const char *listen)
 {
     return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0 || strncmp(listen, "localhost", 9) == 0;
@@ -124,6 +160,7 @@ int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena
     const struct rx_tree *log = rx_forest_section(forest, "log");
     rx_options_parse(&rx_log_settings_class, log, log ? log : start, arena, &ret->log, diagnostics);
     read_workers(rx_forest_section(forest, "workers"), diagnostics, &ret->workers);
+    ret->descriptors = count_descriptors(forest, ret->workers);
     if (listen_override)
         ret->http.listen = listen_override;
     if (ret->http.listen)
@@ -131,12 +168,14 @@ int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena
     return rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : 0;
 }
 
-struct rx_http_limits rx_settings_http_limits(const struct rx_http_settings *s)
+struct rx_http_limits rx_settings_http_limits(const struct rx_settings *settings)
 {
+    const struct rx_http_settings *s = &settings->http;
+    unsigned connections = connections_within((unsigned)s->max_connections, settings->descriptors);
     return (struct rx_http_limits){.max_header = s->max_header,
                                    .max_body = s->max_body,
                                    .header_deadline = s->header_deadline,
                                    .body_deadline = s->body_deadline,
                                    .idle_deadline = s->idle_deadline,
-                                   .max_connections = (unsigned)s->max_connections};
+                                   .max_connections = connections};
 }

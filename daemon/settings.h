@@ -22,6 +22,7 @@ struct rx_settings {
     struct rx_http_settings http;
     struct rx_log_settings log;
     unsigned workers;
+    unsigned descriptors; /* that workers, brokers and files of this config need, and some to spare */
 };
 
 extern const struct rx_class rx_http_settings_class, rx_log_settings_class;
@@ -30,6 +31,8 @@ extern const struct rx_class rx_http_settings_class, rx_log_settings_class;
  * address that is not loopback unless `insecure: true` says that it is meant. */
 int rx_settings_read(const struct rx_forest *, struct rx_plan_arena *, const char *listen_override,
                      struct rx_diagnostics *, struct rx_settings *ret);
-struct rx_http_limits rx_settings_http_limits(const struct rx_http_settings *);
+/* Connections stay below what the process's limit leaves of descriptors, whatever `max_connections` says: a broker that
+ * comes back needs one too. */
+struct rx_http_limits rx_settings_http_limits(const struct rx_settings *);
 
 #endif

@@ -13,7 +13,8 @@
 #include "daemon/log.h"
 
 enum { RING = 1024 };
-#define DRAIN_POLL (20 * RX_MSEC)
+#define DRAIN_POLL  (20 * RX_MSEC)
+#define LOOK_PERIOD RX_SEC
 
 struct rx_worker {
     struct rx_worker_options options;
@@ -25,12 +26,13 @@ struct rx_worker {
     struct rx_runtime *runtime;
     struct rx_ring *asked, *done;
     struct rx_wake *on_asked, *on_done;
-    struct rx_timer drain;
+    struct rx_health *health;
+    struct rx_timer drain, look;
     rx_time drain_until;
     pthread_t thread;
     bool running;
     atomic_bool stopping, ended;
-    rx_time alive;
+    _Atomic(const char *) ingesting;
 };
 
 /* ---- jobs ---- */
@@ -50,11 +52,29 @@ void rx_job_destroy(struct rx_job *job)
     if (!job)
         return;
     free(job->ingest.body);
+    rx_conditions_finish(&job->conditions);
     rx_metrics_finish(&job->metrics);
     free(job);
 }
 
 static void drop_job(struct rx_message *message) { rx_job_destroy(message->pointer); }
+
+static void look(struct rx_worker *w)
+{
+    rx_health_begin_now(w->health);
+    rx_site_health(w->site, w->health);
+    if (w->runtime)
+        rx_health_of_runtime(w->health, w->plan, w->runtime);
+    rx_health_end(w->health);
+}
+
+static void report_conditions(struct rx_worker *w, struct rx_job *job)
+{
+    if (job->kind == RX_JOB_STATUS)
+        look(w);
+    if (job->kind == RX_JOB_STATUS || job->version != rx_health_version(w->health))
+        rx_health_copy(w->health, &job->conditions);
+}
 
 static void report_status(struct rx_worker *w, struct rx_job *job)
 {
@@ -70,8 +90,6 @@ static void report_status(struct rx_worker *w, struct rx_job *job)
     if (!w->runtime)
         return;
     rx_runtime_settle(w->runtime);
-    for (size_t i = 0; i < rx_runtime_count(w->runtime); i++)
-        job->waiting += rx_runtime_status(w->runtime, i).state == RX_PIPELINE_WAITING;
     rx_metrics_of_runtime(&job->metrics, w->plan, w->runtime);
 }
 
@@ -83,9 +101,11 @@ static void ingest(struct rx_worker *w, struct rx_job *job)
         rx_error_set(&job->ingest.error, -EAGAIN, w->drain_until ? "shutting down" : "no pipeline reads this source");
         return;
     }
+    atomic_store_explicit(&w->ingesting, job->source->name, memory_order_relaxed);
     rx_engine_enter(w->engine);
     job->source->class->ingest(job->source, &job->ingest);
     rx_engine_leave(w->engine);
+    atomic_store_explicit(&w->ingesting, NULL, memory_order_relaxed);
 }
 
 /* ---- on the worker's thread ---- */
@@ -98,6 +118,13 @@ static void on_drain(struct rx_timer *timer)
         rx_loop_stop(w->loop);
     else
         rx_sched_arm(sched, timer, rx_sched_now(sched) + DRAIN_POLL);
+}
+
+static void on_look(struct rx_timer *timer)
+{
+    struct rx_worker *w = (struct rx_worker *)(void *)((char *)timer - offsetof(struct rx_worker, look));
+    look(w);
+    rx_sched_arm(rx_loop_sched(w->loop), timer, rx_loop_now(w->loop) + LOOK_PERIOD);
 }
 
 static void begin_drain(struct rx_worker *w)
@@ -118,6 +145,9 @@ static void on_asked(void *arg)
             ingest(w, job);
         else if (job->kind == RX_JOB_STATUS)
             report_status(w, job);
+        if (job->kind != RX_JOB_INGEST)
+            report_conditions(w, job);
+        job->worker = w->options.number;
         if (!rx_ring_push(w->done, &message))
             rx_job_destroy(job);
     }
@@ -168,8 +198,12 @@ struct rx_source *rx_worker_source(struct rx_worker *w, const char *name, bool *
     return s && s->source->class->ingest ? s->source : NULL;
 }
 
-rx_time rx_worker_alive(const struct rx_worker *w) { return w->alive; }
-void rx_worker_set_alive(struct rx_worker *w, rx_time t) { w->alive = t; }
+const char *rx_worker_ingesting(const struct rx_worker *w)
+{
+    return atomic_load_explicit(&((struct rx_worker *)(uintptr_t)w)->ingesting, memory_order_relaxed);
+}
+
+uint64_t rx_worker_turns(const struct rx_worker *w) { return rx_loop_turns(w->loop); }
 bool rx_worker_ended(const struct rx_worker *w) { return !w->running || atomic_load(&w->ended); }
 
 int rx_worker_run(struct rx_worker *w)
@@ -204,9 +238,10 @@ static int make_engine(struct rx_worker *w)
     w->engine = w->heap ? rx_engine_create(w->heap, rx_loop_sched(w->loop)) : NULL;
     if (w->engine)
         w->engine->log = log_step;
+    w->health = rx_health_create();
     w->asked = rx_ring_create(RING);
     w->done = rx_ring_create(RING);
-    if (!w->engine || !w->asked || !w->done)
+    if (!w->engine || !w->health || !w->asked || !w->done)
         return -ENOMEM;
     r = rx_wake_create(w->loop, on_asked, w, &w->on_asked);
     return r == 0 ? rx_wake_create(w->options.front, on_done, w, &w->on_done) : r;
@@ -251,6 +286,8 @@ int rx_worker_create(const struct rx_worker_options *options, struct rx_diagnost
         rx_worker_destroy(w);
         return r;
     }
+    w->look.fire = on_look;
+    rx_sched_arm(rx_loop_sched(w->loop), &w->look, rx_loop_now(w->loop) + LOOK_PERIOD);
     *ret = w;
     return 0;
 }
@@ -278,6 +315,7 @@ void rx_worker_destroy(struct rx_worker *w)
         answer_rest(w);
     }
     rx_runtime_destroy(w->runtime);
+    rx_health_destroy(w->health);
     rx_plan_destroy(w->plan);
     rx_site_destroy(w->site);
     rx_wake_destroy(w->on_asked);

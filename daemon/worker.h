@@ -6,6 +6,7 @@
 #include "core/feed/source.h"
 #include "core/io/http/http.h"
 #include "daemon/front/site.h"
+#include "daemon/health.h"
 #include "daemon/metrics.h"
 
 #define RX_JOB_BROKERS_MAX 32
@@ -21,13 +22,15 @@ struct rx_job_broker {
 struct rx_job {
     enum rx_job_kind kind;
     void *context;            /* the asker's */
+    unsigned worker;          /* who answers */
     struct rx_source *source; /* RX_JOB_INGEST, and its body */
     struct rx_ingest ingest;
     char type[128];
-    struct rx_metrics metrics; /* RX_JOB_STATUS, from here on */
+    uint64_t version;                /* of the conditions that the asker has seen of this worker; 0: none */
+    struct rx_conditions conditions; /* the answer, but for ingest; its version is 0 where nothing is new */
+    struct rx_metrics metrics;       /* RX_JOB_STATUS, from here on */
     struct rx_job_broker brokers[RX_JOB_BROKERS_MAX];
     size_t broker_count;
-    unsigned waiting; /* pipelines that wait for a restart */
 };
 struct rx_job *rx_job_create(enum rx_job_kind, void *context);
 void rx_job_destroy(struct rx_job *); /* frees the body too */
@@ -56,8 +59,9 @@ bool rx_worker_ask(struct rx_worker *, struct rx_job *);
 /* A source of this worker by name that takes POSTs; NULL: none. *ret_known tells whether there is a source at all,
  * *ret_used whether one of the worker's pipelines reads it. */
 struct rx_source *rx_worker_source(struct rx_worker *, const char *name, bool *ret_known, bool *ret_used);
-/* When the worker last answered a ping, on the front's clock. */
-rx_time rx_worker_alive(const struct rx_worker *);
-void rx_worker_set_alive(struct rx_worker *, rx_time);
+/* Turns of its loop so far: it makes progress while they go up, and a question makes it turn. */
+uint64_t rx_worker_turns(const struct rx_worker *);
+/* The source whose POST it works on; NULL: none, or something else. The plan's text. */
+const char *rx_worker_ingesting(const struct rx_worker *);
 
 #endif

@@ -1,7 +1,9 @@
-/* file: appends each event as a line (NDJSON), and opens the file again when it fails. */
+/* file: appends each event as a line (NDJSON), and opens the file again when it fails, is moved, or is removed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/feed/sink.h"
@@ -17,10 +19,13 @@ struct file {
     struct rx_shaper *line;
     uint64_t max_buffer;
 
-    int fd;                  /* -1: not open */
-    struct rx_buffer buffer; /* what is not written yet */
+    int fd; /* -1: not open */
+    dev_t device;
+    ino_t inode;
+    struct rx_buffer buffer; /* whole lines that are not all written yet */
+    size_t begun;            /* bytes of the first of them that are in the file already */
     struct rx_timer retry;
-    bool failing; /* said so already */
+    char fault[256];
 };
 
 static const struct rx_option options[] = {
@@ -43,16 +48,7 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static int open_file(struct file *file)
-{
-    if (file->fd >= 0)
-        return 0;
-    if (strcmp(file->path, "-") == 0)
-        file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    else
-        file->fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
-    return file->fd < 0 ? -errno : 0;
-}
+static bool is_stdout(const struct file *file) { return strcmp(file->path, "-") == 0; }
 
 static void close_file(struct file *file)
 {
@@ -61,22 +57,52 @@ static void close_file(struct file *file)
     file->fd = -1;
 }
 
-static void say(struct file *file, int level, const char *message, int code)
+/* A line that was begun in another file is written again from its start. */
+static int open_file(struct file *file)
 {
-    const char *const pairs[] = {
-        "stream", file->sink.pipeline, "path", file->path, "error", code ? strerror(-code) : "none", NULL};
-    file->sink.site->log(file->sink.site, level, message, pairs);
+    struct stat now;
+    if (file->fd >= 0)
+        return 0;
+    if (is_stdout(file))
+        file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    else
+        file->fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+    if (file->fd < 0)
+        return -errno;
+    if (fstat(file->fd, &now) < 0)
+        return -errno;
+    if (now.st_dev != file->device || now.st_ino != file->inode)
+        file->begun = 0;
+    file->device = now.st_dev;
+    file->inode = now.st_ino;
+    return 0;
 }
 
-/* Counts the lines among the first `length` bytes, which have left. */
-static void count_out(struct file *file, size_t length)
+/* logrotate moves the file, an operator removes it: what comes next belongs under the path, not where nobody looks. */
+static void leave_moved_file(struct file *file)
 {
-    const char *at = file->buffer.data, *end = at + length;
-    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+    struct stat at;
+    if (file->fd < 0 || is_stdout(file))
+        return;
+    bool there = stat(file->path, &at) == 0;
+    if (there && at.st_dev == file->device && at.st_ino == file->inode)
+        return;
+    const char *const pairs[] = {"stream", file->sink.pipeline, "path", file->path, NULL};
+    file->sink.site->log(file->sink.site, 6,
+                         there ? "the file was replaced: opened again" : "the file is gone: made anew", pairs);
+    close_file(file);
+}
+
+/* The lines among the buffer's first `length` bytes have left; answers where the last of them ends. */
+static size_t count_out(struct file *file, size_t length)
+{
+    const char *start = file->buffer.data, *at = start, *line;
+    while ((line = memchr(at, '\n', (size_t)(start + length - at)))) {
         file->sink.out++;
         file->sink.held--;
-        at++;
+        at = line + 1;
     }
+    return (size_t)(at - start);
 }
 
 static int write_some(struct file *file)
@@ -84,30 +110,36 @@ static int write_some(struct file *file)
     int r = open_file(file);
     if (r < 0)
         return r;
-    ssize_t n = write(file->fd, file->buffer.data, file->buffer.length);
+    ssize_t n = write(file->fd, file->buffer.data + file->begun, file->buffer.length - file->begun);
     if (n < 0)
         return -errno;
-    count_out(file, (size_t)n);
-    file->buffer.length -= (size_t)n;
-    memmove(file->buffer.data, file->buffer.data + n, file->buffer.length);
+    size_t written = file->begun + (size_t)n, whole = count_out(file, written);
+    file->begun = written - whole;
+    file->buffer.length -= whole;
+    memmove(file->buffer.data, file->buffer.data + whole, file->buffer.length);
     return 0;
+}
+
+static bool is_fault(int code) { return code < 0 && code != -EAGAIN && code != -EINTR; }
+
+static void set_fault(struct file *file, int code)
+{
+    file->sink.connected = !is_fault(code);
+    file->sink.fault = is_fault(code) ? file->fault : NULL;
+    if (is_fault(code))
+        snprintf(file->fault, sizeof file->fault, "%s: %s", file->path, strerror(-code));
 }
 
 /* What cannot be written now stays, for the next second. */
 static void write_out(struct file *file)
 {
-    int r = 0;
+    leave_moved_file(file);
+    int r = open_file(file);
     while (r == 0 && file->buffer.length > 0)
         r = write_some(file);
-    file->sink.connected = r == 0 || r == -EAGAIN;
-    if (r == 0 && file->failing)
-        say(file, 6, "the file can be written again", 0);
-    if (r < 0 && r != -EAGAIN && r != -EINTR) {
-        if (!file->failing)
-            say(file, 4, "cannot write the file, trying again every second", r);
+    set_fault(file, r);
+    if (is_fault(r))
         close_file(file);
-    }
-    file->failing = r < 0 && r != -EAGAIN && r != -EINTR;
     if (r < 0)
         rx_sched_arm(file->sink.sched, &file->retry, rx_sched_now(file->sink.sched) + RETRY_PERIOD);
 }
@@ -129,13 +161,7 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
 static int start(struct rx_sink *sink, struct rx_error *reterr)
 {
     (void)reterr;
-    struct file *file = (struct file *)sink;
-    int r = open_file(file);
-    sink->connected = r == 0;
-    if (r < 0) {
-        say(file, 4, "cannot open the file, trying again when there are events", r);
-        file->failing = true;
-    }
+    write_out((struct file *)sink);
     return 0;
 }
 

@@ -34,6 +34,7 @@ struct rx_sink {
      * was delivered; whoever calls write counts the rest. */
     uint64_t in, out, dropped_full, errored, held;
     bool connected;              /* where it has a connection */
+    const char *fault;           /* why it cannot deliver now, in words; NULL: it can. The class's */
     struct rx_observer observer; /* private to the pipelines layer */
     struct rx_hub *errors;
 };

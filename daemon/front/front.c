@@ -16,14 +16,6 @@
 
 static rx_time now_of(const struct rx_front *f) { return rx_sched_now(rx_loop_sched(f->loop)); }
 
-bool rx_front_healthy(const struct rx_front *f)
-{
-    for (unsigned i = 0; i < f->worker_count; i++)
-        if (now_of(f) - rx_worker_alive(f->workers[i]) > UNHEALTHY)
-            return false;
-    return true;
-}
-
 /* ---- drain ---- */
 
 bool rx_front_ended(const struct rx_front *f)
@@ -65,7 +57,9 @@ void rx_front_drain(struct rx_front *f)
 static void ping(struct rx_front *f)
 {
     for (unsigned i = 0; i < f->worker_count; i++) {
-        struct rx_job *job = rx_job_create(RX_JOB_PING, f->workers[i]);
+        struct rx_job *job = rx_job_create(RX_JOB_PING, NULL);
+        if (job)
+            job->version = f->seen[i].version;
         if (job && !rx_worker_ask(f->workers[i], job))
             rx_job_destroy(job);
     }
@@ -79,11 +73,10 @@ static void on_pulse(struct rx_timer *timer)
         return;
     }
     ping(f);
+    rx_front_look(f);
     if (rx_front_healthy(f))
         sd_notify(0, "WATCHDOG=1");
-    else
-        rx_log(RX_LOG_ERROR, "a worker makes no progress", NULL);
-    rx_sched_arm(rx_loop_sched(f->loop), timer, now_of(f) + PULSE);
+    rx_sched_arm(rx_loop_sched(f->loop), timer, now_of(f) + rx_front_pulse());
 }
 
 /* ---- life ---- */
@@ -114,8 +107,8 @@ static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics
         if (r < 0)
             return r;
         f->worker_count++;
-        rx_worker_set_alive(f->workers[i], now_of(f));
     }
+    rx_front_watch(f);
     return 0;
 }
 
@@ -131,7 +124,7 @@ static int run_workers(struct rx_front *f)
 
 static int open_front(struct rx_front *f, struct rx_diagnostics *diagnostics, struct rx_error *reterr)
 {
-    struct rx_http_limits limits = rx_settings_http_limits(&f->settings.http);
+    struct rx_http_limits limits = rx_settings_http_limits(&f->settings);
     int r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
     if (r == 0)
         r = rx_streams_create(f->loop, f->server, NULL, &f->streams);
@@ -146,8 +139,13 @@ int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const 
                     struct rx_diagnostics *diagnostics, struct rx_front **ret, struct rx_error *reterr)
 {
     struct rx_front *f = calloc(1, sizeof *f);
-    if (!f)
+    struct rx_health *health = rx_health_create();
+    if (!f || !health) {
+        rx_health_destroy(health);
+        free(f);
         return rx_error_set(reterr, -ENOMEM, "out of memory");
+    }
+    f->health = health;
     f->loop = loop;
     f->pulse.fire = on_pulse;
     f->settings = *settings;
@@ -230,7 +228,10 @@ void rx_front_destroy(struct rx_front *f)
     rx_sched_stop(rx_loop_sched(f->loop), &f->pulse);
     for (unsigned i = 0; i < f->worker_count; i++)
         rx_worker_destroy(f->workers[i]);
+    for (unsigned i = 0; i < RX_WORKERS_MAX; i++)
+        rx_conditions_finish(&f->seen[i]);
     rx_front_forget(f);
+    rx_health_destroy(f->health);
     rx_streams_destroy(f->streams);
     rx_http_destroy(f->server);
     free(f);

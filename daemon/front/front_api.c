@@ -76,13 +76,11 @@ static void on_ingest(void *arg, struct rx_http_request *request)
 
 void rx_front_done(void *front, struct rx_job *job)
 {
-    struct rx_front *f = front;
+    rx_front_heard(front, job);
     if (job->kind == RX_JOB_INGEST)
         answer_ingest(job);
     else if (job->kind == RX_JOB_STATUS)
         rx_front_take_status(job);
-    else
-        rx_worker_set_alive(job->context, rx_sched_now(rx_loop_sched(f->loop)));
     rx_job_destroy(job);
 }
 

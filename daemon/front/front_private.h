@@ -6,7 +6,13 @@
 #include "daemon/front/front.h"
 #include "daemon/worker.h"
 
-#define RX_WORKERS_MAX 64
+#define RX_WORKERS_MAX 64 /* what `workers:` allows */
+
+/* Of a worker: its loop's turns, and when they were last seen to have gone up (monotonic). */
+struct rx_progress {
+    uint64_t turns;
+    rx_time since;
+};
 
 struct rx_front {
     struct rx_loop *loop;
@@ -14,6 +20,10 @@ struct rx_front {
     struct rx_streams *streams;
     struct rx_worker *workers[RX_WORKERS_MAX];
     unsigned worker_count;
+    struct rx_progress progress[RX_WORKERS_MAX];
+    struct rx_conditions seen[RX_WORKERS_MAX]; /* what each worker last told to be wrong with it */
+    struct rx_health *health;                  /* the front's own */
+    struct rx_error refused;                   /* why the last reload was; code 0: it was not */
     struct rx_timer pulse;
     const struct rx_forest *forest;
     struct rx_settings settings;
@@ -25,6 +35,13 @@ struct rx_front {
 /* front_api.c */
 int rx_front_routes(struct rx_front *);
 void rx_front_done(void *front, struct rx_job *);
+/* front_health.c */
+void rx_front_watch(struct rx_front *);                      /* its workers from now on: call after they were made */
+void rx_front_look(struct rx_front *);                       /* a round of its own health */
+void rx_front_heard(struct rx_front *, struct rx_job *);     /* a job is back: takes what the worker tells */
+unsigned rx_front_stalled(struct rx_front *, unsigned from); /* the next that is, or worker_count */
+rx_time rx_front_pulse(void);                                /* how often to ask */
+int rx_front_conditions(const struct rx_front *, struct rx_conditions *ret); /* all threads' */
 /* front_status.c */
 int rx_front_status_routes(struct rx_front *);
 void rx_front_take_status(const struct rx_job *); /* a worker's answer */

@@ -1,7 +1,10 @@
 /* What is asked of all workers at once: /metrics, /readyz; and /healthz. */
 #include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/front/front_private.h"
 
@@ -18,7 +21,6 @@ struct gather {
     struct rx_metrics metrics;
     struct rx_job_broker brokers[RX_JOB_BROKERS_MAX];
     size_t broker_count;
-    unsigned pipelines_waiting;
 };
 
 static void unlink_gather(struct gather *g)
@@ -89,7 +91,6 @@ void rx_front_take_status(const struct rx_job *job)
 {
     struct gather *g = job->context;
     rx_metrics_merge(&g->metrics, &job->metrics);
-    g->pipelines_waiting += job->waiting;
     for (size_t i = 0; i < job->broker_count; i++) {
         size_t k = 0;
         while (k < g->broker_count && strcmp(g->brokers[k].name, job->brokers[i].name) != 0)
@@ -104,6 +105,14 @@ void rx_front_take_status(const struct rx_job *job)
     g->waiting--;
     if (g->waiting == 0)
         answer_once(g);
+}
+
+/* What stands, and whether that is ready: no fault, nobody silent, not on the way out. */
+static bool take_conditions(struct gather *g, struct rx_conditions *ret)
+{
+    rx_front_look(g->front);
+    return rx_front_conditions(g->front, ret) == 0 && !rx_conditions_fault(ret) && g->waiting == 0 &&
+           !g->front->draining;
 }
 
 /* ---- /metrics ---- */
@@ -129,55 +138,139 @@ static void add_stream(void *arg, const struct rx_stream_info *s)
     rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.overtaken, labels);
 }
 
+static void add_conditions(struct rx_metrics *m, const struct rx_conditions *c, bool ready)
+{
+    rx_metrics_count(m, RX_METRIC_READY, ready, NULL);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct rx_condition *one = &c->list[i];
+        const char *labels[] = {
+            "kind", rx_condition_classes[one->kind].name, "subject", one->subject, "part", one->part, NULL};
+        rx_metrics_count(m, RX_METRIC_CONDITION, 1, labels);
+    }
+    for (size_t i = 0; i < RX_CONDITIONS; i++) {
+        const char *labels[] = {"kind", rx_condition_classes[i].name, NULL};
+        rx_metrics_count(m, RX_METRIC_CONDITIONS_BEGUN, c->begun[i], labels);
+    }
+}
+
+static void add_http(struct rx_metrics *m, const struct rx_http_stats *http)
+{
+    rx_metrics_count(m, RX_METRIC_HTTP_CONNECTIONS, http->connections, NULL);
+    rx_metrics_count(m, RX_METRIC_HTTP_OPEN, http->open, NULL);
+    rx_metrics_count(m, RX_METRIC_HTTP_REQUESTS, http->requests, NULL);
+    rx_metrics_count(m, RX_METRIC_HTTP_REFUSED, http->refused, NULL);
+    rx_metrics_count(m, RX_METRIC_HTTP_TIMED_OUT, http->timed_out, NULL);
+}
+
+/* A worker that has not answered in time is left out; the conditions tell. */
 static void answer_metrics(struct gather *g)
 {
     struct rx_http_stats http = rx_http_stats(g->front->server);
+    struct rx_conditions conditions = {0};
     struct rx_buffer out = {0};
+    bool ready = take_conditions(g, &conditions);
     rx_metrics_of_process(&g->metrics);
-    rx_metrics_count(&g->metrics, RX_METRIC_HTTP_CONNECTIONS, http.connections, NULL);
-    rx_metrics_count(&g->metrics, RX_METRIC_HTTP_OPEN, http.open, NULL);
-    rx_metrics_count(&g->metrics, RX_METRIC_HTTP_REQUESTS, http.requests, NULL);
-    rx_metrics_count(&g->metrics, RX_METRIC_HTTP_REFUSED, http.refused, NULL);
-    rx_metrics_count(&g->metrics, RX_METRIC_HTTP_TIMED_OUT, http.timed_out, NULL);
+    add_conditions(&g->metrics, &conditions, ready);
+    add_http(&g->metrics, &http);
     rx_streams_each(g->front->streams, add_stream, &g->metrics);
     rx_metrics_render(&g->metrics, &out);
-    if (out.failed || g->waiting)
-        rx_http_reply_error(g->request, 503, out.failed ? "out of memory" : "a worker did not answer in time");
+    if (out.failed)
+        rx_http_reply_error(g->request, 503, "out of memory");
     else
         rx_http_reply(g->request, 200, "text/plain; version=0.0.4; charset=utf-8", out.data, out.length);
     rx_buffer_finish(&out);
+    rx_conditions_finish(&conditions);
 }
 
 static void on_metrics(void *arg, struct rx_http_request *request) { ask_all(arg, request, answer_metrics); }
 
 /* ---- /healthz, /readyz ---- */
 
+/* Takes the body; NULL: there was no memory for it. */
+static void reply_json(struct rx_http_request *request, int status, json_t *body)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    if (text) {
+        struct rx_buffer out = {0};
+        rx_buffer_printf(&out, "%s\n", text);
+        rx_http_reply(request, status, "application/json", out.data, out.length);
+        rx_buffer_finish(&out);
+    } else {
+        rx_http_reply_error(request, 503, "out of memory");
+    }
+    free(text);
+    json_decref(body);
+}
+
+/* Reasons hold what the outside sent, and may be cut inside a character: where it is not UTF-8, ASCII is kept. */
+static json_t *json_text(const char *text)
+{
+    json_t *string = json_string(text);
+    char ascii[512];
+    if (string)
+        return string;
+    snprintf(ascii, sizeof ascii, "%s", text);
+    for (char *c = ascii; *c; c++)
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    return json_string(ascii);
+}
+
 static void on_health(void *arg, struct rx_http_request *request)
 {
-    bool healthy = rx_front_healthy(arg);
-    const char *body = healthy ? "{\"healthy\":true}\n" : "{\"healthy\":false}\n";
-    rx_http_reply(request, healthy ? 200 : 503, "application/json", body, strlen(body));
+    struct rx_front *f = arg;
+    json_t *stalled = json_array();
+    for (unsigned i = rx_front_stalled(f, 0); i < f->worker_count; i = rx_front_stalled(f, i + 1))
+        json_array_append_new(stalled, json_integer(i));
+    bool healthy = json_array_size(stalled) == 0;
+    reply_json(request, healthy ? 200 : 503, json_pack("{s:b, s:o}", "healthy", healthy, "stalled_workers", stalled));
+}
+
+static json_t *json_of(const struct rx_condition *c)
+{
+    const struct rx_condition_class *class = &rx_condition_classes[c->kind];
+    char since[40];
+    time_t seconds = (time_t)(c->since / RX_SEC);
+    struct tm tm;
+    strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:s}", "kind", class->name, "severity",
+                          class->severity == RX_FAULT ? "fault" : "warning", "about", class->subject, "subject",
+                          json_text(c->subject), "what", class->begins, "reason", json_text(c->reason), "since", since);
+    if (o && c->part[0])
+        json_object_set_new(o, "part", json_text(c->part));
+    if (o && c->count)
+        json_object_set_new(o, "count", json_integer((json_int_t)c->count));
+    return o;
+}
+
+static json_t *json_conditions(const struct rx_conditions *conditions)
+{
+    json_t *list = json_array();
+    for (int severity = RX_FAULT; severity >= RX_WARNING; severity--)
+        for (size_t i = 0; i < conditions->count; i++)
+            if ((int)rx_condition_classes[conditions->list[i].kind].severity == severity)
+                json_array_append_new(list, json_of(&conditions->list[i]));
+    return list;
+}
+
+static json_t *json_brokers(const struct gather *g)
+{
+    json_t *brokers = json_object();
+    for (size_t i = 0; i < g->broker_count; i++)
+        json_object_set_new(brokers, g->brokers[i].name,
+                            json_string(g->brokers[i].connected ? "connected" : "disconnected"));
+    return brokers;
 }
 
 static void answer_ready(struct gather *g)
 {
-    struct rx_buffer out = {0};
-    bool ready = g->waiting == 0 && g->pipelines_waiting == 0 && !g->front->draining;
-    for (size_t i = 0; i < g->broker_count; i++)
-        ready = ready && g->brokers[i].connected;
-    rx_buffer_printf(&out, "{\"ready\":%s,\"version\":\"" RXD_VERSION "\",\"brokers\":{", ready ? "true" : "false");
-    for (size_t i = 0; i < g->broker_count; i++) {
-        rx_buffer_text(&out, i ? "," : "");
-        rx_json_write_string(&out, g->brokers[i].name, strlen(g->brokers[i].name));
-        rx_buffer_text(&out, g->brokers[i].connected ? ":\"connected\"" : ":\"disconnected\"");
-    }
-    rx_buffer_printf(&out, "},\"pipelines_restarting\":%u,\"draining\":%s}\n", g->pipelines_waiting,
-                     g->front->draining ? "true" : "false");
-    if (out.failed)
-        rx_http_reply_error(g->request, 503, "out of memory");
-    else
-        rx_http_reply(g->request, ready ? 200 : 503, "application/json", out.data, out.length);
-    rx_buffer_finish(&out);
+    struct rx_conditions conditions = {0};
+    bool ready = take_conditions(g, &conditions);
+    json_t *body = json_pack("{s:b, s:s, s:b, s:i, s:o, s:o, s:I}", "ready", ready, "version", RXD_VERSION, "draining",
+                             g->front->draining, "workers_unanswered", (int)g->waiting, "conditions",
+                             json_conditions(&conditions), "brokers", json_brokers(g), "conditions_unlisted",
+                             (json_int_t)(conditions.unlisted[RX_FAULT] + conditions.unlisted[RX_WARNING]));
+    reply_json(g->request, ready ? 200 : 503, body);
+    rx_conditions_finish(&conditions);
 }
 
 static void on_ready(void *arg, struct rx_http_request *request) { ask_all(arg, request, answer_ready); }

@@ -8,10 +8,13 @@
 
 #include "daemon/log.h"
 
+#define SILENCE (5 * RX_SEC) /* an attempt to connect that is still going on */
+
 struct named_broker {
     const char *name;
     const struct rx_broker_options *options;
     struct rx_broker *broker; /* made when a source or sink asks for it */
+    uint64_t losses;          /* of the connection, that rx_site_health has told */
 };
 
 struct rx_site_owner {
@@ -204,5 +207,33 @@ void rx_site_metrics(const struct rx_site_owner *owner, struct rx_metrics *m)
         struct rx_broker_status status;
         if (rx_site_broker_status(owner, i, &status))
             add_broker(m, &status, worker);
+    }
+}
+
+/* A connection that is being made for the first time is not up yet, and no news. One that was lost and is back since the
+ * last round has been down all the same. */
+static void state_connection(const struct rx_site_owner *owner, struct named_broker *b,
+                             const struct rx_broker_status *s, struct rx_health *h)
+{
+    bool lost = s->disconnects > b->losses;
+    b->losses = s->disconnects;
+    rx_time waited = rx_sched_now(rx_loop_sched(owner->options.loop)) - s->since;
+    const char *reason = s->last_error[0] ? s->last_error : waited > SILENCE ? "it does not answer" : "";
+    if (s->connected)
+        reason = "the connection was lost, and is back";
+    if (!s->connected || lost)
+        rx_health_holds(h, RX_CONDITION_BROKER_DOWN, s->name, "", reason, s->failures);
+}
+
+void rx_site_health(struct rx_site_owner *owner, struct rx_health *h)
+{
+    for (size_t i = 0; i < owner->broker_count; i++) {
+        struct rx_broker_status s;
+        if (!rx_site_broker_status(owner, i, &s))
+            continue;
+        state_connection(owner, &owner->brokers[i], &s, h);
+        rx_health_counts(h, RX_CONDITION_SUBSCRIPTION_REFUSED, s.name, "", s.refused, s.last_error);
+        rx_health_counts(h, RX_CONDITION_SESSION_FORGOTTEN, s.name, "", s.gaps, "it came back without our session");
+        rx_health_counts(h, RX_CONDITION_BROKER_DROPS, s.name, "", s.dropped, "its queue here is full, or it refuses");
     }
 }

@@ -6,6 +6,7 @@
 #include "core/io/site.h"
 #include "core/option/option.h"
 #include "daemon/front/api_streams.h"
+#include "daemon/health.h"
 #include "daemon/metrics.h"
 #include "pipelines/config/config_read.h"
 
@@ -28,5 +29,7 @@ struct rx_site *rx_site_of(struct rx_site_owner *);
 size_t rx_site_brokers(const struct rx_site_owner *);
 bool rx_site_broker_status(const struct rx_site_owner *, size_t i, struct rx_broker_status *ret);
 void rx_site_metrics(const struct rx_site_owner *, struct rx_metrics *);
+/* States what is wrong with them, in a round that has begun. */
+void rx_site_health(struct rx_site_owner *, struct rx_health *);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "pipelines/plan/registry.h"
 #include "pipelines/run/pipeline_run.h"
+#include "pipelines/run/sample.h"
 
 #define BACKOFF_MIN (250 * RX_MSEC)
 #define BACKOFF_MAX (30 * RX_SEC)
@@ -20,6 +21,7 @@ struct delivery {
     struct rx_hub *hub;
     struct rx_plan_sink *sinks;
     size_t sink_count;
+    struct rx_sample **sample; /* of an error stream */
     bool supervised;
     rx_time backoff;
     rx_time started;
@@ -30,6 +32,7 @@ struct rx_runtime {
     struct rx_plan *plan;
     struct delivery *deliveries; /* the pipelines first, as in the plan */
     size_t count, capacity;
+    struct rx_sample **samples; /* of error streams: the sources', then the pipelines' */
     bool stopped;
 };
 
@@ -66,6 +69,8 @@ static void write_one(struct rx_sink *sink, const struct rx_event *event)
 static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
 {
     struct delivery *d = (struct delivery *)(void *)o;
+    if (d->sample)
+        rx_sample_take(d->sample, d->runtime->plan->engine, rx_hub_name(d->hub), span, n);
     for (size_t k = 0; k < d->sink_count; k++) {
         struct rx_sink *sink = d->sinks[k].sink;
         for (size_t i = 0; i < n; i++)
@@ -116,7 +121,6 @@ static void on_error(struct rx_observer *o, const struct rx_error *error)
     if (rx_sched_now(sched) - d->started > BACKOFF_MAX)
         d->backoff = 0;
     d->backoff = d->backoff == 0 ? BACKOFF_MIN : d->backoff * 2 < BACKOFF_MAX ? d->backoff * 2 : BACKOFF_MAX;
-    log_line(d->runtime, 3, "pipeline failed, restarting", rx_hub_name(d->hub), error->message);
     if (!d->runtime->stopped)
         rx_sched_arm(sched, &d->restart, rx_sched_now(sched) + d->backoff);
 }
@@ -164,7 +168,8 @@ static struct delivery *add_delivery(struct rx_runtime *r, struct rx_hub *hub)
 }
 
 /* Error streams and branches are served as any stream: a stream sink with its defaults. */
-static int add_served(struct rx_runtime *r, struct rx_hub *hub, const struct rx_tree *where, struct rx_error *reterr)
+static int add_served(struct rx_runtime *r, struct rx_hub *hub, const struct rx_tree *where, struct rx_sample **sample,
+                      struct rx_error *reterr)
 {
     struct rx_plan *plan = r->plan;
     const struct rx_sink_class *class = rx_registry_sink("stream");
@@ -192,6 +197,7 @@ static int add_served(struct rx_runtime *r, struct rx_hub *hub, const struct rx_
     struct delivery *d = add_delivery(r, hub);
     d->sinks = slot;
     d->sink_count = 1;
+    d->sample = sample;
     return 0;
 }
 
@@ -201,12 +207,12 @@ static int add_side_streams(struct rx_runtime *r, struct rx_error *reterr)
     int result = 0;
     for (size_t i = 0; result == 0 && i < plan->source_count; i++)
         if (plan->whole || plan->sources[i].used)
-            result = add_served(r, plan->sources[i].errors, plan->sources[i].tree, reterr);
+            result = add_served(r, plan->sources[i].errors, plan->sources[i].tree, &r->samples[i], reterr);
     for (size_t i = 0; result == 0 && i < plan->pipeline_count; i++) {
         struct rx_plan_pipeline *p = &plan->pipelines[i];
-        result = add_served(r, p->errors, p->tree, reterr);
+        result = add_served(r, p->errors, p->tree, &r->samples[plan->source_count + i], reterr);
         for (size_t k = 0; result == 0 && k < p->branch_count; k++)
-            result = add_served(r, p->branches[k].hub, p->tree, reterr);
+            result = add_served(r, p->branches[k].hub, p->tree, NULL, reterr);
     }
     return result;
 }
@@ -231,12 +237,15 @@ static struct rx_runtime *create(struct rx_plan *plan)
         capacity += plan->pipelines[i].branch_count;
     struct rx_runtime *r = calloc(1, sizeof *r);
     struct delivery *deliveries = calloc(capacity + 1, sizeof *deliveries);
-    if (!r || !deliveries) {
+    struct rx_sample **samples = calloc(plan->source_count + plan->pipeline_count + 1, sizeof(struct rx_sample *));
+    if (!r || !deliveries || !samples) {
         free(r);
         free(deliveries);
+        free(samples);
         return NULL;
     }
     r->plan = plan;
+    r->samples = samples;
     r->deliveries = deliveries;
     return r;
 }
@@ -323,6 +332,9 @@ void rx_runtime_destroy(struct rx_runtime *r)
             if (sink->class->stop)
                 sink->class->stop(sink);
         }
+    for (size_t i = 0; i < r->plan->source_count + r->plan->pipeline_count; i++)
+        rx_sample_destroy(r->samples[i]);
+    free(r->samples);
     free(r->deliveries);
     free(r);
 }
@@ -331,5 +343,26 @@ size_t rx_runtime_count(const struct rx_runtime *r) { return r->plan->pipeline_c
 
 struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *r, size_t pipeline)
 {
-    return r->deliveries[pipeline].status;
+    const struct delivery *d = &r->deliveries[pipeline];
+    struct rx_pipeline_status status = d->status;
+    rx_time ran = rx_sched_now(r->plan->engine->sched) - d->started;
+    rx_time trusted = 2 * d->backoff > RX_SEC ? 2 * d->backoff : RX_SEC;
+    status.failing =
+        status.state == RX_PIPELINE_WAITING || (status.state == RX_PIPELINE_RUNNING && d->backoff > 0 && ran < trusted);
+    return status;
+}
+
+static struct rx_bad_events bad_events(const struct rx_hub *errors, const struct rx_sample *sample)
+{
+    return (struct rx_bad_events){.count = rx_hub_stats(errors).events, .last = rx_sample_last(sample)};
+}
+
+struct rx_bad_events rx_runtime_source_errors(const struct rx_runtime *r, size_t source)
+{
+    return bad_events(r->plan->sources[source].errors, r->samples[source]);
+}
+
+struct rx_bad_events rx_runtime_pipeline_errors(const struct rx_runtime *r, size_t pipeline)
+{
+    return bad_events(r->plan->pipelines[pipeline].errors, r->samples[r->plan->source_count + pipeline]);
 }

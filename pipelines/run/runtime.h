@@ -12,6 +12,7 @@ enum rx_pipeline_state { RX_PIPELINE_RUNNING, RX_PIPELINE_WAITING /* to be resta
 struct rx_pipeline_status {
     enum rx_pipeline_state state;
     uint64_t restarts;
+    bool failing;         /* waits for a restart, or has not yet run for long enough to trust it */
     char last_error[480]; /* "": none */
 };
 
@@ -25,5 +26,13 @@ void rx_runtime_destroy(struct rx_runtime *);
 
 size_t rx_runtime_count(const struct rx_runtime *); /* pipelines, as in the plan */
 struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *, size_t pipeline);
+
+/* What came on an error stream, by position of its source or pipeline in the plan. */
+struct rx_bad_events {
+    uint64_t count;
+    const char *last; /* why the latest could not be used; "": none yet. Valid until the next turn */
+};
+struct rx_bad_events rx_runtime_source_errors(const struct rx_runtime *, size_t source);
+struct rx_bad_events rx_runtime_pipeline_errors(const struct rx_runtime *, size_t pipeline);
 
 #endif

@@ -1,6 +1,7 @@
 // layer: sinks
 /* Sinks: frames and keys of the served stream, lines of the log and of a file, publishing; and their accounts. */
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/unit/mqtt_harness.h"
@@ -186,6 +187,75 @@ START_TEST(a_file_that_cannot_be_written_holds_a_bounded_part_and_is_tried_again
 }
 END_TEST
 
+START_TEST(a_file_that_is_moved_or_removed_is_made_anew)
+{
+    char folder[] = "/tmp/rxd-sink-XXXXXX", path[64], moved[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/out", folder);
+    snprintf(moved, sizeof moved, "%s/out.1", folder);
+    struct rx_sink *sink = delivery_create(&h, &rx_sink_file, "path", path, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        delivery_write(&h, sink, "{\"n\":1}");
+        sink->class->flush(sink);
+        ck_assert_uint_eq(sink->out, i + 1);
+        ck_assert_str_eq(content_of(path), "{\"n\":1}\n");
+        ck_assert_int_eq(i ? unlink(path) : rename(path, moved), 0);
+    }
+    ck_assert_str_eq(content_of(moved), "{\"n\":1}\n");
+    ck_assert_str_eq(logged, "6 the file is gone: made anew stream=pipe");
+    delivery_destroy(sink);
+    unlink(moved);
+    unlink(path);
+    rmdir(folder);
+}
+END_TEST
+
+/* The limit of a file's size stands for a full disk: writes come out short, then fail. */
+START_TEST(a_full_disk_is_a_fault_that_ends_and_no_line_is_torn)
+{
+    char path[] = "/tmp/rxd-sink-XXXXXX";
+    struct rlimit full = {.rlim_cur = 20, .rlim_max = RLIM_INFINITY}, room = {RLIM_INFINITY, RLIM_INFINITY};
+    close(mkstemp(path));
+    signal(SIGXFSZ, SIG_IGN);
+    struct rx_sink *sink = delivery_create(&h, &rx_sink_file, "path", path, NULL);
+    for (int i = 0; i < 4; i++)
+        delivery_write(&h, sink, "{\"n\":1}");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+    sink->class->flush(sink);
+    ck_assert_uint_eq(sink->out, 2);
+    ck_assert_uint_eq(sink->held, 2);
+    ck_assert_ptr_nonnull(sink->fault);
+    ck_assert_msg(strstr(sink->fault, path) && strstr(sink->fault, strerror(EFBIG)), "%s", sink->fault);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+    harness_until(&h, sink->held == 0);
+    ck_assert_ptr_null(sink->fault);
+    ck_assert_uint_eq(sink->out, 4);
+    ck_assert_str_eq(content_of(path), "{\"n\":1}\n{\"n\":1}\n{\"n\":1}\n{\"n\":1}\n");
+    delivery_destroy(sink);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(a_line_that_was_begun_in_another_file_is_whole_in_the_new_one)
+{
+    char path[] = "/tmp/rxd-sink-XXXXXX";
+    struct rlimit full = {.rlim_cur = 12, .rlim_max = RLIM_INFINITY}, room = {RLIM_INFINITY, RLIM_INFINITY};
+    close(mkstemp(path));
+    signal(SIGXFSZ, SIG_IGN);
+    struct rx_sink *sink = delivery_create(&h, &rx_sink_file, "path", path, NULL);
+    delivery_write(&h, sink, "{\"n\":1}");
+    delivery_write(&h, sink, "{\"n\":2}");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+    sink->class->flush(sink);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    harness_until(&h, sink->held == 0);
+    ck_assert_str_eq(content_of(path), "{\"n\":2}\n");
+    delivery_destroy(sink);
+    unlink(path);
+}
+END_TEST
+
 static char received[256];
 
 static bool on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
@@ -250,6 +320,9 @@ int main(void)
     tcase_add_test(t, a_log_line_is_the_template_or_the_event);
     tcase_add_test(t, a_file_is_appended_to_line_by_line);
     tcase_add_test(t, a_file_that_cannot_be_written_holds_a_bounded_part_and_is_tried_again);
+    tcase_add_test(t, a_file_that_is_moved_or_removed_is_made_anew);
+    tcase_add_test(t, a_full_disk_is_a_fault_that_ends_and_no_line_is_torn);
+    tcase_add_test(t, a_line_that_was_begun_in_another_file_is_whole_in_the_new_one);
     tcase_add_test(t, events_are_published_under_their_topic_with_their_payload);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

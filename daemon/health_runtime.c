@@ -1,0 +1,39 @@
+/* What a worker knows to be wrong with its sources, pipelines and sinks. */
+#include <stdio.h>
+
+#include "daemon/health.h"
+
+static void state_bad_events(struct rx_health *h, const char *name, struct rx_bad_events bad)
+{
+    rx_health_counts(h, RX_CONDITION_BAD_EVENTS, name, "", bad.count, bad.last);
+}
+
+static void state_sink(struct rx_health *h, const struct rx_sink *sink, size_t position)
+{
+    char part[32];
+    snprintf(part, sizeof part, position ? "%s %zu" : "%s", sink->class->base.name, position + 1);
+    if (sink->fault)
+        rx_health_holds(h, RX_CONDITION_SINK_FAILING, sink->pipeline, part, sink->fault, sink->held);
+    rx_health_counts(h, RX_CONDITION_SINK_DROPS, sink->pipeline, part, sink->dropped_full,
+                     sink->fault ? sink->fault : "it takes no more");
+}
+
+static void state_pipeline(struct rx_health *h, const struct rx_plan_pipeline *p, const struct rx_pipeline_status *s)
+{
+    if (s->failing)
+        rx_health_holds(h, RX_CONDITION_PIPELINE_FAILING, p->name, "", s->last_error, s->restarts);
+    for (size_t i = 0; i < p->sink_count; i++)
+        state_sink(h, p->sinks[i].sink, i);
+}
+
+void rx_health_of_runtime(struct rx_health *h, const struct rx_plan *plan, const struct rx_runtime *runtime)
+{
+    for (size_t i = 0; i < plan->source_count; i++)
+        if (plan->whole || plan->sources[i].used)
+            state_bad_events(h, plan->sources[i].name, rx_runtime_source_errors(runtime, i));
+    for (size_t i = 0; i < plan->pipeline_count; i++) {
+        struct rx_pipeline_status status = rx_runtime_status(runtime, i);
+        state_pipeline(h, &plan->pipelines[i], &status);
+        state_bad_events(h, plan->pipelines[i].name, rx_runtime_pipeline_errors(runtime, i));
+    }
+}
