@@ -43,7 +43,7 @@ static struct rx_value described(struct rx_op *op, const struct rx_error *e)
     struct rx_heap *heap = rx_op_heap(op);
     struct rx_object_builder b;
     rx_object_init(&b, heap);
-    rx_object_put_key_take(&b, rx_key_intern(heap, "error", 5), rx_string(heap, e->message, strlen(e->message)));
+    rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_ERROR), rx_string(heap, e->message, strlen(e->message)));
     return rx_object_finish(&b);
 }
 

@@ -5,15 +5,16 @@
 
 static struct rx_value text(const char *s) { return rx_string_static(s, (uint32_t)strlen(s)); }
 
-/* {kind: N, value}, {kind: E, error} or {kind: C}. The value is taken. */
-static struct rx_value notification_take(struct rx_op *op, const char *kind, const char *name, struct rx_value value)
+/* {kind: N, value}, {kind: E, error} or {kind: C}: `name` RX_KEY_KIND is no further field. The value is taken. */
+static struct rx_value notification_take(struct rx_op *op, const char *kind, enum rx_known_key name,
+                                         struct rx_value value)
 {
     struct rx_heap *heap = rx_op_heap(op);
     struct rx_object_builder b;
     rx_object_init(&b, heap);
-    rx_object_put_key_take(&b, rx_key_intern(heap, "kind", 4), text(kind));
-    if (name)
-        rx_object_put_key_take(&b, rx_key_intern(heap, name, strlen(name)), value);
+    rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_KIND), text(kind));
+    if (name != RX_KEY_KIND)
+        rx_object_put_key_take(&b, rx_key_known(heap, name), value);
     return rx_object_finish(&b);
 }
 
@@ -22,14 +23,14 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], notification_take(op, "N", "value", rx_value_ref(span[i].value)));
+        rx_emit_value_take(op, &span[i], notification_take(op, "N", RX_KEY_VALUE, rx_value_ref(span[i].value)));
     }
 }
 
 static void complete(struct rx_op *op, unsigned port)
 {
     (void)port;
-    rx_emit_result_take(op, notification_take(op, "C", NULL, rx_null()));
+    rx_emit_result_take(op, notification_take(op, "C", RX_KEY_KIND, rx_null()));
     rx_finish(op);
 }
 
@@ -37,7 +38,7 @@ static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
 {
     struct rx_value message = rx_string(rx_op_heap(op), e->message, strlen(e->message));
     (void)port;
-    rx_emit_result_take(op, notification_take(op, "E", "error", message));
+    rx_emit_result_take(op, notification_take(op, "E", RX_KEY_ERROR, message));
     rx_finish(op);
 }
 

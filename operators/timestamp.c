@@ -1,6 +1,4 @@
 /* timestamp, time_interval: each event with the time at which it came, or since the one before. */
-#include <string.h>
-
 #include "core/graph/operator.h"
 
 struct timestamp {
@@ -16,13 +14,13 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     return 0;
 }
 
-static struct rx_value with_time(struct rx_op *op, struct rx_value value, const char *name, struct rx_value time)
+static struct rx_value with_time(struct rx_op *op, struct rx_value value, enum rx_known_key name, struct rx_value time)
 {
     struct rx_heap *heap = rx_op_heap(op);
     struct rx_object_builder b;
     rx_object_init(&b, heap);
-    rx_object_put_key_take(&b, rx_key_intern(heap, "value", 5), rx_value_ref(value));
-    rx_object_put_key_take(&b, rx_key_intern(heap, name, strlen(name)), time);
+    rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_VALUE), rx_value_ref(value));
+    rx_object_put_key_take(&b, rx_key_known(heap, name), time);
     return rx_object_finish(&b);
 }
 
@@ -31,7 +29,7 @@ static void next_timestamp(struct rx_op *op, unsigned port, const struct rx_even
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, "timestamp", rx_timestamp(rx_now(op))));
+        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, RX_KEY_TIMESTAMP, rx_timestamp(rx_now(op))));
     }
 }
 
@@ -43,7 +41,7 @@ static void next_interval(struct rx_op *op, unsigned port, const struct rx_event
         rx_time interval = rx_now(op) - t->last;
         t->last = rx_now(op);
         rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, "interval", rx_duration(interval)));
+        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, RX_KEY_INTERVAL, rx_duration(interval)));
     }
 }
 

@@ -53,8 +53,8 @@ static void on_tick(struct rx_timer *tick)
 static int init(struct rx_source *source, struct rx_error *reterr)
 {
     struct timer *timer = (struct timer *)source;
-    const struct rx_key *key = rx_key_intern(source->heap, "value", 5);
-    timer->shape = key ? rx_shape_with(source->heap, rx_shape_empty(source->heap), key) : NULL;
+    const struct rx_shape *empty = rx_shape_empty(source->heap);
+    timer->shape = empty ? rx_shape_with(source->heap, empty, rx_key_known(source->heap, RX_KEY_VALUE)) : NULL;
     timer->tick.fire = on_tick;
     return timer->shape ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
 }

@@ -91,9 +91,9 @@ static void put_window(struct rx_object_builder *b, const struct rx_mark *mark)
 {
     struct rx_object_builder window;
     rx_object_init(&window, b->heap);
-    rx_object_put_key_take(&window, rx_key_intern(b->heap, "start", 5), rx_timestamp(mark->start));
-    rx_object_put_key_take(&window, rx_key_intern(b->heap, "end", 3), rx_timestamp(mark->end));
-    rx_object_put_key_take(b, rx_key_intern(b->heap, "window", 6), rx_object_finish(&window));
+    rx_object_put_key_take(&window, rx_key_known(b->heap, RX_KEY_START), rx_timestamp(mark->start));
+    rx_object_put_key_take(&window, rx_key_known(b->heap, RX_KEY_END), rx_timestamp(mark->end));
+    rx_object_put_key_take(b, rx_key_known(b->heap, RX_KEY_WINDOW), rx_object_finish(&window));
 }
 
 /* Key first, then the step's own fields (which win), then the window. */
@@ -109,7 +109,7 @@ static struct rx_value dress(struct rx_value fields, const struct rx_mark *mark,
     if (rx_mark_has_window(mark))
         put_window(&b, mark);
     if (mark->flags & RX_WINDOW_PARTIAL)
-        rx_object_put_key_take(&b, rx_key_intern(heap, "partial", 7), rx_bool(true));
+        rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_PARTIAL), rx_bool(true));
     return rx_object_finish(&b);
 }
 

@@ -498,7 +498,7 @@ static int build_record(struct rx_expr *e, const struct rx_ins *ins, struct rx_v
     if (!block)
         return fail(e, -ENOMEM, 0, rx_null(), rx_null());
     struct rx_record *record = rx_block_data(block);
-    *record = (struct rx_record){.shape = e->shapes[ins->y]};
+    *record = (struct rx_record){.shape = rx_shape_ref(e->shapes[ins->y])};
     const struct rx_value *values = &e->r[ins->a];
     for (uint32_t i = 0; i < count; i++)
         record->values[i] = rx_value_ref(values[i]);

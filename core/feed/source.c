@@ -51,6 +51,7 @@ void rx_source_finish(struct rx_source *source)
     if (!source || !source->work)
         return;
     release_span(source->work);
+    rx_source_records_finish(&source->work->records);
     free(source->work);
     source->work = NULL;
 }

@@ -4,13 +4,12 @@
 
 #include "core/feed/source_record.h"
 
-static const struct rx_shape *shape_of(struct rx_heap *heap, const char *const *names)
+/* Of names that every heap has. */
+static const struct rx_shape *shape_of(struct rx_heap *heap, const enum rx_known_key *names, size_t count)
 {
     const struct rx_shape *shape = rx_shape_empty(heap);
-    for (; shape && *names; names++) {
-        const struct rx_key *key = rx_key_intern(heap, *names, strlen(*names));
-        shape = key ? rx_shape_with(heap, shape, key) : NULL;
-    }
+    for (size_t i = 0; shape && i < count; i++)
+        shape = rx_shape_with(heap, shape, rx_key_known(heap, names[i]));
     return shape;
 }
 
@@ -37,14 +36,23 @@ static bool make_graft(struct rx_heap *heap, const struct rx_fields *fields, con
         int slot = rx_shape_slot(graft.to, graft.keys[i]);
         if (slot < 0) {
             slot = (int)graft.to->count;
-            graft.to = rx_shape_with(heap, graft.to, graft.keys[i]);
+            graft.to = rx_shape_meet(heap, graft.to, graft.keys[i]);
         }
         if (!graft.to)
             return false;
         graft.slots[i] = (int8_t)slot;
     }
+    rx_shape_ref(graft.to);
+    rx_shape_unref(ret->to);
     *ret = graft;
     return true;
+}
+
+void rx_source_records_finish(struct rx_source_records *records)
+{
+    for (size_t i = 0; i < RX_GRAFTS; i++)
+        rx_shape_unref(records->grafts[i].to);
+    memset(records->grafts, 0, sizeof records->grafts);
 }
 
 static const struct rx_graft *graft_for(struct rx_source_records *records, const struct rx_source *source,
@@ -52,7 +60,7 @@ static const struct rx_graft *graft_for(struct rx_source_records *records, const
 {
     size_t field_count = source->fields ? rx_fields_count(source->fields) : 0;
     if (records->fields != source->fields || records->field_count != field_count) {
-        memset(records->grafts, 0, sizeof records->grafts);
+        rx_source_records_finish(records);
         records->fields = source->fields;
         records->field_count = field_count;
     }
@@ -69,11 +77,9 @@ static int build(const struct rx_source *source, struct rx_value decoded, const 
     struct rx_object_builder builder;
     rx_object_init_from(&builder, source->heap, decoded);
     if (decoded.kind != RX_RECORD && decoded.kind != RX_MAP)
-        rx_object_put_take(&builder, rx_string_static("value", 5), rx_value_ref(decoded));
-    for (size_t i = 0; info && i < info->capture_count; i++) {
-        const struct rx_key *key = info->capture_keys[i];
-        rx_object_put_take(&builder, rx_string(source->heap, key->text, key->length), rx_value_ref(info->captures[i]));
-    }
+        rx_object_put_key_take(&builder, rx_key_known(source->heap, RX_KEY_VALUE), rx_value_ref(decoded));
+    for (size_t i = 0; info && i < info->capture_count; i++)
+        rx_object_put_key_take(&builder, info->capture_keys[i], rx_value_ref(info->captures[i]));
     struct rx_value result = rx_object_finish(&builder);
     if (result.kind == RX_NULL)
         return -ENOMEM;
@@ -103,10 +109,10 @@ static int grafted(const struct rx_source *source, const struct rx_graft *graft,
 static int record_of(struct rx_source_records *records, const struct rx_source *source, struct rx_value decoded,
                      const struct rx_message_info *info, struct rx_value *ret)
 {
-    static const char *const value_names[] = {"value", NULL};
+    static const enum rx_known_key value_name = RX_KEY_VALUE;
     static const struct rx_message_info nothing = {0};
     if (!records->value_shape && decoded.kind != RX_RECORD)
-        records->value_shape = shape_of(source->heap, value_names);
+        records->value_shape = shape_of(source->heap, &value_name, 1);
     const struct rx_shape *from = decoded.kind == RX_RECORD ? decoded.u.record->shape : records->value_shape;
     if (decoded.kind == RX_MAP || !from)
         return build(source, decoded, info, ret);
@@ -132,17 +138,15 @@ int rx_source_record_take(struct rx_source_records *records, const struct rx_sou
 int rx_source_record_meta(struct rx_source_records *records, const struct rx_source *source,
                           const struct rx_message_info *info, struct rx_value *ret)
 {
-    static const char *const with_topic[] = {"source", "topic", "retained", NULL};
-    static const char *const without[] = {"source", NULL};
+    static const enum rx_known_key names[] = {RX_KEY_SOURCE, RX_KEY_TOPIC, RX_KEY_RETAINED};
     bool topic = info && info->topic;
     if (!records->meta_shape || records->meta_shape->count != (topic ? 3 : 1))
-        records->meta_shape = shape_of(source->heap, topic ? with_topic : without);
-    if (!records->meta_shape)
+        records->meta_shape = shape_of(source->heap, names, topic ? 3 : 1);
+    if (!records->name)
+        records->name = rx_key_intern(source->heap, source->name, strlen(source->name)); /* outlives events */
+    if (!records->meta_shape || !records->name)
         return -ENOMEM;
-    const struct rx_key *name = rx_key_intern(source->heap, source->name, strlen(source->name)); /* outlives events */
-    if (!name)
-        return -ENOMEM;
-    struct rx_value values[3] = {rx_string_static(name->text, name->length)};
+    struct rx_value values[3] = {rx_string_static(records->name->text, records->name->length)};
     if (topic) {
         values[1] = rx_string(source->heap, info->topic, info->topic_length);
         values[2] = rx_bool(info->retained);

@@ -8,7 +8,8 @@ enum { RX_GRAFTS = 8, RX_GRAFT_CAPTURES = 16 };
 
 /* How captures go into records of one shape: the shape that results and the slot of each capture. */
 struct rx_graft {
-    const struct rx_shape *from, *to;
+    const struct rx_shape *from; /* alive as long as `to`, which goes on from it */
+    const struct rx_shape *to;   /* counted */
     const struct rx_key *const *keys;
     size_t count;
     int8_t slots[RX_GRAFT_CAPTURES]; /* -1: the plan cannot reach it */
@@ -19,7 +20,9 @@ struct rx_source_records {
     const struct rx_fields *fields;    /* what the grafts were made for */
     size_t field_count;
     const struct rx_shape *value_shape, *meta_shape; /* {value}, {source, topic, retained} */
+    const struct rx_key *name;                       /* the source's */
 };
+void rx_source_records_finish(struct rx_source_records *);
 
 /* The record of a decoded payload: an object as it is, anything else {value: ...}, with the captures of `info` (may be
  * NULL) put over it. 0 or -ENOMEM. */

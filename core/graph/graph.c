@@ -15,7 +15,7 @@ unsigned rx_op_inputs(const struct rx_op *op) { return op->node->input_count; }
 const struct rx_mark *rx_op_mark(const struct rx_op *op) { return op->instance->mark; }
 bool rx_op_live(const struct rx_op *op) { return op->state == RX_OP_LIVE; }
 
-const char *rx_op_input_name(const struct rx_op *op, unsigned port) { return op->node->input_names[port]; }
+const struct rx_key *rx_op_input_name(const struct rx_op *op, unsigned port) { return op->node->input_names[port]; }
 
 bool rx_input_live(const struct rx_op *op, unsigned port) { return op->live_ports & (1u << port); }
 

@@ -23,9 +23,9 @@ struct rx_node {
     const struct rx_step *const *steps;    /* what it runs, upstream first; at least one */
     struct rx_ledger *const *ledgers;      /* of each */
     uint16_t step_count, common_step;
-    uint16_t index;                /* in its sub-graph */
-    uint16_t inputs[RX_PORTS_MAX]; /* node indices */
-    const char *input_names[RX_PORTS_MAX];
+    uint16_t index;                                 /* in its sub-graph */
+    uint16_t inputs[RX_PORTS_MAX];                  /* node indices */
+    const struct rx_key *input_names[RX_PORTS_MAX]; /* interned by the planner */
     uint8_t input_count;
     uint8_t down_port;
     int32_t down;  /* consumer's index, -1: the exit */

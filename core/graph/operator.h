@@ -83,10 +83,10 @@ struct rx_op {
 struct rx_engine *rx_op_engine(const struct rx_op *);
 struct rx_heap *rx_op_heap(const struct rx_op *);
 rx_time rx_now(const struct rx_op *);
-unsigned rx_op_inputs(const struct rx_op *);                       /* ports connected */
-const char *rx_op_input_name(const struct rx_op *, unsigned port); /* the name the user gave the stream */
-const struct rx_mark *rx_op_mark(const struct rx_op *);            /* of the scope it runs in; borrowed, may be NULL */
-bool rx_op_live(const struct rx_op *);                             /* false after a terminal or cancel */
+unsigned rx_op_inputs(const struct rx_op *);                                /* ports connected */
+const struct rx_key *rx_op_input_name(const struct rx_op *, unsigned port); /* the name the user gave the stream */
+const struct rx_mark *rx_op_mark(const struct rx_op *); /* of the scope it runs in; borrowed, may be NULL */
+bool rx_op_live(const struct rx_op *);                  /* false after a terminal or cancel */
 
 /* Emission. Events are borrowed. After rx_finish and rx_fail nothing is delivered any more; both cancel the inputs,
  * the timers and the instances that are still open. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/json/json_private.h"
+#include "core/value/heap_private.h"
 #include "core/value/map.h"
 
 /* What lies within must be within reach of rx_value.back. */
@@ -35,6 +36,7 @@ struct placing {
     const struct rx_json_scratch *scratch;
     struct rx_block *block;
     char *arena, *text;
+    struct rx_chain chain; /* of the records */
 };
 
 static inline struct rx_value place(struct placing *placing, struct rx_value v)
@@ -55,17 +57,24 @@ static void place_object(struct placing *placing, const struct rx_raw_object *ob
             values[i] = place(placing, values[i]);
     if (object->kind == RX_MAP)
         rx_map_settle((struct rx_map *)(void *)(placing->arena + object->offset), object->count, false);
+    else if (object->kind == RX_RECORD)
+        rx_chain_add(&placing->chain, (struct rx_record *)(void *)(placing->arena + object->offset));
 }
 
 static int build_one_block(struct rx_heap *heap, struct rx_json_scratch *scratch, struct rx_value *ret)
 {
-    struct rx_block *block = rx_block_alloc(heap, scratch->arena_length + scratch->text_bytes, RX_CONTENT_LEAF);
+    bool text = scratch->object_count == 0;
+    struct rx_block *block =
+        rx_block_alloc(heap, scratch->arena_length + scratch->text_bytes, text ? RX_CONTENT_LEAF : RX_CONTENT_MESSAGE);
     if (!block)
         return -ENOMEM;
     char *arena = rx_block_data(block);
-    struct placing placing = {scratch, block, arena, arena + scratch->arena_length};
-    if (scratch->arena_length)
+    struct placing placing = {
+        .scratch = scratch, .block = block, .arena = arena, .text = arena + scratch->arena_length};
+    if (!text) {
         memcpy(arena, scratch->arena, scratch->arena_length);
+        placing.chain = rx_chain_begin(arena);
+    }
     for (size_t i = 0; i < scratch->object_count; i++)
         place_object(&placing, &scratch->objects[i]);
     *ret = place(&placing, scratch->stack[0]);

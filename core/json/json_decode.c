@@ -4,6 +4,7 @@
 
 #include "core/json/json_number.h"
 #include "core/json/json_private.h"
+#include "core/value/heap_private.h"
 #include "core/value/map.h"
 
 enum { DEPTH_DEFAULT = 128, KEYS_DEFAULT = 65536 };
@@ -204,7 +205,7 @@ static bool become_map(struct rx_json_scratch *s, struct rx_json_frame *frame)
     struct rx_value *values = s->stack + frame->base;
     for (uint32_t i = count; i-- > 0;) {
         values[2 * i + 1] = values[i];
-        values[2 * i] = rx_string_static(frame->shape->keys[i]->text, frame->shape->keys[i]->length);
+        values[2 * i] = raw_string(s, frame->shape->keys[i]->text, frame->shape->keys[i]->length, false);
     }
     s->top += count;
     frame->kind = RX_MAP;
@@ -218,7 +219,7 @@ static bool take_slot(struct decoder *d, struct rx_json_frame *frame, const stru
     const struct rx_shape *before = frame->shape, *after = before;
     int slot = rx_shape_slot(before, key);
     if (slot < 0) {
-        after = rx_shape_with(d->heap, before, key);
+        after = rx_shape_meet(d->heap, before, key);
         slot = (int)before->count;
     }
     if (!after)
@@ -260,7 +261,7 @@ static const char *meet_key(struct decoder *d, struct rx_json_frame *frame, cons
     const struct rx_key *key = top ? rx_fields_find(d->fields, name, length) : NULL;
     d->skip = top && !key;
     if (!d->skip && !key && frame->kind == RX_RECORD)
-        key = rx_key_intern(d->heap, name, length);
+        key = rx_key_meet(d->heap, name, length);
     struct rx_guess *guess = no_guess(d);
     if (d->skip || key)
         guess = rx_layout_learn(d->layout, frame->link, text, raw_length + 2, key);
@@ -443,6 +444,7 @@ int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const s
         start++;
     while (end > start && is_space(text[end - 1]))
         end--;
+    rx_heap_tidy(heap);
     struct rx_json_scratch *scratch = rx_json_scratch_open(heap);
     if (!scratch)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
@@ -458,7 +460,7 @@ int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const s
     d.skip = false;
     d.target = 0;
     d.child = &d.layout->root;
-    rx_layout_open(d.layout);
+    rx_layout_open(d.layout, heap->shapes.age);
     int result = decode(&d, text + start, end - start, &bad);
     if (result < 0)
         report(&d.error, text, start + bad, reterr);

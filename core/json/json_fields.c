@@ -57,7 +57,7 @@ static int rebuild_table(struct rx_fields *fields)
     if (slots && !table)
         return -ENOMEM;
     for (size_t k = 0; k < fields->count && slots; k++) {
-        size_t i = fields->keys[k]->hash & (slots - 1);
+        size_t i = rx_value_hash(rx_key_text(fields->keys[k])) & (slots - 1);
         while (table[i])
             i = (i + 1) & (slots - 1);
         table[i] = fields->keys[k];

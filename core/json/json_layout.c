@@ -1,10 +1,11 @@
 /* The layout of the last message, kept as a tree of guesses at the keys of the next. */
 #include "core/json/json_private.h"
 
-void rx_layout_open(struct rx_layout *layout)
+void rx_layout_open(struct rx_layout *layout, uint64_t age)
 {
-    if (layout->count && !layout->full)
+    if (layout->count && !layout->full && layout->age == age)
         return;
+    layout->age = age;
     layout->root = layout->list_root = RX_NO_GUESS;
     layout->count = 1;
     layout->full = false;

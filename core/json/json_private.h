@@ -31,10 +31,11 @@ struct rx_layout {
     uint16_t count;
     bool full; /* start over with the next message */
     struct rx_guess guesses[RX_GUESSES];
+    uint64_t age; /* of the heap's shapes */
 };
 
-/* Ready for a message: starts over where the last one did not fit. */
-void rx_layout_open(struct rx_layout *);
+/* Ready for a message: starts over where the last one did not fit, or keys and shapes were given back (`age`, the heap's). */
+void rx_layout_open(struct rx_layout *, uint64_t age);
 /* Remembers a key, `text` with its quotes, where `link` leads to. The guess is RX_NO_GUESS when there is no room. */
 struct rx_guess *rx_layout_learn(struct rx_layout *, uint16_t *link, const char *text, size_t length,
                                  const struct rx_key *key);

@@ -192,15 +192,16 @@ static void find_overlay(struct overlay *overlay, struct rx_heap *heap, const st
                          const struct shape_node *node)
 {
     const struct rx_shape *shape = base;
+    rx_shape_unref(overlay->result);
     *overlay = (struct overlay){.base = base};
     for (size_t i = 0; i < node->count; i++) {
         if (rx_shape_slot(shape, node->keys[i]) < 0)
-            shape = rx_shape_with(heap, shape, node->keys[i]);
+            shape = rx_shape_meet(heap, shape, node->keys[i]);
         if (!shape)
             return;
         overlay->slots[i] = (unsigned char)rx_shape_slot(shape, node->keys[i]);
     }
-    overlay->result = shape;
+    overlay->result = rx_shape_ref(shape);
 }
 
 static int overlay_record(const struct overlay *overlay, struct rx_heap *heap, const struct rx_record *base,

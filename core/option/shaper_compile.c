@@ -15,6 +15,7 @@ static void destroy_shaper(void *what)
 {
     struct rx_shaper *shaper = what;
     free(shaper->exprs);
+    rx_shape_unref(shaper->overlay.result);
     rx_buffer_finish(&shaper->scratch);
 }
 

@@ -23,7 +23,8 @@ struct shape_expr {
 
 /* Where the entries go when they are laid over a record of the shape `base`. */
 struct overlay {
-    const struct rx_shape *base, *result; /* result NULL: not possible as a record */
+    const struct rx_shape *base;   /* alive as long as result, which goes on from it */
+    const struct rx_shape *result; /* counted. NULL: not possible as a record */
     unsigned char slots[RX_SHAPE_KEYS_MAX];
 };
 

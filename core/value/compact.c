@@ -1,8 +1,8 @@
 /* Compaction: a copy of a value in one block of its own, so that a small part does not keep a large message alive. */
 #include <string.h>
 
+#include "core/value/heap_private.h"
 #include "core/value/map.h"
-#include "core/value/record.h"
 
 enum { DEPTH_MAX = 1000 };
 
@@ -47,6 +47,7 @@ static size_t measure(struct rx_value v, unsigned depth)
 struct copy {
     struct rx_block *block;
     char *next;
+    struct rx_chain chain; /* of the records */
 };
 
 static void *carve(struct copy *copy, size_t size)
@@ -67,7 +68,7 @@ static void copy_all(struct copy *copy, struct rx_value *to, const struct rx_val
 static const void *copy_list(struct copy *copy, const struct rx_list *from)
 {
     struct rx_list *list = carve(copy, sizeof *list + from->count * sizeof *list->items);
-    *list = (struct rx_list){.count = from->count};
+    list->count = from->count;
     copy_all(copy, list->items, from->items, from->count);
     return list;
 }
@@ -75,7 +76,8 @@ static const void *copy_list(struct copy *copy, const struct rx_list *from)
 static const void *copy_record(struct copy *copy, const struct rx_record *from)
 {
     struct rx_record *record = carve(copy, sizeof *record + from->shape->count * sizeof *record->values);
-    *record = (struct rx_record){.shape = from->shape};
+    record->shape = from->shape;
+    rx_chain_add(&copy->chain, record);
     copy_all(copy, record->values, from->values, from->shape->count);
     return record;
 }
@@ -91,7 +93,8 @@ static const void *copy_map(struct copy *copy, const struct rx_map *from)
 static const void *copy_optional(struct copy *copy, const struct rx_optional *from)
 {
     struct rx_optional *optional = carve(copy, sizeof *optional);
-    *optional = (struct rx_optional){.present = from->present, .value = copy_value(copy, from->value)};
+    optional->present = from->present;
+    optional->value = copy_value(copy, from->value);
     return optional;
 }
 
@@ -126,9 +129,12 @@ struct rx_value rx_value_compact(struct rx_heap *heap, struct rx_value v)
     size_t size = measure(v, DEPTH_MAX);
     if (size > COPY_MAX) /* too large, or too deep, for one block: it is no small part */
         return rx_value_ref(v);
-    struct rx_block *block = rx_block_alloc(heap, size, RX_CONTENT_LEAF);
+    bool text = v.kind == RX_STRING || v.kind == RX_BYTES;
+    struct rx_block *block = rx_block_alloc(heap, size, text ? RX_CONTENT_LEAF : RX_CONTENT_MESSAGE);
     if (!block)
         return rx_null();
     struct copy copy = {.block = block, .next = rx_block_data(block)};
+    if (!text)
+        copy.chain = rx_chain_begin(rx_block_data(block));
     return copy_value(&copy, v);
 }

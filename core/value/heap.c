@@ -40,7 +40,7 @@ struct rx_heap *rx_heap_create(const struct rx_heap_limits *limits)
     struct rx_heap *heap = calloc(1, sizeof *heap);
     if (!heap)
         return NULL;
-    heap->max_bytes = limits && limits->max_bytes ? limits->max_bytes : SIZE_MAX;
+    heap->max_bytes = SIZE_MAX;
     heap->shapes.max_shapes = limits && limits->max_shapes ? limits->max_shapes : 4096;
     heap->shapes.max_keys = limits && limits->max_keys ? limits->max_keys : 65536;
     for (unsigned units = 0, i = 0; units <= RX_POOL_UNITS_MAX; units++) {
@@ -48,6 +48,13 @@ struct rx_heap *rx_heap_create(const struct rx_heap_limits *limits)
             i++;
         heap->class_of[units] = (uint8_t)i;
     }
+    rx_shapes_init(&heap->shapes);
+    if (!rx_keys_known_intern(heap)) {
+        rx_heap_destroy(heap);
+        return NULL;
+    }
+    if (limits && limits->max_bytes)
+        heap->max_bytes = limits->max_bytes;
     return heap;
 }
 
@@ -55,6 +62,7 @@ void rx_heap_destroy(struct rx_heap *heap)
 {
     if (!heap)
         return;
+    rx_shapes_finish(heap);
     assert(heap->live_blocks == 0);
     for (size_t i = 0; i < RX_POOL_CLASSES; i++) {
         free(heap->pools[i].current);
@@ -65,12 +73,13 @@ void rx_heap_destroy(struct rx_heap *heap)
     }
     if (heap->scratch)
         heap->scratch_destroy(heap->scratch);
-    rx_shapes_finish(&heap->shapes);
     free(heap);
 }
 
 size_t rx_heap_live_bytes(const struct rx_heap *heap) { return heap->live_bytes; }
 size_t rx_heap_live_blocks(const struct rx_heap *heap) { return heap->live_blocks; }
+size_t rx_heap_keys_met(const struct rx_heap *heap) { return heap->shapes.keys_met; }
+size_t rx_heap_shapes_met(const struct rx_heap *heap) { return heap->shapes.shapes_met; }
 
 bool rx_heap_failed(struct rx_heap *heap)
 {
@@ -229,6 +238,19 @@ static void drop_all(struct release *release, const struct rx_value *values, siz
         drop(release, values[i]);
 }
 
+static void drop_shapes(const void *first)
+{
+    const char *object = first;
+    for (;;) {
+        uint32_t link = ((const uint32_t *)(const void *)object)[3];
+        if (link & 1)
+            rx_shape_unref(((const struct rx_record *)(const void *)object)->shape);
+        if (link < 2)
+            return;
+        object = (const char *)first + (size_t)(link >> 1) * UNIT;
+    }
+}
+
 static void drop_contents(struct release *release, const void *object, enum rx_content content)
 {
     const struct rx_list *list = object;
@@ -245,12 +267,16 @@ static void drop_contents(struct release *release, const void *object, enum rx_c
         break;
     case RX_CONTENT_RECORD:
         drop_all(release, record->values, record->shape->count);
+        rx_shape_unref(record->shape);
         break;
     case RX_CONTENT_OPTIONAL:
         drop(release, ((const struct rx_optional *)object)->value);
         break;
     case RX_CONTENT_MARK:
         drop(release, ((const struct rx_mark *)object)->key);
+        break;
+    case RX_CONTENT_MESSAGE:
+        drop_shapes(object);
         break;
     }
 }

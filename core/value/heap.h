@@ -9,20 +9,23 @@
 
 struct rx_heap_limits {
     size_t max_bytes;    /* live bytes in blocks; 0: no limit. Past it allocations fail with NULL */
-    unsigned max_shapes; /* 0: 4,096 */
-    unsigned max_keys;   /* interned keys; 0: 65,536. Past it objects become plain maps */
+    unsigned max_shapes; /* met at run time; 0: 4,096. Past it, and while all are in use, objects become plain maps */
+    unsigned max_keys;   /* the same of keys; 0: 65,536 */
 };
 
 struct rx_heap *rx_heap_create(const struct rx_heap_limits *); /* NULL limits: defaults. NULL: out of memory */
 void rx_heap_destroy(struct rx_heap *);                        /* every block must be gone (asserted in debug) */
 
+/* Of values: interned keys are not among them. */
 size_t rx_heap_live_bytes(const struct rx_heap *);
 size_t rx_heap_live_blocks(const struct rx_heap *); /* tests assert 0 at the end */
+size_t rx_heap_keys_met(const struct rx_heap *);    /* that are in the table now */
+size_t rx_heap_shapes_met(const struct rx_heap *);
 /* True when an allocation failed since the last call. */
 bool rx_heap_failed(struct rx_heap *);
 
 /* What a block holds at its first byte, so that it can release what it refers to. Other objects in the same block are
- * not visited: they must not refer to other blocks. */
+ * not visited, but for the records of a message: they must not refer to other blocks. */
 enum rx_content {
     RX_CONTENT_LEAF,     /* no references to other blocks */
     RX_CONTENT_LIST,     /* a struct rx_list */
@@ -30,6 +33,7 @@ enum rx_content {
     RX_CONTENT_RECORD,   /* a struct rx_record */
     RX_CONTENT_OPTIONAL, /* a struct rx_optional */
     RX_CONTENT_MARK,     /* a struct rx_mark (event.h) */
+    RX_CONTENT_MESSAGE,  /* a container and all within it, its records chained (heap_private.h) */
 };
 
 /* A block with room for `size` bytes (16-byte aligned, not zeroed), one reference. NULL: out of memory or limit. */

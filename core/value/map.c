@@ -54,7 +54,9 @@ static uint32_t find_or_note(struct rx_map *map, struct rx_value key)
 void rx_map_settle(struct rx_map *map, uint32_t count, bool counted)
 {
     uint32_t slots = index_slots(count);
-    *map = (struct rx_map){.index_mask = slots ? slots - 1 : 0, .spare_ = {count}};
+    map->count = 0;
+    map->index_mask = slots ? slots - 1 : 0;
+    map->spare_[0] = count; /* spare_[1] may be a chain's link already */
     memset(map_index(map), 0, slots * sizeof(uint32_t));
     for (uint32_t i = 0; i < count; i++) {
         struct rx_entry entry = map->entries[i];

@@ -2,11 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/value/heap_private.h"
 #include "core/value/map.h"
-#include "core/value/record.h"
 
 void rx_object_init(struct rx_object_builder *builder, struct rx_heap *heap)
 {
+    rx_heap_tidy(heap);
+    heap->building++;
     builder->heap = heap;
     builder->shape = rx_shape_empty(heap);
     builder->entries = builder->inline_;
@@ -72,32 +74,31 @@ static void append_take(struct rx_object_builder *builder, struct rx_value key, 
     builder->entries[builder->count++] = (struct rx_entry){key, value};
 }
 
+/* `name` is the text of `key`, or of a key that cannot be interned. */
+static void put_take(struct rx_object_builder *builder, const struct rx_key *key, struct rx_value name,
+                     struct rx_value value)
+{
+    int slot = key && builder->shape ? rx_shape_slot(builder->shape, key) : -1;
+    if (slot >= 0) {
+        rx_value_unref(builder->entries[slot].value);
+        builder->entries[slot].value = value;
+        rx_value_unref(name);
+        return;
+    }
+    if (builder->shape)
+        builder->shape = key ? rx_shape_meet(builder->heap, builder->shape, key) : NULL;
+    append_take(builder, name, value);
+}
+
 void rx_object_put_take(struct rx_object_builder *builder, struct rx_value key, struct rx_value value)
 {
-    if (builder->shape && key.kind == RX_STRING) {
-        const struct rx_key *interned = rx_key_intern(builder->heap, key.u.text, key.aux);
-        if (interned) {
-            rx_object_put_key_take(builder, interned, value);
-            rx_value_unref(key);
-            return;
-        }
-    }
-    builder->shape = NULL;
-    append_take(builder, key, value);
+    bool name = builder->shape && key.kind == RX_STRING;
+    put_take(builder, name ? rx_key_meet(builder->heap, key.u.text, key.aux) : NULL, key, value);
 }
 
 void rx_object_put_key_take(struct rx_object_builder *builder, const struct rx_key *key, struct rx_value value)
 {
-    if (builder->shape) {
-        int slot = rx_shape_slot(builder->shape, key);
-        if (slot >= 0) {
-            rx_value_unref(builder->entries[slot].value);
-            builder->entries[slot].value = value;
-            return;
-        }
-        builder->shape = rx_shape_with(builder->heap, builder->shape, key);
-    }
-    append_take(builder, rx_string_static(key->text, key->length), value);
+    put_take(builder, key, rx_string_static(key->text, key->length), value);
 }
 
 /* The shape of what is left, after an entry was removed. */
@@ -106,8 +107,8 @@ static void reshape(struct rx_object_builder *builder)
     const struct rx_shape *shape = rx_shape_empty(builder->heap);
     for (uint32_t i = 0; shape && i < builder->count; i++) {
         struct rx_value key = builder->entries[i].key;
-        const struct rx_key *interned = rx_key_intern(builder->heap, key.u.text, key.aux);
-        shape = interned ? rx_shape_with(builder->heap, shape, interned) : NULL;
+        const struct rx_key *met = rx_key_meet(builder->heap, key.u.text, key.aux);
+        shape = met ? rx_shape_meet(builder->heap, shape, met) : NULL;
     }
     builder->shape = shape;
 }
@@ -138,9 +139,11 @@ static struct rx_value finish_record(struct rx_object_builder *builder)
     if (!block)
         return rx_null();
     struct rx_record *record = rx_block_data(block);
-    *record = (struct rx_record){.shape = builder->shape};
-    for (uint32_t i = 0; i < builder->count; i++)
+    *record = (struct rx_record){.shape = rx_shape_ref(builder->shape)};
+    for (uint32_t i = 0; i < builder->count; i++) {
         record->values[i] = builder->entries[i].value;
+        rx_value_unref(builder->entries[i].key);
+    }
     builder->count = 0;
     return rx_block_value(block, RX_RECORD, record, 0);
 }
@@ -177,4 +180,5 @@ void rx_object_abort(struct rx_object_builder *builder)
         free(builder->entries);
     builder->entries = builder->inline_;
     builder->count = 0;
+    builder->heap->building--;
 }

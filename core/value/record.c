@@ -37,7 +37,7 @@ struct rx_value rx_record_take(struct rx_heap *heap, const struct rx_shape *shap
         return rx_null();
     }
     struct rx_record *record = rx_block_data(block);
-    *record = (struct rx_record){.shape = shape};
+    *record = (struct rx_record){.shape = rx_shape_ref(shape)};
     if (shape->count)
         memcpy(record->values, values, shape->count * sizeof *values);
     return rx_block_value(block, RX_RECORD, record, 0);
@@ -93,8 +93,7 @@ uint32_t rx_object_count(struct rx_value object)
 void rx_object_entry(struct rx_value object, uint32_t i, struct rx_value *ret_key, struct rx_value *ret_value)
 {
     if (object.kind == RX_RECORD) {
-        const struct rx_key *key = object.u.record->shape->keys[i];
-        *ret_key = rx_string_static(key->text, key->length);
+        *ret_key = rx_key_text(object.u.record->shape->keys[i]);
         *ret_value = object.u.record->values[i];
     } else {
         *ret_key = object.u.map->entries[i].key;

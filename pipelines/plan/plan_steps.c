@@ -62,7 +62,9 @@ static void connect(struct builder *b, int from, int to, const char *name)
     if (from < 0 || to < 0)
         return;
     struct rx_node *down = &b->nodes[to];
-    down->input_names[down->input_count] = name;
+    down->input_names[down->input_count] = rx_key_intern(b->planner->plan->engine->heap, name, strlen(name));
+    if (!down->input_names[down->input_count])
+        b->failed = true;
     down->inputs[down->input_count] = (uint16_t)from;
     b->nodes[from].down = to;
     b->nodes[from].down_port = down->input_count++;

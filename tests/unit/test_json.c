@@ -446,6 +446,39 @@ START_TEST(no_memory_is_an_error_and_leaks_nothing)
 }
 END_TEST
 
+/* Names that no message had before, in every place where a message can have them, on a heap that has room for a few. */
+START_TEST(names_that_come_with_payloads_are_given_back)
+{
+    static const char *const forms[] = {
+        "{\"known\":1,\"n%d\":{\"m%d\":[{\"o%d\":\"x\"}]}}",
+        "[[1],{\"n%d\":{\"m%d\":2}},{\"o%d\":3}]",
+        "{\"m\":{\"n%d\":1,\"n%d\":2,\"known\":\"a\\n\"},\"o\\u0041%d\":null}",
+    };
+    struct rx_heap *small = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 24, .max_keys = 40});
+    struct rx_fields *fields = rx_fields_create(small);
+    ck_assert_int_eq(rx_fields_add(fields, "known", 5), 0);
+    struct rx_value held[10] = {{0}};
+    for (int i = 0; i < 30000; i++) {
+        char text[200];
+        struct rx_value v, *slot = &held[i % 10];
+        int length = snprintf(text, sizeof text, forms[i % 3], i, i, i);
+        ck_assert_int_eq(rx_json_decode(small, i % 7 ? NULL : fields, NULL, text, (size_t)length, &v, NULL), 0);
+        ck_assert_uint_le(rx_heap_keys_met(small), 40);
+        ck_assert_uint_le(rx_heap_shapes_met(small), 24);
+        if (i % 7 && i % 3 < 2)
+            expect(rx_value_ref(v), text);
+        rx_value_unref(*slot);
+        *slot = i % 10 < 3 ? rx_value_compact(small, v) : rx_value_ref(i % 2 ? v : rx_null());
+        rx_value_unref(v);
+    }
+    for (int i = 0; i < 10; i++)
+        rx_value_unref(held[i]);
+    ck_assert_uint_eq(rx_heap_live_blocks(small), 0);
+    rx_fields_destroy(fields);
+    rx_heap_destroy(small);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("json");
@@ -468,6 +501,7 @@ int main(void)
     tcase_add_test(tests, a_great_depth_can_be_allowed);
     tcase_add_test(tests, what_is_out_of_reach_has_its_own_block);
     tcase_add_test(tests, no_memory_is_an_error_and_leaks_nothing);
+    tcase_add_test(tests, names_that_come_with_payloads_are_given_back);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -48,7 +48,7 @@ START_TEST(a_record_answers_by_cached_slot)
     struct rx_slot_cache cache = {0};
     const struct rx_key *a = rx_key_intern(heap, "a", 1);
     ck_assert_int_eq(rx_record_get(object.u.record, a, &cache)->u.i, 3);
-    ck_assert_ptr_eq(cache.shape, object.u.record->shape);
+    ck_assert_uint_eq(cache.id, object.u.record->shape->id);
     ck_assert_int_eq(rx_record_get(object.u.record, a, &cache)->u.i, 3);
     struct rx_slot_cache other = {0};
     ck_assert_ptr_null(rx_record_get(object.u.record, rx_key_intern(heap, "c", 1), &other));
@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(caps_make_maps_not_failures)
 {
-    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 3, .max_keys = 4});
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 2, .max_keys = 4});
     struct rx_object_builder builder;
     rx_object_init(&builder, capped);
     for (const char *const *key = (const char *const[]){"a", "b", "c", NULL}; *key; key++)
@@ -125,10 +125,123 @@ START_TEST(caps_make_maps_not_failures)
     struct rx_value by_shapes = rx_object_finish(&builder);
     ck_assert_int_eq(by_shapes.kind, RX_MAP);
     ck_assert_uint_eq(rx_object_count(by_shapes), 3);
-    ck_assert_ptr_nonnull(rx_key_intern(capped, "d", 1));
-    ck_assert_ptr_null(rx_key_intern(capped, "e", 1));
+    ck_assert_ptr_nonnull(rx_key_meet(capped, "d", 1));
+    ck_assert_ptr_null(rx_key_meet(capped, "e", 1));
     rx_value_unref(by_shapes);
     rx_heap_destroy(capped);
+}
+END_TEST
+
+START_TEST(what_the_plan_knows_is_never_refused)
+{
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 1, .max_keys = 1});
+    const struct rx_shape *shape = rx_shape_empty(capped);
+    char name[16];
+    ck_assert_ptr_nonnull(rx_key_meet(capped, "k0", 2));
+    for (int i = 0; i < RX_SHAPE_KEYS_MAX; i++) {
+        int length = snprintf(name, sizeof name, "k%d", i);
+        const struct rx_key *key = rx_key_intern(capped, name, (size_t)length);
+        ck_assert_ptr_nonnull(key);
+        shape = rx_shape_with(capped, shape, key);
+        ck_assert_ptr_nonnull(shape);
+    }
+    ck_assert_ptr_null(rx_shape_with(capped, shape, rx_key_known(capped, RX_KEY_VALUE)));
+    ck_assert_uint_eq(rx_heap_keys_met(capped), 0);
+    ck_assert_ptr_nonnull(rx_key_meet(capped, "other", 5));
+    rx_heap_destroy(capped);
+}
+END_TEST
+
+static struct rx_value object_of(struct rx_heap *h, int number)
+{
+    struct rx_object_builder builder;
+    char name[16];
+    rx_object_init(&builder, h);
+    int length = snprintf(name, sizeof name, "k%d", number);
+    rx_object_put_take(&builder, rx_string(h, name, (size_t)length), rx_int(number));
+    put(&builder, "same", rx_int(1));
+    return rx_object_finish(&builder);
+}
+
+START_TEST(keys_and_shapes_that_nobody_has_are_given_back)
+{
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 16, .max_keys = 20});
+    int maps = 0;
+    for (int i = 0; i < 100000; i++) {
+        struct rx_value object = object_of(capped, i);
+        maps += object.kind == RX_MAP;
+        ck_assert_int_eq(rx_object_get_text(object, "same")->u.i, 1);
+        ck_assert_uint_le(rx_heap_keys_met(capped), 20);
+        ck_assert_uint_le(rx_heap_shapes_met(capped), 16);
+        rx_value_unref(object);
+    }
+    ck_assert_int_lt(maps, 100000 / 8 + 1); /* the one that finds the table full */
+    ck_assert_uint_eq(rx_heap_live_blocks(capped), 0);
+    rx_heap_destroy(capped);
+}
+END_TEST
+
+START_TEST(what_is_in_use_stays_whatever_comes)
+{
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 16, .max_keys = 20});
+    struct rx_value held[5], name, ignored;
+    for (int i = 0; i < 5; i++)
+        held[i] = object_of(capped, i);
+    struct rx_value gone = object_of(capped, 77), copy = rx_value_compact(capped, held[4]);
+    rx_object_entry(gone, 0, &name, &ignored);
+    rx_value_ref(name);
+    rx_value_unref(gone);
+    rx_value_unref(held[4]);
+    for (int i = 1000; i < 3000; i++)
+        rx_value_unref(object_of(capped, i));
+    for (int i = 0; i < 4; i++) {
+        struct rx_value again = object_of(capped, i);
+        ck_assert_int_eq(held[i].kind, RX_RECORD);
+        ck_assert(rx_value_equal(again, held[i]));
+        rx_value_unref(again);
+    }
+    ck_assert_int_eq(rx_object_get_text(copy, "k4")->u.i, 4);
+    ck_assert(rx_value_equal(name, text("k77")));
+    rx_value_unref(name);
+    rx_value_unref(copy);
+    for (int i = 0; i < 4; i++)
+        rx_value_unref(held[i]);
+    ck_assert_uint_eq(rx_heap_live_blocks(capped), 0);
+    rx_heap_destroy(capped);
+}
+END_TEST
+
+START_TEST(a_cached_slot_does_not_outlive_its_shape)
+{
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 2, .max_keys = 20});
+    const struct rx_key *b = rx_key_intern(capped, "b", 1);
+    struct rx_slot_cache cache = {0};
+    for (int i = 0; i < 1000; i++) {
+        struct rx_object_builder builder;
+        rx_object_init(&builder, capped);
+        put(&builder, i % 3 ? "a" : "b", rx_int(i % 3 ? 1 : 2));
+        put(&builder, i % 3 ? "b" : "a", rx_int(i % 3 ? 2 : 1));
+        struct rx_value object = rx_object_finish(&builder);
+        if (object.kind == RX_RECORD)
+            ck_assert_int_eq(rx_record_get(object.u.record, b, &cache)->u.i, 2);
+        rx_value_unref(object);
+    }
+    rx_heap_destroy(capped);
+}
+END_TEST
+
+START_TEST(a_long_name_makes_a_map)
+{
+    static char name[RX_KEY_MET_MAX + 1];
+    memset(name, 'n', sizeof name);
+    for (uint32_t length = RX_KEY_MET_MAX; length <= RX_KEY_MET_MAX + 1; length++) {
+        struct rx_object_builder builder;
+        rx_object_init(&builder, heap);
+        rx_object_put_take(&builder, rx_string_static(name, length), rx_int(1));
+        struct rx_value object = rx_object_finish(&builder);
+        ck_assert_int_eq(object.kind, length > RX_KEY_MET_MAX ? RX_MAP : RX_RECORD);
+        rx_value_unref(object);
+    }
 }
 END_TEST
 
@@ -185,6 +298,11 @@ int main(void)
     tcase_add_test(tests, past_64_keys_an_object_is_a_map);
     tcase_add_test(tests, a_map_takes_any_key_and_equals_a_record);
     tcase_add_test(tests, caps_make_maps_not_failures);
+    tcase_add_test(tests, what_the_plan_knows_is_never_refused);
+    tcase_add_test(tests, keys_and_shapes_that_nobody_has_are_given_back);
+    tcase_add_test(tests, what_is_in_use_stays_whatever_comes);
+    tcase_add_test(tests, a_cached_slot_does_not_outlive_its_shape);
+    tcase_add_test(tests, a_long_name_makes_a_map);
     tcase_add_test(tests, removing_a_key_finds_the_smaller_shape);
     tcase_add_test(tests, a_builder_that_is_aborted_releases_all);
     tcase_add_test(tests, no_memory_is_an_answer);
