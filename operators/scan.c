@@ -35,19 +35,27 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     return 0;
 }
 
-static bool accumulate(struct scan *s, const struct rx_event *event, struct rx_value *ret)
+/* The accumulator after an event. 1, 0: a bad event, -1: bad, and null by on_error; both leave the accumulator as it was. */
+static int accumulate(struct scan *s, const struct rx_event *event)
 {
     struct rx_expr_env env = {.event = event, .locals = &s->acc};
+    struct rx_value value;
+    struct rx_error error;
     if (!s->begun)
-        *ret = rx_value_ref(event->value);
-    else if (!rx_op_eval(&s->op, s->expr, &env, ret))
-        return false;
-    else if (ret->kind == RX_NULL) /* by on_error: the accumulator stays as it was */
-        return true;
+        value = rx_value_ref(event->value);
+    else if (rx_expr_eval(s->expr, &env, &value, NULL) < 0 && rx_expr_eval(s->expr, &env, &value, &error) < 0)
+        return rx_bad_event(&s->op, event, &error) == RX_USE_NULL ? -1 : 0;
     s->begun = true;
     rx_value_unref(s->acc);
-    s->acc = rx_value_ref(*ret);
-    return true;
+    s->acc = value;
+    return 1;
+}
+
+static bool scan_one(struct scan *s, const struct rx_event *event, struct rx_value *ret)
+{
+    int r = accumulate(s, event);
+    *ret = r > 0 ? rx_value_ref(s->acc) : rx_null();
+    return r != 0;
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
@@ -58,7 +66,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         out[made] = span[i];
-        made += accumulate(s, &span[i], &out[made].value);
+        made += scan_one(s, &span[i], &out[made].value);
     }
     rx_count(op, RX_USED, made);
     rx_emit(op, out, made);
@@ -68,31 +76,12 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 
 /* ---- reduce: at the end ---- */
 
-static void set_acc_take(struct scan *r, struct rx_value value)
-{
-    r->begun = true;
-    rx_value_unref(r->acc);
-    r->acc = value;
-}
-
-static void reduce_one(struct scan *r, const struct rx_event *event)
-{
-    struct rx_expr_env env = {.event = event, .locals = &r->acc};
-    struct rx_value value;
-    if (!r->begun)
-        set_acc_take(r, rx_value_ref(event->value));
-    else if (!rx_op_eval(&r->op, r->expr, &env, &value))
-        return;
-    else if (value.kind != RX_NULL) /* null, by on_error, leaves the accumulator as it was */
-        set_acc_take(r, value);
-    rx_count(&r->op, RX_USED, 1);
-}
-
 static void next_reduce(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++)
-        reduce_one((struct scan *)op, &span[i]);
+        if (accumulate((struct scan *)op, &span[i]) != 0)
+            rx_count(op, RX_USED, 1);
 }
 
 static void complete_reduce(struct rx_op *op, unsigned port)

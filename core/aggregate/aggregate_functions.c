@@ -5,7 +5,7 @@
 
 #include "core/aggregate/aggregation_private.h"
 
-/* ---- checks: nothing is changed when they fail ---- */
+/* ---- checks: what fails them is not added ---- */
 
 static int check_any(const struct rx_accumulator *a, struct rx_value v, struct rx_error *e)
 {
@@ -21,12 +21,16 @@ static int check_number(const struct rx_accumulator *a, struct rx_value v, struc
     return rx_error_set(reterr, -EINVAL, "expected a number to aggregate, not %s", rx_kind_name(v.kind));
 }
 
+static bool is_nan(struct rx_value v) { return v.kind == RX_DOUBLE && isnan(v.u.d); }
+
 static int check_order(const struct rx_accumulator *a, struct rx_value v, struct rx_error *reterr)
 {
-    int order = rx_value_compare(v, a->count ? a->u.value : v);
-    if (order != 2 || v.kind == RX_DOUBLE)
+    if (is_nan(v) || rx_value_compare(v, a->count ? a->u.value : v) != 2)
         return 0;
-    return rx_error_set(reterr, -EINVAL, "%s has no order to find a least or greatest by", rx_kind_name(v.kind));
+    if (rx_value_compare(v, v) == 2)
+        return rx_error_set(reterr, -EINVAL, "%s has no order to find a least or greatest by", rx_kind_name(v.kind));
+    return rx_error_set(reterr, -EINVAL, "%s has no order with the %s before it", rx_kind_name(v.kind),
+                        rx_kind_name(a->u.value.kind));
 }
 
 /* ---- adding ---- */
@@ -65,13 +69,13 @@ static void keep(struct rx_accumulator *a, struct rx_value v)
 
 static void add_least(struct rx_accumulator *a, struct rx_value v)
 {
-    if (!a->count || rx_value_compare(v, a->u.value) == -1)
+    if (!is_nan(v) && (!a->count || rx_value_compare(v, a->u.value) == -1))
         keep(a, v);
 }
 
 static void add_greatest(struct rx_accumulator *a, struct rx_value v)
 {
-    if (!a->count || rx_value_compare(v, a->u.value) == 1)
+    if (!is_nan(v) && (!a->count || rx_value_compare(v, a->u.value) == 1))
         keep(a, v);
 }
 

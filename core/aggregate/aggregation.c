@@ -59,32 +59,34 @@ static int evaluate(struct rx_aggregation_slot *slot, const struct rx_expr_env *
         return 0;
     }
     if (r < 0)
-        return rx_expr_eval(slot->arg, env, ret, reterr);
+        return reterr ? rx_expr_eval(slot->arg, env, ret, reterr) : r;
     *ret_counts = ret->kind != RX_NULL && !(slot->function->counts_true && ret->kind == RX_BOOL && !ret->u.b);
     return 0;
+}
+
+static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator, const struct rx_expr_env *env,
+                   struct rx_error *reterr)
+{
+    struct rx_value value;
+    bool counts;
+    int r = evaluate(slot, env, &value, &counts, reterr);
+    if (r == 0 && counts)
+        r = rx_aggregate_add(slot->function, accumulator, value, reterr);
+    rx_value_unref(value);
+    return r;
 }
 
 int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumulators, const struct rx_event *event,
                        struct rx_error *reterr)
 {
     struct rx_expr_env env = {.event = event};
-    struct rx_value values[RX_AGGREGATES_MAX];
-    bool counts[RX_AGGREGATES_MAX];
-    size_t n = 0;
-    int r = 0;
-    for (; r == 0 && n < a->count; n++) {
-        r = evaluate(&a->slots[n], &env, &values[n], &counts[n], reterr);
-        if (r < 0)
-            break;
-        if (counts[n])
-            r = a->slots[n].function->check(&accumulators[n], values[n], reterr);
+    int first = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        int r = add_one(&a->slots[i], &accumulators[i], &env, first ? NULL : reterr);
+        if (first == 0)
+            first = r;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (r == 0 && counts[i])
-            a->slots[i].function->add(&accumulators[i], values[i]);
-        rx_value_unref(values[i]);
-    }
-    return r;
+    return first;
 }
 
 static void put_window(struct rx_object_builder *b, const struct rx_mark *mark)

@@ -1,15 +1,13 @@
 /* Aggregation: accumulators for the aggregate calls of a step, and their results. One thread.
  *
  * Sums are compensated (Neumaier, ZAMM 54, 1974) and exact over whole numbers within int64. Absent and null arguments are
- * skipped. */
+ * skipped; min and max skip NaN. */
 #ifndef RX_CORE_AGGREGATION_H
 #define RX_CORE_AGGREGATION_H
 
 #include "core/option/option.h"
 #include "core/value/codec.h"
 #include "core/value/event.h"
-
-#define RX_AGGREGATES_MAX 32
 
 /* What one call has seen. Zeroed is empty. */
 struct rx_accumulator {
@@ -41,7 +39,8 @@ struct rx_aggregation {
 
 /* Resolves; -EINVAL with what is not there. */
 int rx_aggregation_prepare(struct rx_aggregation *, struct rx_shaper *, struct rx_error *reterr);
-/* Adds one event to all `accumulators` (one per call). On an error (of this event) none was changed. */
+/* Adds one event to all `accumulators` (one per call). Each call is on its own: where its argument fails, or is nothing that it
+ * can take, it skips the event and the others take it. 0, or the first failure. */
 int rx_aggregation_add(struct rx_aggregation *, struct rx_accumulator *accumulators, const struct rx_event *,
                        struct rx_error *reterr);
 /* The step's value: its object with the key fields of `mark` before and `window` behind; a scalar stays one. */

@@ -8,7 +8,8 @@
 
 /* ---- calls ---- */
 
-static const char *const namespaces[] = {"math", "strings", "optional", "base64", "lists", "sets", "cel", NULL};
+static const char *const namespaces[] = {"math", "strings", "optional", "base64", "lists",
+                                         "sets", "cel",     "regex",    "json",   NULL};
 
 static bool is_namespace(const struct rx_ast *node)
 {
@@ -26,14 +27,16 @@ static const struct {
     {"floor", "write math.floor(x)"},
     {"round", "write math.round(x)"},
     {"sqrt", "write math.sqrt(x)"},
-    {"pow", "there is no power; write x * x"},
+    {"pow", "write math.pow(x, y)"},
+    {"power", "write math.pow(x, y)"},
+    {"ln", "write math.log(x)"},
     {"len", "write size(x)"},
     {"length", "write size(x)"},
     {"count", "write size(list); count() belongs into aggregate"},
-    {"lower", "write text.lowerAscii()"},
-    {"toLowerCase", "write text.lowerAscii()"},
-    {"upper", "write text.upperAscii()"},
-    {"toUpperCase", "write text.upperAscii()"},
+    {"toLowerCase", "write text.lower()"},
+    {"lowercase", "write text.lower()"},
+    {"toUpperCase", "write text.upper()"},
+    {"uppercase", "write text.upper()"},
     {"str", "write string(x)"},
     {"toString", "write string(x)"},
     {"float", "write double(x)"},
@@ -71,8 +74,35 @@ static const struct {
     {"hour", "write event_time.getHours(\"Europe/Berlin\")"},
 };
 
+/* What other languages call the aggregates. */
+static bool hint_aggregate(struct rx_compiler *c, const struct rx_ast *node)
+{
+    static const char *const others[][2] = {
+        {"average", "avg(x)"},           {"mean", "avg(x)"},     {"total", "sum(x)"},
+        {"minimum", "min(x)"},           {"maximum", "max(x)"},  {"latest", "last(x)"},
+        {"newest", "last(x)"},           {"oldest", "first(x)"}, {"n", "count()"},
+        {"length", "count()"},           {"size", "count()"},    {"number", "count()"},
+        {"countif", "count(condition)"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (node->method || !rx_check_named(node, others[i][0]))
+            continue;
+        if (c->options->flags & RX_EXPR_AGGREGATES)
+            rx_error_hint(c->reterr, "write %s", others[i][1]);
+        else if (i < 2)
+            rx_error_hint(c->reterr,
+                          "over events it is a step, average: x, or in an aggregate step avg(x); of a list, avg(list)");
+        else
+            continue;
+        return true;
+    }
+    return false;
+}
+
 static bool hint_function(struct rx_compiler *c, const struct rx_ast *node, const char *name)
 {
+    if (hint_aggregate(c, node))
+        return true;
     for (size_t i = 0; i < sizeof foreign_functions / sizeof *foreign_functions; i++)
         if (rx_check_named(node, foreign_functions[i].name)) {
             rx_error_hint(c->reterr, "%s", foreign_functions[i].hint);
@@ -96,6 +126,8 @@ static int unknown_function(struct rx_compiler *c, struct rx_ast *node, const ch
     const char *names[300];
     size_t count = 0;
     char name[80];
+    for (size_t i = 0; (c->options->flags & RX_EXPR_AGGREGATES) && rx_expr_aggregate_name(i); i++)
+        names[count++] = rx_expr_aggregate_name(i);
     snprintf(name, sizeof name, "%s%s%.*s", prefix, *prefix ? "." : "", (int)node->length, node->name);
     for (size_t t = 0; rx_function_tables[t]; t++)
         for (const struct rx_function *f = rx_function_tables[t]; f->name && count < 280; f++)
@@ -157,8 +189,8 @@ static int check_argument_kinds(struct rx_compiler *c, struct rx_ast *node)
     const struct rx_function *f = node->function;
     char here[120], wanted[120];
     for (unsigned i = 0; i < node->count; i++) {
-        rx_kinds allowed = f->args[i < 4 ? i : 3];
-        if (!allowed || (node->args[i]->kinds & allowed) || (node->args[i]->kinds & RX_K_NULL))
+        rx_kinds allowed = rx_function_takes(f, i);
+        if ((node->args[i]->kinds & allowed) || (node->args[i]->kinds & RX_K_NULL))
             continue;
         int r = rx_check_complain(c, node, node->args[i]->start, "%s works on %s, here is %s", f->name,
                                   rx_kinds_text(allowed, wanted, sizeof wanted),
@@ -179,12 +211,15 @@ int rx_check_call(struct rx_compiler *c, struct rx_ast *node)
             return rx_check_aggregate(c, node);
     }
     int r = node->method ? resolve_qualified(c, node) : 0;
-    if (r < 0 || (r = rx_check_args(c, node)) < 0)
+    if (r < 0)
         return r;
-    if (!node->function)
+    bool qualified = node->function;
+    if (!qualified)
         node->function = rx_function_find(node->name, node->length, node->method ? RX_F_METHOD : RX_F_GLOBAL);
     if (!node->function)
-        return unknown_function(c, node, "");
+        return rx_check_nested(c, node) < 0 ? -EINVAL : unknown_function(c, node, "");
+    if ((r = rx_check_args(c, node)) < 0 || (!qualified && (r = rx_check_nested(c, node)) < 0))
+        return r;
     if (node->count < node->function->min_args || node->count > node->function->max_args)
         return wrong_count(c, node);
     node->kinds = node->function->result;

@@ -110,6 +110,8 @@ static int check_foreign_literal(struct rx_compiler *c, const struct rx_ast *nod
 
 static int check_field(struct rx_compiler *c, struct rx_ast *node)
 {
+    if (rx_check_gathered(c, node) < 0)
+        return -EINVAL;
     node->resolution = R_FIELD;
     node->kinds = RX_K_ALL;
     bool declared = false;
@@ -150,6 +152,10 @@ int rx_check_name(struct rx_compiler *c, struct rx_ast *node)
     }
     if (node->rooted)
         return check_field(c, node);
+    bool special = rx_check_named(node, "event") || rx_check_named(node, "event_time") ||
+                   rx_check_named(node, "meta") || rx_check_named(node, "outer");
+    if (special && rx_check_gathered(c, node) < 0)
+        return -EINVAL;
     if (rx_check_named(node, "event")) {
         node->resolution = R_EVENT;
         c->expr->reaches_all = true;
@@ -191,6 +197,8 @@ int rx_check_become_field(struct rx_compiler *c, struct rx_ast *node, const char
 int rx_check_meta(struct rx_compiler *c, struct rx_ast *node)
 {
     static const char *const names[] = {"source", "topic", "key", "retained", NULL};
+    if (rx_check_gathered(c, node->args[0]) < 0)
+        return -EINVAL;
     for (int i = 0; names[i]; i++)
         if (rx_check_named(node, names[i])) {
             node->kind = N_IDENT;

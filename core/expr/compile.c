@@ -246,6 +246,7 @@ static int run_constant(struct rx_compiler *c, struct rx_ast *node, struct rx_va
     e->budget = FOLD_BUDGET;
     r = rx_expr_run(e, &env, start, ret);
     e->budget = budget;
+    e->env = NULL;
     return r < 0 ? 1 : 0;
 }
 

@@ -31,6 +31,10 @@ void *rx_vector_add(struct rx_compiler *, struct rx_vector *, size_t size);
 /* check.c: resolves names, finds kinds, marks what is constant, gathers what the expression reaches. */
 int rx_check(struct rx_compiler *, struct rx_ast *);
 int rx_check_aggregate(struct rx_compiler *, struct rx_ast *);
+/* Under RX_EXPR_AGGREGATES: is there a call in it, may this name stand outside one. In an argument: is this one more call? */
+int rx_check_whole_aggregate(struct rx_compiler *, const struct rx_ast *root);
+int rx_check_gathered(struct rx_compiler *, const struct rx_ast *name);
+int rx_check_nested(struct rx_compiler *, const struct rx_ast *call);
 /* "a string", "a number", "a list or a map" */
 const char *rx_kinds_text(rx_kinds, char *out, size_t size);
 /* typing.c: the kinds that an operator yields; 0: none of the pairs works. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/expr/internal.h"
+#include "core/expr/compiler.h"
 
 enum { VALUE_MAX = 60, SOURCE_MAX = 90 };
 
@@ -97,6 +97,65 @@ static void hint_slip(const struct scene *s, struct rx_error *out)
     }
 }
 
+/* A message may go to a terminal or a log: what it quotes holds no control characters. */
+static bool is_printable(struct rx_value text)
+{
+    for (uint32_t i = 0; i < text.aux; i++)
+        if ((unsigned char)text.u.text[i] < ' ' || text.u.text[i] == 0x7F)
+            return false;
+    return true;
+}
+
+/* The key of an object that is spelled most like `name`; NULL: none is. */
+static const char *nearest_key(struct rx_value object, const char *name, char *out, size_t size)
+{
+    enum { NAMES = 32, LENGTH = 48 };
+    char texts[NAMES][LENGTH];
+    const char *names[NAMES + 1];
+    size_t count = 0;
+    for (uint32_t i = 0; i < rx_object_count(object) && count < NAMES; i++) {
+        struct rx_value key, value;
+        rx_object_entry(object, i, &key, &value);
+        if (key.kind != RX_STRING || key.aux >= LENGTH || !is_printable(key))
+            continue;
+        snprintf(texts[count], LENGTH, "%.*s", (int)key.aux, key.u.text);
+        names[count] = texts[count];
+        count++;
+    }
+    names[count] = NULL;
+    const char *near = rx_nearest(name, names);
+    if (near)
+        snprintf(out, size, "%s", near);
+    return near ? out : NULL;
+}
+
+static bool is_object(struct rx_value v) { return v.kind == RX_RECORD || v.kind == RX_MAP; }
+
+static void hint_absent_field(const struct scene *s, struct rx_error *out)
+{
+    const struct rx_event *event = s->e->env ? s->e->env->event : NULL;
+    const char *near = NULL;
+    char name[48];
+    if (event && is_object(event->value))
+        near = nearest_key(event->value, s->e->accesses[s->ins->x].key->text, name, sizeof name);
+    if (near)
+        rx_error_hint(out, "did you mean %s? has(%s) asks whether a field is there", near, s->source);
+    else
+        rx_error_hint(out, "coalesce(%s, 0) gives a value instead, has(%s) asks whether it is there", s->source,
+                      s->source);
+}
+
+static void hint_absent_key(const struct scene *s, struct rx_error *out)
+{
+    const struct rx_failure *f = s->failure;
+    char key[48], name[48];
+    if (!is_object(f->values[0]) || f->values[1].kind != RX_STRING || f->values[1].aux >= sizeof key)
+        return;
+    snprintf(key, sizeof key, "%.*s", (int)f->values[1].aux, f->values[1].u.text);
+    if (nearest_key(f->values[0], key, name, sizeof name))
+        rx_error_hint(out, "did you mean %s?", name);
+}
+
 static void describe_nodata(const struct scene *s, struct rx_error *out)
 {
     enum rx_opcode op = s->ins->op;
@@ -105,11 +164,11 @@ static void describe_nodata(const struct scene *s, struct rx_error *out)
         rx_error_set(out, -ENODATA, "the field %s is absent", s->source);
         hint_slip(s, out);
         if (!out->hint[0])
-            rx_error_hint(out, "coalesce(%s, 0) gives a value instead, has(%s) asks whether it is there", s->source,
-                          s->source);
-    } else if (is_access(op) && f->count == 2 && f->values[0].kind != RX_NULL && f->values[1].kind != RX_NULL)
+            hint_absent_field(s, out);
+    } else if (is_access(op) && f->count == 2 && f->values[0].kind != RX_NULL && f->values[1].kind != RX_NULL) {
         rx_error_set(out, -ENODATA, "%s: no such key %s in the map", s->source, s->b);
-    else if (is_access(op))
+        hint_absent_key(s, out);
+    } else if (is_access(op))
         rx_error_set(out, -ENODATA, "%s: null has no fields", s->source);
     else if (f->count == 2)
         rx_error_set(out, -ENODATA, "%s: an operand is null, the values are %s and %s", s->source, s->a, s->b);
@@ -150,6 +209,24 @@ static void describe_no_fields(const struct scene *s, struct rx_error *out)
         rx_error_hint(out, "write %s", method->signature);
 }
 
+/* An argument of a kind that the function does not take. */
+static void describe_argument(const struct scene *s, struct rx_error *out)
+{
+    const struct rx_function *f = s->e->functions[s->ins->x];
+    rx_kinds takes = rx_function_takes(f, s->failure->argument);
+    char wanted[120];
+    rx_error_set(out, -EINVAL, "%s: %s works on %s, here is %s: no such overload", s->source, f->name,
+                 rx_kinds_text(takes, wanted, sizeof wanted), s->a);
+    if (takes == RX_K_LIST && rx_expr_is_aggregate(f->name))
+        rx_error_hint(out,
+                      "over events %s stands in an aggregate step; in an expression it works on a list: %s([a, b])",
+                      f->name, f->name);
+    else if (takes == RX_K_STRING && s->failure->values[0].kind <= RX_DURATION)
+        rx_error_hint(out, "write %s; what is no text becomes one by string(x)", f->signature);
+    else
+        rx_error_hint(out, "write %s", f->signature);
+}
+
 static void describe_type(const struct scene *s, struct rx_error *out)
 {
     enum rx_opcode op = s->ins->op;
@@ -169,8 +246,7 @@ static void describe_type(const struct scene *s, struct rx_error *out)
     else if (op == OP_LOOP)
         rx_error_set(out, -EINVAL, "%s: a macro goes through a list or a map, here is %s", s->source, s->a);
     else if (op == OP_CALL)
-        rx_error_set(out, -EINVAL, "%s: %s does not take %s: no such overload", s->source,
-                     s->e->functions[s->ins->x]->name, s->a);
+        describe_argument(s, out);
     else if (op == OP_MAP || op == OP_MAP_OPT || op == OP_PUT || op == OP_PUT_ALL)
         rx_error_set(out, -EINVAL, "%s: %s is a repeated key, or no key at all", s->source, s->a);
     else if (op == OP_END_SORTED)

@@ -34,7 +34,8 @@ static int compile(struct rx_compiler *c)
     if (!rx_utf8_valid(e->text, e->length))
         return rx_expr_complain(c->reterr, e->text, e->length, 0, "the expression is not valid UTF-8");
     int r = rx_expr_parse(&lexer, &root);
-    if (r < 0 || (r = rx_check(c, root)) < 0 || (r = rx_compile(c, root)) < 0)
+    if (r < 0 || (r = rx_check(c, root)) < 0 || (r = rx_check_whole_aggregate(c, root)) < 0 ||
+        (r = rx_compile(c, root)) < 0)
         return r;
     e->kinds = root->kinds;
     return 0;

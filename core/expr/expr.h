@@ -72,6 +72,7 @@ int rx_expr_reach(const struct rx_expr *, struct rx_fields *fields, unsigned *re
 
 /* Aggregate calls found under RX_EXPR_AGGREGATES, in order of appearance; slot i of the environment is call i.
  * Arguments are compiled expressions over single events, owned by the outer expression. */
+#define RX_AGGREGATES_MAX 32 /* calls in one step */
 struct rx_aggregate_call {
     const char *function; /* "count", "avg" ... as written */
     struct rx_expr *args[3];
@@ -82,6 +83,7 @@ const struct rx_aggregate_call *rx_expr_aggregate(const struct rx_expr *, size_t
 
 /* Is it the name of an aggregate function? */
 bool rx_expr_is_aggregate(const char *name);
+const char *rx_expr_aggregate_name(size_t i); /* NULL: no more */
 
 /* The kinds that the result may have (RX_EXPR_KIND bits); feed them to the next step's `types`. */
 unsigned rx_expr_kinds(const struct rx_expr *);

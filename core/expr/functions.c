@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+rx_kinds rx_function_takes(const struct rx_function *f, unsigned argument)
+{
+    rx_kinds kinds = f->args[argument < 4 ? argument : 3];
+    return kinds ? kinds : RX_K_ALL;
+}
+
 static int size_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
 {
     (void)call;

@@ -12,7 +12,8 @@ enum {
     RX_EXPR_DEPTH_MAX = 300,    /* levels of the tree; CEL asks for 32 of each kind of nesting */
     RX_EXPR_NEST_MAX = 128,     /* brackets, calls and conditionals inside one another */
     RX_EXPR_REGISTERS_MAX = 16000,
-    RX_EXPR_BUDGET = 1000000, /* default run-time budget, in steps of about 10 ns */
+    RX_EXPR_BUDGET = 1000000,      /* default run-time budget, in steps of about 10 ns */
+    RX_EXPR_IN_ARGUMENT = 1 << 16, /* a flag beside the public ones: this is the argument of an aggregate */
 };
 
 /* Sets of kinds: one bit for each enum rx_kind, and one for whole JSON numbers. */
@@ -222,6 +223,7 @@ struct rx_function {
 extern const struct rx_function *const rx_function_tables[]; /* ends with NULL; each table ends with a NULL name */
 /* The row of a name that has one of these styles; NULL: none. */
 const struct rx_function *rx_function_find(const char *name, size_t length, unsigned style);
+rx_kinds rx_function_takes(const struct rx_function *, unsigned argument);
 
 /* What a function may use. Values that it returns are given away. */
 struct rx_call {
@@ -277,6 +279,7 @@ struct rx_failure {
     int code;
     uint32_t at; /* instruction */
     uint8_t count;
+    uint8_t argument;          /* of a call: the one that does not fit */
     struct rx_value values[2]; /* referenced */
     char detail[120];
 };

@@ -543,16 +543,11 @@ struct rx_value rx_call_string(struct rx_call *call, const char *text, size_t le
     return rx_string(call->heap, text, length);
 }
 
-static rx_kinds allowed_kinds(const struct rx_function *f, unsigned i)
-{
-    return f->args[i < 4 ? i : 3] ? f->args[i < 4 ? i : 3] : RX_K_ALL;
-}
-
 /* The first argument that the function cannot take; -1: none. */
 static int misfit(const struct rx_function *f, const struct rx_value *args, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        if (!(rx_kinds_of(args[i]) & allowed_kinds(f, i)) || (args[i].kind == RX_NULL && !(f->style & RX_F_NULLS)))
+        if (!(rx_kinds_of(args[i]) & rx_function_takes(f, i)) || (args[i].kind == RX_NULL && !(f->style & RX_F_NULLS)))
             return (int)i;
     return -1;
 }
@@ -564,8 +559,11 @@ static SLOW int call_function(struct rx_expr *e, const struct rx_ins *ins, struc
     struct rx_call call = {e, e->heap, f};
     struct rx_value made = rx_null();
     int bad = misfit(f, args, ins->n);
-    if (bad >= 0)
-        return fail(e, args[bad].kind == RX_NULL ? -ENODATA : -EINVAL, 1, args[bad], args[bad]);
+    if (bad >= 0) {
+        fail(e, args[bad].kind == RX_NULL ? -ENODATA : -EINVAL, 1, args[bad], args[bad]);
+        e->failures[0].argument = (uint8_t)bad;
+        return e->failures[0].code;
+    }
     uint64_t work = 1;
     for (unsigned i = 0; i < ins->n; i++)
         work += size_of(args[i]);

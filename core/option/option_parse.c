@@ -299,12 +299,34 @@ static int set_shaper(struct option_parse *parse, const struct rx_tree *node, vo
     return shaper_compile(&request, field);
 }
 
+/* The names of results stand beside `window` in each of them. */
+static int check_results(struct option_parse *parse, const struct rx_tree *node, const struct rx_shaper *shaper)
+{
+    size_t calls = 0;
+    for (size_t i = 0; i < rx_shaper_expr_count(shaper); i++)
+        calls += rx_expr_aggregate_count(rx_shaper_expr(shaper, i));
+    if (calls > RX_AGGREGATES_MAX) {
+        rx_diagnosef(parse->diagnostics, node, NULL, "%zu aggregate calls in one step; it takes at most %d", calls,
+                     RX_AGGREGATES_MAX);
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < node->count; i++)
+        if (strcmp(node->keys[i]->text, "window") == 0) {
+            rx_diagnosef(parse->diagnostics, node->keys[i], "give it another name",
+                         "a result named `window` would hide {start, end}, which every result of a window has");
+            return -EINVAL;
+        }
+    return 0;
+}
+
 /* Results need names: `aggregate: avg(value)` would yield a value that no later step can speak of. */
 static int set_aggregates(struct option_parse *parse, const struct rx_tree *node, void *field)
 {
     char hint[160] = "write {avg: avg(value), n: count()}";
-    if (node->kind == RX_TREE_MAP && node->count > 0)
-        return set_shaper(parse, node, field);
+    if (node->kind == RX_TREE_MAP && node->count > 0) {
+        int r = set_shaper(parse, node, field);
+        return r < 0 ? r : check_results(parse, node, *(struct rx_shaper **)field);
+    }
     if (node->kind == RX_TREE_SCALAR) {
         size_t name = strcspn(node->text, "( ");
         snprintf(hint, sizeof hint, "write {%.*s: %s}", name < 32 ? (int)name : 6, name < 32 ? node->text : "result",

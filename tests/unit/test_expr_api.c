@@ -93,12 +93,11 @@ START_TEST(aggregates_become_slots)
     struct rx_expr_options options = {.flags = RX_EXPR_AGGREGATES};
     struct rx_value slots[] = {rx_double(10), rx_int(4), rx_double(2)};
     struct rx_expr_env env = {.slots = slots};
-    struct rx_expr *expr = compile(heap, "avg(t * 1.8 + 32) / count(t > 20.0) + quantile(h, 0.95)", options);
+    struct rx_expr *expr = compile(heap, "avg(t * 1.8 + 32) / count(t > 20.0) + max(h)", options);
     ck_assert_uint_eq(rx_expr_aggregate_count(expr), 3);
     ck_assert_str_eq(rx_expr_aggregate(expr, 0)->function, "avg");
     ck_assert_str_eq(rx_expr_text(rx_expr_aggregate(expr, 0)->args[0]), "t * 1.8 + 32");
-    ck_assert_uint_eq(rx_expr_aggregate(expr, 2)->arg_count, 2);
-    ck_assert(rx_expr_is_constant(rx_expr_aggregate(expr, 2)->args[1]));
+    ck_assert_uint_eq(rx_expr_aggregate(expr, 2)->arg_count, 1);
     want(expr, &env, "4.5");
     struct rx_fields *fields = rx_fields_create(heap);
     ck_assert_int_eq(rx_expr_reach(expr, fields, NULL), 0);
@@ -106,8 +105,46 @@ START_TEST(aggregates_become_slots)
     rx_fields_destroy(fields);
     rx_expr_destroy(expr);
     rx_expr_destroy(compile(heap, "sum((a + 1) * 2) + max((a)) + avg(2 * (a))", options));
-    refuse(heap, "quantile(x)", options, "quantile(x, 0.95)");
-    refuse(heap, "[1].map(x, avg(x))", options, "macro");
+    rx_expr_destroy(compile(heap, "sum(max(a, b)) + max(sum(l.map(x, x)))", options));
+    finish(heap);
+}
+END_TEST
+
+START_TEST(aggregates_that_cannot_be_are_refused)
+{
+    static const struct {
+        const char *text, *message, *hint;
+    } cases[] = {
+        {"avg(x, y)", "avg does not take 2 arguments", "avg(x)"},
+        {"[1].map(x, avg(x))", "macro", ""},
+        {"median(x)", "median is not available", "there are count, sum, avg, min, max, first and last"},
+        {"average(x)", "no function named \"average\"", "avg(x)"},
+        {"mean(x)", "mean", "avg(x)"},
+        {"cuont()", "cuont", "did you mean count?"},
+        {"value", "value is of one event, and here are many", "first(value) or last(value)"},
+        {"count", "count is a function", "count()"},
+        {"value / count()", "value is of one event", "first(value)"},
+        {"has(value) ? 1 : count()", "value is of one event", "first(value)"},
+        {"event.value + sum(x)", "value is of one event", "last(value)"},
+        {"[event_time, last(x)]", "event_time is of one event", "last(event_time)"},
+        {"meta.source", "meta is of one event", ""},
+        {"window.end - first(event_time)", "the window is not known", "window.start"},
+        {"5", "there is no aggregate function in it", "set step"},
+        {"\"hourly\"", "there is no aggregate function in it", "set step"},
+        {"avg(count())", "count stands inside another one", "a step behind"},
+        {"max(avg(x))", "avg stands inside another one", "avg(x.map(v, v))"},
+        {"sum(last(x) + 1)", "last stands inside another one", "a step behind"},
+    };
+    struct rx_heap *heap = rx_heap_create(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rx_expr_options options = {.heap = heap, .flags = RX_EXPR_AGGREGATES};
+        struct rx_error error = {0};
+        struct rx_expr *expr;
+        const char *text = cases[i].text;
+        ck_assert_msg(rx_expr_compile(text, strlen(text), &options, &expr, &error) < 0, "%s", text);
+        ck_assert_msg(strstr(error.message, cases[i].message) && error.at.line, "%s: %s", text, error.message);
+        ck_assert_msg(strstr(error.hint, cases[i].hint), "%s: hint: %s", text, error.hint);
+    }
     refuse(heap, "stddev(x)", (struct rx_expr_options){0}, "aggregate step");
     finish(heap);
 }
@@ -360,6 +397,7 @@ static void add(TCase *tests)
 {
     tcase_add_test(tests, meta_and_mark_are_reached);
     tcase_add_test(tests, aggregates_become_slots);
+    tcase_add_test(tests, aggregates_that_cannot_be_are_refused);
     tcase_add_test(tests, reach_names_what_is_read);
     tcase_add_test(tests, types_are_known_early);
     tcase_add_test(tests, an_evaluation_is_bounded);
