@@ -16,7 +16,7 @@ int rx_command_check(int argc, char **argv)
     if (!paths.count)
         return rx_usage("check", "name the config with -c");
     struct rx_loaded loaded;
-    int status = rx_load(&paths, &(struct rx_plan_options){0}, true, &loaded);
+    int status = rx_load(&paths, &(struct rx_load_options){.outside = true}, &loaded);
     if (status == 0)
         printf("ok: %zu sources, %zu pipelines\n", loaded.plan->source_count, loaded.plan->pipeline_count);
     rx_unload(&loaded);

@@ -30,17 +30,17 @@ static int parse(int argc, char **argv, struct arguments *a)
     return a->paths.count ? 0 : rx_usage("explain", "name the config with -c");
 }
 
-static int explain(const struct arguments *a, struct rx_loaded *logical, struct rx_loaded *physical)
+static int explain(const struct arguments *a, struct rx_loaded *loaded)
 {
     struct rx_buffer out = {0};
-    if (a->name && !rx_plan_find_pipeline(logical->plan, a->name)) {
+    if (a->name && !rx_plan_find_pipeline(loaded->plan, a->name)) {
         fprintf(stderr, "rxd: there is no pipeline \"%s\"\n", a->name);
         return 1;
     }
     if (a->dot)
-        rx_explain_dot(physical->plan, a->name, &out);
+        rx_explain_dot(loaded->plan, a->name, &out);
     else
-        rx_explain(logical->plan, physical->plan, a->name, &out);
+        rx_explain(loaded->plan, a->name, &out);
     printf("%.*s", (int)out.length, out.data ? out.data : "");
     rx_buffer_finish(&out);
     return 0;
@@ -49,17 +49,13 @@ static int explain(const struct arguments *a, struct rx_loaded *logical, struct 
 int rx_command_explain(int argc, char **argv)
 {
     struct arguments a = {0};
-    struct rx_loaded logical, physical;
+    struct rx_loaded loaded;
     int status = parse(argc, argv, &a);
     if (status)
         return status;
-    status = rx_load(&a.paths, &(struct rx_plan_options){.no_fusion = true}, true, &logical);
-    if (status == 0) {
-        status = rx_load(&a.paths, &(struct rx_plan_options){0}, true, &physical);
-        if (status == 0)
-            status = explain(&a, &logical, &physical);
-        rx_unload(&physical);
-    }
-    rx_unload(&logical);
+    status = rx_load(&a.paths, &(struct rx_load_options){.outside = true}, &loaded);
+    if (status == 0)
+        status = explain(&a, &loaded);
+    rx_unload(&loaded);
     return status;
 }

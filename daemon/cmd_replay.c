@@ -65,7 +65,7 @@ static void tell_loss(void *arg, const char *stream, uint64_t n)
     fprintf(stderr, "rxd: %llu %s to %s\n", (unsigned long long)n, n == 1 ? "event went" : "events went", stream);
 }
 
-static int replay(const struct rx_forest *forest, const struct arguments *a)
+static int replay(const struct rx_logical *logical, const struct arguments *a)
 {
     struct rx_replay_options options = {.names = a->names,
                                         .span = a->span,
@@ -76,7 +76,7 @@ static int replay(const struct rx_forest *forest, const struct arguments *a)
     struct rx_plan_options plan_options = {.no_fusion = a->no_fusion};
     struct rx_replay *run = NULL;
     struct rx_error error = {0};
-    int r = rx_replay_create(forest, &plan_options, &options, &run, &error);
+    int r = rx_replay_create(logical, &plan_options, &options, &run, &error);
     if (r == 0)
         r = feed(run, &error);
     if (r < 0 && error.at.line)
@@ -100,9 +100,9 @@ int rx_command_replay(int argc, char **argv)
     if (status)
         return status;
     struct rx_loaded loaded;
-    status = rx_load(&a.paths, &(struct rx_plan_options){.replay = true, .no_fusion = a.no_fusion}, false, &loaded);
+    status = rx_load(&a.paths, &(struct rx_load_options){.replay = true, .no_fusion = a.no_fusion}, &loaded);
     if (status == 0)
-        status = replay(loaded.forest, &a);
+        status = replay(loaded.logical, &a);
     rx_unload(&loaded);
     return status;
 }

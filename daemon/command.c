@@ -58,7 +58,7 @@ void rx_show(const struct rx_diagnostics *diagnostics)
     rx_buffer_finish(&out);
 }
 
-static int check_outside(struct rx_loaded *l, struct rx_plan_options *options, struct rx_diagnostics *diagnostics)
+static int check_outside(struct rx_loaded *l, struct rx_diagnostics *diagnostics)
 {
     struct rx_settings settings;
     l->arena = rx_plan_arena_create(l->heap);
@@ -66,41 +66,44 @@ static int check_outside(struct rx_loaded *l, struct rx_plan_options *options, s
     if (r < 0)
         return r;
     rx_settings_read(l->forest, l->arena, NULL, diagnostics, &settings);
-    r = rx_site_create(&(struct rx_site_options){.loop = l->loop, .heap = l->heap, .forest = l->forest}, diagnostics,
-                       &l->site);
-    if (r == 0)
-        options->site = rx_site_of(l->site);
-    return r;
+    return rx_site_create(&(struct rx_site_options){.loop = l->loop, .heap = l->heap, .forest = l->forest}, diagnostics,
+                          &l->site);
 }
 
-static int plan(const struct rx_paths *paths, struct rx_plan_options options, bool outside, struct rx_loaded *l,
+/* All sections are looked at, whatever mistakes one of them has. */
+static int plan(const struct rx_paths *paths, const struct rx_load_options *options, struct rx_loaded *l,
                 struct rx_diagnostics *diagnostics)
 {
     int r = rx_forest_read(paths->items, paths->count, diagnostics, &l->forest);
-    if (r == 0 && outside)
-        r = check_outside(l, &options, diagnostics);
-    if (r == 0)
-        r = rx_plan_create(l->forest, l->engine, &options, diagnostics, &l->plan);
+    if (r < 0)
+        return r;
+    r = rx_logical_create(l->forest, &(struct rx_logical_options){.replay = options->replay}, diagnostics, &l->logical);
+    int outside = options->outside ? check_outside(l, diagnostics) : 0;
+    if (r < 0 || outside < 0)
+        return r < 0 ? r : outside;
+    struct rx_plan_options physical = {.no_fusion = options->no_fusion, .site = l->site ? rx_site_of(l->site) : NULL};
+    r = rx_plan_create(l->logical, l->engine, &physical, diagnostics, &l->plan);
     return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
 }
 
-int rx_load(const struct rx_paths *paths, const struct rx_plan_options *options, bool outside, struct rx_loaded *l)
+int rx_load(const struct rx_paths *paths, const struct rx_load_options *options, struct rx_loaded *l)
 {
     *l = (struct rx_loaded){.heap = rx_heap_create(NULL), .sched = rx_sched_create(0)};
     l->engine = l->heap && l->sched ? rx_engine_create(l->heap, l->sched) : NULL;
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    int r = l->engine && diagnostics ? plan(paths, *options, outside, l, diagnostics) : -ENOMEM;
+    int r = l->engine && diagnostics ? plan(paths, options, l, diagnostics) : -ENOMEM;
     if (diagnostics)
         rx_show(diagnostics);
     if (r < 0 && (!diagnostics || rx_diagnostics_count(diagnostics) == 0))
         fprintf(stderr, "rxd: %s\n", strerror(-r));
     rx_diagnostics_destroy(diagnostics);
-    return r < 0 ? RX_EXIT_CONFIG : 0;
+    return r == 0 ? 0 : r == -ENOMEM ? 1 : RX_EXIT_CONFIG;
 }
 
 void rx_unload(struct rx_loaded *l)
 {
     rx_plan_destroy(l->plan);
+    rx_logical_destroy(l->logical);
     rx_site_destroy(l->site);
     rx_plan_arena_destroy(l->arena);
     rx_loop_destroy(l->loop);

@@ -37,8 +37,7 @@ int rx_usage(const char *command, const char *format, ...) __attribute__((format
 /* Writes the mistakes to stderr. */
 void rx_show(const struct rx_diagnostics *);
 
-/* A config, read and planned on an engine of its own, off-line. `outside`: brokers and settings are checked too, as a
- * run would; nothing is connected or opened. */
+/* A config, read and planned on an engine of its own, off-line. */
 struct rx_loaded {
     struct rx_loop *loop;
     struct rx_site_owner *site;
@@ -47,10 +46,16 @@ struct rx_loaded {
     struct rx_sched *sched;
     struct rx_engine *engine;
     struct rx_forest *forest;
+    struct rx_logical *logical;
     struct rx_plan *plan;
 };
+struct rx_load_options {
+    bool outside; /* brokers and settings are checked too, as a run would; nothing is connected or opened */
+    bool replay;  /* sources will be replaced */
+    bool no_fusion;
+};
 /* 0, or the exit status after all mistakes were written to stderr. rx_unload is safe in either case. */
-int rx_load(const struct rx_paths *, const struct rx_plan_options *, bool outside, struct rx_loaded *);
+int rx_load(const struct rx_paths *, const struct rx_load_options *, struct rx_loaded *);
 void rx_unload(struct rx_loaded *);
 
 #endif

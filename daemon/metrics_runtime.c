@@ -68,11 +68,14 @@ static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned 
     rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->dropped_full, labels);
 }
 
-static void add_pipeline(struct rx_metrics *m, const struct rx_plan_pipeline *p, struct rx_pipeline_status status)
+static void add_pipeline(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_plan_pipeline *p,
+                         struct rx_pipeline_status status)
 {
     const char *labels[] = {"pipeline", p->name, NULL};
     rx_metrics_count(m, RX_METRIC_PIPELINE_UP, status.state == RX_PIPELINE_RUNNING, labels);
     rx_metrics_count(m, RX_METRIC_PIPELINE_RESTARTS, status.restarts, labels);
+    for (size_t i = p->first_step; i < p->first_step + p->step_count; i++)
+        add_step(m, plan->steps[i], &plan->ledgers[i]);
     for (size_t i = 0; i < p->sink_count; i++)
         add_sink(m, p->sinks[i].sink, (unsigned)i);
     add_hub(m, p->hub);
@@ -87,7 +90,5 @@ void rx_metrics_of_runtime(struct rx_metrics *m, const struct rx_plan *plan, con
         if (plan->whole || plan->sources[i].used)
             add_source(m, &plan->sources[i]);
     for (size_t i = 0; i < plan->pipeline_count; i++)
-        add_pipeline(m, &plan->pipelines[i], rx_runtime_status(runtime, i));
-    for (size_t i = 0; i < plan->step_count; i++)
-        add_step(m, plan->steps[i], &plan->ledgers[i]);
+        add_pipeline(m, plan, &plan->pipelines[i], rx_runtime_status(runtime, i));
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "core/base/ring.h"
-#include "daemon/front/share.h"
 #include "daemon/log.h"
 
 enum { RING = 1024 };
@@ -258,9 +257,9 @@ static int make_plan(struct rx_worker *w, struct rx_diagnostics *diagnostics)
     bool *here = NULL;
     int r = rx_site_create(&site, diagnostics, &w->site);
     if (r == 0)
-        r = rx_share_out(w->options.forest, w->options.workers, w->options.number, &here);
+        r = rx_logical_share(w->options.logical, w->options.workers, w->options.number, &here);
     if (r == 0)
-        r = rx_plan_create(w->options.forest, w->engine,
+        r = rx_plan_create(w->options.logical, w->engine,
                            &(struct rx_plan_options){.site = rx_site_of(w->site), .pipelines_here = here}, diagnostics,
                            &w->plan);
     free(here);

@@ -39,6 +39,7 @@ struct rx_worker;
 struct rx_worker_options {
     unsigned number, workers;
     const struct rx_forest *forest;
+    const struct rx_logical *logical;
     struct rx_streams *streams;
     uint64_t generation;
     rx_time drain_deadline;

@@ -7,10 +7,11 @@
 
 #include "core/aggregate/aggregation.h"
 #include "core/graph/boundary.h"
+#include "core/graph/step.h"
 #include "core/value/keytable.h"
 
 enum { WIDTH_MAX = 16, ON_COMPLETE_FLUSH = 0 };
-enum { GROUP, WINDOW, AGGREGATE }; /* the steps it runs, each with its own account */
+enum step { GROUP, WINDOW, AGGREGATE }; /* the steps it runs, each with its own account */
 
 struct keyed_window {
     struct rx_op op;
@@ -35,33 +36,6 @@ struct keyed_window {
 struct pane {
     rx_time end; /* 0: none is open */
     struct rx_accumulator accumulators[];
-};
-
-static const char *const on_complete_choices[] = {"flush", "drop", NULL};
-
-static const struct rx_option options[] = {
-    {.name = "by",
-     .help = "of group_by",
-     .type = RX_OPTION_KEYS,
-     .offset = RX_AT(struct keyed_window, by, struct rx_keys *)},
-    {.name = "max_keys",
-     .help = "of group_by",
-     .type = RX_OPTION_INT,
-     .offset = RX_AT(struct keyed_window, max_keys, int64_t)},
-    {.name = "size",
-     .help = "of window",
-     .type = RX_OPTION_EXTENT,
-     .offset = RX_AT(struct keyed_window, size, struct rx_extent)},
-    {.name = "on_complete",
-     .help = "of window",
-     .type = RX_OPTION_ENUM,
-     .offset = RX_AT(struct keyed_window, on_complete, int),
-     .choices = on_complete_choices},
-    {.name = "fields",
-     .help = "of aggregate",
-     .type = RX_OPTION_AGGREGATES,
-     .offset = RX_AT(struct keyed_window, fields, struct rx_shaper *)},
-    {0},
 };
 
 static struct pane *pane_of(struct keyed_window *k, struct rx_keyed *e) { return rx_keyed_data(&k->table, e); }
@@ -470,10 +444,66 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
+/* ---- in the place of which steps ---- */
+
+extern const struct rx_operator_class rx_operator_group_by, rx_operator_window, rx_operator_aggregate;
+
+static const struct rx_operator_class *const fuses[] = {&rx_operator_group_by, &rx_operator_window,
+                                                        &rx_operator_aggregate, NULL};
+
+static int64_t int_of(const struct rx_operator_class *class, const void *image, const char *name)
+{
+    int64_t value;
+    memcpy(&value, rx_option_field(&class->base, image, name), sizeof value);
+    return value;
+}
+
+/* What it does not do: overlaps and gaps, early closing, empty windows. */
+static bool plain_window(const void *image)
+{
+    const struct rx_class *class = &rx_operator_window.base;
+    const struct rx_extent *size = rx_option_field(class, image, "size"),
+                           *every = rx_option_field(class, image, "every");
+    const int *align = rx_option_field(class, image, "align");
+    const bool *emit_empty = rx_option_field(class, image, "emit_empty");
+    return size->duration > 0 && !every->count && (every->duration == 0 || every->duration == size->duration) &&
+           !every->every_event && *align == 0 && !*emit_empty && int_of(&rx_operator_window, image, "max") == 0;
+}
+
+/* Nor idle and expected groups. */
+static bool plain_group(const void *image)
+{
+    const struct rx_strings *expect = rx_option_field(&rx_operator_group_by.base, image, "expect");
+    return int_of(&rx_operator_group_by, image, "idle") == 0 && expect->count == 0;
+}
+
+static bool skips_bad_events(const struct rx_step *step)
+{
+    return step->on_error == RX_DEAD_LETTER || step->on_error == RX_DROP;
+}
+
+static void take(void *to, enum step step, const void *const *images, const char *name, size_t size)
+{
+    memcpy(to, rx_option_field(&fuses[step]->base, images[step], name), size);
+}
+
+static bool fuse(const struct rx_step *const *steps, const void *const *images, void *image)
+{
+    struct keyed_window *k = image;
+    if (!plain_group(images[GROUP]) || !plain_window(images[WINDOW]) || !skips_bad_events(steps[GROUP]) ||
+        !skips_bad_events(steps[AGGREGATE]))
+        return false;
+    take(&k->by, GROUP, images, "by", sizeof k->by);
+    take(&k->max_keys, GROUP, images, "max_keys", sizeof k->max_keys);
+    take(&k->size, WINDOW, images, "size", sizeof k->size);
+    take(&k->on_complete, WINDOW, images, "on_complete", sizeof k->on_complete);
+    take(&k->fields, AGGREGATE, images, "fields", sizeof k->fields);
+    return true;
+}
+
 const struct rx_operator_class rx_operator_keyed_window = {
     .base = {.name = "keyed_window",
              .summary = "group_by, window and aggregate as one",
-             .options = options,
              .state_size = sizeof(struct keyed_window),
              .flags = RX_INTERNAL | RX_SPAN_SAFE | RX_REPLACES},
     .min_inputs = 1,
@@ -486,4 +516,7 @@ const struct rx_operator_class rx_operator_keyed_window = {
     .save = save,
     .load = load,
     .dispose = dispose,
+    .fuses = fuses,
+    .fuse = fuse,
+    .fused_common = WINDOW, /* the boundary clock */
 };

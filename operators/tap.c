@@ -11,7 +11,7 @@ static const struct rx_option options[] = {
      .help = "what passes here is also the stream PIPELINE.NAME",
      .type = RX_OPTION_STRING,
      .offset = RX_AT(struct tap, name, const char *),
-     .flags = RX_POSITIONAL},
+     .flags = RX_POSITIONAL | RX_BRANCH},
     {0},
 };
 

@@ -234,7 +234,9 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
-#define CUTTER(name_, summary_, flags_, example_)                                                                      \
+extern const struct rx_operator_class rx_operator_to_array;
+
+#define CUTTER(name_, summary_, flags_, collects_, example_)                                                           \
     const struct rx_operator_class rx_operator_##name_ = {                                                             \
         .base = {.name = #name_,                                                                                       \
                  .summary = summary_,                                                                                  \
@@ -256,9 +258,10 @@ static int load(struct rx_op *op, struct rx_reader *r)
         .save = save,                                                                                                  \
         .load = load,                                                                                                  \
         .dispose = dispose,                                                                                            \
+        .collects = collects_,                                                                                         \
     }
 
-CUTTER(buffer, "collect events by time or count, and emit each collection as a list", RX_COLLECTS,
+CUTTER(buffer, "collect events by time or count, and emit each collection as a list", 0, &rx_operator_to_array,
        "buffer: {size: 5s, max: 100}");
 CUTTER(window, "cut the stream into windows by time or count; the steps behind run once per window",
-       RX_OPENS_WINDOW | RX_PASSES, "window: {size: 5m, every: 1m}");
+       RX_OPENS_WINDOW | RX_PASSES, NULL, "window: {size: 5m, every: 1m}");

@@ -42,10 +42,6 @@ struct rx_subgraph {
     size_t count;
 };
 
-/* Leaves that the planner places: what a scope's steps read, and a subscription to node->hub. */
-extern const struct rx_operator_class rx_operator_entry;
-extern const struct rx_operator_class rx_operator_subscription;
-
 /* The engine of one worker. */
 struct rx_engine {
     struct rx_heap *heap;

@@ -15,6 +15,8 @@ struct rx_op;
 struct rx_instance;
 struct rx_node;
 struct rx_engine;
+struct rx_step;
+struct rx_facts;
 
 #define RX_SPAN_MAX  256
 #define RX_PORTS_MAX 16
@@ -28,11 +30,12 @@ enum {
     RX_CLOSES_SCOPE = 16, /* merge */
     RX_RESUBSCRIBES = 32, /* may subscribe port 0 again (retry, repeat) */
     RX_INTERNAL = 64,     /* made by the planner; not in the catalogue */
-    RX_PASSES = 128,   /* emits its input's events as they are, or with fields added: what is behind reads them too */
-    RX_REPLACES = 256, /* what it emits holds nothing of its input but what its expressions read */
+    RX_PASSES = 128,      /* these three: enum rx_output */
+    RX_REPLACES = 256,
+    RX_EDITS = 4096,
     RX_ENDS_EARLY = 1024, /* may complete before its input does (take) */
-    RX_COLLECTS = 2048,   /* opens windows of its own, each made a list (buffer): the planner gives it the sub-graph */
-    RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub) */
+    RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub), named by its RX_BRANCH option */
+    RX_MERGES = 8192,     /* what `from: [a, b]` means */
 };
 
 enum rx_note_kind { RX_NEXT, RX_COMPLETE, RX_ERROR };
@@ -60,6 +63,15 @@ struct rx_operator_class {
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
     int (*load)(struct rx_op *, struct rx_reader *); /* after init, in place of start: inputs and timers are restored */
     void (*dispose)(struct rx_op *);                 /* exactly once; tolerates a half-made object */
+    /* What the planner asks; any thread. `options`: the state struct with its options set, and nothing else. */
+    void (*describe)(const void *options,
+                     struct rx_facts *);      /* corrects the facts of the flags. NULL: they are right */
+    const struct rx_operator_class *collects; /* a window of its own with one step of this class in it (buffer) */
+    /* A class that runs several steps as one: which, each alone in the scope of the one before it, NULL-terminated; and whether
+     * it can, from their options. It sets its own in `image`, and gives the same output and accounts as they would. */
+    const struct rx_operator_class *const *fuses;
+    bool (*fuse)(const struct rx_step *const *, const void *const *options, void *image);
+    uint16_t fused_common; /* of which of them rx_common_get is */
 };
 
 /* The head of every operator's state struct: `struct take { struct rx_op op; int64_t count; ... }`. Private to graph.c

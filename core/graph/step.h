@@ -4,6 +4,7 @@
 #ifndef RX_CORE_STEP_H
 #define RX_CORE_STEP_H
 
+#include "core/graph/facts.h"
 #include "core/graph/operator.h"
 
 enum rx_on_error { RX_DEAD_LETTER, RX_DROP, RX_FAIL, RX_NULLIFY };
@@ -19,9 +20,14 @@ struct rx_step {
     const struct rx_tree *where;   /* the operator's name in the config; its place is where->at. Never NULL */
     const struct rx_tree *options; /* the value as written; NULL: none */
     enum rx_on_error on_error;
-    uint32_t number; /* dense, from 0: the place of its ledger in the plan */
-    uint64_t hash;   /* of the options that shape its state, canonical: equal hashes read each other's state */
+    uint32_t number; /* dense, from 0: the place of its ledger in a plan */
+    struct rx_facts facts;
+    uint64_t hash; /* of the options that shape its state, canonical: equal hashes read each other's state */
 };
+
+/* Leaves that the planner places: what a scope's steps read, and a subscription to node->hub. */
+extern const struct rx_operator_class rx_operator_entry;
+extern const struct rx_operator_class rx_operator_subscription;
 
 /* A step's account, kept by every engine that runs it. in = the sum of accounts (absent is a part of filtered) + held. */
 struct rx_ledger {

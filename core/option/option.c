@@ -170,6 +170,12 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
     return result < 0 ? result : check_together(&parse, value ? value : where);
 }
 
+const void *rx_option_field(const struct rx_class *class, const void *image, const char *name)
+{
+    const struct rx_option *option = find_option(class, name);
+    return option ? (const char *)image + option->offset : NULL;
+}
+
 const struct rx_tree *rx_option_tree(const struct rx_class *class, const struct rx_tree *value,
                                      const struct rx_option *option)
 {

@@ -34,6 +34,7 @@ enum {
     RX_POSITIONAL = 2, /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
+    RX_BRANCH = 16,   /* STRING: names a stream that the step feeds, PIPELINE.NAME */
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
 };
 
@@ -97,6 +98,8 @@ int rx_options_reach(const struct rx_class *, const void *image, struct rx_field
 
 /* What the user wrote for one option of a step's value; NULL: nothing. */
 const struct rx_tree *rx_option_tree(const struct rx_class *, const struct rx_tree *value, const struct rx_option *);
+/* The field of an image that an option of that name sets. NULL: there is none. */
+const void *rx_option_field(const struct rx_class *, const void *image, const char *name);
 /* A hash of the options that shape state, from a parsed image and the value that it was parsed from. */
 uint64_t rx_options_hash(const struct rx_class *, const struct rx_tree *value, const void *image);
 

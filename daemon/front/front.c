@@ -97,6 +97,7 @@ static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics
         struct rx_worker_options options = {.number = i,
                                             .workers = settings->workers,
                                             .forest = f->forest,
+                                            .logical = f->logical,
                                             .streams = f->streams,
                                             .generation = generation,
                                             .drain_deadline = settings->http.drain_deadline,
@@ -125,7 +126,10 @@ static int run_workers(struct rx_front *f)
 static int open_front(struct rx_front *f, struct rx_diagnostics *diagnostics, struct rx_error *reterr)
 {
     struct rx_http_limits limits = rx_settings_http_limits(&f->settings);
-    int r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
+    int r = rx_logical_create(f->forest, &(struct rx_logical_options){0}, diagnostics, &f->logical);
+    if (r < 0)
+        return r;
+    r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
     if (r == 0)
         r = rx_streams_create(f->loop, f->server, NULL, &f->streams);
     if (r == 0)
@@ -165,7 +169,8 @@ unsigned rx_front_port(const struct rx_front *f) { return rx_http_port(f->server
 /* ---- reload ---- */
 
 /* A trial on a worker that never runs, and serves nothing. */
-static int try_plan(const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
+static int try_plan(const struct rx_forest *forest, const struct rx_logical *logical,
+                    struct rx_diagnostics *diagnostics)
 {
     struct rx_loop *loop = NULL;
     struct rx_heap *heap = rx_heap_create(NULL);
@@ -178,7 +183,7 @@ static int try_plan(const struct rx_forest *forest, struct rx_diagnostics *diagn
                                     diagnostics, &site)
                    : -ENOMEM;
     if (r == 0)
-        r = rx_plan_create(forest, engine, &(struct rx_plan_options){.site = rx_site_of(site)}, diagnostics, &plan);
+        r = rx_plan_create(logical, engine, &(struct rx_plan_options){.site = rx_site_of(site)}, diagnostics, &plan);
     rx_plan_destroy(plan);
     rx_site_destroy(site);
     rx_engine_destroy(engine);
@@ -206,18 +211,26 @@ static void destroy_workers(struct rx_front *f)
 int rx_front_reload(struct rx_front *f, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
 {
     const struct rx_forest *old = f->forest;
-    int r = try_plan(forest, diagnostics);
-    if (r < 0)
+    struct rx_logical *old_logical = f->logical, *logical = NULL;
+    int r = rx_logical_create(forest, &(struct rx_logical_options){0}, diagnostics, &logical);
+    if (r == 0)
+        r = try_plan(forest, logical, diagnostics);
+    if (r < 0) {
+        rx_logical_destroy(logical);
         return r;
+    }
     destroy_workers(f);
     f->forest = forest;
+    f->logical = logical;
     r = create_workers(f, diagnostics);
     if (r < 0) {
         destroy_workers(f);
         f->forest = old;
+        f->logical = old_logical;
         if (create_workers(f, diagnostics) < 0)
             rx_log(RX_LOG_ERROR, "the old pipelines do not start any more", NULL);
     }
+    rx_logical_destroy(r < 0 ? logical : old_logical);
     return run_workers(f) < 0 ? -ENOMEM : r;
 }
 
@@ -234,5 +247,6 @@ void rx_front_destroy(struct rx_front *f)
     rx_health_destroy(f->health);
     rx_streams_destroy(f->streams);
     rx_http_destroy(f->server);
+    rx_logical_destroy(f->logical);
     free(f);
 }

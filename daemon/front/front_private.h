@@ -26,6 +26,7 @@ struct rx_front {
     struct rx_error refused;                   /* why the last reload was; code 0: it was not */
     struct rx_timer pulse;
     const struct rx_forest *forest;
+    struct rx_logical *logical;
     struct rx_settings settings;
     struct gather *gathers; /* questions to all workers, in the air */
     rx_time drain_until;

@@ -6,83 +6,6 @@
 
 #include "pipelines/plan/registry.h"
 
-struct walk {
-    struct rx_buffer *out;
-    const char *pipeline;
-    bool spans;
-};
-
-/* ---- the value of an option, as text; the options speak through their table ---- */
-
-static const void *option_of(const struct rx_node *node, const char *name, enum rx_option_type type)
-{
-    for (const struct rx_option *o = node->class->base.options; node->image && o && o->name; o++)
-        if (strcmp(o->name, name) == 0 && o->type == type)
-            return (const char *)node->image + o->offset;
-    return NULL;
-}
-
-static int64_t int_of(const struct rx_node *node, const char *name, int64_t otherwise)
-{
-    const void *at = option_of(node, name, RX_OPTION_INT);
-    int64_t value = otherwise;
-    if (at)
-        memcpy(&value, at, sizeof value);
-    return value;
-}
-
-static struct rx_extent extent_of(const struct rx_node *node, const char *name)
-{
-    struct rx_extent extent = {0};
-    const void *at = option_of(node, name, RX_OPTION_EXTENT);
-    if (at)
-        memcpy(&extent, at, sizeof extent);
-    return extent;
-}
-
-static void put_exprs(struct rx_buffer *out, const struct rx_node *node)
-{
-    for (const struct rx_option *o = node->class->base.options; node->image && o && o->name; o++) {
-        if (o->type != RX_OPTION_EXPR)
-            continue;
-        struct rx_expr *expr;
-        memcpy(&expr, (const char *)node->image + o->offset, sizeof expr);
-        if (expr)
-            rx_buffer_printf(out, "  %s: %s", o->name, rx_expr_text(expr));
-    }
-}
-
-static void put_extents(struct rx_buffer *out, const struct rx_node *node)
-{
-    static const char *const names[] = {"size", "every"};
-    for (size_t i = 0; i < 2; i++) {
-        struct rx_extent extent = extent_of(node, names[i]);
-        char text[40];
-        if (extent.duration) {
-            rx_format_duration(extent.duration, text, sizeof text);
-            rx_buffer_printf(out, "  %s: %s", names[i], text);
-        } else if (extent.count) {
-            rx_buffer_printf(out, "  %s: %llu", names[i], (unsigned long long)extent.count);
-        }
-    }
-}
-
-/* ---- state bounds and first output ---- */
-
-static void put_bound(struct rx_buffer *out, const struct rx_node *node)
-{
-    int64_t keys = int_of(node, "max_keys", 0), max = int_of(node, "max", 0);
-    struct rx_extent size = extent_of(node, "size");
-    if (keys)
-        rx_buffer_printf(out, "  state: at most %lld keys", (long long)keys);
-    else if (size.count)
-        rx_buffer_printf(out, "  state: at most %llu events", (unsigned long long)size.count);
-    else if (max)
-        rx_buffer_printf(out, "  state: at most %lld events", (long long)max);
-    else if (node->class->save && !node->subgraphs[0])
-        rx_buffer_text(out, "  state: fixed");
-}
-
 /* "2.group_by+window+aggregate": the first step's label, and the names of those that run with it. */
 static void put_label(struct rx_buffer *out, const struct rx_node *node)
 {
@@ -91,23 +14,74 @@ static void put_label(struct rx_buffer *out, const struct rx_node *node)
         rx_buffer_printf(out, "+%s", node->steps[i]->class->base.name);
 }
 
-static void put_node(void *arg, const struct rx_node *node, unsigned depth)
+static bool is_shown(const struct rx_step *step) { return step->class != &rx_operator_entry; }
+
+/* ---- what was written ---- */
+
+static void put_value(struct rx_buffer *out, const char *name, const struct rx_tree *value)
 {
-    struct walk *w = arg;
-    if (node->class == &rx_operator_entry)
+    if (value && value->kind == RX_TREE_SCALAR)
+        rx_buffer_printf(out, "  %s: %s", name, value->text);
+}
+
+static void put_options(struct rx_buffer *out, const struct rx_step *step)
+{
+    const struct rx_class *class = &step->class->base;
+    for (const struct rx_option *o = class->options; o && o->name; o++)
+        put_value(out, o->name, rx_option_tree(class, step->options, o));
+}
+
+/* ---- state bounds and first output ---- */
+
+static void put_count(struct rx_buffer *out, uint64_t count, const char *what)
+{
+    if (count == RX_FACTS_UNBOUNDED)
+        rx_buffer_printf(out, " %s without a bound", what);
+    else
+        rx_buffer_printf(out, " at most %llu %s", (unsigned long long)count, what);
+}
+
+static void put_bound(struct rx_buffer *out, const struct rx_step *step)
+{
+    const struct rx_facts *facts = &step->facts;
+    if (!facts->keys && !facts->events && !facts->bytes)
         return;
-    rx_buffer_printf(w->out, "    %*s", (int)depth * 2, "");
-    put_label(w->out, node);
-    if (node->class == &rx_operator_subscription) {
-        rx_buffer_text(w->out, "  (subscription)");
-    } else {
-        put_exprs(w->out, node);
-        put_extents(w->out, node);
-        put_bound(w->out, node);
-        if (node->span_ok && w->spans)
-            rx_buffer_text(w->out, "  [spans]");
-    }
-    rx_buffer_text(w->out, "\n");
+    rx_buffer_text(out, "  state:");
+    if (facts->keys)
+        put_count(out, facts->keys, "keys");
+    if (facts->keys && facts->events)
+        rx_buffer_text(out, ", of each");
+    if (facts->events)
+        put_count(out, facts->events, "events");
+    if (!facts->keys && !facts->events)
+        rx_buffer_printf(out, " %llu bytes", (unsigned long long)facts->bytes);
+    else if (facts->bytes)
+        rx_buffer_printf(out, " and %llu bytes", (unsigned long long)facts->bytes);
+}
+
+static void put_logical(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct rx_buffer *out = arg;
+    if (!is_shown(node->step))
+        return;
+    rx_buffer_printf(out, "    %*s%s", (int)depth * 2, "", node->step->label);
+    if (node->reads)
+        rx_buffer_text(out, "  (subscription)");
+    put_options(out, node->step);
+    put_bound(out, node->step);
+    rx_buffer_text(out, "\n");
+}
+
+static void put_physical(void *arg, const struct rx_node *node, unsigned depth)
+{
+    struct rx_buffer *out = arg;
+    if (!is_shown(node->step))
+        return;
+    rx_buffer_printf(out, "    %*s", (int)depth * 2, "");
+    put_label(out, node);
+    if (node->span_ok && node->class != &rx_operator_subscription)
+        rx_buffer_text(out, "  [spans]");
+    rx_buffer_text(out, "\n");
 }
 
 struct first {
@@ -115,24 +89,20 @@ struct first {
     bool counted;
 };
 
-static void add_delay(void *arg, const struct rx_node *node, unsigned depth)
+static void add_wait(void *arg, const struct rx_logical_node *node, unsigned depth)
 {
     struct first *f = arg;
+    const struct rx_facts *facts = &node->step->facts;
     (void)depth;
-    struct rx_extent size = extent_of(node, "size");
-    const void *delay = option_of(node, "for", RX_OPTION_DURATION);
-    rx_time wait = size.duration;
-    if (delay)
-        memcpy(&wait, delay, sizeof wait);
-    f->after += wait;
-    f->counted = f->counted || size.count;
+    f->after = f->after > RX_TIME_NEVER - facts->wait ? RX_TIME_NEVER : f->after + facts->wait;
+    f->counted = f->counted || facts->counts;
 }
 
-static void put_first_output(struct rx_buffer *out, const struct rx_plan_pipeline *p)
+static void put_first_output(struct rx_buffer *out, const struct rx_logical_pipeline *p)
 {
     struct first f = {0};
     char text[40];
-    rx_plan_walk(p->graph, add_delay, &f);
+    rx_logical_walk(p->graph, add_wait, &f);
     rx_buffer_text(out, "  first output: ");
     if (f.after) {
         rx_format_duration(f.after, text, sizeof text);
@@ -145,12 +115,12 @@ static void put_first_output(struct rx_buffer *out, const struct rx_plan_pipelin
 
 /* ---- the whole ---- */
 
-static void put_sources(const struct rx_plan *plan, struct rx_buffer *out)
+static void put_sources(const struct rx_logical *plan, struct rx_buffer *out)
 {
     rx_buffer_text(out, "sources\n");
     for (size_t i = 0; i < plan->source_count; i++) {
-        const struct rx_plan_source *s = &plan->sources[i];
-        rx_buffer_printf(out, "  %s (%s)  decodes:", s->name, s->source->class->base.name);
+        const struct rx_logical_source *s = plan->sources[i];
+        rx_buffer_printf(out, "  %s (%s)  decodes:", s->name, s->class->base.name);
         if (!s->used)
             rx_buffer_text(out, " nothing, as no pipeline reads it");
         else if (rx_fields_all(s->fields))
@@ -162,28 +132,25 @@ static void put_sources(const struct rx_plan *plan, struct rx_buffer *out)
     }
 }
 
-static void put_pipeline(const struct rx_plan_pipeline *logical, const struct rx_plan_pipeline *physical,
-                         struct rx_buffer *out)
+static void put_pipeline(const struct rx_plan_pipeline *p, struct rx_buffer *out)
 {
-    struct walk w = {.out = out, .pipeline = logical->name};
-    rx_buffer_printf(out, "\npipeline %s\n  logical plan\n", logical->name);
-    rx_plan_walk(logical->graph, put_node, &w);
+    rx_buffer_printf(out, "\npipeline %s\n  logical plan\n", p->name);
+    rx_logical_walk(p->logical->graph, put_logical, out);
     rx_buffer_text(out, "  physical plan\n");
-    w.spans = true;
-    rx_plan_walk(physical->graph, put_node, &w);
+    rx_plan_walk(p->graph, put_physical, out);
     rx_buffer_text(out, "  to:");
-    for (size_t i = 0; i < physical->sink_count; i++)
-        rx_buffer_printf(out, " %s", physical->sinks[i].sink->class->base.name);
+    for (size_t i = 0; i < p->sink_count; i++)
+        rx_buffer_printf(out, " %s", p->sinks[i].sink->class->base.name);
     rx_buffer_text(out, "\n");
-    put_first_output(out, logical);
+    put_first_output(out, p->logical);
 }
 
-void rx_explain(const struct rx_plan *logical, const struct rx_plan *physical, const char *name, struct rx_buffer *out)
+void rx_explain(const struct rx_plan *plan, const char *name, struct rx_buffer *out)
 {
-    put_sources(physical, out);
-    for (size_t i = 0; i < logical->pipeline_count; i++)
-        if (!name || strcmp(logical->pipelines[i].name, name) == 0)
-            put_pipeline(&logical->pipelines[i], &physical->pipelines[i], out);
+    put_sources(plan->logical, out);
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        if (!name || strcmp(plan->pipelines[i].name, name) == 0)
+            put_pipeline(&plan->pipelines[i], out);
 }
 
 /* ---- Graphviz ---- */

@@ -5,8 +5,8 @@
 #include "core/json/json.h"
 #include "pipelines/plan/plan.h"
 
-/* `logical` was planned without fusion, `physical` with; of the same config. `name` NULL: all pipelines. */
-void rx_explain(const struct rx_plan *logical, const struct rx_plan *physical, const char *name, struct rx_buffer *out);
-void rx_explain_dot(const struct rx_plan *physical, const char *name, struct rx_buffer *out);
+/* `name` NULL: all pipelines. */
+void rx_explain(const struct rx_plan *, const char *name, struct rx_buffer *out);
+void rx_explain_dot(const struct rx_plan *, const char *name, struct rx_buffer *out);
 
 #endif

@@ -1,19 +1,17 @@
-/* The plan: a checked config as sources, pipelines and the sub-graphs that run. Belongs to one worker (its engine).
+/* The physical plan: what one worker runs of a logical plan. Sources, sinks and sub-graphs with its own compiled options, on
+ * its engine and heap. Belongs to the worker.
  *
- * Planning validates everything and starts nothing: `rxd check` is a plan thrown away. */
+ * Making it starts nothing: `rxd check` is a plan thrown away. */
 #ifndef RX_PIPELINES_PLAN_H
 #define RX_PIPELINES_PLAN_H
 
-#include "core/feed/sink.h"
-#include "core/feed/source.h"
 #include "core/graph/graph.h"
-#include "pipelines/config/config_read.h"
+#include "pipelines/plan/logical.h"
 
 struct rx_plan_options {
-    bool no_fusion;             /* keep group_by -> window -> aggregate as written */
-    bool replay;                /* sources will be replaced: they may end, none is initialised */
-    struct rx_site *site;       /* NULL: check, explain, replay */
-    const bool *pipelines_here; /* by position in the config: which to plan on this worker; NULL: all */
+    bool no_fusion;             /* run every step in a node of its own */
+    struct rx_site *site;       /* NULL: explain, replay: sources and sinks are not initialised */
+    const bool *pipelines_here; /* by position in the config: which to run on this worker; NULL: all */
 };
 
 struct rx_plan_source {
@@ -23,7 +21,7 @@ struct rx_plan_source {
     struct rx_fields *fields;
     unsigned reaches;
     bool cold; /* replay: cold */
-    bool used;
+    bool used; /* by a pipeline of this worker */
     struct rx_hub *hub, *errors;
 };
 
@@ -39,6 +37,7 @@ struct rx_plan_branch {
 };
 
 struct rx_plan_pipeline {
+    const struct rx_logical_pipeline *logical;
     const char *name;
     const struct rx_tree *tree;
     struct rx_subgraph *graph;
@@ -49,29 +48,26 @@ struct rx_plan_pipeline {
     size_t branch_count;
     size_t first_step, step_count; /* its steps in rx_plan.steps */
     struct rx_pipeline_run *run;   /* pipelines/run/pipeline_run.c: its running instance */
-    size_t *depends;               /* positions of pipelines that it reads */
-    size_t depend_count;
-    unsigned order; /* topological: what it reads comes first */
 };
 
 struct rx_plan {
+    const struct rx_logical *logical;
     struct rx_engine *engine;
     struct rx_site *site; /* NULL: nothing outside is reached */
     struct rx_plan_arena *arena;
     bool whole; /* all pipelines of the config; else those of one worker, and a source that is not used is another's */
-    struct rx_plan_source *sources;
+    struct rx_plan_source *sources; /* as in the logical plan */
     size_t source_count;
-    struct rx_plan_pipeline *pipelines; /* as written */
+    struct rx_plan_pipeline *pipelines; /* of this worker, in order of the config */
     size_t pipeline_count;
-    size_t *ordered;           /* positions of pipelines, upstream first */
-    struct rx_step **steps;    /* by number */
-    struct rx_ledger *ledgers; /* of this engine's, by number of step */
-    struct rx_node_run *runs;  /* likewise */
-    size_t step_count;
+    size_t *ordered;              /* positions among them, upstream first */
+    struct rx_step *const *steps; /* of the whole config, by number */
+    struct rx_ledger *ledgers;    /* by number of step; those of other workers' stay zero */
+    struct rx_node_run *runs;     /* likewise */
 };
 
-/* 0, or -EINVAL with every mistake in the diagnostics. The forest must outlive the plan. */
-int rx_plan_create(const struct rx_forest *, struct rx_engine *, const struct rx_plan_options *,
+/* 0, or -EINVAL with every mistake in the diagnostics, or -ENOMEM. The logical plan must outlive it. */
+int rx_plan_create(const struct rx_logical *, struct rx_engine *, const struct rx_plan_options *,
                    struct rx_diagnostics *, struct rx_plan **ret);
 void rx_plan_destroy(struct rx_plan *); /* nothing of it may run any more */
 

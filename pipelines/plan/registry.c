@@ -67,6 +67,14 @@ const struct rx_operator_class *rx_registry_operator(const char *name)
     return (const void *)find((const void *const *)operators, name, RX_INTERNAL);
 }
 
+const struct rx_operator_class *rx_registry_merging(void)
+{
+    const struct rx_operator_class *const *class = operators;
+    while (!((*class)->base.flags & RX_MERGES))
+        class ++;
+    return *class;
+}
+
 const struct rx_source_class *rx_registry_source(const char *name)
 {
     return (const void *)find((const void *const *)sources, name, 0);

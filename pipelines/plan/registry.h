@@ -16,8 +16,8 @@ const struct rx_operator_class *rx_registry_operator(const char *name);
 const struct rx_source_class *rx_registry_source(const char *name);
 const struct rx_sink_class *rx_registry_sink(const char *name);
 
-/* What the planner puts in place of group_by -> window -> aggregate. */
-extern const struct rx_operator_class rx_operator_keyed_window;
+/* The operator that `from: [a, b]` means. */
+const struct rx_operator_class *rx_registry_merging(void);
 
 /* The nearest known name to a mistyped one, or NULL. */
 const char *rx_registry_nearest_operator(const char *name);

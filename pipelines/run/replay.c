@@ -30,7 +30,7 @@ struct output {
 };
 
 struct rx_replay {
-    const struct rx_forest *forest;
+    const struct rx_logical *logical;
     struct rx_plan_options plan_options;
     struct rx_world world;
     struct rx_replay_options options;
@@ -215,17 +215,16 @@ static int make_feeds(struct rx_replay *r)
     return 0;
 }
 
-int rx_replay_create(const struct rx_forest *forest, const struct rx_plan_options *plan_options,
+int rx_replay_create(const struct rx_logical *logical, const struct rx_plan_options *plan_options,
                      const struct rx_replay_options *options, struct rx_replay **ret, struct rx_error *reterr)
 {
     struct rx_replay *r = calloc(1, sizeof *r);
     if (!r)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
-    r->forest = forest;
+    r->logical = logical;
     r->plan_options = *plan_options;
-    r->plan_options.replay = true;
     r->options = *options;
-    int result = rx_world_create(forest, &r->plan_options, &r->world, reterr);
+    int result = rx_world_create(logical, &r->plan_options, &r->world, reterr);
     if (result == 0)
         result = make_outputs(r, reterr);
     if (result == 0 && make_feeds(r) < 0)
@@ -314,7 +313,7 @@ static int load(struct rx_replay *r, const struct rx_state *state, struct rx_err
 static int move_on(struct rx_replay *r, const struct rx_writer *saved, struct rx_error *reterr)
 {
     struct rx_state *state = NULL;
-    int result = rx_world_create(r->forest, &r->plan_options, &r->world, reterr);
+    int result = rx_world_create(r->logical, &r->plan_options, &r->world, reterr);
     if (result < 0)
         return result;
     replace_hubs(r);

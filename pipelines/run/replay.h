@@ -19,8 +19,8 @@ struct rx_replay_options {
     void *arg;
 };
 
-/* The forest is borrowed and must have no mistakes in it. */
-int rx_replay_create(const struct rx_forest *, const struct rx_plan_options *, const struct rx_replay_options *,
+/* The logical plan is borrowed. */
+int rx_replay_create(const struct rx_logical *, const struct rx_plan_options *, const struct rx_replay_options *,
                      struct rx_replay **ret, struct rx_error *reterr);
 /* One input line: {"at": ms, "source": NAME, "next" | "complete" | "error": ...} or {"at": ms, "end": true}. Empty lines are
  * skipped. -EINVAL with the reason (reterr->at.line is the count of lines so far). */

@@ -5,23 +5,23 @@
 
 #include "pipelines/run/pipeline_run.h"
 
-static int make(struct rx_world *world, const struct rx_forest *forest, const struct rx_plan_options *options)
+static int make(struct rx_world *world, const struct rx_logical *logical, const struct rx_plan_options *options)
 {
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     world->heap = rx_heap_create(NULL);
     world->sched = rx_sched_create(0);
     world->engine = world->heap && world->sched ? rx_engine_create(world->heap, world->sched) : NULL;
-    int r = world->engine && diagnostics ? rx_plan_create(forest, world->engine, options, diagnostics, &world->plan)
+    int r = world->engine && diagnostics ? rx_plan_create(logical, world->engine, options, diagnostics, &world->plan)
                                          : -ENOMEM;
     rx_diagnostics_destroy(diagnostics);
     return r == 0 ? rx_pipelines_bind(world->plan) : r;
 }
 
-int rx_world_create(const struct rx_forest *forest, const struct rx_plan_options *options, struct rx_world *ret,
+int rx_world_create(const struct rx_logical *logical, const struct rx_plan_options *options, struct rx_world *ret,
                     struct rx_error *reterr)
 {
     struct rx_world world = {0};
-    int r = make(&world, forest, options);
+    int r = make(&world, logical, options);
     if (r == 0) {
         *ret = world;
         return 0;

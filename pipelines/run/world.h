@@ -11,8 +11,8 @@ struct rx_world {
     struct rx_plan *plan; /* bound: pipelines produce into their hubs while somebody subscribes */
 };
 
-/* The forest is borrowed and must outlive the world. */
-int rx_world_create(const struct rx_forest *, const struct rx_plan_options *, struct rx_world *ret,
+/* The logical plan is borrowed and must outlive the world. */
+int rx_world_create(const struct rx_logical *, const struct rx_plan_options *, struct rx_world *ret,
                     struct rx_error *reterr);
 void rx_world_destroy(struct rx_world *); /* nothing of it may run any more; safe on zeroes */
 

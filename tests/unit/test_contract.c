@@ -32,6 +32,7 @@ struct run {
     struct rx_sched *sched;
     struct rx_engine *engine;
     struct rx_forest *forest;
+    struct rx_logical *logical;
     struct rx_plan *plan;
     struct rx_instance *instance;
     struct rx_buffer out;
@@ -76,10 +77,13 @@ static bool run_init(struct run *r, int which, bool no_fusion)
     r->sched = rx_sched_create(0);
     r->engine = rx_engine_create(r->heap, r->sched);
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    struct rx_plan_options options = {.replay = true, .no_fusion = no_fusion};
+    struct rx_logical_options replay = {.replay = true};
+    struct rx_plan_options options = {.no_fusion = no_fusion};
     int result = rx_forest_read_text(text, strlen(text), "test", 0, diagnostics, &r->forest);
     if (result == 0)
-        result = rx_plan_create(r->forest, r->engine, &options, diagnostics, &r->plan);
+        result = rx_logical_create(r->forest, &replay, diagnostics, &r->logical);
+    if (result == 0)
+        result = rx_plan_create(r->logical, r->engine, &options, diagnostics, &r->plan);
     struct rx_buffer said = {0};
     rx_diagnostics_render(diagnostics, &said);
     ck_assert_msg(result == 0, "%s\n%.*s", text, (int)said.length, said.data);
@@ -126,6 +130,7 @@ static void run_finish(struct run *r)
     rx_graph_stop(r->instance);
     rx_buffer_finish(&r->out);
     rx_plan_destroy(r->plan);
+    rx_logical_destroy(r->logical);
     rx_forest_destroy(r->forest);
     rx_engine_destroy(r->engine);
     ck_assert_uint_eq(rx_sched_armed(r->sched), 0);
@@ -259,7 +264,7 @@ END_TEST
 /* The ledger of each step: what came in is accounted for once. */
 static void check_ledgers(const struct rx_plan *plan)
 {
-    for (size_t k = 0; k < plan->step_count; k++) {
+    for (size_t k = 0; k < plan->logical->step_count; k++) {
         const struct rx_ledger *l = &plan->ledgers[k];
         uint64_t sum = (uint64_t)l->held;
         for (int i = 0; i < RX_ACCOUNTS; i++)
@@ -299,7 +304,7 @@ START_TEST(fused_steps_keep_the_accounts_of_single_ones)
     drive(&single, 0, EVENTS);
     complete_all(&fused);
     complete_all(&single);
-    for (size_t k = 0; k < single.plan->step_count; k++) {
+    for (size_t k = 0; k < single.logical->step_count; k++) {
         const struct rx_step *step = single.plan->steps[k];
         if (step->class->base.flags & RX_INTERNAL)
             continue;

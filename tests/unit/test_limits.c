@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipelines/plan/plan.h"
+#include "pipelines/plan/logical.h"
 
 static const struct {
     const char *pipe;
@@ -36,24 +36,18 @@ static const struct {
 static int plan(const char *pipe, struct rx_buffer *said)
 {
     char text[512];
-    struct rx_heap *heap = rx_heap_create(NULL);
-    struct rx_sched *sched = rx_sched_create(0);
-    struct rx_engine *engine = rx_engine_create(heap, sched);
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    struct rx_plan_options options = {0};
+    struct rx_logical_options options = {0};
     struct rx_forest *forest = NULL;
-    struct rx_plan *made = NULL;
+    struct rx_logical *made = NULL;
     snprintf(text, sizeof text, "sources: {a: {http: {}}}\npipelines: {p: {from: a, pipe: %s}}\n", pipe);
     int r = rx_forest_read_text(text, strlen(text), "test", 0, diagnostics, &forest);
     if (r == 0)
-        r = rx_plan_create(forest, engine, &options, diagnostics, &made);
+        r = rx_logical_create(forest, &options, diagnostics, &made);
     rx_diagnostics_render(diagnostics, said);
     rx_diagnostics_destroy(diagnostics);
-    rx_plan_destroy(made);
+    rx_logical_destroy(made);
     rx_forest_destroy(forest);
-    rx_engine_destroy(engine);
-    rx_sched_destroy(sched);
-    rx_heap_destroy(heap);
     return r;
 }
 

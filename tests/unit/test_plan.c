@@ -12,6 +12,7 @@ static struct rx_sched *sched;
 static struct rx_engine *engine;
 static struct rx_diagnostics *diagnostics;
 static struct rx_forest *forest;
+static struct rx_logical *logical;
 static struct rx_plan *plan;
 static struct rx_buffer rendered;
 
@@ -26,8 +27,10 @@ static void set_up(void)
 static void drop_plan(void)
 {
     rx_plan_destroy(plan);
+    rx_logical_destroy(logical);
     rx_forest_destroy(forest);
     plan = NULL;
+    logical = NULL;
     forest = NULL;
 }
 
@@ -49,18 +52,21 @@ static const char *render(void)
     return rendered.data;
 }
 
-static void plan_text(const char *text, struct rx_plan_options options)
+static void plan_text(const char *text)
 {
+    struct rx_plan_options options = {0};
     drop_plan();
     int r = rx_forest_read_text(text, strlen(text), "rxd.yaml", 0, diagnostics, &forest);
     if (r == 0)
-        r = rx_plan_create(forest, engine, &options, diagnostics, &plan);
+        r = rx_logical_create(forest, &(struct rx_logical_options){0}, diagnostics, &logical);
+    if (r == 0)
+        r = rx_plan_create(logical, engine, &options, diagnostics, &plan);
     ck_assert_msg(r == 0, "%s\n%s", text, render());
 }
 
 static const struct rx_step *step_of(const char *id)
 {
-    for (size_t i = 0; i < plan->step_count; i++)
+    for (size_t i = 0; i < logical->step_count; i++)
         if (strcmp(plan->steps[i]->id, id) == 0)
             return plan->steps[i];
     ck_abort_msg("there is no step %s", id);
@@ -71,17 +77,17 @@ static uint64_t hash_of(const char *pipe, const char *id)
 {
     char text[1000];
     snprintf(text, sizeof text, "sources: {s: {http: {}}}\npipelines:\n  p:\n    from: s\n    pipe: %s\n", pipe);
-    plan_text(text, (struct rx_plan_options){0});
+    plan_text(text);
     return step_of(id)->hash;
 }
 
 START_TEST(a_step_keeps_its_identity_when_others_come_and_go)
 {
-    plan_text("sources: {s: {http: {}}}\n"
-              "pipelines:\n"
-              "  first: {from: s, pipe: [filter: a > 1]}\n"
-              "  p: {from: s, pipe: [filter: a > 1, {filter: b > 1, id: loud}, buffer: 3, filter: event.size() > 1]}\n",
-              (struct rx_plan_options){0});
+    plan_text(
+        "sources: {s: {http: {}}}\n"
+        "pipelines:\n"
+        "  first: {from: s, pipe: [filter: a > 1]}\n"
+        "  p: {from: s, pipe: [filter: a > 1, {filter: b > 1, id: loud}, buffer: 3, filter: event.size() > 1]}\n");
     ck_assert_str_eq(step_of("p/filter/1")->label, "1.filter");
     ck_assert_str_eq(step_of("p/loud")->label, "loud");
     ck_assert_str_eq(step_of("p/filter/2")->label, "4.filter");
@@ -91,8 +97,7 @@ START_TEST(a_step_keeps_its_identity_when_others_come_and_go)
     plan_text("sources: {s: {http: {}}}\n"
               "pipelines:\n"
               "  p: {from: s, pipe: [map: event, filter: a > 1, buffer: 3, filter: event.size() > 1]}\n"
-              "  later: {from: s, pipe: [filter: a > 1]}\n",
-              (struct rx_plan_options){0});
+              "  later: {from: s, pipe: [filter: a > 1]}\n");
     ck_assert_uint_eq(step_of("p/filter/2")->hash, hash);
 }
 END_TEST
@@ -102,9 +107,8 @@ START_TEST(steps_are_numbered_densely_and_have_ids_of_their_own)
     plan_text("sources: {s: {http: {}}, t: {http: {}}}\n"
               "pipelines:\n"
               "  p: {from: [s, t], pipe: [group_by: k, window: 1s, aggregate: {n: count()}, pairwise]}\n"
-              "  q: {from: p, pipe: [merge_with: {with: {from: s, pipe: [filter: k > 1]}}, filter: k > 2]}\n",
-              (struct rx_plan_options){0});
-    for (size_t i = 0; i < plan->step_count; i++) {
+              "  q: {from: p, pipe: [merge_with: {with: {from: s, pipe: [filter: k > 1]}}, filter: k > 2]}\n");
+    for (size_t i = 0; i < logical->step_count; i++) {
         ck_assert_uint_eq(plan->steps[i]->number, i);
         for (size_t k = 0; k < i; k++)
             ck_assert_str_ne(plan->steps[i]->id, plan->steps[k]->id);
@@ -144,8 +148,7 @@ START_TEST(a_fused_node_names_all_its_steps)
 {
     unsigned fused = 0;
     plan_text("sources: {s: {http: {}}}\n"
-              "pipelines: {p: {from: s, pipe: [group_by: k, window: 1s, {aggregate: {n: sum(v)}, id: total}]}}\n",
-              (struct rx_plan_options){0});
+              "pipelines: {p: {from: s, pipe: [group_by: k, window: 1s, {aggregate: {n: sum(v)}, id: total}]}}\n");
     rx_plan_walk(plan->pipelines[0].graph, check_fused, &fused);
     ck_assert_uint_eq(fused, 1);
 }

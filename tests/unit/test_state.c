@@ -22,6 +22,7 @@ static const char other[] = "sources: {a: {http: {}}, b: {http: {}}}\n"
                             "  both: {from: a, pipe: [{combine_latest: b}, {retry: {count: 2}}]}\n";
 
 struct run {
+    struct rx_logical *logical;
     struct rx_forest *forest;
     struct rx_world world;
     struct rx_observer outputs[3];
@@ -37,8 +38,9 @@ static void begin(struct run *r, const char *text)
     struct rx_error error = {0};
     *r = (struct run){0};
     ck_assert_int_eq(rx_forest_read_text(text, strlen(text), "test", 0, d, &r->forest), 0);
+    ck_assert_int_eq(rx_logical_create(r->forest, &(struct rx_logical_options){.replay = true}, d, &r->logical), 0);
     rx_diagnostics_destroy(d);
-    ck_assert_int_eq(rx_world_create(r->forest, &(struct rx_plan_options){.replay = true}, &r->world, &error), 0);
+    ck_assert_int_eq(rx_world_create(r->logical, &(struct rx_plan_options){0}, &r->world, &error), 0);
     for (int i = 0; i < 3; i++)
         r->outputs[i] = (struct rx_observer){.next = ignore_next, .complete = ignore_end, .error = ignore_error};
 }
@@ -52,6 +54,7 @@ static void end(struct run *r)
         rx_pipeline_run_discard(r->world.plan->pipelines[i].run);
     rx_engine_leave(r->world.engine);
     rx_world_destroy(&r->world); /* asserts that no block of its heap is left */
+    rx_logical_destroy(r->logical);
     rx_forest_destroy(r->forest);
 }
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipelines/plan/logical_private.h"
 #include "pipelines/plan/names.h"
-#include "pipelines/plan/plan_private.h"
 
 /* How many steps of each name the pipeline has so far. */
 struct rx_ordinals {
@@ -14,19 +14,22 @@ struct rx_ordinals {
     unsigned count;
 };
 
-void rx_plan_finish_steps(struct rx_planner *planner)
+void rx_planner_finish_steps(struct rx_planner *planner)
 {
     for (struct rx_ordinals *o = planner->ordinals, *next; o; o = next) {
         next = o->next;
         free(o);
     }
     planner->ordinals = NULL;
+    rx_names_destroy(planner->ids);
+    planner->ids = NULL;
 }
 
-void rx_plan_begin_steps(struct rx_planner *planner)
+int rx_planner_begin_steps(struct rx_planner *planner)
 {
-    rx_plan_finish_steps(planner);
-    planner->steps = 0;
+    planner->steps = planner->inline_sources = 0;
+    planner->ids = rx_names_create();
+    return planner->ids ? 0 : -ENOMEM;
 }
 
 static unsigned next_ordinal(struct rx_planner *planner, const char *name)
@@ -62,21 +65,21 @@ static const char *identity(struct rx_planner *planner, const struct rx_step_wor
         snprintf(text, sizeof text, "%.180s/%.180s", pipeline, words->id->text);
     else
         snprintf(text, sizeof text, "%.180s/%s/%u", pipeline, words->name, next_ordinal(planner, words->name));
-    return rx_plan_text(planner, text);
+    return rx_planner_text(planner, text);
 }
 
 static const char *label(struct rx_planner *planner, const struct rx_step_words *words)
 {
     char text[160];
     if (words->label || words->id)
-        return rx_plan_text(planner, words->label ? words->label : words->id->text);
+        return rx_planner_text(planner, words->label ? words->label : words->id->text);
     snprintf(text, sizeof text, "%u.%s", planner->steps, words->name);
-    return rx_plan_text(planner, text);
+    return rx_planner_text(planner, text);
 }
 
 static int grow(struct rx_planner *planner)
 {
-    struct rx_plan *plan = planner->plan;
+    struct rx_logical *plan = planner->plan;
     size_t capacity = planner->step_capacity ? planner->step_capacity * 2 : 64;
     struct rx_step **steps = realloc(plan->steps, capacity * sizeof *steps);
     if (!steps)
@@ -92,10 +95,24 @@ static void refuse_repeated(struct rx_planner *planner, const struct rx_tree *id
                  "there is a step \"%s\" in this pipeline already, in line %u", id->text, other->where->at.line);
 }
 
-struct rx_step *rx_plan_add_step(struct rx_planner *planner, const struct rx_step_words *words)
+static struct rx_facts facts_of(const struct rx_operator_class *class)
 {
-    struct rx_plan *plan = planner->plan;
-    struct rx_step *step = rx_plan_alloc(plan->arena, sizeof *step);
+    unsigned flags = class->base.flags;
+    return (struct rx_facts){
+        .output = flags & RX_REPLACES ? RX_OUTPUT_REPLACES
+                  : flags & RX_EDITS  ? RX_OUTPUT_EDITS
+                  : flags & RX_PASSES ? RX_OUTPUT_PASSES
+                                      : RX_OUTPUT_ANY,
+        .reduces = flags & RX_REDUCES,
+        .ends_early = flags & RX_ENDS_EARLY,
+        .spans = flags & RX_SPAN_SAFE,
+    };
+}
+
+struct rx_step *rx_planner_add_step(struct rx_planner *planner, const struct rx_step_words *words)
+{
+    struct rx_logical *plan = planner->plan;
+    struct rx_step *step = rx_planner_alloc(planner, sizeof *step);
     const struct rx_tree *id = words->id && check_id(planner, words->id) ? words->id : NULL;
     if (!step || (plan->step_count == planner->step_capacity && grow(planner) < 0))
         return NULL;
@@ -106,7 +123,7 @@ struct rx_step *rx_plan_add_step(struct rx_planner *planner, const struct rx_ste
         .where = words->where,
         .options = words->options,
         .on_error = words->on_error,
-        .hash = words->hash,
+        .facts = facts_of(words->class),
         .number = (uint32_t)plan->step_count,
     };
     struct rx_step_words checked = *words;
@@ -121,49 +138,4 @@ struct rx_step *rx_plan_add_step(struct rx_planner *planner, const struct rx_ste
         return NULL;
     plan->steps[plan->step_count++] = step;
     return step;
-}
-
-/* ---- accounts ---- */
-
-static int give_ledgers(struct rx_plan *plan, struct rx_node *node)
-{
-    struct rx_ledger **ledgers = rx_plan_alloc(plan->arena, node->step_count * sizeof *ledgers);
-    if (!ledgers)
-        return -ENOMEM;
-    for (unsigned i = 0; i < node->step_count; i++)
-        ledgers[i] = &plan->ledgers[node->steps[i]->number];
-    node->ledgers = (struct rx_ledger *const *)ledgers;
-    node->ledger = ledgers[0];
-    node->run = &plan->runs[node->steps[node->common_step]->number];
-    return 0;
-}
-
-static int give_all(struct rx_plan *plan, struct rx_subgraph *graph)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < graph->count; i++) {
-        r = give_ledgers(plan, &graph->nodes[i]);
-        if (r == 0 && graph->nodes[i].subgraphs[0])
-            r = give_all(plan, graph->nodes[i].subgraphs[0]);
-    }
-    return r;
-}
-
-static void finish_runs(void *arg)
-{
-    struct rx_plan *plan = arg;
-    for (size_t i = 0; i < plan->step_count; i++)
-        rx_node_run_finish(&plan->runs[i]);
-}
-
-int rx_plan_ledgers(struct rx_plan *plan)
-{
-    int r = 0;
-    plan->ledgers = rx_plan_alloc(plan->arena, plan->step_count * sizeof *plan->ledgers);
-    plan->runs = rx_plan_alloc(plan->arena, plan->step_count * sizeof *plan->runs);
-    if (!plan->ledgers || !plan->runs || rx_plan_defer(plan->arena, finish_runs, plan) < 0)
-        return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < plan->pipeline_count; i++)
-        r = give_all(plan, plan->pipelines[i].graph);
-    return r;
 }

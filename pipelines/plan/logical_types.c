@@ -1,7 +1,7 @@
 /* Types known early: what aggregate and map declare, the expressions of the steps behind them may rely on. */
 #include <string.h>
 
-#include "pipelines/plan/plan_private.h"
+#include "pipelines/plan/logical_private.h"
 
 /* The one option that makes the whole event of named expressions; NULL: the class has none. */
 static const struct rx_option *maker_of(const struct rx_class *class)
@@ -27,35 +27,25 @@ static bool is_flat(const struct rx_tree *object)
 
 static void declare(struct rx_planner *planner, const struct rx_shaper *shaper, const struct rx_tree *object)
 {
-    struct rx_plan_arena *arena = planner->plan->arena;
-    struct rx_expr_type *types = rx_plan_alloc(arena, object->count * sizeof *types);
+    struct rx_expr_type *types = rx_planner_alloc(planner, object->count * sizeof *types);
     if (!types || rx_shaper_expr_count(shaper) != object->count) {
-        rx_plan_know(arena, NULL, 0);
+        rx_plan_know(planner->scratch, NULL, 0);
         return;
     }
     for (size_t i = 0; i < object->count; i++)
         types[i] =
             (struct rx_expr_type){.name = object->keys[i]->text, .kinds = rx_expr_kinds(rx_shaper_expr(shaper, i))};
-    rx_plan_know(arena, types, object->count);
+    rx_plan_know(planner->scratch, types, object->count);
 }
 
-/* Steps that add or overwrite fields pass events on too, but not as they were. */
-static bool leaves_alone(const struct rx_operator_class *class, unsigned inputs)
+void rx_planner_types_after(struct rx_planner *planner, const struct rx_step *step, unsigned inputs, const void *image)
 {
-    for (const struct rx_option *o = class->base.options; o && o->name; o++)
-        if (o->flags & RX_WHOLE)
-            return false;
-    return class->base.flags & RX_PASSES && inputs == 1 && strcmp(class->base.name, "unset") != 0;
-}
-
-void rx_plan_types_after(struct rx_planner *planner, const struct rx_node *node, const struct rx_tree *value)
-{
-    const struct rx_option *maker = maker_of(&node->class->base);
-    if (maker && is_flat(value) && node->image) {
+    const struct rx_option *maker = maker_of(&step->class->base);
+    if (maker && is_flat(step->options)) {
         const struct rx_shaper *shaper;
-        memcpy(&shaper, (const char *)node->image + maker->offset, sizeof shaper);
-        declare(planner, shaper, value);
-    } else if (!leaves_alone(node->class, node->input_count)) {
-        rx_plan_know(planner->plan->arena, NULL, 0);
+        memcpy(&shaper, (const char *)image + maker->offset, sizeof shaper);
+        declare(planner, shaper, step->options);
+    } else if (step->facts.output != RX_OUTPUT_PASSES || inputs > 1) {
+        rx_plan_know(planner->scratch, NULL, 0);
     }
 }

@@ -1,0 +1,32 @@
+/* Facts: what a class says of one step, so that the planner need know no operator by name. They come from the class's
+ * flags, and where the options matter from its `describe`. A wrong fact changes results. */
+#ifndef RX_CORE_FACTS_H
+#define RX_CORE_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a step puts out, seen from what it takes in. */
+enum rx_output {
+    RX_OUTPUT_ANY,      /* cannot be said: every field of its input may be needed, nothing is known of its output */
+    RX_OUTPUT_PASSES,   /* its input's events as they are, or other events of the same kind */
+    RX_OUTPUT_EDITS,    /* its input's events with fields added, changed or taken away */
+    RX_OUTPUT_REPLACES, /* nothing of its input but what its expressions read */
+};
+
+#define RX_FACTS_UNBOUNDED UINT64_MAX
+
+struct rx_facts {
+    enum rx_output output;
+    bool reads_all;  /* it looks at whole events, whatever its expressions read */
+    bool reduces;    /* closes the innermost window, and puts out when it ends */
+    bool ends_early; /* may complete before its input does */
+    bool scope_ends; /* the scopes that it opens may end before its input does (idle groups) */
+    bool spans;      /* may be handed events in spans */
+    /* What it may keep: so many keys, and of each (of all, without keys) so many events and bytes besides. */
+    uint64_t keys, events, bytes;
+    int64_t wait; /* ns until its first output after its first input, at the most; 0: none of its own */
+    bool counts;  /* it also puts out when a count is full */
+};
+
+#endif

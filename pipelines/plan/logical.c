@@ -1,0 +1,318 @@
+/* The logical plan as a whole: names, sections, order. */
+#include "pipelines/plan/logical.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/plan/logical_private.h"
+#include "pipelines/plan/names.h"
+#include "pipelines/plan/registry.h"
+
+void *rx_planner_alloc(struct rx_planner *planner, size_t size) { return rx_plan_alloc(planner->plan->arena, size); }
+
+char *rx_planner_text(struct rx_planner *planner, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = rx_planner_alloc(planner, size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+/* ---- names ---- */
+
+void rx_planner_check_name(struct rx_planner *planner, const struct rx_tree *key)
+{
+    if (!rx_is_name(key->text))
+        rx_diagnosef(planner->diagnostics, key, "letters, digits, _ and -; not a digit first. Dots are rxd's own",
+                     "\"%s\" cannot be a name", key->text);
+}
+
+static struct rx_outlet *find_outlet(const struct rx_logical *plan, const char *name)
+{
+    return rx_names_get(plan->outlets, name);
+}
+
+const struct rx_outlet *rx_logical_find_outlet(const struct rx_logical *plan, const char *name)
+{
+    return find_outlet(plan, name);
+}
+
+struct rx_logical_source *rx_logical_find_source(const struct rx_logical *plan, const char *name)
+{
+    struct rx_outlet *outlet = find_outlet(plan, name);
+    return outlet && outlet->source && outlet == &outlet->source->out ? outlet->source : NULL;
+}
+
+struct rx_logical_pipeline *rx_logical_find_pipeline(const struct rx_logical *plan, const char *name)
+{
+    struct rx_outlet *outlet = find_outlet(plan, name);
+    return outlet && outlet->pipeline && outlet == &outlet->pipeline->out ? outlet->pipeline : NULL;
+}
+
+int rx_planner_add_outlet(struct rx_planner *planner, struct rx_outlet *outlet, const char *name, const char *suffix)
+{
+    size_t size = strlen(name) + (suffix ? strlen(suffix) + 1 : 0) + 1;
+    char *text = rx_planner_alloc(planner, size);
+    if (!text)
+        return -ENOMEM;
+    snprintf(text, size, "%s%s%s", name, suffix ? "." : "", suffix ? suffix : "");
+    outlet->name = text;
+    return find_outlet(planner->plan, text) ? -EEXIST : rx_names_put(planner->plan->outlets, text, outlet);
+}
+
+static const char *nearest_stream(const struct rx_logical *plan, const char *name)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (size_t i = 0; i < plan->source_count && n < 127; i++)
+        names[n++] = plan->sources[i]->name;
+    for (size_t i = 0; i < plan->pipeline_count && n < 255; i++)
+        names[n++] = plan->pipelines[i].name;
+    names[n] = NULL;
+    return rx_nearest(name, names);
+}
+
+struct rx_outlet *rx_planner_outlet(struct rx_planner *planner, const char *name, const struct rx_tree *where)
+{
+    struct rx_outlet *outlet = find_outlet(planner->plan, name);
+    if (outlet)
+        return outlet;
+    const char *near = nearest_stream(planner->plan, name);
+    char hint[200] = "a stream is the name of a source or of a pipeline";
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+    rx_diagnosef(planner->diagnostics, where, hint, "there is no source or pipeline \"%s\"", name);
+    return NULL;
+}
+
+/* ---- pipelines: declared first, so that they may read one another in any order ---- */
+
+/* The name of a stream that a step makes, `- tap: NAME` or `- tap: {name: NAME}`; NULL: it makes none. */
+static const struct rx_tree *branch_name(const struct rx_tree *step)
+{
+    for (size_t i = 0; step->kind == RX_TREE_MAP && i < step->count; i++) {
+        const struct rx_operator_class *class = rx_registry_operator(step->keys[i]->text);
+        if (!class || !(class->base.flags & RX_BRANCHES))
+            continue;
+        for (const struct rx_option *o = class->base.options; o && o->name; o++) {
+            const struct rx_tree *name = o->flags & RX_BRANCH ? rx_option_tree(&class->base, step->items[i], o) : NULL;
+            if (name && name->kind == RX_TREE_SCALAR && name->length)
+                return name;
+        }
+    }
+    return NULL;
+}
+
+static int add_branch(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *name)
+{
+    struct rx_outlet *branch = &p->branches[p->branch_count];
+    rx_planner_check_name(planner, name);
+    *branch = (struct rx_outlet){.pipeline = p};
+    int r = rx_planner_add_outlet(planner, branch, p->name, name->text);
+    if (r == -EEXIST)
+        rx_diagnosef(planner->diagnostics, name, NULL, "there is a stream \"%s\" already", branch->name);
+    p->branch_count += r == 0;
+    return r == -ENOMEM ? r : 0;
+}
+
+static int declare_branches(struct rx_planner *planner, struct rx_logical_pipeline *p)
+{
+    const struct rx_tree *pipe = rx_tree_get(p->tree, "pipe");
+    size_t n = 0;
+    for (size_t i = 0; pipe && pipe->kind == RX_TREE_LIST && i < pipe->count; i++)
+        n += branch_name(pipe->items[i]) != NULL;
+    p->branches = n ? rx_planner_alloc(planner, n * sizeof *p->branches) : NULL;
+    if (n && !p->branches)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; n && r == 0 && i < pipe->count; i++) {
+        const struct rx_tree *name = branch_name(pipe->items[i]);
+        if (name)
+            r = add_branch(planner, p, name);
+    }
+    return r;
+}
+
+static void refuse_clash(struct rx_planner *planner, const struct rx_tree *key)
+{
+    const struct rx_logical_source *clash = rx_logical_find_source(planner->plan, key->text);
+    if (clash)
+        rx_diagnosef(planner->diagnostics, key, "sources and pipelines share one namespace",
+                     "\"%s\" is the name of a source already (%s:%u)", key->text, clash->tree->file->path,
+                     clash->tree->at.line);
+}
+
+static int declare_pipeline(struct rx_planner *planner, const struct rx_tree *key, const struct rx_tree *tree)
+{
+    struct rx_logical *plan = planner->plan;
+    struct rx_logical_pipeline *p = &plan->pipelines[plan->pipeline_count];
+    rx_planner_check_name(planner, key);
+    *p = (struct rx_logical_pipeline){.name = key->text, .tree = tree, .position = plan->pipeline_count};
+    p->out.pipeline = p->errors.pipeline = p;
+    int r = rx_planner_add_outlet(planner, &p->out, p->name, NULL);
+    if (r == -EEXIST)
+        refuse_clash(planner, key);
+    if (r == 0)
+        r = rx_planner_add_outlet(planner, &p->errors, p->name, "errors");
+    if (r == -ENOMEM)
+        return r;
+    plan->pipeline_count++;
+    return declare_branches(planner, p);
+}
+
+static int declare_pipelines(struct rx_planner *planner)
+{
+    struct rx_logical *plan = planner->plan;
+    const struct rx_tree *section = rx_forest_section(planner->forest, "pipelines");
+    size_t n = section && section->kind == RX_TREE_MAP ? section->count : 0;
+    if (section && section->kind != RX_TREE_MAP)
+        rx_diagnosef(planner->diagnostics, section, NULL, "pipelines is a mapping of name to pipeline");
+    plan->pipelines = rx_planner_alloc(planner, n * sizeof *plan->pipelines);
+    plan->ordered = rx_planner_alloc(planner, n * sizeof *plan->ordered);
+    if (!plan->pipelines || !plan->ordered)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = declare_pipeline(planner, section->keys[i], section->items[i]);
+    return r;
+}
+
+static void check_pipeline_keys(struct rx_planner *planner, const struct rx_tree *tree)
+{
+    static const char *const known[] = {"from", "pipe", "to", NULL};
+    for (size_t i = 0; i < tree->count; i++) {
+        const char *key = tree->keys[i]->text;
+        if (strcmp(key, "from") == 0 || strcmp(key, "pipe") == 0 || strcmp(key, "to") == 0)
+            continue;
+        const char *near = rx_nearest(key, known);
+        char hint[120] = "a pipeline has from, pipe and to";
+        if (near)
+            snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+        rx_diagnosef(planner->diagnostics, tree->keys[i], hint, "unknown key \"%s\" in a pipeline", key);
+    }
+}
+
+static int make_steps(struct rx_planner *planner, struct rx_logical_pipeline *p)
+{
+    const struct rx_tree *from = rx_tree_get(p->tree, "from");
+    if (!from) {
+        rx_diagnosef(planner->diagnostics, p->tree, "from: NAME of a source or pipeline",
+                     "pipeline \"%s\" does not say what it reads", p->name);
+        return 0;
+    }
+    int r = rx_planner_begin_steps(planner);
+    if (r < 0)
+        return r;
+    p->first_step = (uint32_t)planner->plan->step_count;
+    p->graph = rx_planner_steps(planner, from, rx_tree_get(p->tree, "pipe"));
+    p->step_count = (uint32_t)planner->plan->step_count - p->first_step;
+    rx_planner_finish_steps(planner);
+    return p->graph ? rx_planner_readings(planner, p) : 0;
+}
+
+static int make_pipeline(struct rx_planner *planner, struct rx_logical_pipeline *p)
+{
+    planner->pipeline = p;
+    if (p->tree->kind != RX_TREE_MAP) {
+        rx_diagnosef(planner->diagnostics, p->tree, "{from: SOURCE, pipe: [filter: value > 3]}",
+                     "pipeline \"%s\" must be a mapping", p->name);
+        return 0;
+    }
+    planner->scratch = rx_plan_arena_create(planner->plan->heap);
+    if (!planner->scratch)
+        return -ENOMEM;
+    check_pipeline_keys(planner, p->tree);
+    int r = make_steps(planner, p);
+    if (r == 0)
+        r = rx_planner_sinks(planner, p, rx_tree_get(p->tree, "to"));
+    rx_plan_arena_destroy(planner->scratch);
+    planner->scratch = NULL;
+    return r;
+}
+
+/* ---- the whole ---- */
+
+static int make_all(struct rx_planner *planner)
+{
+    struct rx_logical *plan = planner->plan;
+    int r = rx_planner_sources(planner);
+    if (r == 0)
+        r = declare_pipelines(planner);
+    for (size_t i = 0; r == 0 && i < plan->pipeline_count; i++)
+        r = make_pipeline(planner, &plan->pipelines[i]);
+    if (r == 0)
+        r = rx_planner_order(planner);
+    if (r == 0 && rx_diagnostics_count(planner->diagnostics) > 0)
+        r = -EINVAL;
+    if (r < 0)
+        return r;
+    rx_planner_ends(planner);
+    rx_planner_singles(planner);
+    r = rx_planner_fields(planner);
+    return r == 0 && rx_diagnostics_count(planner->diagnostics) > 0 ? -EINVAL : r;
+}
+
+static struct rx_logical *create(void)
+{
+    struct rx_logical *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return NULL;
+    plan->heap = rx_heap_create(NULL);
+    plan->arena = plan->heap ? rx_plan_arena_create(plan->heap) : NULL;
+    plan->outlets = rx_names_create();
+    if (plan->arena && plan->outlets)
+        return plan;
+    rx_logical_destroy(plan);
+    return NULL;
+}
+
+int rx_logical_create(const struct rx_forest *forest, const struct rx_logical_options *options,
+                      struct rx_diagnostics *diagnostics, struct rx_logical **ret)
+{
+    struct rx_logical *plan = create();
+    if (!plan)
+        return -ENOMEM;
+    struct rx_planner planner = {.forest = forest, .options = options, .plan = plan, .diagnostics = diagnostics};
+    int r = make_all(&planner);
+    if (r < 0) {
+        rx_logical_destroy(plan);
+        return r;
+    }
+    *ret = plan;
+    return 0;
+}
+
+void rx_logical_destroy(struct rx_logical *plan)
+{
+    if (!plan)
+        return;
+    free(plan->steps);
+    free(plan->sources);
+    rx_names_destroy(plan->outlets);
+    rx_plan_arena_destroy(plan->arena);
+    rx_heap_destroy(plan->heap);
+    free(plan);
+}
+
+void rx_logical_walk(const struct rx_logical_graph *graph,
+                     void (*each)(void *arg, const struct rx_logical_node *, unsigned depth), void *arg)
+{
+    struct {
+        const struct rx_logical_graph *graph;
+        size_t next;
+    } stack[RX_SCOPES_MAX + 2] = {{graph, 0}};
+    size_t depth = graph ? 1 : 0;
+    while (depth > 0) {
+        if (stack[depth - 1].next == stack[depth - 1].graph->count) {
+            depth--;
+            continue;
+        }
+        const struct rx_logical_node *node = &stack[depth - 1].graph->nodes[stack[depth - 1].next++];
+        each(arg, node, (unsigned)depth - 1);
+        if (node->scope) {
+            stack[depth].graph = node->scope;
+            stack[depth++].next = 0;
+        }
+    }
+}

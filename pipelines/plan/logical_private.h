@@ -1,0 +1,77 @@
+/* What the files of the logical plan share while it is made. */
+#ifndef RX_PIPELINES_LOGICAL_PRIVATE_H
+#define RX_PIPELINES_LOGICAL_PRIVATE_H
+
+#include "pipelines/plan/logical.h"
+
+struct rx_ordinals;
+
+struct rx_planner {
+    const struct rx_forest *forest;
+    const struct rx_logical_options *options;
+    struct rx_logical *plan;
+    struct rx_diagnostics *diagnostics;
+    /* Options and expressions are compiled here to be checked and asked, and thrown away with the pipeline that they are of:
+     * each worker compiles its own. */
+    struct rx_plan_arena *scratch;
+    struct rx_logical_pipeline *pipeline; /* being made */
+    unsigned steps, inline_sources;       /* in it, so far */
+    struct rx_names *ids;                 /* of its steps */
+    struct rx_ordinals *ordinals;
+    size_t step_capacity, source_capacity;
+};
+
+/* Who reads an outlet. */
+struct rx_reading {
+    struct rx_reading *next;
+    struct rx_logical_pipeline *by;
+    struct rx_logical_graph *graph;
+    size_t node;
+};
+
+/* logical.c: a copy of a text that lives as long as the plan; NULL: no memory. */
+char *rx_planner_text(struct rx_planner *, const char *);
+void *rx_planner_alloc(struct rx_planner *, size_t size);
+/* Diagnoses a key that cannot be a name. */
+void rx_planner_check_name(struct rx_planner *, const struct rx_tree *key);
+/* Makes a name readable; one that is taken is the caller's to diagnose. NULL: no memory. */
+int rx_planner_add_outlet(struct rx_planner *, struct rx_outlet *, const char *name, const char *suffix);
+/* The outlet of that name; diagnoses an unknown one at `where`: NULL then. */
+struct rx_outlet *rx_planner_outlet(struct rx_planner *, const char *name, const struct rx_tree *where);
+
+/* logical_source.c */
+int rx_planner_sources(struct rx_planner *);
+struct rx_logical_source *rx_planner_add_source(struct rx_planner *, const char *name, const struct rx_tree *);
+int rx_planner_sinks(struct rx_planner *, struct rx_logical_pipeline *, const struct rx_tree *to);
+
+/* logical_step.c: identities. */
+struct rx_step_words {
+    const struct rx_operator_class *class;
+    const char *name;            /* what stands in the id in place of the user's */
+    const struct rx_tree *id;    /* the user's; NULL: none */
+    const struct rx_tree *where; /* the operator's name */
+    const struct rx_tree *options;
+    enum rx_on_error on_error;
+    const struct rx_step *parent; /* the planner adds it to this step; NULL: the user wrote it */
+    const char *label;            /* NULL: by position */
+};
+/* A new step; NULL: no memory. An id that cannot be is diagnosed. */
+struct rx_step *rx_planner_add_step(struct rx_planner *, const struct rx_step_words *);
+int rx_planner_begin_steps(struct rx_planner *); /* of a pipeline */
+void rx_planner_finish_steps(struct rx_planner *);
+
+/* logical_steps.c: the graph of a pipeline from its `from` and `pipe`. NULL after a mistake (diagnosed). */
+struct rx_logical_graph *rx_planner_steps(struct rx_planner *, const struct rx_tree *from, const struct rx_tree *pipe);
+/* logical_types.c: what the expressions behind a step may know of its output. `image`: its options, parsed. */
+void rx_planner_types_after(struct rx_planner *, const struct rx_step *, unsigned inputs, const void *image);
+
+/* logical_order.c: what reads what; a topological order (a circle is a mistake); where events go one by one. */
+int rx_planner_readings(struct rx_planner *, struct rx_logical_pipeline *);
+int rx_planner_order(struct rx_planner *);
+void rx_planner_singles(struct rx_planner *);
+void rx_planner_ends(struct rx_planner *); /* refuses what would wait for an end that never comes */
+/* logical_fields.c: which fields each source must decode. */
+int rx_planner_need(struct rx_planner *, const struct rx_class *, const void *image, struct rx_need *ret);
+int rx_planner_fields(struct rx_planner *);
+
+#endif

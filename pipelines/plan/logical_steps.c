@@ -1,0 +1,512 @@
+/* Steps to graphs: a pipeline's `from` and `pipe` as trees of nodes, scopes as graphs inside. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/plan/logical_private.h"
+#include "pipelines/plan/names.h"
+#include "pipelines/plan/registry.h"
+
+/* A node while its graph grows: ports are connected as they come. */
+struct draft {
+    struct rx_logical_node node;
+    struct rx_logical_input inputs[RX_PORTS_MAX];
+};
+
+/* One graph while it grows. */
+struct builder {
+    struct rx_planner *planner;
+    struct draft *drafts;
+    size_t count, capacity;
+    const char *scopes; /* from the outermost: 'g' group, 'w' window */
+    bool failed;
+};
+
+/* Where a list of steps stopped: the next step, and how many scopes are to be closed by those around. */
+struct position {
+    const struct rx_tree *pipe;
+    size_t next;
+    size_t closing;
+};
+
+static int fail(struct builder *b)
+{
+    b->failed = true;
+    return -1;
+}
+
+static int no_memory(struct builder *b, const struct rx_tree *where)
+{
+    rx_diagnosef(b->planner->diagnostics, where, NULL, "out of memory");
+    return fail(b);
+}
+
+static bool grow(struct builder *b)
+{
+    size_t capacity = b->capacity ? b->capacity * 2 : 8;
+    struct draft *drafts = realloc(b->drafts, capacity * sizeof *drafts);
+    if (!drafts)
+        return false;
+    b->drafts = drafts;
+    b->capacity = capacity;
+    return true;
+}
+
+/* A new node without inputs, for one new step; -1 when the pipeline is full or memory is out. */
+static int add_node(struct builder *b, const struct rx_step_words *words)
+{
+    struct rx_planner *planner = b->planner;
+    size_t so_far = planner->plan->step_count - planner->pipeline->first_step;
+    if (so_far == RX_STEPS_MAX)
+        rx_diagnosef(planner->diagnostics, words->where, "cut it in two: one pipeline can read another",
+                     "a pipeline has at most %d steps", RX_STEPS_MAX);
+    if (so_far >= RX_STEPS_MAX)
+        return fail(b);
+    struct rx_step *step = rx_planner_add_step(planner, words);
+    if (!step || (b->count == b->capacity && !grow(b)))
+        return no_memory(b, words->where);
+    b->drafts[b->count].node = (struct rx_logical_node){.step = step, .down = -1};
+    return (int)b->count++;
+}
+
+static void connect(struct builder *b, int from, int to, const char *name)
+{
+    if (from < 0 || to < 0)
+        return;
+    struct draft *up = &b->drafts[from], *down = &b->drafts[to];
+    up->node.down = to;
+    up->node.down_port = (uint8_t)down->node.input_count;
+    down->inputs[down->node.input_count++] = (struct rx_logical_input){.node = (uint16_t)from, .name = name};
+}
+
+/* ---- streams: names, lists of names, inline pipes ---- */
+
+static int build_steps(struct builder *b, int upstream, struct position *at);
+
+static int leaf_of(struct builder *b, struct rx_outlet *outlet, const struct rx_tree *where)
+{
+    if (!outlet)
+        return fail(b);
+    int leaf = add_node(
+        b, &(struct rx_step_words){
+               .class = &rx_operator_subscription, .name = "subscription", .where = where, .label = outlet->name});
+    if (leaf >= 0)
+        b->drafts[leaf].node.reads = outlet;
+    return leaf;
+}
+
+static int build_stream(struct builder *b, const struct rx_tree *stream);
+
+/* Several names are one stream, merged. */
+static int build_merged(struct builder *b, const struct rx_tree *list)
+{
+    const struct rx_operator_class *merge = rx_registry_merging();
+    int inputs[RX_PORTS_MAX];
+    if (list->count == 0 || list->count > RX_PORTS_MAX) {
+        rx_diagnosef(b->planner->diagnostics, list, NULL, "name between 1 and %d streams", RX_PORTS_MAX);
+        return fail(b);
+    }
+    for (size_t i = 0; i < list->count; i++)
+        inputs[i] = build_stream(b, list->items[i]);
+    if (list->count == 1)
+        return inputs[0];
+    int node = add_node(
+        b, &(struct rx_step_words){.class = merge, .name = "from", .where = list, .options = list, .label = "from"});
+    for (size_t i = 0; i < list->count; i++)
+        connect(b, inputs[i], node, list->items[i]->text);
+    return node;
+}
+
+static int build_inline_pipe(struct builder *b, const struct rx_tree *stream)
+{
+    const char *outer = b->scopes;
+    struct position at = {.pipe = rx_tree_get(stream, "pipe")};
+    for (size_t i = 0; i < stream->count; i++)
+        if (strcmp(stream->keys[i]->text, "from") != 0 && strcmp(stream->keys[i]->text, "pipe") != 0)
+            rx_diagnosef(b->planner->diagnostics, stream->keys[i], "a stream is a name or {from: .., pipe: [..]}",
+                         "unknown key \"%s\"", stream->keys[i]->text);
+    int upstream = build_stream(b, rx_tree_get(stream, "from"));
+    b->scopes = "";
+    int last = at.pipe ? build_steps(b, upstream, &at) : upstream;
+    b->scopes = outer;
+    return last;
+}
+
+/* An inline source: {timer: {every: 1s}}. It is named after the pipeline. */
+static int build_inline_source(struct builder *b, const struct rx_tree *tree)
+{
+    struct rx_planner *planner = b->planner;
+    char name[200];
+    snprintf(name, sizeof name, "%.180s.source%u", planner->pipeline->name, planner->inline_sources++);
+    struct rx_logical_source *source = rx_planner_add_source(planner, name, tree);
+    return leaf_of(b, source ? &source->out : NULL, tree);
+}
+
+static int build_any_stream(struct builder *b, const struct rx_tree *stream)
+{
+    if (!stream)
+        return fail(b);
+    if (stream->kind == RX_TREE_SCALAR)
+        return leaf_of(b, rx_planner_outlet(b->planner, stream->text, stream), stream);
+    if (stream->kind == RX_TREE_LIST)
+        return build_merged(b, stream);
+    if (rx_tree_get(stream, "from"))
+        return build_inline_pipe(b, stream);
+    return build_inline_source(b, stream);
+}
+
+/* Nothing is known of another stream's events, nor does it tell of this one's. */
+static int build_stream(struct builder *b, const struct rx_tree *stream)
+{
+    struct rx_plan_arena *scratch = b->planner->scratch;
+    size_t count;
+    const struct rx_expr_type *types = rx_plan_known(scratch, &count);
+    rx_plan_know(scratch, NULL, 0);
+    int node = build_any_stream(b, stream);
+    rx_plan_know(scratch, types, count);
+    return node;
+}
+
+/* ---- one step ---- */
+
+struct written {
+    const char *name;
+    const struct rx_tree *id;    /* NULL: none given */
+    const struct rx_tree *where; /* the name's node */
+    const struct rx_tree *value; /* NULL: none given */
+    enum rx_on_error on_error;
+    const struct rx_operator_class *class;
+};
+
+static int read_on_error(struct builder *b, const struct rx_tree *value, enum rx_on_error *ret)
+{
+    static const char *const names[] = {"dead_letter", "drop", "fail", "null", NULL};
+    for (int i = 0; value->text && names[i]; i++) {
+        if (strcmp(value->text, names[i]) == 0) {
+            *ret = (enum rx_on_error)i;
+            return 0;
+        }
+    }
+    rx_diagnosef(b->planner->diagnostics, value, "on_error: dead_letter | drop | fail | null",
+                 "on_error cannot be \"%s\"", value->text ? value->text : "a mapping");
+    return -EINVAL;
+}
+
+static int read_id(struct builder *b, const struct rx_tree *value, const struct rx_tree **ret)
+{
+    if (value->kind == RX_TREE_SCALAR) {
+        *ret = value;
+        return 0;
+    }
+    rx_diagnosef(b->planner->diagnostics, value, "id: the_loud_ones", "an id is a name");
+    return -EINVAL;
+}
+
+static int read_step_key(struct builder *b, const struct rx_tree *key, const struct rx_tree *value,
+                         struct written *step)
+{
+    if (strcmp(key->text, "id") == 0)
+        return read_id(b, value, &step->id);
+    if (strcmp(key->text, "on_error") == 0)
+        return read_on_error(b, value, &step->on_error);
+    if (step->name) {
+        rx_diagnosef(b->planner->diagnostics, key, "start each step with its own \"- \"",
+                     "a step has one operator, and this one has \"%s\" already", step->name);
+        return -EINVAL;
+    }
+    step->name = key->text;
+    step->where = key;
+    step->value = value;
+    return 0;
+}
+
+static int find_class(struct builder *b, struct written *step)
+{
+    step->class = rx_registry_operator(step->name);
+    if (step->class)
+        return 0;
+    const char *near = rx_registry_nearest_operator(step->name);
+    char hint[200];
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+    else
+        snprintf(hint, sizeof hint, "`rxd operators` lists them all");
+    rx_diagnosef(b->planner->diagnostics, step->where, hint, "there is no operator \"%s\"", step->name);
+    return -EINVAL;
+}
+
+static int read_step(struct builder *b, const struct rx_tree *tree, struct written *step)
+{
+    *step = (struct written){.on_error = RX_DEAD_LETTER};
+    if (tree->kind == RX_TREE_SCALAR) {
+        step->name = tree->text;
+        step->where = tree;
+        return find_class(b, step);
+    }
+    int failed = tree->kind == RX_TREE_MAP ? 0 : -EINVAL;
+    for (size_t i = 0; failed == 0 && i < tree->count; i++)
+        failed = read_step_key(b, tree->keys[i], tree->items[i], step);
+    if (failed == 0 && step->name)
+        return find_class(b, step);
+    if (failed == 0 || tree->kind == RX_TREE_LIST)
+        rx_diagnosef(b->planner->diagnostics, tree, "a step is \"- take: 3\" or \"- pairwise\"",
+                     "expected a step here: an operator's name, with its options");
+    return -EINVAL;
+}
+
+/* Other streams of a step (with, other, until ...) become its further ports, in table order. */
+static void connect_streams(struct builder *b, int node, const struct written *step)
+{
+    const struct rx_option *o = step->class->base.options;
+    for (; o && o->name; o++) {
+        const struct rx_tree *tree = o->type == RX_OPTION_STREAM || o->type == RX_OPTION_STREAMS
+                                         ? rx_option_tree(&step->class->base, step->value, o)
+                                         : NULL;
+        if (!tree)
+            continue;
+        bool one = tree->kind == RX_TREE_SCALAR || rx_tree_get(tree, "from") || o->type == RX_OPTION_STREAM;
+        size_t n = one ? 1 : tree->count;
+        if (b->drafts[node].node.input_count + n > RX_PORTS_MAX) {
+            rx_diagnosef(b->planner->diagnostics, tree, NULL, "at most %d streams in one step", RX_PORTS_MAX - 1);
+            fail(b);
+            return;
+        }
+        for (size_t i = 0; i < n; i++) {
+            const struct rx_tree *stream = one ? tree : tree->items[i];
+            const char *name = !one && tree->kind == RX_TREE_MAP ? tree->keys[i]->text : stream->text;
+            connect(b, build_stream(b, stream), node, name ? name : o->name);
+        }
+    }
+}
+
+/* The stream that a step feeds was declared with the pipeline. */
+static struct rx_outlet *branch_of(struct builder *b, const struct written *step)
+{
+    const struct rx_logical_pipeline *p = b->planner->pipeline;
+    size_t prefix = strlen(p->name) + 1;
+    for (const struct rx_option *o = step->class->base.options; o && o->name; o++) {
+        const struct rx_tree *name = o->flags & RX_BRANCH ? rx_option_tree(&step->class->base, step->value, o) : NULL;
+        for (size_t i = 0; name && name->text && i < p->branch_count; i++)
+            if (strcmp(p->branches[i].name + prefix, name->text) == 0)
+                return &p->branches[i];
+    }
+    return NULL;
+}
+
+/* What the options say, parsed in the scratch arena; NULL after a mistake. */
+static void *parse_options(struct builder *b, const struct written *step)
+{
+    struct rx_planner *planner = b->planner;
+    const struct rx_class *class = &step->class->base;
+    void *image = rx_plan_alloc(planner->scratch, class->state_size);
+    if (!image) {
+        no_memory(b, step->where);
+        return NULL;
+    }
+    if (rx_options_parse(class, step->value, step->where, planner->scratch, image, planner->diagnostics) == 0)
+        return image;
+    fail(b);
+    return NULL;
+}
+
+static int ask(struct builder *b, struct rx_step *step, struct rx_logical_node *node, const void *image)
+{
+    const struct rx_operator_class *class = step->class;
+    step->hash = rx_options_hash(&class->base, step->options, image);
+    if (class->describe)
+        class->describe(image, &step->facts);
+    return rx_planner_need(b->planner, &class->base, image, &node->need);
+}
+
+static int build_node(struct builder *b, int upstream, const struct written *step)
+{
+    struct rx_planner *planner = b->planner;
+    planner->steps++;
+    int index = add_node(b, &(struct rx_step_words){.class = step->class,
+                                                    .name = step->class->base.name,
+                                                    .id = step->id,
+                                                    .where = step->where,
+                                                    .options = step->value,
+                                                    .on_error = step->on_error});
+    if (index < 0)
+        return -1;
+    struct rx_logical_node *node = &b->drafts[index].node;
+    struct rx_step *made = planner->plan->steps[node->step->number];
+    node->types = rx_plan_known(planner->scratch, &node->type_count);
+    node->feeds = branch_of(b, step);
+    const void *image = parse_options(b, step);
+    if (image && ask(b, made, node, image) < 0)
+        no_memory(b, step->where);
+    connect(b, upstream, index, "");
+    if (image)
+        connect_streams(b, index, step); /* the drafts may have moved */
+    if (image)
+        rx_planner_types_after(planner, made, b->drafts[index].node.input_count, image);
+    return index;
+}
+
+/* ---- scopes ---- */
+
+/* Connecting later streams may have put nodes behind their consumer: order them so that inputs come first. */
+static void order_nodes(const struct builder *b, size_t node, size_t *order, size_t *count)
+{
+    const struct draft *d = &b->drafts[node];
+    for (unsigned i = 0; i < d->node.input_count; i++)
+        order_nodes(b, d->inputs[i].node, order, count);
+    order[(*count)++] = node;
+}
+
+static int copy_node(struct builder *b, const struct draft *draft, const uint16_t *place, struct rx_logical_node *out)
+{
+    struct rx_logical_input *inputs = rx_planner_alloc(b->planner, draft->node.input_count * sizeof *inputs);
+    if (!inputs)
+        return -ENOMEM;
+    for (unsigned i = 0; i < draft->node.input_count; i++)
+        inputs[i] = (struct rx_logical_input){.node = place[draft->inputs[i].node], .name = draft->inputs[i].name};
+    *out = draft->node;
+    out->inputs = inputs;
+    out->down = draft->node.down < 0 ? -1 : place[draft->node.down];
+    return 0;
+}
+
+static int fill_graph(struct builder *b, int exit_node, struct rx_logical_graph *graph)
+{
+    size_t order[RX_STEPS_MAX];
+    uint16_t place[RX_STEPS_MAX];
+    order_nodes(b, (size_t)exit_node, order, &graph->count);
+    graph->nodes = rx_planner_alloc(b->planner, graph->count * sizeof *graph->nodes);
+    if (!graph->nodes)
+        return -ENOMEM;
+    for (size_t i = 0; i < graph->count; i++)
+        place[order[i]] = (uint16_t)i;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < graph->count; i++) {
+        r = copy_node(b, &b->drafts[order[i]], place, &graph->nodes[i]);
+        if (r == 0 && graph->nodes[i].scope) {
+            graph->nodes[i].scope->outer = graph;
+            graph->nodes[i].scope->opener = i;
+        }
+    }
+    return r;
+}
+
+static struct rx_logical_graph *seal(struct builder *b, int exit_node)
+{
+    if (b->failed || exit_node < 0)
+        return NULL;
+    struct rx_logical_graph *graph = rx_planner_alloc(b->planner, sizeof *graph);
+    return graph && fill_graph(b, exit_node, graph) == 0 ? graph : NULL;
+}
+
+static int add_entry(struct builder *b, const struct rx_step *opener)
+{
+    return add_node(b, &(struct rx_step_words){
+                           .class = &rx_operator_entry, .name = "entry", .where = opener->where, .parent = opener});
+}
+
+/* The steps behind an opener, up to the one that closes its scope, as a graph of its own. */
+static void build_scope(struct builder *outer, int opener, char kind, struct position *at)
+{
+    char scopes[RX_SCOPES_MAX + 2];
+    struct rx_logical_node *node = &outer->drafts[opener].node;
+    if (strlen(outer->scopes) >= RX_SCOPES_MAX) {
+        rx_diagnosef(outer->planner->diagnostics, node->step->where, NULL, "scopes nest at most %d deep",
+                     RX_SCOPES_MAX);
+        fail(outer);
+        return;
+    }
+    snprintf(scopes, sizeof scopes, "%s%c", outer->scopes, kind);
+    struct builder b = {.planner = outer->planner, .scopes = scopes};
+    int last = build_steps(&b, add_entry(&b, node->step), at);
+    node->scope = seal(&b, last);
+    if (!node->scope)
+        fail(outer);
+    free(b.drafts);
+}
+
+/* What collects has a window's scope of its own, with one step in it. */
+static void build_collection(struct builder *outer, int opener, const struct rx_operator_class *class)
+{
+    struct rx_logical_node *node = &outer->drafts[opener].node;
+    struct builder b = {.planner = outer->planner, .scopes = "w"};
+    int entry = add_entry(&b, node->step);
+    int last =
+        add_node(&b, &(struct rx_step_words){
+                         .class = class, .name = class->base.name, .where = node->step->where, .parent = node->step});
+    connect(&b, entry, last, "");
+    node->scope = seal(&b, last);
+    if (!node->scope)
+        fail(outer);
+    free(b.drafts);
+}
+
+/* How many scopes a reducing step closes: up to and with the innermost window; 0 when there is none. */
+static size_t closed_by_reduction(const char *scopes)
+{
+    const char *window = strrchr(scopes, 'w');
+    return window ? strlen(window) : 0;
+}
+
+static size_t scopes_closed(struct builder *b, const struct written *step)
+{
+    if (step->class->base.flags & RX_REDUCES)
+        return closed_by_reduction(b->scopes);
+    if (!(step->class->base.flags & RX_CLOSES_SCOPE))
+        return 0;
+    if (b->scopes[0])
+        return 1;
+    rx_diagnosef(b->planner->diagnostics, step->where, "to join other streams in, use merge_with",
+                 "there is no group or window open here that \"%s\" could close", step->name);
+    fail(b);
+    return 0;
+}
+
+static void open_scope(struct builder *b, int node, const struct written *step, struct position *at)
+{
+    unsigned flags = step->class->base.flags;
+    if (step->class->collects)
+        build_collection(b, node, step->class->collects);
+    at->closing = scopes_closed(b, step);
+    if (!(flags & (RX_OPENS_GROUP | RX_OPENS_WINDOW)))
+        return;
+    build_scope(b, node, flags & RX_OPENS_GROUP ? 'g' : 'w', at);
+    if (at->closing > 0)
+        at->closing--;
+}
+
+static int build_steps(struct builder *b, int upstream, struct position *at)
+{
+    if (at->pipe->kind != RX_TREE_LIST) {
+        rx_diagnosef(b->planner->diagnostics, at->pipe, "pipe: [filter: value > 3]", "a pipe is a list of steps");
+        fail(b);
+        return upstream;
+    }
+    while (at->next < at->pipe->count && at->closing == 0) {
+        struct written step;
+        if (read_step(b, at->pipe->items[at->next++], &step) < 0) {
+            fail(b);
+            continue;
+        }
+        int node = build_node(b, upstream, &step);
+        if (node < 0)
+            return -1;
+        upstream = node;
+        open_scope(b, node, &step, at);
+    }
+    return upstream;
+}
+
+struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const struct rx_tree *from,
+                                          const struct rx_tree *pipe)
+{
+    struct builder b = {.planner = planner, .scopes = ""};
+    rx_plan_know(planner->scratch, NULL, 0);
+    int last = build_stream(&b, from);
+    struct position at = {.pipe = pipe};
+    if (pipe)
+        last = build_steps(&b, last, &at);
+    struct rx_logical_graph *graph = seal(&b, last);
+    free(b.drafts);
+    return graph;
+}

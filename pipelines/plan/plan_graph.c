@@ -1,0 +1,149 @@
+/* Logical graphs to the sub-graphs of one worker: nodes, their compiled options, ranks, and where spans may flow. */
+#include <errno.h>
+#include <string.h>
+
+#include "pipelines/plan/plan_private.h"
+
+void *rx_assembly_image(struct rx_assembly *a, const struct rx_logical_node *logical)
+{
+    const struct rx_step *step = logical->step;
+    struct rx_plan_arena *arena = a->plan->arena;
+    void *image = rx_plan_alloc(arena, step->class->base.state_size);
+    rx_plan_know(arena, logical->types, logical->type_count);
+    int r = image ? rx_options_parse(&step->class->base, step->options, step->where, arena, image, a->diagnostics)
+                  : -ENOMEM;
+    rx_plan_know(arena, NULL, 0);
+    return r == 0 ? image : NULL;
+}
+
+/* ---- nodes ---- */
+
+static int give_ledgers(struct rx_assembly *a, struct rx_node *node)
+{
+    struct rx_ledger **ledgers = rx_plan_alloc(a->plan->arena, node->step_count * sizeof *ledgers);
+    if (!ledgers)
+        return -ENOMEM;
+    for (unsigned i = 0; i < node->step_count; i++)
+        ledgers[i] = &a->plan->ledgers[node->steps[i]->number];
+    node->ledgers = (struct rx_ledger *const *)ledgers;
+    node->ledger = ledgers[0];
+    node->run = &a->plan->runs[node->steps[node->common_step]->number];
+    return 0;
+}
+
+static int give_step(struct rx_assembly *a, const struct rx_logical_node *logical, struct rx_node *node)
+{
+    const struct rx_step **steps = rx_plan_alloc(a->plan->arena, sizeof *steps);
+    if (!steps)
+        return -ENOMEM;
+    steps[0] = logical->step;
+    node->steps = steps;
+    node->step_count = 1;
+    node->class = logical->step->class;
+    bool bare = logical->reads || node->class == &rx_operator_entry;
+    node->image = bare ? NULL : rx_assembly_image(a, logical);
+    return bare || node->image ? 0 : -ENOMEM;
+}
+
+static int connect(const struct rx_assembly *a, const struct rx_logical_node *logical, struct rx_node *node)
+{
+    node->input_count = (uint8_t)logical->input_count;
+    for (unsigned i = 0; i < logical->input_count; i++) {
+        node->inputs[i] = logical->inputs[i].node;
+        node->input_names[i] =
+            rx_key_intern(a->plan->engine->heap, logical->inputs[i].name, strlen(logical->inputs[i].name));
+        if (!node->input_names[i])
+            return -ENOMEM;
+    }
+    node->down = logical->down;
+    node->down_port = logical->down_port;
+    if (logical->reads || logical->feeds)
+        node->hub = rx_assembly_hub(a, logical->reads ? logical->reads : logical->feeds);
+    if (logical->reads && logical->reads->source)
+        a->plan->sources[logical->reads->source->position].used = true;
+    return 0;
+}
+
+static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_plan_pipeline *p,
+                                      const struct rx_logical_graph *logical);
+
+/* Nothing is fused inside another scope: there windows close in the order in which the groups of all scopes began, and operators
+ * of which each knows its own scope would close theirs together. */
+static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, const struct rx_logical_graph *graph,
+                     const struct rx_logical_node *logical, struct rx_node *node)
+{
+    int fused = a->options->no_fusion || graph->outer ? 0 : rx_assembly_fuse(a, logical, node);
+    int r = fused < 0 ? fused : fused ? 0 : give_step(a, logical, node);
+    if (r < 0)
+        return r;
+    node->step = node->steps[0];
+    node->errors = p->errors;
+    if (connect(a, logical, node) < 0 || give_ledgers(a, node) < 0)
+        return -ENOMEM;
+    if (!fused && logical->scope)
+        node->subgraphs[0] = make_graph(a, p, logical->scope);
+    return !fused && logical->scope && !node->subgraphs[0] ? -ENOMEM : 0;
+}
+
+static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_plan_pipeline *p,
+                                      const struct rx_logical_graph *logical)
+{
+    struct rx_subgraph *graph = rx_plan_alloc(a->plan->arena, sizeof *graph);
+    struct rx_node *nodes = rx_plan_alloc(a->plan->arena, logical->count * sizeof *nodes);
+    if (!graph || !nodes)
+        return NULL;
+    *graph = (struct rx_subgraph){.nodes = nodes, .count = logical->count};
+    for (size_t i = 0; i < logical->count; i++) {
+        nodes[i].index = (uint16_t)i;
+        if (make_node(a, p, logical, &logical->nodes[i], &nodes[i]) < 0)
+            return NULL;
+    }
+    return graph;
+}
+
+int rx_assembly_graph(struct rx_assembly *a, struct rx_plan_pipeline *p)
+{
+    p->graph = make_graph(a, p, p->logical->graph);
+    return p->graph ? 0 : -ENOMEM;
+}
+
+/* ---- ranks and spans ---- */
+
+static void rank_nodes(struct rx_subgraph *graph, uint32_t *rank)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        graph->nodes[i].rank = ++*rank;
+        if (graph->nodes[i].subgraphs[0])
+            rank_nodes(graph->nodes[i].subgraphs[0], rank);
+    }
+}
+
+static bool takes_spans(const struct rx_node *node)
+{
+    for (unsigned i = 0; i < node->step_count; i++)
+        if (node->steps[i]->on_error == RX_FAIL)
+            return false;
+    bool safe = node->step_count > 1 ? node->class->base.flags & RX_SPAN_SAFE : node->step->facts.spans;
+    return safe && node->span_ok;
+}
+
+/* A node may emit spans where everything behind it takes them. The exit of a root feeds a hub, which does. */
+static void mark_spans(struct rx_subgraph *graph, bool root)
+{
+    for (size_t i = graph->count; i-- > 0;) {
+        struct rx_node *node = &graph->nodes[i];
+        node->span_ok = node->down < 0 ? root : takes_spans(&graph->nodes[node->down]);
+        if (node->subgraphs[0])
+            mark_spans(node->subgraphs[0], false);
+    }
+}
+
+void rx_assembly_rank(struct rx_plan *plan)
+{
+    uint32_t rank = 0;
+    for (size_t i = 0; i < plan->pipeline_count; i++) {
+        struct rx_plan_pipeline *p = &plan->pipelines[plan->ordered[i]];
+        rank_nodes(p->graph, &rank);
+        mark_spans(p->graph, true);
+    }
+}
