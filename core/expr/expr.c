@@ -223,6 +223,8 @@ double rx_expr_cost(const struct rx_expr *e, double n)
     return total < (double)e->budget ? total : (double)e->budget;
 }
 
+uint64_t rx_expr_steps(const struct rx_expr *e) { return e->steps; }
+
 size_t rx_expr_hint_count(const struct rx_expr *e) { return e->hint_count; }
 
 const struct rx_error *rx_expr_hint(const struct rx_expr *e, size_t i)

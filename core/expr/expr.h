@@ -60,6 +60,9 @@ int rx_expr_eval(struct rx_expr *, const struct rx_expr_env *, struct rx_value *
 /* For filters: 1 true, 0 false, or a negative errno as above; a non-boolean result is -EINVAL. */
 int rx_expr_test(struct rx_expr *, const struct rx_expr_env *, struct rx_error *reterr);
 
+/* Steps of about 10 ns that the last evaluation took, beyond those of code that runs once. */
+uint64_t rx_expr_steps(const struct rx_expr *);
+
 const char *rx_expr_text(const struct rx_expr *);
 bool rx_expr_is_constant(const struct rx_expr *);
 /* When the whole expression is one top-level field, its key; else NULL. */

@@ -110,7 +110,7 @@ static struct stream *create_stream(struct rx_streams *streams, const char *name
     s->keyed = keyed;
     s->rate.since = now_of(streams);
     s->rate.second = s->rate.since / RX_SEC;
-    s->selections = rx_selections_create(streams->heap);
+    s->selections = rx_selections_create(streams->heap, &streams->filters);
     if (s->selections && rx_fanout_create(streams->loop, log, &streams->options, &s->fanout) == 0) {
         s->log = log;
         return s;
@@ -212,7 +212,7 @@ static void write_info(void *arg, const struct rx_stream_info *i)
     rx_json_write(out, i->events ? rx_timestamp(i->last_time) : rx_null());
     rx_buffer_printf(out, ",\"keys\":%zu,\"subscribers\":%zu,\"dropped\":%llu,\"disconnected\":%llu", i->keys,
                      i->fanout.subscribers, (unsigned long long)(i->fanout.skipped + i->fanout.lost),
-                     (unsigned long long)i->fanout.stalled + i->fanout.overtaken);
+                     (unsigned long long)(i->fanout.stalled + i->fanout.overtaken + i->fanout.exhausted));
     write_id(out, "first_id", i, i->first);
     write_id(out, "last_id", i, i->last);
     rx_buffer_text(out, "}");
@@ -255,6 +255,7 @@ int rx_streams_create(struct rx_loop *loop, struct rx_http_server *http, const s
         return -ENOMEM;
     streams->loop = loop;
     streams->http = http;
+    streams->filters.sched = rx_loop_sched(loop);
     streams->options = options ? *options : (struct rx_fanout_options){0};
     int r = init(streams);
     if (r < 0) {

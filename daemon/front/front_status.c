@@ -134,6 +134,8 @@ static void add_stream(void *arg, const struct rx_stream_info *s)
     rx_metrics_count(m, RX_METRIC_SERVED_SKIPPED, s->fanout.lost, labels);
     labels[3] = "stalled";
     rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.stalled, labels);
+    labels[3] = "filter";
+    rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.exhausted, labels);
     labels[3] = "overtaken";
     rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.overtaken, labels);
 }

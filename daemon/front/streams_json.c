@@ -82,6 +82,8 @@ void streams_reply_json(struct stream *s, struct rx_http_request *request, const
     set_headers(s, request, r.missed);
     if (r.out.failed)
         rx_http_reply_error(request, 503, "out of memory");
+    else if (rx_selection_exhausted(of->selection))
+        streams_refuse_cost(request);
     else if (!r.array && !r.count)
         rx_http_reply(request, 204, NULL, NULL, 0);
     else

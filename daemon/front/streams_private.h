@@ -39,6 +39,7 @@ struct rx_streams {
     struct rx_http_server *http;
     struct rx_fanout_options options;
     struct rx_heap *heap;
+    struct rx_filter_budget filters;
     struct rx_wake *wake;
     struct takeover *takeovers;
     struct stream **list; /* by name */
@@ -49,6 +50,7 @@ void stream_collect(struct stream *); /* what was published is there, and on its
 struct stream *streams_find(const struct rx_streams *, const char *name);
 const char *streams_nearest(const struct rx_streams *, const char *name); /* NULL: none is near */
 void streams_answer(void *streams, struct rx_http_request *);             /* GET /streams/NAME; streams_request.c */
+void streams_refuse_cost(struct rx_http_request *);                       /* a filter that was exhausted by history */
 /* streams_follow.c: hands the connection over to the fan-out; the subscription lacks descriptor and greeting. */
 void streams_follow(struct stream *, struct rx_http_request *, const struct rx_subscription *);
 void streams_forget(struct rx_streams *, const struct stream *); /* take-overs for it; NULL: all */

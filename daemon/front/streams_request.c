@@ -2,11 +2,15 @@
 #include "daemon/front/streams_private.h"
 
 #include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 static const uint64_t LAST_MAX = 10000000;
+static const char *const parameters[] = {"last", "since", "key", "filter", NULL};
 
 struct wanted {
     struct rx_subscription subscription;
@@ -101,6 +105,34 @@ static int choose_form(struct wanted *w, struct rx_http_request *request)
     return 0;
 }
 
+/* 400: what is wrong with which parameter, and which there are. Answers -EINVAL. */
+__attribute__((format(printf, 3, 4))) static int refuse_parameter(struct rx_http_request *request, const char *name,
+                                                                  const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_t *members = json_pack("{s:s*, s:[]}", "parameter", name, "parameters");
+    for (size_t i = 0; members && parameters[i]; i++)
+        json_array_append_new(json_object_get(members, "parameters"), json_string(parameters[i]));
+    rx_http_reply_problem_take(request, 400, members, "%.60s: %s", name, text);
+    return -EINVAL;
+}
+
+static int check_parameters(struct rx_http_request *request)
+{
+    const char *stray = rx_http_query_stray(request, parameters);
+    if (!stray)
+        return 0;
+    const char *nearest = rx_nearest(stray, parameters);
+    if (nearest && strcmp(nearest, stray) == 0)
+        return refuse_parameter(request, stray, "it is given twice");
+    return refuse_parameter(request, stray, "there is no such parameter%s%s; there are last, since, key and filter",
+                            nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
 /* A page of another site must not read streams through its visitor's browser: WebSockets know no CORS. */
 static bool is_foreign(const struct rx_http_request *request)
 {
@@ -115,13 +147,23 @@ static int choose_selection(struct wanted *w, const struct stream *s, struct rx_
     int r = rx_selection_get(s->selections, rx_http_query(request, "key"), rx_http_query(request, "filter"),
                              &w->subscription.selection, &error);
     if (r == -EINVAL && error.at.line)
-        rx_http_reply_error(request, 400, "filter: column %u: %s%s%s", error.at.column, error.message,
-                            *error.hint ? "; " : "", error.hint);
-    else if (r == -EINVAL)
-        rx_http_reply_error(request, 400, "filter: %s", error.message);
-    else if (r < 0)
-        rx_http_reply_error(request, 503, "%s", error.message);
+        return refuse_parameter(request, "filter", "column %u: %s%s%s", error.at.column, error.message,
+                                *error.hint ? "; " : "", error.hint);
+    if (r == -EINVAL)
+        return refuse_parameter(request, "filter", "%s", error.message);
+    if (r < 0) {
+        rx_http_set_header(request, "Retry-After", "1");
+        rx_http_reply_error(request, 503, "filter: %s", error.message);
+    }
     return r;
+}
+
+void streams_refuse_cost(struct rx_http_request *request)
+{
+    rx_http_set_header(request, "Retry-After", "1");
+    rx_http_reply_error(request, 429,
+                        "filter: it takes too much time for so much history; ask for less, or filter in a "
+                        "pipeline, once for all");
 }
 
 /* Last-Event-ID wins: a browser that reconnects repeats the query. */
@@ -130,18 +172,12 @@ static int choose_start(struct wanted *w, const struct stream *s, struct rx_http
     const char *last = rx_http_query(request, "last"), *since = rx_http_query(request, "since");
     const char *seen = rx_http_header(request, "Last-Event-ID");
     uint64_t count = 0, generation = 0, sequence = 0;
-    if (last && (!parse_number(last, &count) || count > LAST_MAX)) {
-        rx_http_reply_error(request, 400, "last: \"%s\" is not a number of frames from 0 to 10000000", last);
-        return -EINVAL;
-    }
-    if (since && !parse_id(since, &generation, &sequence)) {
-        rx_http_reply_error(request, 400, "since: \"%s\" is not an event's id, like 1700000000-42", since);
-        return -EINVAL;
-    }
-    if (last && since) {
-        rx_http_reply_error(request, 400, "last and since cannot be used together");
-        return -EINVAL;
-    }
+    if (last && (!parse_number(last, &count) || count > LAST_MAX))
+        return refuse_parameter(request, "last", "\"%.60s\" is not a number of frames from 0 to 10000000", last);
+    if (since && !parse_id(since, &generation, &sequence))
+        return refuse_parameter(request, "since", "\"%.60s\" is not an event's id, like 1700000000-42", since);
+    if (last && since)
+        return refuse_parameter(request, "since", "it cannot be used together with last");
     w->subscription.cursor = live_cursor(s->log);
     if (seen || since) {
         bool known = parse_id(seen ? seen : since, &generation, &sequence);
@@ -149,7 +185,10 @@ static int choose_start(struct wanted *w, const struct stream *s, struct rx_http
     } else if (last) {
         go_back(w, s->log, count);
     }
-    return 0;
+    if (!rx_selection_exhausted(w->subscription.selection))
+        return 0;
+    streams_refuse_cost(request);
+    return -EBUSY;
 }
 
 /* 204 tells a browser's EventSource not to come again. */
@@ -191,7 +230,8 @@ void streams_answer(void *arg, struct rx_http_request *request)
         return;
     }
     stream_collect(s);
-    if (choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 && choose_start(&w, s, request) == 0)
+    if (check_parameters(request) == 0 && choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 &&
+        choose_start(&w, s, request) == 0)
         answer_wanted(&w, s, request);
     rx_selection_unref(w.subscription.selection);
 }

@@ -107,7 +107,7 @@ static struct client *ask(const char *path, const char *headers)
     address.sin_port = htons((uint16_t)rx_http_port(http));
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(c->fd, (struct sockaddr *)&address, sizeof address), 0);
-    char text[1024];
+    char text[2048];
     int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: here:80\r\n%s\r\n", path, headers);
     ck_assert_int_eq(send(c->fd, text, (size_t)n, 0), n);
     return c;
@@ -279,6 +279,35 @@ START_TEST(json_history_says_how_many_frames_a_burst_cost)
 }
 END_TEST
 
+/* A condition that takes some thousands of steps for each frame. */
+static const char *heavy_filter(const char *path)
+{
+    static char text[1024];
+    char list[128] = "[1";
+    for (unsigned i = 2; i <= 32; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), ",%u", i);
+    snprintf(text, sizeof text, "%sfilter=%s].exists(a,%s].exists(b,a*b==n%%2B2000))", path, list, list);
+    return text;
+}
+
+START_TEST(a_filter_over_history_has_its_budget_and_all_have_theirs)
+{
+    start();
+    append_numbers(1, 2000);
+    expect_refusal(heavy_filter("/streams/plain?"), "", 429, "filter: it takes too much time");
+    const char *answer;
+    double deadline = seconds() + 20;
+    do {
+        answer = get_with(heavy_filter("/streams/plain?last=2000&"), SSE);
+        ck_assert(seconds() < deadline);
+    } while (strncmp(answer, "HTTP/1.1 429 ", 13) == 0);
+    ck_assert_msg(strncmp(answer, "HTTP/1.1 503 ", 13) == 0, "%s", answer);
+    ck_assert_ptr_nonnull(strstr(answer, "Retry-After: 1\r\n"));
+    expect("/streams/plain?last=1", 200, "[{\"n\":2000}]\n");
+    stop();
+}
+END_TEST
+
 START_TEST(sse_is_live_and_history_comes_first_when_asked_for)
 {
     start();
@@ -372,6 +401,16 @@ START_TEST(what_is_wrong_is_refused_in_a_sentence)
     expect_refusal("/streams/plain?since=1-2&last=2", "", 400, "together");
     expect_refusal("/streams/plain?filter=n+%3E+%3E+3", LINES, 400, "filter: column 5: ");
     expect_refusal("/streams/plain?filter=", "", 400, "filter: ");
+    expect_refusal("/streams/plain?filter=n%2B1", SSE, 400, "filter: not a condition");
+    expect_refusal(
+        "/streams/plain?last=1&filer=n", SSE, 400,
+        "\"detail\":\"filer: there is no such parameter; did you mean filter; there are last, since, key and "
+        "filter\",\"parameter\":\"filer\",\"parameters\":[\"last\",\"since\",\"key\",\"filter\"]}\n");
+    expect_refusal("/streams/plain?x=%FF&%FF=1", "", 400, "there is no such parameter");
+    expect_refusal("/streams/plain?last=1&last=2", LINES, 400, "last: it is given twice");
+    expect_refusal("/streams/plain?last=1e3", "", 400, "Content-Type: application/problem+json\r\n");
+    expect_refusal("/streams/plain?last=10000001", "", 400, "from 0 to 10000000");
+    expect_refusal("/streams/plain?filter=l.all(a,l.all(b,l.all(c,a*b*c>0)))", "", 400, "more than 100000 steps");
     expect_refusal("/streams/plain", "Upgrade: websocket\r\n", 426, "handshake");
     struct client *c = ask("/streams/plain", SOCKET "Origin: http://evil.example\r\n");
     wait_for(c, "the page's Origin is not this server");
@@ -492,6 +531,7 @@ static Suite *suite(void)
     tcase_add_test(t, json_with_keys_is_the_sorted_array_of_the_latest_of_each);
     tcase_add_test(t, json_history_is_an_array);
     tcase_add_test(t, json_history_says_how_many_frames_a_burst_cost);
+    tcase_add_test(t, a_filter_over_history_has_its_budget_and_all_have_theirs);
     tcase_add_test(t, sse_is_live_and_history_comes_first_when_asked_for);
     tcase_add_test(t, resuming_repeats_nothing_and_tells_of_gaps);
     tcase_add_test(t, a_web_socket_is_upgraded_and_gets_text_frames);

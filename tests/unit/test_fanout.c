@@ -20,6 +20,7 @@ static struct rx_log *log_;
 static struct rx_fanout *fanout;
 static struct rx_heap *heap;
 static struct rx_selections *selections;
+static struct rx_filter_budget budget;
 static unsigned closed;
 
 struct client {
@@ -36,7 +37,8 @@ static void start(const struct rx_log_limits *limits, const struct rx_fanout_opt
     ck_assert_int_eq(rx_log_create(7, limits, &writer, &log_), 0);
     ck_assert_int_eq(rx_fanout_create(loop, log_, options, &fanout), 0);
     heap = rx_heap_create(NULL);
-    selections = rx_selections_create(heap);
+    budget = (struct rx_filter_budget){.sched = rx_loop_sched(loop)};
+    selections = rx_selections_create(heap, &budget);
 }
 
 static void stop(void)
@@ -110,6 +112,14 @@ static void wait_for(struct client *c, size_t length)
         rx_loop_once(loop, 5);
         read_some(c, 65536);
         ck_assert_msg(seconds() < deadline, "got %zu bytes of %zu: %.200s", c->length, length, c->data);
+    }
+}
+
+static void wait_for_text(struct client *c, const char *text)
+{
+    while (!c->data || !strstr(c->data, text)) {
+        ck_assert(!c->eof);
+        wait_for(c, c->length + 1);
     }
 }
 
@@ -335,8 +345,7 @@ START_TEST(a_burst_beyond_the_history_reaches_who_is_there)
     struct client c = subscribe(RX_SSE);
     publish_numbers(1, 5000);
     publish_numbers(5001, 9000); /* before the flush that is due */
-    while (!c.data || !strstr(c.data, "{\"n\":9000}\n\n"))
-        wait_for(&c, c.length + 1);
+    wait_for_text(&c, "{\"n\":9000}\n\n");
     uint64_t missed = 0;
     ck_assert_uint_eq(follow(c.data, 1, &missed), 9001);
     ck_assert_uint_eq(missed, 0);
@@ -367,10 +376,8 @@ START_TEST(a_burst_that_finds_no_room_is_told_at_once_and_to_every_kind)
     }
     rx_fanout_collect(fanout);
     expect(&selecting, "{\"gap\":77}\n");
-    while (!sse.data || !strstr(sse.data, "{\"missed\": 77}\n\n"))
-        wait_for(&sse, sse.length + 1);
-    while (!lines.data || !strstr(lines.data, "{\"gap\":77}\n"))
-        wait_for(&lines, lines.length + 1);
+    wait_for_text(&sse, "{\"missed\": 77}\n\n");
+    wait_for_text(&lines, "{\"gap\":77}\n");
     while (!socket.data || socket.length < 12 || memcmp(socket.data + socket.length - 12, "\x81\x0a{\"gap\":77}", 12))
         wait_for(&socket, socket.length + 1);
     uint64_t missed = 0;
@@ -748,6 +755,41 @@ START_TEST(a_filter_that_is_wrong_is_refused_with_its_place)
 }
 END_TEST
 
+START_TEST(a_filter_that_takes_too_much_time_ends_its_subscribers_and_no_others)
+{
+    start(NULL, NULL);
+    budget.each = 2000;
+    struct rx_selection *heavy, *light;
+    ck_assert_int_eq(rx_selection_get(selections, NULL, "n > 0 && [1,2,3].all(x, x < 9)", &heavy, NULL), 0);
+    ck_assert_int_eq(rx_selection_get(selections, "nobody", NULL, &light, NULL), 0);
+    struct client c[3], other = subscribe(RX_SSE);
+    for (unsigned i = 0; i < 3; i++)
+        c[i] = subscribe_as((struct rx_subscription){.kind = (enum rx_subscriber_kind)i, .selection = heavy}, 0);
+    struct client none = subscribe_as((struct rx_subscription){.kind = RX_NDJSON, .selection = light}, 0);
+    publish_numbers(1, 1000);
+    for (unsigned i = 0; i < 3; i++)
+        wait_for(&c[i], SIZE_MAX);
+    static const char why[] = "the filter takes more time than a subscriber may; a pipeline can do that once for all",
+                      sse[] = "event: error\ndata: {\"error\":\"";
+    ck_assert_ptr_nonnull(strstr(strstr(c[0].data, sse), why));
+    ck_assert_ptr_nonnull(strstr(strstr(c[1].data, "{\"error\":\""), why));
+    ck_assert_mem_eq(c[2].data + c[2].length - strlen(why) - 4, "\x88\x57\x03\xf0", 4);
+    ck_assert_mem_eq(c[2].data + c[2].length - strlen(why), why, strlen(why));
+    ck_assert_uint_eq(rx_fanout_stats(fanout).exhausted, 3);
+    wait_for_text(&other, "{\"n\":1000}");
+    publish_numbers(1001, 1001);
+    wait_for_text(&other, "{\"n\":1001}");
+    ck_assert(!none.eof && none.length == 0);
+    for (unsigned i = 0; i < 3; i++)
+        leave(&c[i]);
+    leave(&other);
+    leave(&none);
+    rx_selection_unref(heavy);
+    rx_selection_unref(light);
+    stop();
+}
+END_TEST
+
 START_TEST(a_flush_to_thousands_goes_in_slices_and_misses_nobody)
 {
     start(NULL, &(struct rx_fanout_options){.heartbeat = 1000 * RX_SEC});
@@ -876,6 +918,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_key_selects_its_frames_as_text_or_json);
     tcase_add_test(t, a_filter_selects_frames_and_an_error_in_it_says_no);
     tcase_add_test(t, a_filter_that_is_wrong_is_refused_with_its_place);
+    tcase_add_test(t, a_filter_that_takes_too_much_time_ends_its_subscribers_and_no_others);
     tcase_add_test(t, a_flush_to_thousands_goes_in_slices_and_misses_nobody);
     tcase_add_test(t, draining_sends_what_is_there_and_closes);
     tcase_add_test(t, a_writer_on_another_thread_reaches_every_subscriber);

@@ -438,7 +438,8 @@ START_TEST(unknown_paths_are_404_and_other_methods_405_with_allow)
 {
     ask("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
     ck_assert_int_eq(status(), 404);
-    ck_assert_str_eq(body(), "{\"error\":\"there is nothing at /nothing\"}\n");
+    ck_assert_str_eq(body(), "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
+                             "\"detail\":\"there is nothing at /nothing\"}\n");
     ask("GET /hello2 HTTP/1.1\r\nHost: a\r\n\r\n");
     ck_assert_int_eq(status(), 404);
     ask("DELETE /count HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -18,6 +18,7 @@ struct rx_http_limits {       /* 0: the default */
     unsigned max_connections; /* beyond: 503 and close; 12,000 (or the descriptor limit less 256) */
 };
 
+struct json_t;
 struct rx_http_server;
 /* Listens on "127.0.0.1:8088", "[::1]:8088", "localhost:0", ":8088" (all addresses). -EADDRINUSE etc. with a sentence. */
 int rx_http_listen(struct rx_loop *, const char *address, const struct rx_http_limits *, struct rx_http_server **ret,
@@ -45,6 +46,8 @@ enum rx_http_method rx_http_method(const struct rx_http_request *);
 const char *rx_http_path(const struct rx_http_request *);                    /* percent-decoded, no query */
 const char *rx_http_tail(const struct rx_http_request *);                    /* the path behind the route's prefix */
 const char *rx_http_query(const struct rx_http_request *, const char *name); /* decoded; NULL: absent */
+/* A parameter that is not among `known` (NULL-terminated), or stands there twice; NULL: none. */
+const char *rx_http_query_stray(const struct rx_http_request *, const char *const *known);
 const char *rx_http_header(const struct rx_http_request *, const char *name);
 bool rx_http_gone(const struct rx_http_request *); /* the client has left */
 /* The body: malloc'ed, the caller's; NULL with *length 0 if empty or taken already. */
@@ -56,9 +59,14 @@ bool rx_http_accepts(const struct rx_http_request *, const char *type);
 void rx_http_set_header(struct rx_http_request *, const char *name, const char *value);
 /* Answers and forgets the request. `body` is copied. */
 void rx_http_reply(struct rx_http_request *, int status, const char *type, const void *body, size_t length);
-/* {"error": MESSAGE} with the status. */
+/* A JSON value (jansson), compact and with a newline behind it; it is taken. NULL: 503, out of memory. */
+void rx_http_reply_json_take(struct rx_http_request *, int status, const char *type, struct json_t *);
+/* What went wrong, as application/problem+json (RFC 9457): {"type", "title", "status", "detail"}. */
 void rx_http_reply_error(struct rx_http_request *, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* With further members of that object; they are taken. */
+void rx_http_reply_problem_take(struct rx_http_request *, int status, struct json_t *members, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Takes the connection over: the request is forgotten, evhttp's object freed, and the socket (non-blocking) is the
  * caller's, with the bytes that were read ahead. The hand-over happens after the handler has returned: `on_taken` gets

@@ -7,6 +7,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <jansson.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdarg.h>
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+
+#include "core/base/utf8.h"
 
 enum { MAX_PAIRS = 64 };
 
@@ -107,15 +110,41 @@ static void parse_query(struct rx_http_request *request)
     free(copy);
 }
 
+static const struct http_pair *query_of(const struct rx_http_request *request)
+{
+    if (!request->query_parsed)
+        parse_query((struct rx_http_request *)(uintptr_t)request);
+    return request->query;
+}
+
 const char *rx_http_query(const struct rx_http_request *request, const char *name)
 {
     const char *found = NULL;
-    if (!request->query_parsed)
-        parse_query((struct rx_http_request *)(uintptr_t)request);
-    for (struct http_pair *pair = request->query; pair; pair = pair->next)
+    for (const struct http_pair *pair = query_of(request); pair; pair = pair->next)
         if (pair->name && strcmp(pair->name, name) == 0)
             found = pair->value; /* the list is reversed: the first one counts */
     return found;
+}
+
+static bool is_among(const char *const *names, const char *name)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+const char *rx_http_query_stray(const struct rx_http_request *request, const char *const *known)
+{
+    for (const struct http_pair *pair = query_of(request); pair; pair = pair->next) {
+        if (!pair->name)
+            continue;
+        if (!is_among(known, pair->name))
+            return pair->name;
+        for (const struct http_pair *other = pair->next; other; other = other->next)
+            if (other->name && strcmp(other->name, pair->name) == 0)
+                return pair->name;
+    }
+    return NULL;
 }
 
 const char *rx_http_header(const struct rx_http_request *request, const char *name)
@@ -186,19 +215,48 @@ void rx_http_reply(struct rx_http_request *request, int status, const char *type
         evbuffer_free(output);
 }
 
+void rx_http_reply_json_take(struct rx_http_request *request, int status, const char *type, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    size_t length = text ? strlen(text) : 0;
+    json_decref(json);
+    if (text) {
+        text[length] = '\n'; /* in the place of the terminating NUL */
+        rx_http_reply(request, status, type, text, length + 1);
+    } else {
+        rx_http_reply(request, 503, NULL, NULL, 0);
+    }
+    free(text);
+}
+
+static void reply_problem(struct rx_http_request *request, int status, json_t *members, const char *format,
+                          va_list args)
+{
+    char message[512], detail[3 * sizeof message];
+    vsnprintf(message, sizeof message, format, args);
+    size_t length = rx_utf8_mend(message, strlen(message), detail, sizeof detail); /* jansson takes nothing else */
+    json_t *problem = json_pack("{s:s, s:s, s:i, s:s%}", "type", "about:blank", "title", http_status_phrase(status),
+                                "status", status, "detail", detail, length);
+    if (problem && members)
+        json_object_update(problem, members);
+    json_decref(members);
+    rx_http_reply_json_take(request, status, "application/problem+json", problem);
+}
+
 void rx_http_reply_error(struct rx_http_request *request, int status, const char *format, ...)
 {
-    char message[512];
-    struct rx_buffer text = {0};
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    reply_problem(request, status, NULL, format, args);
     va_end(args);
-    rx_buffer_text(&text, "{\"error\":");
-    rx_json_write_string(&text, message, strlen(message));
-    rx_buffer_text(&text, "}\n");
-    rx_http_reply(request, status, "application/json", text.data, text.length);
-    rx_buffer_finish(&text);
+}
+
+void rx_http_reply_problem_take(struct rx_http_request *request, int status, json_t *members, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    reply_problem(request, status, members, format, args);
+    va_end(args);
 }
 
 static const char *skip_spaces(const char *s) { return s + strspn(s, " \t"); }

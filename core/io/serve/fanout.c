@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SLICE = 1000 }; /* subscribers that one turn of the loop serves */
+enum { SLICE = 1000 };           /* subscribers that one turn of the loop serves, */
+#define SLICE_TIME (4 * RX_MSEC) /* unless so much time has passed */
 
 static struct rx_fanout *of_timer(struct rx_timer *t, size_t offset)
 {
@@ -113,11 +114,12 @@ static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_s
 /* Walks backwards: whoever is moved into a gap, or comes new, has what there is. */
 static bool walk(struct rx_fanout *f)
 {
+    rx_time until = rx_loop_clock(f->loop) + SLICE_TIME;
     for (unsigned visits = 0; f->walk_channel; f->walk_index = UINT32_MAX, f->walk_channel--) {
         struct channel *c = f->channels[f->walk_channel - 1];
         uint32_t i = f->walk_index < c->count ? f->walk_index : c->count;
         for (; i > 0; i = i - 1 < c->count ? i - 1 : c->count) {
-            if (++visits > SLICE) {
+            if (++visits > SLICE || (visits > 1 && rx_loop_clock(f->loop) >= until)) {
                 f->walk_index = i;
                 return false;
             }

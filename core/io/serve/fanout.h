@@ -59,6 +59,7 @@ struct rx_fanout_stats {
     uint64_t skipped;       /* frames that overtaken subscribers missed */
     uint64_t lost;          /* frames that subscribers missed because the log could not take them in */
     uint64_t stalled;       /* subscribers dropped: no progress until the deadline */
+    uint64_t exhausted;     /* subscribers ended: their filter took too much time */
     uint64_t overtaken;     /* subscribers dropped: overtaken, where that disconnects or memory asked for it */
 };
 struct rx_fanout_stats rx_fanout_stats(const struct rx_fanout *);

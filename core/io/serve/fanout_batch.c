@@ -40,13 +40,19 @@ static void add_frame(struct batch *b, const struct rx_frame_view *f)
 
 static bool has_room(const struct batch *b) { return b->pieces + 2 <= BATCH_PIECES && b->bytes < BATCH_BYTES; }
 
+/* Half a millisecond of filtering is enough before others have their turn. */
 static void gather_frames(struct rx_log *log, struct batch *b)
 {
+    struct rx_selection *selection = b->channel->selection;
+    uint64_t enough = rx_selection_steps(selection) + BATCH_STEPS;
     struct rx_frame_view f;
     for (unsigned scanned = 0; has_room(b) && scanned < BATCH_SCAN && !b->ends; scanned++) {
-        if (!rx_log_frame(log, b->to, &f))
+        if (rx_selection_steps(selection) >= enough || !rx_log_frame(log, b->to, &f))
             return;
-        if (rx_selection_test(b->channel->selection, &f))
+        bool wanted = rx_selection_test(selection, &f);
+        if (rx_selection_exhausted(selection))
+            return;
+        if (wanted)
             add_frame(b, &f);
         b->ends = f.terminal;
         b->to++;

@@ -40,7 +40,7 @@ struct channel { /* subscribers that get the same bytes */
     uint32_t count, capacity;
 };
 
-enum { BATCH_PIECES = 256, BATCH_BYTES = 256 * 1024, BATCH_SCAN = 4096 };
+enum { BATCH_PIECES = 256, BATCH_BYTES = 256 * 1024, BATCH_SCAN = 4096, BATCH_STEPS = 50000 };
 
 /* What a channel's subscribers at one cursor are to get: made once, written to each. */
 struct batch {

@@ -247,6 +247,17 @@ static int meet_gap(struct subscriber *s)
     return 0;
 }
 
+/* What its selection costs, and where it stands: 0, or negative when it cannot even be told. */
+static int meet_limits(struct subscriber *s)
+{
+    if (!rx_selection_exhausted(s->channel->selection))
+        return meet_gap(s);
+    s->channel->fanout->stats.exhausted++;
+    return subscriber_refuse(s, "the filter takes more time than a subscriber may; a pipeline can do that once for all")
+               ? 0
+               : -ENOMEM;
+}
+
 static void finish(struct subscriber *s)
 {
     s->phase = LINGERING;
@@ -260,7 +271,7 @@ static int step(struct subscriber *s)
     struct rx_fanout *f = s->channel->fanout;
     int r = send_rest(s);
     if (r > 0 && s->phase == SERVING && !s->pending)
-        r = meet_gap(s) < 0 ? -ECONNABORTED : 1;
+        r = meet_limits(s) < 0 ? -ECONNABORTED : 1;
     if (r > 0)
         r = send_pending(s);
     if (r <= 0)

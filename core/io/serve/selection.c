@@ -9,7 +9,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { SELECTIONS_MAX = 1000, MEMO = 4096 };
+enum { MEMO = 4096 };
+/* What is assumed of lists, maps and strings in frames when a filter's cost is bounded before it runs. */
+#define ELEMENTS 100.0
+/* For a frame's decoding: a flat part, and a part by its bytes. */
+#define FLAT_STEPS     20
+#define BYTES_PER_STEP 8
 
 struct key_form {
     uint64_t hash;
@@ -27,19 +32,25 @@ struct rx_selection {
     struct rx_fields *fields;
     unsigned reaches;
     uint64_t *memo; /* by sequence modulo MEMO: sequence * 2 + verdict */
+    struct rx_filter_account account;
+    uint64_t steps;
+    bool exhausted;
 };
 
 struct rx_selections {
     struct rx_heap *heap;
+    struct rx_filter_budget *budget;
     struct rx_selection *first;
     unsigned count;
 };
 
-struct rx_selections *rx_selections_create(struct rx_heap *heap)
+struct rx_selections *rx_selections_create(struct rx_heap *heap, struct rx_filter_budget *budget)
 {
     struct rx_selections *set = calloc(1, sizeof *set);
-    if (set)
-        set->heap = heap;
+    if (!set)
+        return NULL;
+    set->heap = heap;
+    set->budget = budget;
     return set;
 }
 
@@ -94,10 +105,28 @@ static int set_key(struct rx_selection *s, const char *key)
     return s->key && !s->forms[0].text.failed && !s->forms[1].text.failed ? 0 : -ENOMEM;
 }
 
+static int check_filter(const struct rx_expr *expr, struct rx_error *reterr)
+{
+    if (!(rx_expr_kinds(expr) & RX_EXPR_KIND(RX_BOOL)))
+        return rx_error_set(reterr, -EINVAL, "not a condition: its result is never true or false");
+    if (rx_expr_cost(expr, ELEMENTS) >= (double)RX_FILTER_EVALUATION)
+        return rx_error_set(reterr, -EINVAL,
+                            "it may take more than %llu steps for one frame; a pipeline can do that once for all",
+                            (unsigned long long)RX_FILTER_EVALUATION);
+    return 0;
+}
+
 static int set_filter(struct rx_selection *s, const char *filter, struct rx_error *reterr)
 {
-    struct rx_expr_options options = {.heap = s->set->heap};
-    int r = rx_expr_compile(filter, strlen(filter), &options, &s->expr, reterr);
+    struct rx_expr_options options = {.heap = s->set->heap, .budget = RX_FILTER_EVALUATION};
+    size_t length = strlen(filter);
+    if (length > RX_FILTER_LENGTH_MAX)
+        return rx_error_set(reterr, -EINVAL, "it has %zu bytes; at most %d are taken", length, RX_FILTER_LENGTH_MAX);
+    if (!rx_filter_may_begin(s->set->budget))
+        return rx_error_set(reterr, -EBUSY, "filters take all the time that there is for them; try again");
+    int r = rx_expr_compile(filter, length, &options, &s->expr, reterr);
+    if (r == 0)
+        r = check_filter(s->expr, reterr);
     if (r < 0)
         return r;
     s->filter = strdup(filter);
@@ -136,13 +165,13 @@ int rx_selection_get(struct rx_selections *set, const char *key, const char *fil
         return 0;
     }
     for (struct rx_selection *s = set->first; s; s = s->next)
-        if (same(s->key, key) && same(s->filter, filter)) {
+        if (!s->exhausted && same(s->key, key) && same(s->filter, filter)) {
             *ret = rx_selection_ref(s);
             return 0;
         }
-    if (set->count >= SELECTIONS_MAX)
+    if (set->count >= RX_SELECTIONS_MAX)
         return rx_error_set(reterr, -ENOSPC, "this stream is followed under %d different selections already",
-                            SELECTIONS_MAX);
+                            RX_SELECTIONS_MAX);
     int r = create(set, key, filter, ret, reterr);
     return r == -ENOMEM ? rx_error_set(reterr, r, "out of memory") : r;
 }
@@ -187,6 +216,13 @@ static bool evaluate(struct rx_selection *s, const struct rx_frame_view *f)
     return wanted;
 }
 
+static void charge(struct rx_selection *s, const struct rx_frame_view *f)
+{
+    uint64_t steps = FLAT_STEPS + f->json_length / BYTES_PER_STEP + rx_expr_steps(s->expr);
+    s->steps += steps;
+    s->exhausted = !rx_filter_charge(s->set->budget, &s->account, steps);
+}
+
 bool rx_selection_test(struct rx_selection *s, const struct rx_frame_view *f)
 {
     if (!s || f->terminal)
@@ -196,7 +232,14 @@ bool rx_selection_test(struct rx_selection *s, const struct rx_frame_view *f)
     if (!s->expr)
         return true;
     uint64_t *memo = &s->memo[f->sequence % MEMO];
-    if (*memo >> 1 != f->sequence)
-        *memo = f->sequence * 2 + evaluate(s, f);
+    if (*memo >> 1 == f->sequence)
+        return *memo & 1;
+    if (s->exhausted)
+        return false;
+    *memo = f->sequence * 2 + evaluate(s, f);
+    charge(s, f);
     return *memo & 1;
 }
+
+bool rx_selection_exhausted(const struct rx_selection *s) { return s && s->exhausted; }
+uint64_t rx_selection_steps(const struct rx_selection *s) { return s ? s->steps : 0; }
