@@ -17,9 +17,9 @@ int rx_check_reach_field(struct rx_compiler *c, const char *name, size_t length)
     for (size_t i = 0; i < c->fields.count; i++)
         if (same_access(fields[i], name, length))
             return 0;
-    const struct rx_key *key = rx_key_intern(c->options->heap, name, length);
+    const struct rx_key *key = rx_compiler_key(c, name, length);
     if (!key)
-        return rx_error_set(c->reterr, -ENOMEM, "too many different field names");
+        return -ENOMEM;
     const struct rx_key **slot = rx_vector_add(c, &c->fields, sizeof *slot);
     if (!slot)
         return -ENOMEM;

@@ -107,11 +107,22 @@ static int constant_take(struct rx_compiler *c, struct rx_value value, int16_t *
     return 0;
 }
 
+const struct rx_key *rx_compiler_key(struct rx_compiler *c, const char *name, size_t length)
+{
+    const struct rx_key *key = rx_key_keep(c->options->heap, name, length);
+    const struct rx_key **slot = key ? rx_vector_add(c, &c->keys, sizeof *slot) : NULL;
+    if (slot)
+        return *slot = key;
+    rx_key_drop(c->options->heap, key);
+    rx_error_set(c->reterr, -ENOMEM, "out of memory");
+    return NULL;
+}
+
 static int access_of(struct rx_compiler *c, const char *name, size_t length, struct rx_access shape, uint32_t *ret)
 {
-    shape.key = rx_key_intern(c->options->heap, name, length);
+    shape.key = rx_compiler_key(c, name, length);
     if (!shape.key)
-        return rx_error_set(c->reterr, -ENOMEM, "too many different field names");
+        return -ENOMEM;
     struct rx_access *accesses = c->accesses.data;
     for (size_t i = 0; i < c->accesses.count; i++)
         if (accesses[i].key == shape.key && accesses[i].is_type == shape.is_type &&
@@ -162,7 +173,8 @@ static void restore_snapshot(struct rx_compiler *c, const struct snapshot *s)
     c->places.count = s->places;
     c->accesses.count = s->accesses;
     c->handlers.count = s->handlers;
-    c->shapes.count = s->shapes;
+    while (c->shapes.count > s->shapes)
+        rx_shape_unref(((const struct rx_shape **)c->shapes.data)[--c->shapes.count]);
     c->functions.count = s->functions;
     c->failure_count = s->failures;
     c->loop_count = s->loops;
@@ -550,7 +562,7 @@ static int compile_list(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
     return r < 0 ? r : emit(c, node, ins);
 }
 
-/* The shape of a map whose keys are all literal strings; NULL: not one. */
+/* The shape of a map whose keys are all literal strings; NULL: not one, or the heap has no room for another. */
 static const struct rx_shape *literal_shape(struct rx_compiler *c, const struct rx_ast *node)
 {
     if (node->count / 2 > RX_SHAPE_KEYS_MAX || node->optionals || node->count == 0)
@@ -560,10 +572,10 @@ static const struct rx_shape *literal_shape(struct rx_compiler *c, const struct 
         const struct rx_ast *key = node->args[i];
         if (key->kind != N_LITERAL || key->value.kind != RX_STRING)
             return NULL;
-        const struct rx_key *interned = rx_key_intern(c->options->heap, key->value.u.text, key->value.aux);
-        if (!interned || rx_shape_slot(shape, interned) >= 0)
+        const struct rx_key *name = rx_key_meet(c->options->heap, key->value.u.text, key->value.aux);
+        if (!name || rx_shape_slot(shape, name) >= 0)
             return NULL;
-        shape = rx_shape_with(c->options->heap, shape, interned);
+        shape = rx_shape_meet(c->options->heap, shape, name);
     }
     return shape;
 }
@@ -572,6 +584,10 @@ static int compile_record(struct rx_compiler *c, struct rx_ast *node, const stru
 {
     struct rx_ins ins = {
         .op = OP_RECORD, .dst = dst, .a = (int16_t)c->next_reg, .x = node->count / 2, .y = (uint32_t)c->shapes.count};
+    const struct rx_shape **slot = rx_vector_add(c, &c->shapes, sizeof *slot);
+    if (!slot)
+        return -ENOMEM;
+    *slot = rx_shape_ref(shape); /* at once: folding what follows may give back shapes that nobody has */
     for (unsigned i = 1; i < node->count; i += 2) {
         int16_t reg = 0;
         int r = take_register(c, &reg);
@@ -579,11 +595,6 @@ static int compile_record(struct rx_compiler *c, struct rx_ast *node, const stru
             return r;
         c->next_reg = reg + 1;
     }
-    const struct rx_shape **slot = rx_vector_add(c, &c->shapes, sizeof *slot);
-    if (!slot)
-        return -ENOMEM;
-    *slot = shape;
-    ins.y = (uint32_t)c->shapes.count - 1;
     return emit(c, node, ins);
 }
 
@@ -887,6 +898,6 @@ int rx_compile(struct rx_compiler *c, struct rx_ast *node)
     if (node->kind == N_LITERAL)
         c->expr->is_constant = true;
     if (node->kind == N_IDENT && node->resolution == R_FIELD)
-        c->expr->as_field = rx_key_intern(c->options->heap, node->name, node->length);
+        c->expr->as_field = rx_compiler_key(c, node->name, node->length);
     return link_code(c);
 }

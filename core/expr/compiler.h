@@ -16,7 +16,8 @@ struct rx_compiler {
     struct rx_error *reterr;
     struct rx_variable *scope; /* innermost first */
 
-    struct rx_vector code, places, accesses, handlers, constants, shapes, functions, hints, fields, aggregates;
+    struct rx_vector code, places, accesses, handlers, constants, shapes, functions, hints, fields, aggregates,
+        keys; /* that the expression keeps */
     uint32_t failure_count, loop_count;
     int next_reg, max_reg;
     unsigned uncertain; /* inside an operand that may not be evaluated, or whose error may be absorbed */
@@ -27,6 +28,9 @@ struct rx_compiler {
 
 /* Appends room for one item of `size` bytes, zeroed; NULL: no memory (reterr is set). */
 void *rx_vector_add(struct rx_compiler *, struct rx_vector *, size_t size);
+
+/* The key, kept for as long as the expression; NULL: no memory (reterr is set). */
+const struct rx_key *rx_compiler_key(struct rx_compiler *, const char *name, size_t length);
 
 /* check.c: resolves names, finds kinds, marks what is constant, gathers what the expression reaches. */
 int rx_check(struct rx_compiler *, struct rx_ast *);

@@ -16,6 +16,9 @@ static void adopt(struct rx_compiler *c)
     e->accesses = c->accesses.data;
     e->handlers = c->handlers.data;
     e->shapes = c->shapes.data;
+    e->shape_count = (uint32_t)c->shapes.count;
+    e->keys = c->keys.data;
+    e->key_count = (uint32_t)c->keys.count;
     e->functions = c->functions.data;
     e->hints = c->hints.data;
     e->hint_count = (uint32_t)c->hints.count;
@@ -120,6 +123,10 @@ void rx_expr_destroy(struct rx_expr *e)
             rx_expr_destroy(e->aggregates[i].args[a]);
     rx_regex_cache_destroy(e->regexes);
     rx_zone_cache_destroy(e->zones);
+    for (uint32_t i = 0; i < e->shape_count; i++)
+        rx_shape_unref(e->shapes[i]);
+    for (uint32_t i = 0; i < e->key_count; i++)
+        rx_key_drop(e->heap, e->keys[i]);
     free(e->code);
     free(e->places);
     free(e->accesses);
@@ -130,6 +137,7 @@ void rx_expr_destroy(struct rx_expr *e)
     free(e->functions);
     free(e->hints);
     free(e->fields);
+    free(e->keys);
     free(e->aggregates);
     free(e->temps);
     free(e->text);

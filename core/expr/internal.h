@@ -326,6 +326,8 @@ struct rx_expr {
     unsigned reaches;
     bool reaches_all;
     const struct rx_key **fields;
+    const struct rx_key **keys; /* kept */
+    uint32_t key_count;
     uint32_t field_count;
     struct rx_aggregate_call *aggregates;
     uint32_t aggregate_count;

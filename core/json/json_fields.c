@@ -22,6 +22,8 @@ void rx_fields_destroy(struct rx_fields *fields)
 {
     if (!fields)
         return;
+    for (size_t i = 0; i < fields->count; i++)
+        rx_key_drop(fields->heap, fields->keys[i]);
     free(fields->layout);
     free(fields->keys);
     free(fields->table);
@@ -80,14 +82,14 @@ int rx_fields_add(struct rx_fields *fields, const char *name, size_t length)
         fields->keys = keys;
         fields->capacity = capacity;
     }
-    const struct rx_key *key = rx_key_intern(fields->heap, name, length);
+    const struct rx_key *key = rx_key_keep(fields->heap, name, length);
     if (!key)
         return -ENOMEM;
     fields->keys[fields->count++] = key;
     memset(fields->layout, 0, sizeof *fields->layout);
     int result = rebuild_table(fields);
     if (result < 0)
-        fields->count--;
+        rx_key_drop(fields->heap, fields->keys[--fields->count]);
     return result;
 }
 

@@ -74,6 +74,9 @@ struct rx_optional {
 
 /* Names that the plan knows, interned at load and kept for good: they cannot be missed at run time. NULL: out of memory. */
 const struct rx_key *rx_key_intern(struct rx_heap *, const char *text, size_t length);
+/* The same until it is dropped as often as it was kept: for what is known for a while (a subscriber's filter). */
+const struct rx_key *rx_key_keep(struct rx_heap *, const char *text, size_t length);
+void rx_key_drop(struct rx_heap *, const struct rx_key *); /* NULL: no-op */
 /* A name that came with a payload, good until the next object is begun or message decoded, or for as long as a shape has
  * it. NULL: out of memory, or the heap has met max_keys: what would be a record is a map then. */
 const struct rx_key *rx_key_meet(struct rx_heap *, const char *text, size_t length);

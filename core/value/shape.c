@@ -15,8 +15,9 @@
 struct key {
     struct key *next; /* while the table is made anew */
     uint32_t shapes;  /* that end with it */
-    bool for_good;
+    uint32_t keepers; /* FOR_GOOD: for as long as the heap */
 };
+#define FOR_GOOD UINT32_MAX
 _Static_assert((sizeof(struct rx_block) + sizeof(struct key) + offsetof(struct rx_key, text)) / 16 == RX_KEY_BACK,
                "rx_key_text knows where the block begins");
 
@@ -126,20 +127,45 @@ static struct key *key_find(const struct rx_shapes *shapes, uint32_t hash, const
     return shapes->key_slots ? shapes->keys[key_position(shapes, hash, text, length)] : NULL;
 }
 
-const struct rx_key *rx_key_intern(struct rx_heap *heap, const char *text, size_t length)
+static struct key *find_or_add(struct rx_heap *heap, const char *text, size_t length)
 {
     if (length > UINT32_MAX)
         return NULL;
     uint32_t hash = hash_of(&heap->shapes, text, length);
     struct key *key = key_find(&heap->shapes, hash, text, length);
-    bool known = key != NULL;
-    if (!key)
-        key = key_add(heap, hash, text, length);
+    if (key || !(key = key_add(heap, hash, text, length)))
+        return key;
+    heap->shapes.keys_met++;
+    return key;
+}
+
+const struct rx_key *rx_key_intern(struct rx_heap *heap, const char *text, size_t length)
+{
+    struct key *key = find_or_add(heap, text, length);
     if (!key)
         return NULL;
-    heap->shapes.keys_met -= known && !key->for_good;
-    key->for_good = true;
+    heap->shapes.keys_met -= key->keepers == 0;
+    key->keepers = FOR_GOOD;
     return base_of(key);
+}
+
+const struct rx_key *rx_key_keep(struct rx_heap *heap, const char *text, size_t length)
+{
+    struct key *key = find_or_add(heap, text, length);
+    if (!key)
+        return NULL;
+    heap->shapes.keys_met -= key->keepers == 0;
+    key->keepers += key->keepers < FOR_GOOD;
+    return base_of(key);
+}
+
+void rx_key_drop(struct rx_heap *heap, const struct rx_key *kept)
+{
+    if (!kept || key_of(kept)->keepers == FOR_GOOD || --key_of(kept)->keepers > 0)
+        return;
+    struct rx_shapes *shapes = &heap->shapes;
+    if (++shapes->keys_met > shapes->max_keys)
+        shapes->crowded = true;
 }
 
 /* Counts what was asked for since the last tidying: a table full of what is in use is not searched at every turn. */
@@ -344,7 +370,7 @@ static void tidy_keys(struct rx_heap *heap)
         shapes->keys[i] = NULL;
         if (!key)
             continue;
-        if (key->shapes == 0 && !key->for_good) {
+        if (key->shapes == 0 && key->keepers == 0) {
             key_forget(heap, key);
             shapes->keys_met--;
         } else {

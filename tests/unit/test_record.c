@@ -230,6 +230,27 @@ START_TEST(a_cached_slot_does_not_outlive_its_shape)
 }
 END_TEST
 
+START_TEST(a_kept_key_stays_until_it_is_dropped_as_often)
+{
+    struct rx_heap *capped = rx_heap_create(&(struct rx_heap_limits){.max_shapes = 4, .max_keys = 4});
+    const struct rx_key *kept = rx_key_keep(capped, "kept", 4);
+    ck_assert_ptr_eq(rx_key_keep(capped, "kept", 4), kept);
+    rx_key_drop(capped, kept);
+    for (int i = 0; i < 100; i++)
+        rx_value_unref(object_of(capped, i));
+    ck_assert_ptr_eq(rx_key_meet(capped, "kept", 4), kept);
+    rx_key_drop(capped, kept);
+    for (int i = 0; i < 1000; i++) {
+        char name[16];
+        int length = snprintf(name, sizeof name, "once%d", i);
+        rx_key_drop(capped, rx_key_keep(capped, name, (size_t)length));
+        rx_value_unref(object_of(capped, 1));
+        ck_assert_uint_le(rx_heap_keys_met(capped), 5);
+    }
+    rx_heap_destroy(capped);
+}
+END_TEST
+
 START_TEST(a_long_name_makes_a_map)
 {
     static char name[RX_KEY_MET_MAX + 1];
@@ -302,6 +323,7 @@ int main(void)
     tcase_add_test(tests, keys_and_shapes_that_nobody_has_are_given_back);
     tcase_add_test(tests, what_is_in_use_stays_whatever_comes);
     tcase_add_test(tests, a_cached_slot_does_not_outlive_its_shape);
+    tcase_add_test(tests, a_kept_key_stays_until_it_is_dropped_as_often);
     tcase_add_test(tests, a_long_name_makes_a_map);
     tcase_add_test(tests, removing_a_key_finds_the_smaller_shape);
     tcase_add_test(tests, a_builder_that_is_aborted_releases_all);
