@@ -15,10 +15,10 @@ enum { LINES = 10000, ROUNDS = 100 };
 
 static size_t heard;
 
-static void on_next(struct rx_observer *observer, const struct rx_event *span, size_t n)
+static void on_note(struct rx_observer *observer, const struct rx_note *note)
 {
-    (void)observer, (void)span;
-    heard += n;
+    (void)observer;
+    heard += note->kind == RX_NEXT ? note->count : 0;
 }
 
 static double seconds(void)
@@ -83,7 +83,7 @@ int main(void)
     struct rx_hub *hub = rx_hub_create(engine, "bench");
     struct rx_source *source = calloc(1, rx_source_http.base.state_size);
     struct rx_fields *fields = rx_fields_create(heap);
-    struct rx_observer observer = {.next = on_next};
+    struct rx_observer observer = {.note = on_note};
     *source = (struct rx_source){.class = &rx_source_http,
                                  .name = "bench",
                                  .engine = engine,

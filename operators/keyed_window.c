@@ -222,6 +222,12 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
         take_in((struct keyed_window *)op, &span[i]);
 }
 
+static void watermark(struct rx_op *op, rx_time t)
+{
+    rx_boundary_watermark(&((struct keyed_window *)op)->member, t);
+    rx_emit_watermark(op, t);
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
     struct keyed_window *k = (struct keyed_window *)op;
@@ -276,18 +282,10 @@ static void dispose(struct rx_op *op)
 
 enum { WINDOW_TIMERS = 2 };
 
-/* Of a step inside: one input, no timer that runs. */
-static size_t begin_step(struct rx_writer *w, unsigned inputs, unsigned timers)
+static void write_entry(const struct keyed_window *k, struct rx_writer *w)
 {
-    rx_write_bool(w, true);
-    size_t frame = rx_frame_begin(w);
-    rx_write_uint(w, (1u << inputs) - 1);
-    for (unsigned i = 0; i < timers; i++)
-        rx_write_uint(w, 0);
-    return frame;
+    rx_frame_end(w, rx_frame_begin_step(w, &k->op, 0, 0));
 }
-
-static void write_entry(struct rx_writer *w) { rx_frame_end(w, begin_step(w, 0, 0)); }
 
 static void write_pane(struct keyed_window *k, const struct pane *pane, struct rx_writer *w)
 {
@@ -297,15 +295,15 @@ static void write_pane(struct keyed_window *k, const struct pane *pane, struct r
     rx_write_uint(w, 0); /* events so far: of `max` */
     rx_write_bool(w, true);
     rx_write_bool(w, true);
-    write_entry(w);
-    size_t frame = begin_step(w, 1, 0);
+    write_entry(k, w);
+    size_t frame = rx_frame_begin_step(w, &k->op, 1, 0);
     rx_aggregation_save(&k->calls, pane->accumulators, w);
     rx_frame_end(w, frame);
 }
 
 static void write_window(struct keyed_window *k, const struct pane *pane, uint64_t born, struct rx_writer *w)
 {
-    size_t frame = begin_step(w, 1, WINDOW_TIMERS);
+    size_t frame = rx_frame_begin_step(w, &k->op, 1, WINDOW_TIMERS);
     rx_write_uint(w, 0); /* events so far: of windows by count */
     rx_write_bool(w, false);
     rx_write_uint(w, pane->end != 0);
@@ -335,7 +333,7 @@ static int save(struct rx_op *op, struct rx_writer *w)
         rx_write_int(w, 0); /* the newest event and its place: of idle groups */
         rx_write_uint(w, 0);
         rx_write_bool(w, true);
-        write_entry(w);
+        write_entry(k, w);
         write_window(k, pane_of(k, e), ++born, w);
     }
     for (struct rx_keyed *e = k->table.oldest; e; e = e->newer)
@@ -344,23 +342,9 @@ static int save(struct rx_op *op, struct rx_writer *w)
     return 0;
 }
 
-/* A reader of the frame of a step that runs. */
-static struct rx_reader open_step(struct rx_reader *outer, unsigned inputs, unsigned timers)
-{
-    if (!rx_read_bool(outer))
-        rx_reader_fail(outer, -EBADMSG);
-    struct rx_reader r = rx_frame_open(outer);
-    if (rx_read_uint(&r) != (1u << inputs) - 1)
-        rx_reader_fail(&r, -EBADMSG);
-    for (unsigned i = 0; i < timers; i++)
-        if (rx_read_uint(&r) != 0)
-            rx_reader_fail(&r, -EBADMSG);
-    return r;
-}
-
 static void read_entry(struct rx_reader *outer)
 {
-    struct rx_reader r = open_step(outer, 0, 0);
+    struct rx_reader r = rx_frame_open_step(outer, 0, 0);
     rx_frame_close(outer, &r);
 }
 
@@ -373,7 +357,7 @@ static void read_pane(struct keyed_window *k, struct pane *pane, struct rx_reade
     if (!rx_read_bool(r) || !rx_read_bool(r))
         rx_reader_fail(r, -EBADMSG);
     read_entry(r);
-    struct rx_reader aggregate = open_step(r, 1, 0);
+    struct rx_reader aggregate = rx_frame_open_step(r, 1, 0);
     if (!rx_reader_failed(&aggregate))
         rx_aggregation_load(&k->calls, pane->accumulators, &aggregate);
     rx_frame_close(r, &aggregate);
@@ -385,7 +369,7 @@ static void read_pane(struct keyed_window *k, struct pane *pane, struct rx_reade
 
 static void read_window(struct keyed_window *k, struct pane *pane, struct rx_reader *outer)
 {
-    struct rx_reader r = open_step(outer, 1, WINDOW_TIMERS);
+    struct rx_reader r = rx_frame_open_step(outer, 1, WINDOW_TIMERS);
     rx_read_uint(&r);
     bool completing = rx_read_bool(&r);
     uint64_t panes = rx_read_uint(&r);
@@ -433,6 +417,7 @@ static int load(struct rx_op *op, struct rx_reader *r)
     struct keyed_window *k = (struct keyed_window *)op;
     if (rx_boundary_join(&k->member) < 0)
         return -ENOMEM;
+    rx_boundary_watermark(&k->member, rx_op_watermark(op));
     bool completing = rx_read_bool(r);
     uint64_t count = rx_read_uint(r);
     for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
@@ -513,6 +498,7 @@ const struct rx_operator_class rx_operator_keyed_window = {
     .start = start,
     .next = next,
     .complete = complete,
+    .watermark = watermark,
     .save = save,
     .load = load,
     .dispose = dispose,

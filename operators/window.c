@@ -98,6 +98,12 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     }
 }
 
+static void watermark(struct rx_op *op, rx_time t)
+{
+    rx_boundary_watermark(&((struct window *)op)->member, t);
+    rx_pass_watermark(op, t);
+}
+
 static void timer(struct rx_op *op, unsigned slot)
 {
     struct window *w = (struct window *)op;
@@ -253,6 +259,7 @@ extern const struct rx_operator_class rx_operator_to_array;
         .next = next,                                                                                                  \
         .complete = complete,                                                                                          \
         .error = error,                                                                                                \
+        .watermark = watermark,                                                                                        \
         .timer = timer,                                                                                                \
         .inner = inner,                                                                                                \
         .save = save,                                                                                                  \

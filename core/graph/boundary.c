@@ -14,7 +14,7 @@ struct rx_boundary {
     rx_time closed;                    /* the last end closed */
     rx_time next;                      /* the earliest end that a member wants */
     uint64_t births;
-    bool closing;
+    bool closing, clocked;
 };
 
 static rx_time floor_to(rx_time t, rx_time step)
@@ -65,7 +65,7 @@ int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every
 static void set_next(struct rx_boundary *b, rx_time next)
 {
     b->next = next;
-    if (next == RX_TIME_NEVER)
+    if (next == RX_TIME_NEVER || !b->clocked)
         rx_common_stop(b->common);
     else
         rx_common_arm(b->common, next);
@@ -112,7 +112,7 @@ static struct rx_boundary *settle(struct rx_common *common)
 {
     struct rx_boundary *b = rx_common_data(common);
     if (!b->common)
-        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER};
+        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER, .clocked = true};
     return b;
 }
 
@@ -165,13 +165,30 @@ void rx_boundary_leave(struct rx_boundary_member *m)
         set_next(b, RX_TIME_NEVER);
 }
 
-void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
+static void advance(struct rx_boundary_member *m, rx_time time)
 {
-    if (!m->boundary || close_through(m->boundary, time))
+    if (close_through(m->boundary, time))
         return;
     struct rx_error error;
     rx_error_set(&error, -ELOOP, "an event lies more than %d windows ahead of the one before", CLOSINGS_MAX);
     rx_fail(m->op, &error);
+}
+
+void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
+{
+    if (m->boundary && m->boundary->clocked)
+        advance(m, time);
+}
+
+void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
+{
+    struct rx_boundary *b = m->boundary;
+    if (!b)
+        return;
+    b->clocked = t == RX_WATERMARK_CLOCK;
+    set_next(b, b->next);
+    if (!b->clocked)
+        advance(m, t);
 }
 
 bool rx_boundary_want(struct rx_boundary_member *m, rx_time end)
@@ -198,6 +215,7 @@ int rx_boundary_load(struct rx_boundary_member *m, struct rx_reader *r)
     rx_time next = rx_read_int(r);
     if (rx_reader_failed(r) || join(m, born) < 0)
         return r->failed ? r->failed : -ENOMEM;
+    m->boundary->clocked = rx_op_watermark(m->op) == RX_WATERMARK_CLOCK;
     if (next != RX_TIME_NEVER && !rx_boundary_want(m, next))
         return -EBADMSG;
     return 0;

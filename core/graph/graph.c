@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many notifications may wait for a busy receiver. */
-enum { QUEUE_MAX = 65536 };
-
 struct rx_engine *rx_op_engine(const struct rx_op *op) { return op->instance->engine; }
 struct rx_heap *rx_op_heap(const struct rx_op *op) { return op->instance->engine->heap; }
 rx_time rx_now(const struct rx_op *op) { return rx_sched_now(op->instance->engine->sched); }
@@ -46,7 +43,10 @@ static void on_op_timer(struct rx_timer *timer)
     struct rx_op *op = slot->op;
     struct rx_engine *engine = rx_op_engine(op);
     rx_engine_enter(engine);
+    op->busy = true;
     op->class->timer(op, slot->slot);
+    op->busy = false;
+    rx_op_drain(op);
     rx_engine_leave(engine);
 }
 
@@ -81,10 +81,13 @@ struct rx_op *rx_op_create(struct rx_instance *instance, uint16_t index, struct 
     op->node = node;
     op->opened = NULL;
     op->opened_tail = &op->opened;
+    op->reached = op->watermark = RX_WATERMARK_CLOCK;
     attach_timers(op);
     instance->ops[index] = op;
-    if (class == &rx_operator_entry)
+    if (class == &rx_operator_entry) {
         instance->entry = op;
+        op->reached = op->watermark = instance->opener->reached;
+    }
     if (class->init && class->init(op, reterr) < 0)
         return NULL;
     return op;
@@ -104,21 +107,11 @@ void rx_op_start(struct rx_op *op)
         rx_finish(op);
 }
 
-static void drop_queue(struct rx_op *op)
-{
-    for (struct rx_emission *e = op->queued, *next; e; e = next) {
-        next = e->next;
-        rx_event_unref(&e->event);
-        free(e);
-    }
-    op->queued = NULL;
-}
-
 void rx_op_reclaim(struct rx_op *op)
 {
     if (op->class->dispose)
         op->class->dispose(op);
-    drop_queue(op);
+    rx_op_drop_queue(op);
     if (op->held) {
         op->node->ledger->held -= op->held;
         op->node->ledger->accounts[RX_UNHEARD] += (uint64_t)op->held;
@@ -148,8 +141,11 @@ static void end(struct rx_op *op, enum rx_op_state state)
 
 void rx_op_cancel(struct rx_op *op)
 {
-    if (op && op->state == RX_OP_LIVE)
-        end(op, RX_OP_CANCELLED);
+    if (!op || op->state != RX_OP_LIVE)
+        return;
+    if (op->class->cancel)
+        op->class->cancel(op);
+    end(op, RX_OP_CANCELLED);
 }
 
 /* ---- inputs ---- */
@@ -164,6 +160,7 @@ void rx_subscribe(struct rx_op *op, unsigned port)
     struct rx_op *child = rx_op_create(op->instance, index, &error);
     if (child) {
         rx_op_start(child);
+        rx_op_reach(op);
         return;
     }
     child = op->instance->ops[index];
@@ -179,142 +176,10 @@ void rx_cancel(struct rx_op *op, unsigned port)
         return;
     op->live_ports &= (uint16_t) ~(1u << port);
     rx_op_cancel(op->instance->ops[op->node->inputs[port]]);
+    rx_op_port_ended(op);
 }
 
-/* ---- delivery ---- */
-
-static struct rx_op *consumer_of(const struct rx_op *op)
-{
-    struct rx_op *down = op->instance->ops[op->node->down];
-    return down && rx_input_live(down, op->node->down_port) ? down : NULL;
-}
-
-static void enqueue(struct rx_op *to, unsigned port, enum rx_note_kind kind, const struct rx_event *event,
-                    const struct rx_error *error)
-{
-    struct rx_emission *e = calloc(1, sizeof *e), **tail = &to->queued;
-    size_t length = 0;
-    for (; *tail; tail = &(*tail)->next)
-        length++;
-    if (!e || (length >= QUEUE_MAX && kind == RX_NEXT)) { /* an end is never dropped for want of room */
-        free(e);
-        rx_count(to, RX_EVICTED, kind == RX_NEXT);
-        return;
-    }
-    e->kind = kind;
-    e->port = port;
-    if (event)
-        e->event = rx_event_ref(event);
-    if (error)
-        e->error = *error;
-    *tail = e;
-}
-
-static void receive_end(struct rx_op *to, unsigned port, const struct rx_error *error)
-{
-    to->live_ports &= (uint16_t) ~(1u << port);
-    if (error && to->class->error)
-        to->class->error(to, port, error);
-    else if (error)
-        rx_fail(to, error);
-    else if (to->class->complete)
-        to->class->complete(to, port);
-    else if (!to->live_ports && !to->starting)
-        rx_finish(to);
-}
-
-static void call_next(struct rx_op *to, unsigned port, const struct rx_event *span, size_t n)
-{
-    to->busy = true;
-    to->class->next(to, port, span, n);
-    to->busy = false;
-}
-
-/* What came while the receiver was busy, in order. */
-static void drain(struct rx_op *to)
-{
-    while (to->queued && !to->busy && to->state == RX_OP_LIVE) {
-        struct rx_emission *e = to->queued;
-        to->queued = e->next;
-        if (e->kind == RX_NEXT && rx_input_live(to, e->port))
-            call_next(to, e->port, &e->event, 1);
-        else if (e->kind == RX_NEXT)
-            rx_count(to, RX_UNHEARD, 1);
-        else if (rx_input_live(to, e->port))
-            receive_end(to, e->port, e->kind == RX_ERROR ? &e->error : NULL);
-        rx_event_unref(&e->event);
-        free(e);
-    }
-}
-
-static void receive(struct rx_op *to, unsigned port, const struct rx_event *span, size_t n)
-{
-    to->node->ledger->in += n;
-    if (to->busy) {
-        for (size_t i = 0; i < n; i++)
-            enqueue(to, port, RX_NEXT, &span[i], NULL);
-        return;
-    }
-    call_next(to, port, span, n);
-    if (to->queued)
-        drain(to);
-}
-
-static void emit_some(struct rx_op *op, const struct rx_event *span, size_t n)
-{
-    if (op->node->down < 0) {
-        op->node->ledgers[op->node->step_count - 1]->out += n;
-        rx_instance_note(op->instance, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
-        return;
-    }
-    struct rx_op *down = consumer_of(op);
-    if (!down)
-        return;
-    op->node->ledgers[op->node->step_count - 1]->out += n;
-    receive(down, op->node->down_port, span, n);
-}
-
-void rx_emit(struct rx_op *op, const struct rx_event *span, size_t n)
-{
-    if (n == 1 || op->node->span_ok) {
-        if (op->state == RX_OP_LIVE && n)
-            emit_some(op, span, n);
-        return;
-    }
-    for (size_t i = 0; i < n && op->state == RX_OP_LIVE; i++)
-        emit_some(op, &span[i], 1);
-}
-
-void rx_emit_value_take(struct rx_op *op, const struct rx_event *in, struct rx_value value)
-{
-    struct rx_event out = {.value = value, .time = in->time, .mark = in->mark, .meta = in->meta};
-    rx_emit(op, &out, 1);
-    rx_value_unref(value);
-}
-
-void rx_emit_result_take(struct rx_op *op, struct rx_value value)
-{
-    const struct rx_mark *mark = rx_op_mark(op);
-    bool ends = rx_mark_has_window(mark) && mark->end != RX_TIME_NEVER;
-    struct rx_event out = {.value = value, .time = ends ? mark->end - 1 : rx_now(op), .mark = mark};
-    rx_emit(op, &out, 1);
-    rx_value_unref(value);
-}
-
-static void deliver_end(struct rx_op *op, const struct rx_error *error)
-{
-    if (op->node->down < 0) {
-        rx_instance_note(op->instance, &(struct rx_note){.kind = error ? RX_ERROR : RX_COMPLETE, .error = error});
-        return;
-    }
-    struct rx_op *down = consumer_of(op);
-    if (!down)
-        return;
-    if (down->busy)
-        enqueue(down, op->node->down_port, error ? RX_ERROR : RX_COMPLETE, NULL, error);
-    else
-        receive_end(down, op->node->down_port, error);
-}
+/* ---- ends ---- */
 
 /* The upstream is released first, so that a resubscription in the terminal's wake finds the place free. */
 static void terminate(struct rx_op *op, const struct rx_error *error)
@@ -324,7 +189,7 @@ static void terminate(struct rx_op *op, const struct rx_error *error)
     struct rx_engine *engine = rx_op_engine(op);
     rx_engine_enter(engine);
     end(op, RX_OP_DONE);
-    deliver_end(op, error);
+    rx_op_send(op, &(struct rx_note){.kind = error ? RX_ERROR : RX_COMPLETE, .error = error});
     rx_engine_leave(engine);
 }
 

@@ -64,6 +64,8 @@ void rx_engine_leave(struct rx_engine *);
 /* A root instance: its exit's notifications go to `on_note`. Subscribed before the call returns. */
 struct rx_instance *rx_graph_start(struct rx_engine *, const struct rx_subgraph *,
                                    void (*on_note)(void *arg, const struct rx_note *), void *arg);
+/* A barrier for what runs without an input in the instance; the others get it through their hubs. */
+void rx_graph_barrier(struct rx_instance *, uint64_t number);
 void rx_graph_stop(struct rx_instance *); /* cancels; no-op on NULL. After a terminal the instance is gone already */
 struct rx_instance *rx_graph_load(struct rx_engine *, const struct rx_subgraph *,
                                   void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *);

@@ -12,13 +12,13 @@ struct rx_op_timer {
     unsigned slot;
 };
 
-/* A notification that came while its receiver was busy. */
+/* A note that came while its receiver was busy. */
 struct rx_emission {
     struct rx_emission *next;
-    enum rx_note_kind kind;
     unsigned port;
+    struct rx_note note; /* its event or error is here: */
     struct rx_event event;
-    struct rx_error error;
+    struct rx_error *error;
 };
 
 struct rx_common {
@@ -48,6 +48,13 @@ struct rx_op *rx_op_create(struct rx_instance *, uint16_t index, struct rx_error
 void rx_op_start(struct rx_op *);
 void rx_op_cancel(struct rx_op *);  /* NULL is fine */
 void rx_op_reclaim(struct rx_op *); /* at the end of the turn */
+/* deliver.c */
+void rx_op_send(struct rx_op *, const struct rx_note *);  /* to what reads the op, or out of its instance */
+void rx_op_relay(struct rx_op *, const struct rx_note *); /* of a leaf: a note that is no event becomes its own */
+void rx_op_drain(struct rx_op *);                         /* what came while it was busy, in order */
+void rx_op_drop_queue(struct rx_op *);
+void rx_op_reach(struct rx_op *);      /* its inputs may have reached another time */
+void rx_op_port_ended(struct rx_op *); /* a barrier, or event time, may have waited for it */
 /* instance.c */
 struct rx_instance *rx_instance_create(struct rx_engine *, const struct rx_subgraph *); /* NULL: no memory */
 /* One of the op's own, nothing in it runs yet; `mark` is taken. NULL: no memory, the op has failed. */

@@ -25,6 +25,7 @@ struct rx_hub {
     bool running, listed_idle, singles;
     enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
     struct rx_error error;
+    rx_time watermark;
     struct rx_hub_stats stats;
 };
 
@@ -39,6 +40,7 @@ struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
     }
     hub->engine = engine;
     hub->name = copy;
+    hub->watermark = RX_WATERMARK_CLOCK;
     return hub;
 }
 
@@ -87,10 +89,7 @@ static void unlink(struct rx_observer *o)
 
 static void tell_end(struct rx_observer *o, const struct rx_error *error)
 {
-    if (error)
-        o->error(o, error);
-    else
-        o->complete(o);
+    o->note(o, &(struct rx_note){.kind = error ? RX_ERROR : RX_COMPLETE, .error = error});
 }
 
 static void run(struct rx_hub *hub)
@@ -141,62 +140,99 @@ void rx_hub_settle(struct rx_hub *hub)
         if (hub->first || !hub->running)
             continue;
         hub->running = false;
+        hub->watermark = RX_WATERMARK_CLOCK;
         if (hub->producer.stop)
             hub->producer.stop(hub->producer.arg, hub);
     }
 }
 
 /* Who subscribes during a delivery gets what comes after it (as an RxJS Subject copies its observers). */
-static void deliver(struct rx_hub *hub, const struct rx_event *span, size_t n)
+static void deliver(struct rx_hub *hub, const struct rx_note *note)
 {
     uint64_t births = hub->births;
     struct cursor cursor = {.next = hub->first, .outer = hub->cursors};
     hub->cursors = &cursor;
     for (struct rx_observer *o; (o = cursor.next) && o->born <= births;) {
         cursor.next = o->following;
-        hub->stats.deliveries += n;
-        o->next(o, span, n);
+        hub->stats.deliveries += note->kind == RX_NEXT ? note->count : 0;
+        o->note(o, note);
     }
     hub->cursors = cursor.outer;
 }
 
-void rx_hub_next(struct rx_hub *hub, const struct rx_event *span, size_t n)
+static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
 {
-    if (hub->ended != OPEN || n == 0)
-        return;
-    rx_engine_enter(hub->engine);
-    hub->stats.events += n;
-    hub->stats.last_time = span[n - 1].time;
+    hub->stats.events += note->count;
+    hub->stats.last_time = note->span[note->count - 1].time;
     if (!hub->first)
-        hub->stats.unheard += n;
+        hub->stats.unheard += note->count;
     else if (!hub->singles)
-        deliver(hub, span, n);
+        deliver(hub, note);
     else
-        for (size_t i = 0; i < n; i++)
-            deliver(hub, &span[i], 1);
-    rx_engine_leave(hub->engine);
+        for (size_t i = 0; i < note->count; i++)
+            deliver(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
 }
 
 /* Every present subscriber is told; one that subscribes again meanwhile starts the producer anew. */
 static void finish(struct rx_hub *hub, const struct rx_error *error)
 {
-    if (hub->ended != OPEN)
-        return;
-    rx_engine_enter(hub->engine);
     if (hub->producer.sticky) {
         hub->ended = error ? FAILED : COMPLETED;
         if (error)
             hub->error = *error;
     }
     hub->running = false;
+    hub->watermark = RX_WATERMARK_CLOCK;
     uint64_t births = hub->births;
     while (hub->first && hub->first->born <= births) {
         struct rx_observer *o = hub->first;
         unlink(o);
         tell_end(o, error);
     }
+}
+
+void rx_hub_note(struct rx_hub *hub, const struct rx_note *note)
+{
+    if (hub->ended != OPEN)
+        return;
+    rx_engine_enter(hub->engine);
+    if (note->kind == RX_NEXT) {
+        if (note->count)
+            deliver_next(hub, note);
+    } else if (rx_note_ends(note)) {
+        struct rx_error copy = note->kind == RX_ERROR ? *note->error : (struct rx_error){.code = 0};
+        finish(hub, note->kind == RX_ERROR ? &copy : NULL);
+    } else {
+        if (note->kind == RX_WATERMARK)
+            hub->watermark = note->watermark;
+        deliver(hub, note);
+    }
     rx_engine_leave(hub->engine);
 }
+
+void rx_hub_next(struct rx_hub *hub, const struct rx_event *span, size_t n)
+{
+    rx_hub_note(hub, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
+}
+
+void rx_hub_complete(struct rx_hub *hub) { rx_hub_note(hub, &(struct rx_note){.kind = RX_COMPLETE}); }
+
+void rx_hub_error(struct rx_hub *hub, const struct rx_error *error)
+{
+    rx_hub_note(hub, &(struct rx_note){.kind = RX_ERROR, .error = error});
+}
+
+void rx_hub_watermark(struct rx_hub *hub, rx_time t)
+{
+    rx_hub_note(hub, &(struct rx_note){.kind = RX_WATERMARK, .watermark = t});
+}
+
+void rx_hub_barrier(struct rx_hub *hub, uint64_t number)
+{
+    rx_hub_note(hub, &(struct rx_note){.kind = RX_BARRIER, .barrier = number});
+}
+
+rx_time rx_hub_reached(const struct rx_hub *hub) { return hub->watermark; }
 
 void rx_observer_next(struct rx_observer *o, const struct rx_event *span, size_t n)
 {
@@ -205,7 +241,7 @@ void rx_observer_next(struct rx_observer *o, const struct rx_event *span, size_t
     hub->stats.events += n;
     hub->stats.deliveries += n;
     hub->stats.last_time = span[n - 1].time;
-    o->next(o, span, n);
+    o->note(o, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
     rx_engine_leave(hub->engine);
 }
 
@@ -220,14 +256,6 @@ void rx_observer_end(struct rx_observer *o, const struct rx_error *error)
     rx_engine_leave(hub->engine);
 }
 
-void rx_hub_complete(struct rx_hub *hub) { finish(hub, NULL); }
-
-void rx_hub_error(struct rx_hub *hub, const struct rx_error *error)
-{
-    struct rx_error copy = *error;
-    finish(hub, &copy);
-}
-
 /* ---- state ---- */
 
 void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
@@ -237,6 +265,7 @@ void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
     rx_write_uint(w, hub->stats.deliveries);
     rx_write_uint(w, hub->stats.unheard);
     rx_write_int(w, hub->stats.last_time);
+    rx_write_int(w, hub->watermark);
     rx_write_uint(w, hub->ended);
     if (hub->ended == FAILED)
         rx_write_text(w, hub->error.message, strlen(hub->error.message));
@@ -250,6 +279,7 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
     hub->stats.deliveries = rx_read_uint(r);
     hub->stats.unheard = rx_read_uint(r);
     hub->stats.last_time = rx_read_int(r);
+    hub->watermark = rx_read_int(r);
     uint64_t ended = rx_read_uint(r);
     if (ended > FAILED)
         rx_reader_fail(r, -EBADMSG);

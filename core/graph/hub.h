@@ -4,9 +4,8 @@
 #ifndef RX_CORE_HUB_H
 #define RX_CORE_HUB_H
 
-#include "core/base/error.h"
+#include "core/graph/note.h"
 #include "core/value/codec.h"
-#include "core/value/event.h"
 
 struct rx_engine;
 struct rx_hub;
@@ -36,17 +35,20 @@ void rx_hub_set_producer(struct rx_hub *, const struct rx_producer *);
 void rx_hub_set_singles(struct rx_hub *, bool);
 const char *rx_hub_name(const struct rx_hub *);
 
-/* The producer's side. Events are borrowed; n up to RX_SPAN_MAX. */
+/* The producer's side. Events are borrowed; n up to RX_SPAN_MAX. A hub remembers the watermark, the clock until told
+ * otherwise, for those who subscribe later. */
+void rx_hub_note(struct rx_hub *, const struct rx_note *);
 void rx_hub_next(struct rx_hub *, const struct rx_event *span, size_t n);
 void rx_hub_complete(struct rx_hub *);
 void rx_hub_error(struct rx_hub *, const struct rx_error *);
+void rx_hub_watermark(struct rx_hub *, rx_time);
+void rx_hub_barrier(struct rx_hub *, uint64_t number);
+rx_time rx_hub_reached(const struct rx_hub *); /* the watermark */
 
 /* A subscriber. Embedded by its owner and linked in order of subscription. */
 struct rx_observer {
-    void (*next)(struct rx_observer *, const struct rx_event *span, size_t n);
-    void (*complete)(struct rx_observer *);                       /* unsubscribed already */
-    void (*error)(struct rx_observer *, const struct rx_error *); /* unsubscribed already */
-    struct rx_hub *hub;                                           /* private from here on; NULL: not subscribed */
+    void (*note)(struct rx_observer *, const struct rx_note *); /* at an end it is unsubscribed already */
+    struct rx_hub *hub;                                         /* private from here on; NULL: not subscribed */
     struct rx_observer *previous, *following;
     uint64_t born;
     void *ticket; /* the producer's, see `subscribed` */

@@ -111,11 +111,12 @@ void rx_instances_close_all(struct rx_op *op)
 /* A notification of the exit. After a terminal the instance is gone before the opener hears of it. */
 void rx_instance_note(struct rx_instance *instance, const struct rx_note *note)
 {
-    if (instance->ended)
-        return;
-    if (note->kind != RX_NEXT)
+    bool scope = instance->opener != NULL;
+    if (instance->ended || (scope && (note->kind == RX_WATERMARK || note->kind == RX_BARRIER)))
+        return; /* of a scope the opener's own go on, when all its instances have heard of them */
+    if (rx_note_ends(note))
         rx_instance_bury(instance);
-    if (instance->opener)
+    if (scope)
         instance->opener->class->inner(instance->opener, instance, note);
     else if (instance->on_note)
         instance->on_note(instance->arg, note);
@@ -192,6 +193,12 @@ bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span,
         n -= some;
     }
     return true;
+}
+
+void rx_instance_watermark(struct rx_instance *instance, rx_time t)
+{
+    if (!instance->ended && instance->entry)
+        rx_op_relay(instance->entry, &(struct rx_note){.kind = RX_WATERMARK, .watermark = t});
 }
 
 void rx_instance_complete(struct rx_instance *instance)

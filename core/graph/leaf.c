@@ -22,23 +22,24 @@ static struct subscription *of_observer(struct rx_observer *o)
     return (struct subscription *)(void *)((char *)o - offsetof(struct subscription, observer));
 }
 
-static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+static void on_note(struct rx_observer *o, const struct rx_note *note)
 {
     struct rx_op *op = &of_observer(o)->op;
-    op->node->ledger->in += n;
-    rx_count(op, RX_USED, n);
-    rx_emit(op, span, n);
+    if (note->kind == RX_NEXT) {
+        op->node->ledger->in += note->count;
+        rx_count(op, RX_USED, note->count);
+        rx_emit(op, note->span, note->count);
+    } else {
+        rx_op_relay(op, note);
+    }
 }
-
-static void on_complete(struct rx_observer *o) { rx_finish(&of_observer(o)->op); }
-
-static void on_error(struct rx_observer *o, const struct rx_error *error) { rx_fail(&of_observer(o)->op, error); }
 
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct subscription *s = (struct subscription *)op;
     (void)reterr;
-    s->observer = (struct rx_observer){.next = on_next, .complete = on_complete, .error = on_error};
+    s->observer = (struct rx_observer){.note = on_note};
+    op->reached = op->watermark = rx_hub_reached(op->node->hub);
     return 0;
 }
 

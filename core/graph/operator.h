@@ -6,10 +6,10 @@
 #ifndef RX_CORE_OPERATOR_H
 #define RX_CORE_OPERATOR_H
 
+#include "core/graph/note.h"
 #include "core/graph/sched.h"
 #include "core/option/option.h"
 #include "core/value/codec.h"
-#include "core/value/event.h"
 
 struct rx_op;
 struct rx_instance;
@@ -38,16 +38,6 @@ enum {
     RX_MERGES = 8192,     /* what `from: [a, b]` means */
 };
 
-enum rx_note_kind { RX_NEXT, RX_COMPLETE, RX_ERROR };
-
-/* A notification from a sub-graph. */
-struct rx_note {
-    enum rx_note_kind kind;
-    const struct rx_event *span; /* RX_NEXT */
-    size_t count;
-    const struct rx_error *error; /* RX_ERROR */
-};
-
 struct rx_operator_class {
     struct rx_class base;
     unsigned min_inputs, max_inputs; /* port 0 is the chain; the rest come from STREAM options, in table order */
@@ -57,9 +47,12 @@ struct rx_operator_class {
     void (*next)(struct rx_op *, unsigned port, const struct rx_event *span, size_t n);
     void (*complete)(struct rx_op *, unsigned port);                       /* NULL: finish after the last port */
     void (*error)(struct rx_op *, unsigned port, const struct rx_error *); /* NULL: forward */
+    /* Event time has reached `t` on all live inputs, or is the clock from now on. NULL: rx_pass_watermark. */
+    void (*watermark)(struct rx_op *, rx_time t);
     void (*timer)(struct rx_op *, unsigned slot);
-    void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *);
-    unsigned state_version; /* of what save writes; older ones that load still reads are told from the length */
+    void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
+    void (*cancel)(struct rx_op *); /* it will hear nothing more, and was not at its end. NULL: nothing to do */
+    unsigned state_version;         /* of what save writes; older ones that load still reads are told from the length */
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
     int (*load)(struct rx_op *, struct rx_reader *); /* after init, in place of start: inputs and timers are restored */
     void (*dispose)(struct rx_op *);                 /* exactly once; tolerates a half-made object */
@@ -83,13 +76,18 @@ struct rx_op {
     struct rx_op *next_dead;
     struct rx_instance *opened; /* instances it opened, in order of opening (list head) */
     struct rx_instance **opened_tail;
-    struct rx_op_timer *timers; /* class->timer_slots of them */
-    struct rx_emission *queued; /* nested emissions */
+    struct rx_op_timer *timers;                /* class->timer_slots of them */
+    struct rx_emission *queued, **queued_tail; /* nested emissions */
+    uint32_t queued_count;
     int64_t held;
-    uint16_t live_ports; /* bit p: port p is subscribed and has not ended */
-    uint8_t state;       /* enum in graph.c */
-    bool busy;           /* inside next */
-    bool starting;       /* subscribing its inputs */
+    rx_time reached, watermark; /* on all live inputs; put out */
+    uint64_t barrier;           /* the newest */
+    uint16_t barrier_ports;     /* bit p: it has come on port p and waits for others */
+    uint16_t live_ports;        /* bit p: port p is subscribed and has not ended */
+    uint8_t state;              /* enum in graph.c */
+    bool busy;                  /* inside a callback that notes may not enter again */
+    bool starting;              /* subscribing its inputs */
+    bool reach_again;           /* an input reached another time meanwhile */
 };
 
 struct rx_engine *rx_op_engine(const struct rx_op *);
@@ -110,6 +108,11 @@ void rx_emit_result_take(struct rx_op *, struct rx_value value);
 void rx_finish(struct rx_op *);
 void rx_fail(struct rx_op *, const struct rx_error *);
 void rx_fail_memory(struct rx_op *); /* out of memory */
+
+/* Event time. Of the op's live inputs: RX_WATERMARK_CLOCK where they are stamped on arrival. */
+rx_time rx_op_watermark(const struct rx_op *);
+void rx_pass_watermark(struct rx_op *, rx_time); /* to the instances that are open, in order, then downstream */
+void rx_emit_watermark(struct rx_op *, rx_time); /* downstream alone */
 
 /* Inputs. Subscribing may deliver events, and even the end, before it returns. Subscribing a port again (after its end
  * or rx_cancel) re-creates the upstream subtree with fresh state. */
@@ -138,6 +141,7 @@ const struct rx_mark *rx_instance_mark(const struct rx_instance *);
 struct rx_op *rx_instance_opener(const struct rx_instance *);
 /* Pushes into the instance's entry. False when nothing inside listens any more (the caller counts the event). */
 bool rx_instance_next(struct rx_instance *, const struct rx_event *span, size_t n);
+void rx_instance_watermark(struct rx_instance *, rx_time);
 void rx_instance_complete(struct rx_instance *);
 void rx_instance_error(struct rx_instance *, const struct rx_error *);
 void rx_instance_close(struct rx_instance *); /* cancels it; no terminal comes */
@@ -146,6 +150,11 @@ size_t rx_instances_open(const struct rx_op *);
 int rx_instance_save(struct rx_instance *, struct rx_writer *);
 struct rx_instance *rx_instance_load(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag,
                                      struct rx_reader *);
+
+/* For an op that runs several steps as one: the frames of steps that it stands for, as an operator with so many live
+ * inputs and timers (none armed) would write them; `as` gives the event time. End with rx_frame_end, rx_frame_close. */
+size_t rx_frame_begin_step(struct rx_writer *, const struct rx_op *as, unsigned inputs, unsigned timers);
+struct rx_reader rx_frame_open_step(struct rx_reader *, unsigned inputs, unsigned timers);
 
 /* The ledger: every event that came in is accounted for once. Counters belong to the step, not to each instance. */
 enum rx_account {

@@ -38,10 +38,29 @@ static void save_orphans(const struct rx_op *op, struct rx_writer *w)
     }
 }
 
+/* Most know no event time but the clock. */
+static void save_watermarks(const struct rx_op *op, struct rx_writer *w)
+{
+    bool clocked = op->reached == RX_WATERMARK_CLOCK && op->watermark == RX_WATERMARK_CLOCK;
+    rx_write_bool(w, !clocked);
+    if (clocked)
+        return;
+    rx_write_int(w, op->reached);
+    rx_write_int(w, op->watermark);
+}
+
+static void load_watermarks(struct rx_op *op, struct rx_reader *r)
+{
+    bool told = rx_read_bool(r);
+    op->reached = told ? rx_read_int(r) : RX_WATERMARK_CLOCK;
+    op->watermark = told ? rx_read_int(r) : RX_WATERMARK_CLOCK;
+}
+
 static void save_op(struct rx_op *op, struct rx_writer *w)
 {
     size_t frame = rx_frame_begin(w);
     rx_write_uint(w, op->live_ports);
+    save_watermarks(op, w);
     save_timers(op, w);
     if (op->class->save)
         op->class->save(op, w);
@@ -95,6 +114,7 @@ static void load_op(struct rx_op *op, struct rx_reader *outer)
     if (ports >> op->node->input_count)
         rx_reader_fail(&r, -EBADMSG);
     op->live_ports = rx_reader_failed(&r) ? 0 : (uint16_t)ports;
+    load_watermarks(op, &r);
     load_timers(op, &r);
     if (!rx_reader_failed(&r) && op->class->load && op->class->load(op, &r) < 0)
         rx_reader_fail(&r, -EBADMSG);
@@ -167,6 +187,34 @@ struct rx_instance *rx_graph_load(struct rx_engine *engine, const struct rx_subg
     instance->on_note = on_note;
     instance->arg = arg;
     return load_into(instance, r);
+}
+
+/* ---- steps that another op stands for ---- */
+
+size_t rx_frame_begin_step(struct rx_writer *w, const struct rx_op *as, unsigned inputs, unsigned timers)
+{
+    rx_write_bool(w, true);
+    size_t frame = rx_frame_begin(w);
+    rx_write_uint(w, (1u << inputs) - 1);
+    save_watermarks(as, w);
+    for (unsigned i = 0; i < timers; i++)
+        rx_write_uint(w, 0);
+    return frame;
+}
+
+struct rx_reader rx_frame_open_step(struct rx_reader *outer, unsigned inputs, unsigned timers)
+{
+    struct rx_op unused;
+    if (!rx_read_bool(outer))
+        rx_reader_fail(outer, -EBADMSG);
+    struct rx_reader r = rx_frame_open(outer);
+    if (rx_read_uint(&r) != (1u << inputs) - 1)
+        rx_reader_fail(&r, -EBADMSG);
+    load_watermarks(&unused, &r);
+    for (unsigned i = 0; i < timers; i++)
+        if (rx_read_uint(&r) != 0)
+            rx_reader_fail(&r, -EBADMSG);
+    return r;
 }
 
 /* ---- what a step has beside its ops ---- */

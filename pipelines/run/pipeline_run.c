@@ -15,15 +15,9 @@ struct rx_pipeline_run {
 static void on_note(void *arg, const struct rx_note *note)
 {
     struct rx_pipeline_run *run = arg;
-    if (note->kind == RX_NEXT) {
-        rx_hub_next(run->pipeline->hub, note->span, note->count);
-        return;
-    }
-    run->instance = NULL;
-    if (note->kind == RX_COMPLETE)
-        rx_hub_complete(run->pipeline->hub);
-    else
-        rx_hub_error(run->pipeline->hub, note->error);
+    if (rx_note_ends(note))
+        run->instance = NULL;
+    rx_hub_note(run->pipeline->hub, note);
 }
 
 /* One that was loaded runs already when its first subscriber is loaded. */
@@ -34,6 +28,8 @@ static void start(void *arg, struct rx_hub *hub)
     if (!run->instance)
         run->instance = rx_graph_start(run->plan->engine, run->pipeline->graph, on_note, run);
 }
+
+struct rx_instance *rx_pipeline_run_instance(const struct rx_pipeline_run *run) { return run->instance; }
 
 void rx_pipeline_run_discard(struct rx_pipeline_run *run)
 {

@@ -8,6 +8,7 @@ struct rx_pipeline_run;
 
 /* Connects every pipeline of the plan to its hub. -ENOMEM. */
 int rx_pipelines_bind(struct rx_plan *);
+struct rx_instance *rx_pipeline_run_instance(const struct rx_pipeline_run *); /* NULL: it does not run */
 
 /* State: the steps with their accounts, the hub, the running instance. */
 void rx_pipeline_run_save(struct rx_pipeline_run *, struct rx_writer *);

@@ -118,9 +118,8 @@ static void end_line(struct rx_replay *r, const char *stream)
     r->line_count++;
 }
 
-static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+static void write_events(struct output *out, const struct rx_event *span, size_t n)
 {
-    struct output *out = (struct output *)(void *)o;
     for (size_t i = 0; i < n; i++) {
         begin_line(out->replay, out->name);
         rx_buffer_text(&out->replay->buffer, ",\"next\":");
@@ -129,21 +128,22 @@ static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n
     }
 }
 
-static void on_complete(struct rx_observer *o)
+static void write_end(struct output *out, const struct rx_error *error)
 {
-    struct output *out = (struct output *)(void *)o;
     begin_line(out->replay, out->name);
-    rx_buffer_text(&out->replay->buffer, ",\"complete\":true");
+    rx_buffer_text(&out->replay->buffer, error ? ",\"error\":" : ",\"complete\":true");
+    if (error)
+        rx_json_write_string(&out->replay->buffer, error->message, strlen(error->message));
     end_line(out->replay, out->name);
 }
 
-static void on_error(struct rx_observer *o, const struct rx_error *error)
+static void on_note(struct rx_observer *o, const struct rx_note *note)
 {
     struct output *out = (struct output *)(void *)o;
-    begin_line(out->replay, out->name);
-    rx_buffer_text(&out->replay->buffer, ",\"error\":");
-    rx_json_write_string(&out->replay->buffer, error->message, strlen(error->message));
-    end_line(out->replay, out->name);
+    if (note->kind == RX_NEXT)
+        write_events(out, note->span, note->count);
+    else if (rx_note_ends(note))
+        write_end(out, note->kind == RX_ERROR ? note->error : NULL);
 }
 
 /* ---- creation ---- */
@@ -154,10 +154,7 @@ static int add_output(struct rx_replay *r, struct rx_hub *hub)
     if (!name)
         return -ENOMEM;
     r->outputs[r->output_count++] =
-        (struct output){.observer = {.next = on_next, .complete = on_complete, .error = on_error},
-                        .replay = r,
-                        .hub = hub,
-                        .name = name};
+        (struct output){.observer = {.note = on_note}, .replay = r, .hub = hub, .name = name};
     return 0;
 }
 

@@ -66,9 +66,8 @@ static void write_one(struct rx_sink *sink, const struct rx_event *event)
     }
 }
 
-static void on_next(struct rx_observer *o, const struct rx_event *span, size_t n)
+static void write_all(struct delivery *d, const struct rx_event *span, size_t n)
 {
-    struct delivery *d = (struct delivery *)(void *)o;
     if (d->sample)
         rx_sample_take(d->sample, d->runtime->plan->engine, rx_hub_name(d->hub), span, n);
     for (size_t k = 0; k < d->sink_count; k++) {
@@ -103,18 +102,16 @@ static void on_restart(struct rx_timer *timer)
     subscribe(d);
 }
 
-static void on_complete(struct rx_observer *o)
+static void on_complete(struct delivery *d)
 {
-    struct delivery *d = (struct delivery *)(void *)o;
     d->status.state = RX_PIPELINE_COMPLETED;
     log_line(d->runtime, 6, "pipeline completed", rx_hub_name(d->hub), NULL);
     end_sinks(d, NULL);
 }
 
 /* A pipeline that ran well for a while starts over with a short pause. */
-static void on_error(struct rx_observer *o, const struct rx_error *error)
+static void on_error(struct delivery *d, const struct rx_error *error)
 {
-    struct delivery *d = (struct delivery *)(void *)o;
     struct rx_sched *sched = d->runtime->plan->engine->sched;
     snprintf(d->status.last_error, sizeof d->status.last_error, "%s", error->message);
     d->status.state = RX_PIPELINE_WAITING;
@@ -123,6 +120,17 @@ static void on_error(struct rx_observer *o, const struct rx_error *error)
     d->backoff = d->backoff == 0 ? BACKOFF_MIN : d->backoff * 2 < BACKOFF_MAX ? d->backoff * 2 : BACKOFF_MAX;
     if (!d->runtime->stopped)
         rx_sched_arm(sched, &d->restart, rx_sched_now(sched) + d->backoff);
+}
+
+static void on_note(struct rx_observer *o, const struct rx_note *note)
+{
+    struct delivery *d = (struct delivery *)(void *)o;
+    if (note->kind == RX_NEXT)
+        write_all(d, note->span, note->count);
+    else if (note->kind == RX_COMPLETE)
+        on_complete(d);
+    else if (note->kind == RX_ERROR)
+        on_error(d, note->error);
 }
 
 /* ---- sources ---- */
@@ -160,10 +168,7 @@ static void bind_sources(struct rx_plan *plan)
 static struct delivery *add_delivery(struct rx_runtime *r, struct rx_hub *hub)
 {
     struct delivery *d = &r->deliveries[r->count++];
-    *d = (struct delivery){.observer = {.next = on_next, .complete = on_complete, .error = on_error},
-                           .restart = {.fire = on_restart},
-                           .runtime = r,
-                           .hub = hub};
+    *d = (struct delivery){.observer = {.note = on_note}, .restart = {.fire = on_restart}, .runtime = r, .hub = hub};
     return d;
 }
 

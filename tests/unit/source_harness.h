@@ -50,19 +50,19 @@ static inline void capture_next(struct rx_observer *observer, const struct rx_ev
     }
 }
 
-static inline void capture_complete(struct rx_observer *observer) { ((struct capture *)observer)->completes++; }
-
-static inline void capture_error(struct rx_observer *observer, const struct rx_error *error)
+static inline void capture_note(struct rx_observer *observer, const struct rx_note *note)
 {
-    (void)error;
-    ((struct capture *)observer)->errors++;
+    struct capture *capture = (struct capture *)observer;
+    if (note->kind == RX_NEXT)
+        capture_next(observer, note->span, note->count);
+    capture->completes += note->kind == RX_COMPLETE;
+    capture->errors += note->kind == RX_ERROR;
 }
 
 static inline void capture_init(struct capture *capture)
 {
     memset(capture, 0, sizeof *capture);
-    capture->observer =
-        (struct rx_observer){.next = capture_next, .complete = capture_complete, .error = capture_error};
+    capture->observer = (struct rx_observer){.note = capture_note};
 }
 
 static inline void capture_finish(struct capture *capture)

@@ -28,9 +28,7 @@ struct run {
     struct rx_observer outputs[3];
 };
 
-static void ignore_next(struct rx_observer *o, const struct rx_event *span, size_t n) { (void)o, (void)span, (void)n; }
-static void ignore_end(struct rx_observer *o) { (void)o; }
-static void ignore_error(struct rx_observer *o, const struct rx_error *e) { (void)o, (void)e; }
+static void ignore(struct rx_observer *o, const struct rx_note *note) { (void)o, (void)note; }
 
 static void begin(struct run *r, const char *text)
 {
@@ -42,7 +40,7 @@ static void begin(struct run *r, const char *text)
     rx_diagnostics_destroy(d);
     ck_assert_int_eq(rx_world_create(r->logical, &(struct rx_plan_options){0}, &r->world, &error), 0);
     for (int i = 0; i < 3; i++)
-        r->outputs[i] = (struct rx_observer){.next = ignore_next, .complete = ignore_end, .error = ignore_error};
+        r->outputs[i] = (struct rx_observer){.note = ignore};
 }
 
 static void end(struct run *r)
