@@ -13,6 +13,7 @@
 struct run {
     struct rx_observer output;
     struct rx_forest *forest;
+    struct rx_logical *logical;
     struct rx_world world;
     struct rx_buffer out;
 };
@@ -47,8 +48,9 @@ static void begin_plan(struct run *r, const char *pipe, bool no_fusion)
                           "  first: {from: a, pipe: [{filter: 'v < 1000'}]}\n  out: {from: first, pipe: %s}\n",
                           pipe);
     ck_assert_int_eq(rx_forest_read_text(text, (size_t)length, "test", 0, d, &r->forest), 0);
-    struct rx_plan_options options = {.replay = true, .no_fusion = no_fusion};
-    ck_assert_int_eq(rx_world_create(r->forest, &options, &r->world, &error), 0);
+    ck_assert_int_eq(rx_logical_create(r->forest, &(struct rx_logical_options){.replay = true}, d, &r->logical), 0);
+    struct rx_plan_options options = {.no_fusion = no_fusion};
+    ck_assert_int_eq(rx_world_create(r->logical, &options, &r->world, &error), 0);
     rx_diagnostics_destroy(d);
 }
 
@@ -62,6 +64,7 @@ static void end(struct run *r)
 {
     rx_hub_unsubscribe(&r->output);
     rx_world_destroy(&r->world);
+    rx_logical_destroy(r->logical);
     rx_forest_destroy(r->forest);
     rx_buffer_finish(&r->out);
 }
