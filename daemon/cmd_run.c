@@ -25,7 +25,9 @@ static int parse(int argc, char **argv, struct rx_paths *paths, const char **lis
             if (i < 0)
                 return rx_usage("run", "-c needs a file or folder");
         } else if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc) {
-            *listen = argv[++i];
+            struct rx_error error;
+            if (rx_http_check_address(*listen = argv[++i], &error) < 0)
+                return rx_usage("run", "%s", error.message);
         } else {
             return rx_usage("run", "unexpected argument \"%s\"", argv[i]);
         }
@@ -201,6 +203,12 @@ static void raise_descriptor_limit(void)
     }
 }
 
+static int failed(int result, const struct rx_error *error)
+{
+    fprintf(stderr, "rxd: %s\n", error->message[0] ? error->message : strerror(-result));
+    return 1;
+}
+
 int rx_command_run(int argc, char **argv)
 {
     struct rx_paths paths = {0};
@@ -216,12 +224,11 @@ int rx_command_run(int argc, char **argv)
     if (!diagnostics)
         return 1;
     int result = run(&paths, listen, diagnostics, &error);
-    bool config = rx_diagnostics_count(diagnostics) > 0;
     rx_show(diagnostics);
+    if (rx_diagnostics_count(diagnostics) > 0)
+        status = rx_config_status(diagnostics, result);
+    else if (result < 0)
+        status = failed(result, &error);
     rx_diagnostics_destroy(diagnostics);
-    if (config)
-        return RX_EXIT_CONFIG;
-    if (result < 0)
-        fprintf(stderr, "rxd: %s\n", error.message[0] ? error.message : strerror(-result));
-    return result < 0;
+    return status;
 }

@@ -58,6 +58,17 @@ void rx_show(const struct rx_diagnostics *diagnostics)
     rx_buffer_finish(&out);
 }
 
+int rx_config_status(const struct rx_diagnostics *diagnostics, int result)
+{
+    if (result == -ENOMEM || !diagnostics || rx_diagnostics_starved(diagnostics))
+        fputs("rxd: out of memory\n", stderr);
+    else if (rx_diagnostics_count(diagnostics) > 0)
+        return RX_EXIT_CONFIG;
+    else
+        fprintf(stderr, "rxd: %s\n", strerror(-result));
+    return 1;
+}
+
 static int check_outside(struct rx_loaded *l, struct rx_diagnostics *diagnostics)
 {
     struct rx_settings settings;
@@ -94,10 +105,9 @@ int rx_load(const struct rx_paths *paths, const struct rx_load_options *options,
     int r = l->engine && diagnostics ? plan(paths, options, l, diagnostics) : -ENOMEM;
     if (diagnostics)
         rx_show(diagnostics);
-    if (r < 0 && (!diagnostics || rx_diagnostics_count(diagnostics) == 0))
-        fprintf(stderr, "rxd: %s\n", strerror(-r));
+    int status = r < 0 ? rx_config_status(diagnostics, r) : 0;
     rx_diagnostics_destroy(diagnostics);
-    return r == 0 ? 0 : r == -ENOMEM ? 1 : RX_EXIT_CONFIG;
+    return status;
 }
 
 void rx_unload(struct rx_loaded *l)

@@ -4,12 +4,13 @@
 
 #include "pipelines/plan/plan.h"
 
-/* sysexits.h's numbers where systemd knows them: 64 a wrong command line, 78 a bad config. */
+/* sysexits.h's numbers where systemd knows them: 64 a wrong command line, 78 a bad config. Else 0, or 1 for any failure. */
 enum { RX_EXIT_USAGE = 64, RX_EXIT_CONFIG = 78 };
 
 struct rx_command {
     const char *name, *arguments, *summary;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+    const char *options;               /* what --help says of them, in lines; NULL: none but -c */
 };
 
 extern const struct rx_command rx_commands[]; /* ends with a NULL name */
@@ -34,6 +35,9 @@ void rx_paths_default(struct rx_paths *);
 /* Says on stderr how the command is written; answers RX_EXIT_USAGE. */
 int rx_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The status of a config that could not be loaded: mistakes are RX_EXIT_CONFIG, for which the unit does not start rxd again;
+ * want of memory is 1, and told. `result` is a negative errno. */
+int rx_config_status(const struct rx_diagnostics *, int result);
 /* Writes the mistakes to stderr. */
 void rx_show(const struct rx_diagnostics *);
 

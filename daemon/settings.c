@@ -144,10 +144,13 @@ static bool is_loopback(const char *listen)
     return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0 || strncmp(listen, "localhost", 9) == 0;
 }
 
-static void check_listen(const struct rx_settings *s, const struct rx_tree *http, struct rx_diagnostics *diagnostics)
+static void check_listen(const struct rx_settings *s, const struct rx_tree *at, struct rx_diagnostics *diagnostics)
 {
-    if (!is_loopback(s->http.listen) && !s->http.insecure)
-        rx_diagnosef(diagnostics, http, "http: {listen: \"127.0.0.1:8088\"}, or add insecure: true",
+    struct rx_error error;
+    if (rx_http_check_address(s->http.listen, &error) < 0)
+        rx_diagnose(diagnostics, at, &error);
+    else if (!is_loopback(s->http.listen) && !s->http.insecure)
+        rx_diagnosef(diagnostics, at, "http: {listen: \"127.0.0.1:8088\"}, or add insecure: true",
                      "listening on \"%s\" would let anyone on that network read and write", s->http.listen);
 }
 
@@ -155,6 +158,7 @@ int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena
                      struct rx_diagnostics *diagnostics, struct rx_settings *ret)
 {
     const struct rx_tree *start = rx_forest_start(forest), *http = rx_forest_section(forest, "http");
+    const struct rx_tree *listen = http ? rx_tree_get(http, "listen") : NULL;
     *ret = (struct rx_settings){0};
     rx_options_parse(&rx_http_settings_class, http, http ? http : start, arena, &ret->http, diagnostics);
     const struct rx_tree *log = rx_forest_section(forest, "log");
@@ -164,7 +168,7 @@ int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena
     if (listen_override)
         ret->http.listen = listen_override;
     if (ret->http.listen)
-        check_listen(ret, http ? http : start, diagnostics);
+        check_listen(ret, listen_override ? NULL : listen ? listen : http ? http : start, diagnostics);
     return rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : 0;
 }
 

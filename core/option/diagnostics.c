@@ -31,6 +31,7 @@ struct rx_diagnostics {
     size_t count, capacity;
     size_t lost; /* not kept for want of memory */
     size_t remarks;
+    bool starved;
 };
 
 struct rx_diagnostics *rx_diagnostics_create(void) { return calloc(1, sizeof(struct rx_diagnostics)); }
@@ -51,6 +52,8 @@ size_t rx_diagnostics_count(const struct rx_diagnostics *diagnostics)
 {
     return diagnostics->count - diagnostics->remarks + diagnostics->lost;
 }
+
+bool rx_diagnostics_starved(const struct rx_diagnostics *diagnostics) { return diagnostics->starved; }
 
 static bool is_break(char c) { return c == '\n' || c == '\r'; }
 
@@ -143,7 +146,10 @@ static void add(struct rx_diagnostics *diagnostics, const struct rx_file *file, 
                 const struct rx_error *error, bool remark)
 {
     struct diagnostic item = {.at = at, .remark = remark};
-    if (diagnostics->count >= 1000 || reserve_one(diagnostics) < 0) {
+    bool full = diagnostics->count >= 1000;
+    diagnostics->starved |= error->code == -ENOMEM;
+    if (full || reserve_one(diagnostics) < 0) {
+        diagnostics->starved |= !full;
         diagnostics->lost++;
         return;
     }
@@ -156,8 +162,10 @@ static void add(struct rx_diagnostics *diagnostics, const struct rx_file *file, 
         item.path = strdup(file->path);
         if (item.path)
             make_utf8(item.path);
-        if (!item.path || (at.line > 0 && take_excerpt(&item, file, at.offset) < 0))
+        if (!item.path || (at.line > 0 && take_excerpt(&item, file, at.offset) < 0)) {
+            diagnostics->starved = true;
             diagnostics->lost++;
+        }
     }
     if ((file && (!item.path || (at.line > 0 && !item.excerpt))) || is_repeat(diagnostics, &item)) {
         free(item.path);
@@ -226,6 +234,11 @@ void rx_diagnosef(struct rx_diagnostics *diagnostics, const struct rx_tree *node
     if (hint)
         snprintf(error.hint, sizeof error.hint, "%s", hint);
     rx_diagnose(diagnostics, node, &error);
+}
+
+void rx_diagnose_starved(struct rx_diagnostics *diagnostics, const struct rx_tree *node)
+{
+    rx_diagnose(diagnostics, node, &(struct rx_error){.code = -ENOMEM, .message = "out of memory"});
 }
 
 /* Text from a file, without what could steer a terminal. */

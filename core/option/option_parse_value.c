@@ -160,7 +160,7 @@ int value_from_tree(const struct rx_tree *tree, struct rx_plan_arena *arena, str
     if (r == 0 && (r = rx_plan_defer(arena, release, kept)) < 0)
         release(kept);
     if (r < 0) {
-        rx_diagnosef(diagnostics, tree, NULL, "out of memory while reading this literal");
+        rx_diagnose_starved(diagnostics, tree);
         return r;
     }
     *ret = *kept;

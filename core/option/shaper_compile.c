@@ -23,7 +23,7 @@ static void destroy_expr(void *what) { rx_expr_destroy(what); }
 
 static int no_memory(const struct compiler *compiler, const struct rx_tree *tree)
 {
-    rx_diagnosef(compiler->request->diagnostics, tree, NULL, "out of memory");
+    rx_diagnose_starved(compiler->request->diagnostics, tree);
     return -ENOMEM;
 }
 

@@ -55,7 +55,12 @@ void rx_diagnose_inside(struct rx_diagnostics *, const struct rx_tree *scalar, c
 void rx_remark_inside(struct rx_diagnostics *, const struct rx_tree *scalar, const struct rx_error *);
 void rx_diagnosef(struct rx_diagnostics *, const struct rx_tree *node, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* "out of memory" there: none of the config's mistakes, see rx_diagnostics_starved. */
+void rx_diagnose_starved(struct rx_diagnostics *, const struct rx_tree *node);
 size_t rx_diagnostics_count(const struct rx_diagnostics *);
+/* Memory ran out on the way (an error of -ENOMEM was among them, or one could not be kept): what is counted need not be the
+ * config's fault. */
+bool rx_diagnostics_starved(const struct rx_diagnostics *);
 struct rx_buffer;
 /* "file:line:col: message\n    source line\n    ^\n  hint: ...\n" for each, in order of file and place, no repeats. */
 void rx_diagnostics_render(const struct rx_diagnostics *, struct rx_buffer *out);

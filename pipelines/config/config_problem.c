@@ -246,7 +246,7 @@ void config_problem(const struct rx_file *file, const yaml_parser_t *parser, str
     struct problem problem = {
         .file = file, .what = parser->problem ? parser->problem : "", .at = place, .context = context};
     if (parser->error == YAML_MEMORY_ERROR) {
-        add(&problem, diagnostics, NULL, "out of memory");
+        rx_diagnose_starved(diagnostics, &(struct rx_tree){.file = file, .at = place});
         return;
     }
     for (size_t i = 0; i < sizeof explanations / sizeof *explanations; i++) {

@@ -351,6 +351,14 @@ static int finish(struct rx_forest *forest, int r, size_t mistakes_before, struc
     return r;
 }
 
+/* A file that was emptied by accident must not stop everything at the next reload. */
+static void refuse_empty(const struct rx_forest *forest, const char *path, struct rx_diagnostics *diagnostics)
+{
+    if (!forest->root || forest->root->count == 0)
+        rx_diagnosef(diagnostics, forest->start, "sources: {in: {http: {}}}  pipelines: {out: {from: in}}",
+                     "the config is empty: %s says nothing of sources, pipelines or http", path);
+}
+
 int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *diagnostics, struct rx_forest **ret)
 {
     struct rx_forest *forest = calloc(1, sizeof *forest);
@@ -358,6 +366,8 @@ int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *di
     int r = forest ? 0 : -ENOMEM;
     for (size_t i = 0; r == 0 && i < n; i++)
         r = add_path(forest, paths[i], diagnostics);
+    if (r == 0 && rx_diagnostics_count(diagnostics) == before)
+        refuse_empty(forest, n ? paths[0] : "", diagnostics);
     return forest ? finish(forest, r, before, diagnostics, ret) : r;
 }
 

@@ -15,7 +15,9 @@ void config_mistake(struct config_reader *reader, struct rx_place at, const char
 
 int config_no_memory(struct config_reader *reader)
 {
-    config_mistake(reader, (struct rx_place){0}, NULL, "out of memory");
+    struct rx_tree node = {.file = reader->file};
+    rx_diagnose_starved(reader->diagnostics, &node);
+    reader->mistakes++;
     return -ENOMEM;
 }
 

@@ -2,8 +2,10 @@
 """Start, drain and stop; bad configs; and what a replay promises."""
 
 import json
+import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import harness
@@ -79,6 +81,27 @@ class Stopping(harness.EndToEnd):
         self.assertEqual(daemon.get("/healthz").status, 200)
 
 
+class CommandLine(harness.EndToEnd):
+    def test_a_wrong_one_ends_with_64(self):
+        for arguments in (("chekc",), ("run", "--wrong"), ("run", "-c"), ("check", "x"), ("run", "--listen", "x"), ("eval",)):
+            with self.subTest(arguments):
+                done = harness.run_rxd(*arguments)
+                self.assertEqual(done.returncode, 64)
+                self.assertIn("rxd --help", done.stderr.decode())
+
+    def test_the_help_names_every_option(self):
+        sources = "".join(path.read_text() for path in sorted((harness.ROOT / "daemon").glob("*.c")))
+        options = set(re.findall(r'strcmp\(argv\[[^]]*\], "(--?[a-z-]*)"\)', sources))
+        self.assertGreater(len(options), 8)
+        told = harness.run_rxd("--help").stdout.decode()
+        for command in re.findall(r"^  ([a-z]+) ", told, re.M):
+            done = harness.run_rxd(command, "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            told += done.stdout.decode()
+        for option in sorted(options):
+            self.assertRegex(told, rf"(?m)(^|[\s\[]){option}([\s,\]]|$)")
+
+
 class BadConfigs(harness.EndToEnd):
     CASES = {  # name: (text, what the message must say)
         "unknown operator": ("pipelines:\n  a:\n    from: b\n    pipe:\n      - fliter: x > 1\n", ["a.yaml:5:9", "fliter", "filter"]),
@@ -98,6 +121,7 @@ class BadConfigs(harness.EndToEnd):
             "{ aggregate: { n: count() } }, { take: 9 }, { filter: 'n == \"x\"' } ] }\n",
             ["a.yaml:3:", "a number and a string"],
         ),
+        "an empty file": ("# nothing yet\n", ["a.yaml", "the config is empty"]),
         "two at once": (
             "sources: { s: { http: {} } }\npipelines:\n  a: { from: s, pipe: [ { tkae: 1 } ] }\n  b: { from: q }\n",
             ["a.yaml:3:", "a.yaml:4:", "take"],
@@ -115,6 +139,31 @@ class BadConfigs(harness.EndToEnd):
                     self.assertEqual(done.returncode, 78, told)
                     for part in says:
                         self.assertIn(part, told)
+
+    ADDRESSES = {
+        "x": '"x" is not an address to listen on, such as 127.0.0.1:8088',
+        "127.0.0.1:http": "is not an address to listen on",
+        "0.0.0.0:8088": "anyone on that network",
+    }
+
+    def test_an_address_that_cannot_or_should_not_be_listened_on(self):
+        path = Path(self.folder) / "a.yaml"
+        for address, says in self.ADDRESSES.items():
+            path.write_text(f"http: {{ listen: '{address}' }}\nsources: {{ s: {{ http: {{}} }} }}\npipelines: {{ a: {{ from: s }} }}\n")
+            for command in ("check", "run"):
+                done = harness.run_rxd(command, "-c", path)
+                told = done.stderr.decode()
+                self.assertEqual(done.returncode, 78, told)
+                self.assertIn("a.yaml:1:17", told)
+                self.assertIn(says, told)
+
+    def test_want_of_memory_is_1_and_told(self):
+        path = Path(self.folder) / "a.yaml"
+        pipelines = {f"p{i}": {"from": "in", "pipe": [{"map": {"a": "n + 1"}}]} for i in range(8000)}
+        path.write_text(json.dumps({**CONFIG, "pipelines": pipelines}))
+        done = subprocess.run(["prlimit", "--as=30000000", harness.rxd_path(), "check", "-c", path], capture_output=True, text=True)
+        if "cannot allocate memory" not in done.stderr.lower() and "AddressSanitizer" not in done.stderr:
+            self.assertEqual((done.returncode, done.stderr.splitlines()[-1]), (1, "rxd: out of memory"))
 
     def test_a_good_one_is_0(self):
         path = Path(self.folder) / "a.yaml"

@@ -23,6 +23,8 @@ struct rx_http_server;
 /* Listens on "127.0.0.1:8088", "[::1]:8088", "localhost:0", ":8088" (all addresses). -EADDRINUSE etc. with a sentence. */
 int rx_http_listen(struct rx_loop *, const char *address, const struct rx_http_limits *, struct rx_http_server **ret,
                    struct rx_error *reterr);
+/* Whether it reads as an address at all: -EINVAL with a sentence. Opens nothing. */
+int rx_http_check_address(const char *address, struct rx_error *reterr);
 void rx_http_destroy(struct rx_http_server *);        /* closes all; pending requests become no-ops */
 unsigned rx_http_port(const struct rx_http_server *); /* the port in use (listen on :0) */
 /* No new connections; those that are idle are closed; the rest may finish. */

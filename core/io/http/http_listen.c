@@ -87,6 +87,12 @@ static int split_address(const char *address, char host[static 256], char port[s
     return 0;
 }
 
+int rx_http_check_address(const char *address, struct rx_error *reterr)
+{
+    char host[256], port[8];
+    return split_address(address, host, port, reterr);
+}
+
 /* Without a host all addresses: IPv6 first, whose socket takes IPv4 too. */
 static int open_socket(const char *address, struct rx_error *reterr)
 {
