@@ -104,7 +104,9 @@ static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind k
     size_t before = resident_bytes();
     for (unsigned i = 0; i < subscribers; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
-        if (fd < 0 || rx_fanout_subscribe(fanout, &(struct rx_subscription){.fd = fd, .kind = kind, .cursor = 1}))
+        struct rx_conn *conn;
+        if (fd < 0 || rx_conn_of_fd(loop, fd, &conn) ||
+            rx_fanout_subscribe(fanout, &(struct rx_subscription){.conn = conn, .kind = kind, .cursor = 1}))
             fail("subscribe");
     }
     size_t each = (resident_bytes() - before) / subscribers;

@@ -42,14 +42,14 @@ static void on_taken(void *arg, int fd, const char *ahead, size_t ahead_length)
 {
     struct takeover *t = arg;
     struct rx_subscription *s = &t->subscription;
-    s->fd = fd;
     s->ahead = ahead;
     s->ahead_length = ahead_length;
     s->on_closed = on_closed;
     s->arg = t->http;
-    if (fd >= 0 && !t->stream)
+    bool made = fd >= 0 && t->stream && rx_conn_of_fd(t->stream->streams->loop, fd, &s->conn) == 0;
+    if (fd >= 0 && !made)
         close(fd);
-    if (fd >= 0 && (!t->stream || rx_fanout_subscribe(t->stream->fanout, s) < 0))
+    if (fd >= 0 && (!made || rx_fanout_subscribe(t->stream->fanout, s) < 0))
         rx_http_release(t->http);
     destroy(t);
 }

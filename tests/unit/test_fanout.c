@@ -67,7 +67,7 @@ static struct client subscribe_as(struct rx_subscription s, int buffer)
         setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
         setsockopt(pair[1], SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     }
-    s.fd = pair[0];
+    ck_assert_int_eq(rx_conn_of_fd(loop, pair[0], &s.conn), 0);
     s.on_closed = on_closed;
     s.cursor = s.cursor ? s.cursor : 1;
     ck_assert_int_eq(rx_fanout_subscribe(fanout, &s), 0);

@@ -4,8 +4,9 @@
  * costs one early wake-up instead of a system call on every change. */
 #include "core/io/loop/loop.h"
 
+#include "core/io/loop/loop_private.h"
+
 #include <errno.h>
-#include <event2/event.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -36,15 +37,6 @@ struct rx_loop {
     const void *entered; /* the watch or wake whose callback is about to run; NULL once it is destroyed */
     atomic_bool stopping;
     atomic_uint_fast64_t turns;
-};
-
-struct rx_watch {
-    struct rx_loop *loop;
-    struct event *event;
-    rx_watch_fn ready;
-    void *arg;
-    int fd;
-    unsigned events;
 };
 
 struct rx_wake {
@@ -256,14 +248,18 @@ static short event_bits(unsigned events)
     return (short)(EV_PERSIST | (events & RX_READABLE ? EV_READ : 0) | (events & RX_WRITABLE ? EV_WRITE : 0));
 }
 
+void rx_watch_init(struct rx_watch *watch, struct rx_loop *loop, int fd, rx_watch_fn ready, void *arg)
+{
+    *watch = (struct rx_watch){.loop = loop, .ready = ready, .arg = arg, .fd = fd};
+}
+
 int rx_watch_create(struct rx_loop *loop, int fd, unsigned events, rx_watch_fn ready, void *arg, struct rx_watch **ret)
 {
     struct rx_watch *watch = malloc(sizeof *watch);
     if (!watch)
         return -ENOMEM;
-    *watch = (struct rx_watch){.loop = loop, .ready = ready, .arg = arg, .fd = fd};
-    watch->event = event_new(loop->base, fd, event_bits(events), on_ready, watch);
-    int r = watch->event ? rx_watch_set(watch, events) : -ENOMEM;
+    rx_watch_init(watch, loop, fd, ready, arg);
+    int r = rx_watch_set(watch, events);
     if (r) {
         rx_watch_destroy(watch);
         return r;
@@ -276,23 +272,30 @@ int rx_watch_set(struct rx_watch *watch, unsigned events)
 {
     if (events == watch->events)
         return 0;
-    event_del(watch->event);
+    if (watch->events)
+        event_del(&watch->event);
     watch->events = 0;
     if (!events)
         return 0;
-    if (event_assign(watch->event, watch->loop->base, watch->fd, event_bits(events), on_ready, watch) ||
-        event_add(watch->event, NULL))
+    if (event_assign(&watch->event, watch->loop->base, watch->fd, event_bits(events), on_ready, watch) ||
+        event_add(&watch->event, NULL))
         return -EIO;
     watch->events = events;
     return 0;
+}
+
+void rx_watch_finish(struct rx_watch *watch)
+{
+    leave(watch->loop, watch);
+    if (watch->events)
+        event_del(&watch->event);
 }
 
 void rx_watch_destroy(struct rx_watch *watch)
 {
     if (!watch)
         return;
-    leave(watch->loop, watch);
-    free_event(watch->event);
+    rx_watch_finish(watch);
     free(watch);
 }
 

@@ -8,7 +8,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum { SLICE = 1000 };           /* subscribers that one turn of the loop serves, */
 #define SLICE_TIME (4 * RX_MSEC) /* unless so much time has passed */
@@ -83,8 +82,7 @@ void subscriber_close(struct subscriber *s)
 {
     leave_channel(s->channel, s);
     s->channel->fanout->stats.subscribers--;
-    rx_watch_destroy(s->watch);
-    close(s->fd);
+    rx_conn_close(s->conn);
     rx_log_unpin(s->pin);
     rx_ws_input_destroy(s->input);
     free(s->pending);
@@ -320,9 +318,9 @@ void rx_fanout_drain(struct rx_fanout *f)
 struct rx_fanout_stats rx_fanout_stats(const struct rx_fanout *f) { return f->stats; }
 
 /* A dead peer is noticed by the kernel, and small frames are not held back; neither matters on a local socket. */
-static void tune_socket(int fd)
+static void tune_socket(const struct rx_conn *conn)
 {
-    int on = 1;
+    int on = 1, fd = rx_conn_fd(conn);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -333,13 +331,13 @@ static struct subscriber *create_subscriber(struct rx_fanout *f, const struct rx
     struct subscriber *s = c ? calloc(1, sizeof *s) : NULL;
     if (!s)
         return NULL;
-    *s = (struct subscriber){.channel = c, .cursor = of->cursor, .fd = of->fd};
+    *s = (struct subscriber){.channel = c, .cursor = of->cursor, .conn = of->conn};
     s->progress = s->heard = fanout_now(f);
-    if (rx_watch_create(f->loop, of->fd, RX_READABLE, subscriber_ready, s, &s->watch) == 0 && enter_channel(c, s)) {
+    rx_conn_set_owner(s->conn, subscriber_ready, s);
+    if (rx_conn_watch(s->conn, RX_READABLE) == 0 && enter_channel(c, s)) {
         f->stats.subscribers++;
         return s;
     }
-    rx_watch_destroy(s->watch);
     free(s);
     return NULL;
 }
@@ -363,10 +361,10 @@ int rx_fanout_subscribe(struct rx_fanout *f, const struct rx_subscription *of)
 {
     struct subscriber *s = create_subscriber(f, of);
     if (!s) {
-        close(of->fd);
+        rx_conn_close(of->conn);
         return -ENOMEM;
     }
-    tune_socket(of->fd);
+    tune_socket(of->conn);
     hold_frames(f, of->cursor);
     arm_upkeep(f);
     if (!begin(s, of)) {

@@ -11,6 +11,7 @@
 #ifndef RX_IO_FANOUT_H
 #define RX_IO_FANOUT_H
 
+#include "core/io/loop/conn.h"
 #include "core/io/serve/selection.h"
 #include "core/io/serve/stream_log.h"
 
@@ -38,7 +39,7 @@ void rx_fanout_drain(struct rx_fanout *);
 
 #define RX_MISSED_UNKNOWN UINT64_MAX
 struct rx_subscription {
-    int fd; /* a connected socket, non-blocking */
+    struct rx_conn *conn;
     enum rx_subscriber_kind kind;
     struct rx_selection *selection; /* NULL: every frame. A reference is taken */
     uint64_t cursor;                /* sequence of the first frame to send; may be last + 1 */
@@ -47,10 +48,10 @@ struct rx_subscription {
     size_t greeting_length;
     const char *ahead; /* what the client has sent already */
     size_t ahead_length;
-    void (*on_closed)(void *arg); /* the descriptor is closed; not called when rx_fanout_subscribe fails */
+    void (*on_closed)(void *arg); /* the connection is closed; not called when rx_fanout_subscribe fails */
     void *arg;
 };
-/* The descriptor is taken, also on failure (closed then): -ENOMEM, -EIO. */
+/* The connection is taken, also on failure (closed then): -ENOMEM, -EIO. */
 int rx_fanout_subscribe(struct rx_fanout *, const struct rx_subscription *);
 
 struct rx_fanout_stats {

@@ -2,7 +2,6 @@
 #include "core/io/serve/fanout_private.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 enum { PONGS_MAX = 4 * RX_WS_CONTROL_MAX };
 
@@ -46,8 +45,8 @@ bool subscriber_hear(struct subscriber *s, const char *data, size_t length)
 static bool read_some(struct subscriber *s)
 {
     struct rx_fanout *f = s->channel->fanout;
-    ssize_t n = read(s->fd, f->scratch, sizeof f->scratch);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    ssize_t n = rx_conn_read(s->conn, f->scratch, sizeof f->scratch);
+    if (n == -EAGAIN)
         return true;
     if (n > 0 && subscriber_hear(s, f->scratch, (size_t)n))
         return true;
@@ -55,10 +54,9 @@ static bool read_some(struct subscriber *s)
     return false;
 }
 
-void subscriber_ready(void *arg, int fd, unsigned events)
+void subscriber_ready(void *arg, unsigned events)
 {
     struct subscriber *s = arg;
-    (void)fd;
     if ((events & RX_READABLE) && !read_some(s))
         return;
     if ((events & RX_WRITABLE) || s->pending || s->phase == ENDING)

@@ -16,7 +16,7 @@ enum phase { SERVING, ENDING, LINGERING }; /* ending: closed once `pending` is o
 
 struct subscriber {
     struct channel *channel;
-    struct rx_watch *watch;
+    struct rx_conn *conn;
     struct pending *pending;   /* NULL: none */
     struct rx_segment *pin;    /* of the frame that is partly sent; NULL: at a frame's start */
     struct rx_ws_input *input; /* in the middle of a client's frame */
@@ -27,9 +27,8 @@ struct subscriber {
     uint64_t cursor; /* the frame being sent, or the next */
     uint32_t offset; /* bytes of it that are out */
     uint32_t index;  /* in its channel */
-    int fd;
-    uint8_t phase; /* enum phase */
-    bool blocked;  /* waiting until it can be written to */
+    uint8_t phase;   /* enum phase */
+    bool blocked;    /* waiting until it can be written to */
 };
 
 struct channel { /* subscribers that get the same bytes */
@@ -98,7 +97,7 @@ bool subscriber_missed(struct subscriber *, uint64_t frames); /* queues the noti
 /* Ends it with a reason of our own, which needs no escaping. False: no memory. */
 bool subscriber_refuse(struct subscriber *, const char *reason);
 /* fanout_input.c: the client's bytes. False: the subscriber is gone, or has to go. */
-void subscriber_ready(void *arg, int fd, unsigned events);
+void subscriber_ready(void *arg, unsigned events);
 bool subscriber_hear(struct subscriber *, const char *data, size_t length);
 /* fanout.c */
 void subscriber_close(struct subscriber *);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 enum { TURNS = 8, PENDING_MAX = 64 * 1024 }; /* batches a subscriber gets before others have their turn */
 
@@ -15,19 +14,15 @@ static void set_blocked(struct subscriber *s, bool blocked)
         return;
     s->blocked = blocked;
     s->progress = fanout_now(s->channel->fanout);
-    rx_watch_set(s->watch, RX_READABLE | (blocked ? RX_WRITABLE : 0u));
+    rx_conn_watch(s->conn, RX_READABLE | (blocked ? RX_WRITABLE : 0u));
 }
 
 /* Bytes written, which may be none; negative: the connection is lost. Fewer than all: waits until there is room. */
 static ssize_t send_pieces(struct subscriber *s, const struct iovec *iov, unsigned count, size_t total)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count};
-    ssize_t n;
-    do
-        n = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
-        return -errno;
+    ssize_t n = rx_conn_writev(s->conn, iov, count);
+    if (n < 0 && n != -EAGAIN)
+        return n;
     if (n > 0) {
         s->channel->fanout->stats.bytes += (uint64_t)n;
         s->progress = fanout_now(s->channel->fanout);
@@ -261,7 +256,7 @@ static int meet_limits(struct subscriber *s)
 static void finish(struct subscriber *s)
 {
     s->phase = LINGERING;
-    shutdown(s->fd, SHUT_WR);
+    rx_conn_end(s->conn);
     s->progress = fanout_now(s->channel->fanout);
 }
 
