@@ -252,7 +252,6 @@ static int make_plan(struct rx_worker *w, struct rx_diagnostics *diagnostics)
                                    .heap = w->heap,
                                    .forest = w->options.forest,
                                    .streams = w->options.streams,
-                                   .generation = w->options.generation,
                                    .worker = w->options.number};
     bool *here = NULL;
     int r = rx_site_create(&site, diagnostics, &w->site);

@@ -41,7 +41,6 @@ struct rx_worker_options {
     const struct rx_forest *forest;
     const struct rx_logical *logical;
     struct rx_streams *streams;
-    uint64_t generation;
     rx_time drain_deadline;
     struct rx_loop *front;
     void (*on_done)(void *arg, struct rx_job *); /* on the front's thread; the job is its to destroy */

@@ -132,8 +132,11 @@ static bool drain(struct rx_sink *sink)
 
 static void stop(struct rx_sink *sink)
 {
+    struct stream *stream = (struct stream *)sink;
     flush(sink);
-    ((struct stream *)sink)->log = NULL;
+    if (stream->log)
+        sink->site->stream_done(sink->site, sink->pipeline);
+    stream->log = NULL;
     sink->connected = false;
 }
 

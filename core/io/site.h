@@ -13,9 +13,11 @@ struct rx_site {
     struct rx_loop *loop;
     /* The shared connection of a name in `brokers:`; NULL: no such name. */
     struct rx_broker *(*broker)(struct rx_site *, const char *name);
-    /* The writing end of a served stream, made on first use; NULL with reterr on failure. The site keeps it. */
+    /* The writing end of a served stream, for one sink at a time, until stream_done; NULL with reterr on failure. The
+     * stream goes on with its ids, history and subscribers when another sink has it after that, also on another worker. */
     struct rx_log_writer *(*stream)(struct rx_site *, const char *name, const struct rx_log_limits *,
                                     struct rx_error *reterr);
+    void (*stream_done)(struct rx_site *, const char *name);
     /* Structured, rate-limited log line: level 3 error, 4 warning, 6 info; `pairs` are key, value, ... NULL. Never blocks. */
     void (*log)(struct rx_site *, int level, const char *message, const char *const *pairs);
     void *owner;

@@ -52,6 +52,7 @@ void stream_collect(struct stream *s)
 static void on_wake(void *arg)
 {
     struct rx_streams *streams = arg;
+    streams_settle(streams);
     for (size_t i = 0; i < streams->count; i++)
         stream_collect(streams->list[i]);
 }
@@ -136,21 +137,28 @@ static bool insert(struct rx_streams *streams, size_t at, struct stream *s)
     return true;
 }
 
-int rx_streams_add_take(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
+int streams_add(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
 {
     bool there;
     size_t at = place(streams, name, &there);
     struct stream *s = there ? NULL : create_stream(streams, name, log, keyed);
-    if (!s) {
-        rx_log_destroy(log);
+    if (!s)
         return there ? -EEXIST : -ENOMEM;
-    }
     if (!insert(streams, at, s)) {
+        s->log = NULL;
         close_stream(s);
         return -ENOMEM;
     }
     stream_collect(s);
     return 0;
+}
+
+int rx_streams_add_take(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
+{
+    int r = streams_add(streams, name, log, keyed);
+    if (r < 0)
+        rx_log_destroy(log);
+    return r;
 }
 
 void rx_streams_remove(struct rx_streams *streams, const char *name)
@@ -177,6 +185,7 @@ bool rx_streams_drain(struct rx_streams *streams)
 
 void rx_streams_each(struct rx_streams *streams, void (*each)(void *arg, const struct rx_stream_info *), void *arg)
 {
+    streams_settle(streams);
     for (size_t i = 0; i < streams->count; i++) {
         struct stream *s = streams->list[i];
         each(arg, &(struct rx_stream_info){.name = s->name,
@@ -253,6 +262,7 @@ int rx_streams_create(struct rx_loop *loop, struct rx_http_server *http, const s
     struct rx_streams *streams = calloc(1, sizeof *streams);
     if (!streams)
         return -ENOMEM;
+    pthread_mutex_init(&streams->writers.lock, NULL);
     streams->loop = loop;
     streams->http = http;
     streams->filters.sched = rx_loop_sched(loop);
@@ -274,6 +284,7 @@ void rx_streams_destroy(struct rx_streams *streams)
     for (size_t i = 0; i < streams->count; i++)
         close_stream(streams->list[i]);
     free(streams->list);
+    streams_writers_finish(&streams->writers);
     rx_wake_destroy(streams->wake);
     rx_heap_destroy(streams->heap);
     free(streams);

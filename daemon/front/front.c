@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "daemon/front/front_private.h"
 #include "daemon/log.h"
@@ -81,25 +80,15 @@ static void on_pulse(struct rx_timer *timer)
 
 /* ---- life ---- */
 
-/* Distinguishes this run's ids from those of all runs before. */
-static uint64_t generation_of_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics)
 {
     const struct rx_settings *settings = &f->settings;
-    uint64_t generation = generation_of_now();
     for (unsigned i = 0; i < settings->workers; i++) {
         struct rx_worker_options options = {.number = i,
                                             .workers = settings->workers,
                                             .forest = f->forest,
                                             .logical = f->logical,
                                             .streams = f->streams,
-                                            .generation = generation,
                                             .drain_deadline = settings->http.drain_deadline,
                                             .front = f->loop,
                                             .on_done = rx_front_done,
@@ -192,20 +181,11 @@ static int try_plan(const struct rx_forest *forest, const struct rx_logical *log
     return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
 }
 
-static void first_name(void *arg, const struct rx_stream_info *info)
-{
-    const char **name = arg;
-    if (!*name)
-        *name = info->name;
-}
-
 static void destroy_workers(struct rx_front *f)
 {
     for (unsigned i = 0; i < f->worker_count; i++)
         rx_worker_destroy(f->workers[i]);
     f->worker_count = 0;
-    for (const char *name = NULL; rx_streams_each(f->streams, first_name, &name), name; name = NULL)
-        rx_streams_remove(f->streams, name);
 }
 
 int rx_front_reload(struct rx_front *f, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
@@ -231,6 +211,7 @@ int rx_front_reload(struct rx_front *f, const struct rx_forest *forest, struct r
             rx_log(RX_LOG_ERROR, "the old pipelines do not start any more", NULL);
     }
     rx_logical_destroy(r < 0 ? logical : old_logical);
+    rx_streams_sweep(f->streams);
     return run_workers(f) < 0 ? -ENOMEM : r;
 }
 

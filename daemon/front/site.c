@@ -23,8 +23,6 @@ struct rx_site_owner {
     struct rx_plan_arena *arena;
     struct named_broker *brokers;
     size_t broker_count;
-    struct rx_log_writer **writers;
-    size_t writer_count;
 };
 
 /* ---- brokers ---- */
@@ -100,36 +98,22 @@ bool rx_site_broker_status(const struct rx_site_owner *owner, size_t i, struct r
 
 /* ---- streams ---- */
 
-static int keep_writer(struct rx_site_owner *owner, struct rx_log_writer *writer)
-{
-    struct rx_log_writer **writers =
-        realloc(owner->writers, (owner->writer_count + 1) * sizeof(struct rx_log_writer *));
-    if (!writers)
-        return -ENOMEM;
-    owner->writers = writers;
-    owner->writers[owner->writer_count++] = writer;
-    return 0;
-}
-
 static struct rx_log_writer *open_stream(struct rx_site *site, const char *name, const struct rx_log_limits *limits,
                                          struct rx_error *reterr)
 {
     struct rx_site_owner *owner = site->owner;
     struct rx_log_writer *writer = NULL;
-    struct rx_log *log = NULL;
-    int r = rx_log_create(owner->options.generation, limits, &writer, &log);
-    if (r == 0) {
-        rx_log_writer_set_wake(writer, rx_streams_wake(owner->options.streams));
-        r = rx_streams_add_take(owner->options.streams, name, log, false);
-    }
-    if (r == 0)
-        r = keep_writer(owner, writer);
-    if (r == 0)
-        return writer;
-    if (writer)
-        rx_log_writer_destroy(writer);
-    rx_error_set(reterr, r, "cannot serve the stream \"%s\": %s", name, strerror(-r));
-    return NULL;
+    int r = rx_streams_acquire(owner->options.streams, name, limits, &writer);
+    if (r < 0)
+        rx_error_set(reterr, r, "cannot serve the stream \"%s\": %s", name,
+                     r == -EBUSY ? "somebody else serves it" : strerror(-r));
+    return writer;
+}
+
+static void close_stream(struct rx_site *site, const char *name)
+{
+    struct rx_site_owner *owner = site->owner;
+    rx_streams_release(owner->options.streams, name);
 }
 
 static void log_line(struct rx_site *site, int level, const char *message, const char *const *pairs)
@@ -151,8 +135,12 @@ int rx_site_create(const struct rx_site_options *options, struct rx_diagnostics 
     if (!owner)
         return -ENOMEM;
     owner->options = *options;
-    owner->site = (struct rx_site){
-        .loop = options->loop, .broker = find_broker, .stream = open_stream, .log = log_line, .owner = owner};
+    owner->site = (struct rx_site){.loop = options->loop,
+                                   .broker = find_broker,
+                                   .stream = open_stream,
+                                   .stream_done = close_stream,
+                                   .log = log_line,
+                                   .owner = owner};
     owner->arena = rx_plan_arena_create(options->heap);
     int r = owner->arena ? read_brokers(owner, diagnostics) : -ENOMEM;
     if (r < 0) {
@@ -170,10 +158,7 @@ void rx_site_destroy(struct rx_site_owner *owner)
     for (size_t i = 0; i < owner->broker_count; i++)
         if (owner->brokers[i].broker)
             rx_broker_destroy(owner->brokers[i].broker);
-    for (size_t i = 0; i < owner->writer_count; i++)
-        rx_log_writer_destroy(owner->writers[i]);
     rx_plan_arena_destroy(owner->arena);
-    free(owner->writers);
     free(owner->brokers);
     free(owner);
 }

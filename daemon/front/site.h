@@ -17,8 +17,7 @@ struct rx_site_options {
     struct rx_heap *heap;
     const struct rx_forest *forest;
     struct rx_streams *streams; /* where served streams are registered; NULL: none is served (check, explain) */
-    uint64_t generation;
-    unsigned worker; /* its number, 0 for the first */
+    unsigned worker;            /* its number, 0 for the first */
 };
 /* Reads `brokers:`; connects nothing. -EINVAL with the mistakes. */
 int rx_site_create(const struct rx_site_options *, struct rx_diagnostics *, struct rx_site_owner **ret);

@@ -5,6 +5,8 @@
 #include "core/value/heap.h"
 #include "daemon/front/api_streams.h"
 
+#include <pthread.h>
+
 enum { RATE_SECONDS = 5 };
 
 struct rate {
@@ -34,6 +36,13 @@ struct takeover {
     char greeting[400];
 };
 
+struct stream_writers {
+    pthread_mutex_t lock;
+    void *tree; /* of struct stream_writer, by name; tsearch(3) */
+    struct stream_writer *changes;
+    uint64_t generation; /* the last that was given */
+};
+
 struct rx_streams {
     struct rx_loop *loop;
     struct rx_http_server *http;
@@ -44,8 +53,14 @@ struct rx_streams {
     struct takeover *takeovers;
     struct stream **list; /* by name */
     size_t count, capacity;
+    struct stream_writers writers;
 };
 
+/* The log is the registry's from then on; not so on failure. -EEXIST, -ENOMEM. */
+int streams_add(struct rx_streams *, const char *name, struct rx_log *, bool keyed);
+/* streams_writers.c: what writers have asked for is done. */
+void streams_settle(struct rx_streams *);
+void streams_writers_finish(struct stream_writers *); /* nobody writes any more */
 void stream_collect(struct stream *); /* what was published is there, and on its way to the subscribers */
 struct stream *streams_find(const struct rx_streams *, const char *name);
 const char *streams_nearest(const struct rx_streams *, const char *name); /* NULL: none is near */

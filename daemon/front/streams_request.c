@@ -223,6 +223,7 @@ static void refuse_unknown(const struct rx_streams *streams, struct rx_http_requ
 void streams_answer(void *arg, struct rx_http_request *request)
 {
     const char *name = rx_http_tail(request);
+    streams_settle(arg);
     struct stream *s = streams_find(arg, name);
     struct wanted w = {0};
     if (!s) {

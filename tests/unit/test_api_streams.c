@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -521,6 +522,103 @@ START_TEST(draining_sends_what_is_there_and_ends)
 }
 END_TEST
 
+/* On a thread of its own: some frames, from one acquisition to the release. */
+struct turn_of_writing {
+    unsigned from, to;
+    int result;
+};
+
+static void *write_for_a_while(void *arg)
+{
+    struct turn_of_writing *t = arg;
+    struct rx_log_writer *writer;
+    t->result = rx_streams_acquire(streams, "kept", &(struct rx_log_limits){.max_frames = 100}, &writer);
+    for (unsigned i = t->from; t->result == 0 && i <= t->to; i++) {
+        char json[32];
+        snprintf(json, sizeof json, "{\"n\":%u}", i);
+        t->result = rx_log_append(writer, &(struct rx_frame){.json = json, .json_length = strlen(json)});
+    }
+    if (t->result == 0)
+        rx_log_publish(writer);
+    rx_streams_release(streams, "kept");
+    return NULL;
+}
+
+static void write_elsewhere(unsigned from, unsigned to)
+{
+    struct turn_of_writing t = {.from = from, .to = to};
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_for_a_while, &t), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(t.result, 0);
+}
+
+START_TEST(a_stream_goes_on_from_one_writer_to_the_next)
+{
+    start();
+    write_elsewhere(1, 3);
+    struct client *c = ask("/streams/kept?last=2", SSE);
+    wait_for(c, "{\"n\":3}\n\n");
+    write_elsewhere(4, 4);
+    write_elsewhere(5, 7);
+    wait_for(c, "{\"n\":7}\n\n");
+    const char *at = strstr(c->data, "id: ");
+    unsigned long long generation = strtoull(at + 4, NULL, 10);
+    for (unsigned i = 2; i <= 7; i++) {
+        char frame[100];
+        snprintf(frame, sizeof frame, "id: %llu-%u\nevent: message\ndata: {\"n\":%u}\n\n", generation, i, i);
+        ck_assert_msg(strncmp(at, frame, strlen(frame)) == 0, "%s", c->data);
+        at += strlen(frame);
+    }
+    ck_assert_str_eq(at, "");
+    expect("/streams/kept?last=3", 200, "[{\"n\":5},{\"n\":6},{\"n\":7}]\n");
+    leave(c);
+    stop();
+}
+END_TEST
+
+START_TEST(a_stream_has_one_writer_at_a_time_and_goes_when_a_sweep_finds_none)
+{
+    start();
+    struct rx_log_writer *writer, *other;
+    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_log_limits){.max_frames = 5}, &writer), 0);
+    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_log_limits){0}, &other), -EBUSY);
+    for (unsigned i = 0; i < 9; i++)
+        append(writer, NULL, "1");
+    rx_streams_sweep(streams);
+    expect("/streams/kept?last=9", 200, "[1,1,1,1,1]\n");
+    rx_streams_release(streams, "kept");
+    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_log_limits){.max_frames = 2}, &other), 0);
+    ck_assert_ptr_eq(writer, other);
+    rx_streams_release(streams, "kept");
+    expect("/streams/kept?last=9", 200, "[1,1]\n");
+    struct client *c = ask("/streams/kept", SSE);
+    wait_for(c, "200 OK");
+    rx_streams_sweep(streams);
+    wait_for_end(c);
+    leave(c);
+    expect_refusal("/streams/kept", "", 404, "no stream");
+    expect("/streams/plain", 204, ""); /* its writer is not the registry's */
+    stop();
+}
+END_TEST
+
+START_TEST(ids_of_a_stream_that_comes_again_never_were)
+{
+    start();
+    unsigned long long before = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        write_elsewhere(1, 1);
+        const char *id = strstr(get_with("/streams/kept", ""), "Rxd-Last-Id: ");
+        unsigned long long generation = strtoull(id + strlen("Rxd-Last-Id: "), NULL, 10);
+        ck_assert_uint_gt(generation, before);
+        before = generation;
+        rx_streams_sweep(streams);
+    }
+    stop();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("api_streams");
@@ -542,6 +640,9 @@ static Suite *suite(void)
     tcase_add_test(t, a_stream_that_is_removed_closes_its_subscribers);
     tcase_add_test(t, a_stream_that_is_removed_while_a_connection_is_taken_over_is_closed);
     tcase_add_test(t, draining_sends_what_is_there_and_ends);
+    tcase_add_test(t, a_stream_goes_on_from_one_writer_to_the_next);
+    tcase_add_test(t, a_stream_has_one_writer_at_a_time_and_goes_when_a_sweep_finds_none);
+    tcase_add_test(t, ids_of_a_stream_that_comes_again_never_were);
     suite_add_tcase(s, t);
     return s;
 }

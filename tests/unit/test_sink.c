@@ -23,6 +23,12 @@ static struct rx_log_writer *find_stream(struct rx_site *site, const char *name,
     return writer;
 }
 
+static void leave_stream(struct rx_site *site, const char *name)
+{
+    (void)site;
+    ck_assert_str_eq(name, "pipe");
+}
+
 static struct rx_broker *find_broker(struct rx_site *site, const char *name)
 {
     (void)site, (void)name;
@@ -40,6 +46,7 @@ static void setup(void)
     signal(SIGPIPE, SIG_IGN);
     harness_init(&h);
     h.site.stream = find_stream;
+    h.site.stream_done = leave_stream;
     h.site.broker = find_broker;
     h.site.log = take_line;
     writer = NULL;

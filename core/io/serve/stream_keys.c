@@ -114,6 +114,14 @@ static void evict(struct rx_latest *t, uint32_t i)
     t->used--;
 }
 
+void rx_latest_set_limits(struct rx_latest *t, unsigned max_keys, rx_time ttl)
+{
+    t->max_keys = max_keys;
+    t->ttl = ttl;
+    while (t->used > max_keys)
+        evict(t, t->oldest);
+}
+
 static bool rehash(struct rx_latest *t, uint32_t slots)
 {
     uint32_t *table = calloc(slots, sizeof *table);

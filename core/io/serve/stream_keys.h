@@ -9,6 +9,7 @@
 struct rx_latest;
 struct rx_latest *rx_latest_create(unsigned max_keys, rx_time ttl);
 void rx_latest_destroy(struct rx_latest *);
+void rx_latest_set_limits(struct rx_latest *, unsigned max_keys, rx_time ttl);
 /* Without memory the older value of the key, if any, is forgotten: the snapshot may lack a key, it never lies. */
 void rx_latest_put(struct rx_latest *, const struct rx_frame_view *);
 size_t rx_latest_count(const struct rx_latest *);

@@ -297,6 +297,14 @@ void rx_log_hold(struct rx_log *log, uint64_t from) { log->held = from; }
 rx_time rx_log_last_time(const struct rx_log *log) { return log->last_time; }
 size_t rx_log_orphan_bytes(const struct rx_log *log) { return log->orphan_bytes; }
 const struct rx_log_limits *rx_log_limits(const struct rx_log *log) { return &log->limits; }
+void rx_log_set_limits(struct rx_log *log, const struct rx_log_limits *limits)
+{
+    size_t max_bytes = log->limits.max_bytes;
+    log->limits = with_defaults(limits);
+    log->limits.max_bytes = max_bytes;
+    rx_latest_set_limits(log->latest, log->limits.max_keys, log->limits.key_ttl);
+}
+
 size_t rx_log_key_count(const struct rx_log *log) { return rx_latest_count(log->latest); }
 
 /* Of the last segment that starts at or before `sequence`: its index + 1; 0: none does. Readers stand mostly in the

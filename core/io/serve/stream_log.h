@@ -95,6 +95,8 @@ bool rx_log_pinned_frame(const struct rx_segment *, uint64_t sequence, struct rx
 bool rx_log_is_orphan(const struct rx_segment *);                 /* pinned, and dropped by the log */
 size_t rx_log_orphan_bytes(const struct rx_log *);                /* of all of them */
 const struct rx_log_limits *rx_log_limits(const struct rx_log *); /* with the defaults filled in */
+/* From the next collection on. max_bytes stays, as it is the writer's too. */
+void rx_log_set_limits(struct rx_log *, const struct rx_log_limits *);
 
 /* The latest message of each key, sorted by key (null, false, true, numbers, strings, lists; each in its order), less
  * those older than key_ttl by event time; without keys the latest. The views have no `sse`. */
