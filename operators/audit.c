@@ -94,6 +94,13 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_unref(&((struct audit *)op)->newest); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct audit *a = image;
+    facts->events = 1;
+    facts->wait = a->wait;
+}
+
 const struct rx_operator_class rx_operator_audit = {
     .base = {.name = "audit",
              .summary = "put out the newest event a while after the first of a burst",
@@ -105,6 +112,7 @@ const struct rx_operator_class rx_operator_audit = {
     .max_inputs = 1,
     .timer_slots = 1,
     .next = next,
+    .describe = describe,
     .timer = timer,
     .complete = complete,
     .save = save,

@@ -227,6 +227,13 @@ static void dispose(struct rx_op *op)
     rx_keytable_finish(&c->table);
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct combine_latest *c = image;
+    facts->keys = c->by ? (uint64_t)c->max_keys : 0;
+    facts->events = rx_stream_count(c->with) + 1;
+}
+
 const struct rx_operator_class rx_operator_combine_latest = {
     .base = {.name = "combine_latest",
              .summary = "combine the newest event of each stream, whenever one of them has something new",
@@ -237,6 +244,7 @@ const struct rx_operator_class rx_operator_combine_latest = {
     .max_inputs = RX_PORTS_MAX,
     .init = init,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,
@@ -254,6 +262,7 @@ const struct rx_operator_class rx_operator_with_latest_from = {
     .init = init_main_only,
     .start = start_main_last,
     .next = next,
+    .describe = describe,
     .complete = complete_main,
     .save = save,
     .load = load,

@@ -103,6 +103,13 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_unref(&((struct debounce *)op)->newest); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct debounce *d = image;
+    facts->events = 1;
+    facts->wait = d->quiet;
+}
+
 const struct rx_operator_class rx_operator_debounce = {
     .base = {.name = "debounce",
              .summary = "let the newest event through once the stream has been quiet for a while",
@@ -114,6 +121,7 @@ const struct rx_operator_class rx_operator_debounce = {
     .max_inputs = 1,
     .timer_slots = 1,
     .next = next,
+    .describe = describe,
     .timer = timer,
     .complete = complete,
     .save = save,

@@ -148,6 +148,13 @@ static void dispose(struct rx_op *op)
     free(d->dues);
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct delay *d = image;
+    facts->events = (uint64_t)d->max;
+    facts->wait = d->by;
+}
+
 const struct rx_operator_class rx_operator_delay = {
     .base = {.name = "delay",
              .summary = "let every event through a while later; errors at once",
@@ -159,6 +166,7 @@ const struct rx_operator_class rx_operator_delay = {
     .max_inputs = 1,
     .timer_slots = 1,
     .next = next,
+    .describe = describe,
     .timer = timer,
     .complete = complete,
     .save = save,

@@ -93,6 +93,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_keytable_finish(&((struct distinct *)op)->seen); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct distinct *d = image;
+    facts->keys = (uint64_t)d->max_keys;
+}
+
 const struct rx_operator_class rx_operator_distinct = {
     .base = {.name = "distinct",
              .summary = "let an event through only when its key has not come up before",
@@ -104,6 +110,7 @@ const struct rx_operator_class rx_operator_distinct = {
     .max_inputs = 1,
     .init = init,
     .next = next,
+    .describe = describe,
     .save = save,
     .load = load,
     .dispose = dispose,

@@ -66,6 +66,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return 0;
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    (void)image;
+    facts->events = 1;
+}
+
 const struct rx_operator_class rx_operator_element_at = {
     .base = {.name = "element_at",
              .summary = "let only the event at a place through, then complete; fewer events are an error",
@@ -76,6 +82,7 @@ const struct rx_operator_class rx_operator_element_at = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,

@@ -111,6 +111,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_unref(&((struct first *)op)->kept); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    (void)image;
+    facts->events = 1;
+}
+
 const struct rx_operator_class rx_operator_first = {
     .base = {.name = "first",
              .summary = "let the first event through, then complete",
@@ -121,6 +127,7 @@ const struct rx_operator_class rx_operator_first = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next_first,
+    .describe = describe,
     .complete = complete,
 };
 
@@ -134,6 +141,7 @@ const struct rx_operator_class rx_operator_last = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next_last,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,

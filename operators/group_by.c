@@ -339,6 +339,13 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct group_by *g = image;
+    facts->keys = (uint64_t)g->max_keys;
+    facts->scope_ends = g->idle > 0;
+}
+
 const struct rx_operator_class rx_operator_group_by = {
     .base = {.name = "group_by",
              .summary = "split the stream by a key; the steps behind run once per group",
@@ -352,6 +359,7 @@ const struct rx_operator_class rx_operator_group_by = {
     .init = init,
     .start = start,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .error = error,
     .timer = timer,

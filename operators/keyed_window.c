@@ -28,8 +28,12 @@ struct keyed_window {
         const struct rx_key *field; /* the part is a plain field; NULL: it is computed */
         struct rx_slot_cache cache;
     } parts[WIDTH_MAX];
-    struct rx_event out[RX_SPAN_MAX]; /* results on their way */
-    size_t out_count;
+};
+
+/* Results on their way. */
+struct batch {
+    struct rx_event events[RX_SPAN_MAX];
+    size_t count;
 };
 
 /* A key's open window. */
@@ -42,15 +46,15 @@ static struct pane *pane_of(struct keyed_window *k, struct rx_keyed *e) { return
 
 /* ---- results ---- */
 
-static void flush_out(struct keyed_window *k)
+static void flush(struct keyed_window *k, struct batch *out)
 {
-    size_t n = k->out_count;
-    k->out_count = 0;
+    size_t n = out->count;
+    out->count = 0;
     rx_count_out(&k->op, GROUP, n);
     rx_count_out(&k->op, WINDOW, n);
-    rx_emit(&k->op, k->out, n);
+    rx_emit(&k->op, out->events, n);
     for (size_t i = 0; i < n; i++)
-        rx_event_unref(&k->out[i]);
+        rx_event_unref(&out->events[i]);
 }
 
 static struct rx_value key_record(struct keyed_window *k, const struct rx_keyed *e)
@@ -88,27 +92,28 @@ static int make_result(struct keyed_window *k, struct rx_keyed *e, uint32_t flag
 }
 
 /* The pane is empty before its result goes out. */
-static void close_pane(struct keyed_window *k, struct rx_keyed *e, uint32_t flags)
+static void close_pane(struct keyed_window *k, struct rx_keyed *e, uint32_t flags, struct batch *out)
 {
     struct rx_error error;
-    struct rx_event *out = &k->out[k->out_count];
-    int r = make_result(k, e, flags, out, &error);
+    int r = make_result(k, e, flags, &out->events[out->count], &error);
     struct pane *pane = pane_of(k, e);
     rx_aggregation_clear(&k->calls, pane->accumulators);
     pane->end = 0;
     if (r < 0)
         rx_bad_result_of(&k->op, AGGREGATE, &error);
-    else if (++k->out_count == RX_SPAN_MAX)
-        flush_out(k);
+    else if (++out->count == RX_SPAN_MAX)
+        flush(k, out);
 }
 
 static void on_boundary(struct rx_boundary_member *member, rx_time end)
 {
     struct keyed_window *k = (struct keyed_window *)member->op;
+    struct batch out;
+    out.count = 0;
     for (struct rx_keyed *e = k->table.first; e && rx_op_live(&k->op); e = e->next)
         if (pane_of(k, e)->end == end)
-            close_pane(k, e, 0);
-    flush_out(k);
+            close_pane(k, e, 0, &out);
+    flush(k, &out);
 }
 
 /* ---- keys ---- */
@@ -124,8 +129,10 @@ static void evict(struct keyed_window *k)
     struct rx_keyed *e = k->table.oldest;
     rx_count_key_evicted(&k->op);
     if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH) {
-        close_pane(k, e, RX_WINDOW_PARTIAL);
-        flush_out(k);
+        struct batch out;
+        out.count = 0;
+        close_pane(k, e, RX_WINDOW_PARTIAL, &out);
+        flush(k, &out);
     }
     forget(k, e);
 }
@@ -231,12 +238,14 @@ static void watermark(struct rx_op *op, rx_time t)
 static void complete(struct rx_op *op, unsigned port)
 {
     struct keyed_window *k = (struct keyed_window *)op;
+    struct batch out;
     (void)port;
+    out.count = 0;
     rx_boundary_leave(&k->member);
     for (struct rx_keyed *e = k->table.first; e && rx_op_live(op); e = e->next)
         if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH)
-            close_pane(k, e, 0);
-    flush_out(k);
+            close_pane(k, e, 0, &out);
+    flush(k, &out);
     rx_finish(op);
 }
 
@@ -273,8 +282,6 @@ static void dispose(struct rx_op *op)
     rx_boundary_leave(&k->member);
     for (struct rx_keyed *e = k->table.first; e; e = e->next)
         rx_aggregation_clear(&k->calls, pane_of(k, e)->accumulators);
-    for (size_t i = 0; i < k->out_count; i++)
-        rx_event_unref(&k->out[i]);
     rx_keytable_finish(&k->table);
 }
 

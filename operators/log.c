@@ -71,14 +71,21 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     rx_emit(op, span, n);
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct log *l = image;
+    facts->reads_all = !l->text;
+}
+
 const struct rx_operator_class rx_operator_log = {
     .base = {.name = "log",
              .summary = "let everything through, and write it to the daemon's log",
              .options = options,
              .state_size = sizeof(struct log),
-             .flags = RX_SPAN_SAFE,
+             .flags = RX_SPAN_SAFE | RX_PASSES,
              .example = "log: \"{device} is at {value}\""},
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .describe = describe,
 };

@@ -47,6 +47,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_value_unref(((struct pairwise *)op)->previous); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    (void)image;
+    facts->events = 1;
+}
+
 const struct rx_operator_class rx_operator_pairwise = {
     .base = {.name = "pairwise",
              .summary = "put out each event with the one before it, as a list [previous, current]",
@@ -56,6 +62,7 @@ const struct rx_operator_class rx_operator_pairwise = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .describe = describe,
     .save = save,
     .load = load,
     .dispose = dispose,

@@ -127,6 +127,13 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_unref(&((struct sample *)op)->newest); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct sample *s = image;
+    facts->events = 1;
+    facts->wait = s->every;
+}
+
 const struct rx_operator_class rx_operator_sample = {
     .base = {.name = "sample",
              .summary = "put out the newest event at regular intervals, or when another stream has one",
@@ -140,6 +147,7 @@ const struct rx_operator_class rx_operator_sample = {
     .init = init,
     .start = start,
     .next = next,
+    .describe = describe,
     .timer = timer,
     .complete = complete,
     .save = save,

@@ -64,6 +64,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_queue_finish(&((struct skip_last *)op)->kept); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct skip_last *s = image;
+    facts->events = (uint64_t)s->count;
+}
+
 const struct rx_operator_class rx_operator_skip_last = {
     .base = {.name = "skip_last",
              .summary = "leave out the last n events",
@@ -74,6 +80,7 @@ const struct rx_operator_class rx_operator_skip_last = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,

@@ -75,6 +75,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_queue_finish(&((struct take_last *)op)->kept); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct take_last *t = image;
+    facts->events = (uint64_t)t->count;
+}
+
 const struct rx_operator_class rx_operator_take_last = {
     .base = {.name = "take_last",
              .summary = "put out the last n events when the stream completes",
@@ -86,6 +92,7 @@ const struct rx_operator_class rx_operator_take_last = {
     .max_inputs = 1,
     .start = start,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,

@@ -120,6 +120,13 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_unref(&((struct throttle *)op)->newest); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct throttle *t = image;
+    facts->events = t->trailing;
+    facts->wait = t->leading ? 0 : t->pause;
+}
+
 const struct rx_operator_class rx_operator_throttle = {
     .base = {.name = "throttle",
              .summary = "let an event through, and then none for a while",
@@ -131,6 +138,7 @@ const struct rx_operator_class rx_operator_throttle = {
     .max_inputs = 1,
     .timer_slots = 1,
     .next = next,
+    .describe = describe,
     .timer = timer,
     .complete = complete,
     .save = save,

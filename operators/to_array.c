@@ -63,6 +63,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_event_queue_finish(&((struct to_array *)op)->kept); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct to_array *t = image;
+    facts->events = (uint64_t)t->max;
+}
+
 const struct rx_operator_class rx_operator_to_array = {
     .base = {.name = "to_array",
              .summary = "put out all events at the end, as one list",
@@ -73,6 +79,7 @@ const struct rx_operator_class rx_operator_to_array = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,

@@ -242,6 +242,16 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 extern const struct rx_operator_class rx_operator_to_array;
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct window *w = image;
+    uint64_t size = w->size.count ? w->size.count : (uint64_t)w->size.duration;
+    uint64_t every = w->every.count ? w->every.count : (uint64_t)w->every.duration;
+    facts->windows = every && every < size ? (size + every - 1) / every + 1 : 1;
+    facts->wait = w->size.duration;
+    facts->counts = w->size.count || w->max;
+}
+
 #define CUTTER(name_, summary_, flags_, collects_, example_)                                                           \
     const struct rx_operator_class rx_operator_##name_ = {                                                             \
         .base = {.name = #name_,                                                                                       \
@@ -257,6 +267,7 @@ extern const struct rx_operator_class rx_operator_to_array;
         .init = init,                                                                                                  \
         .start = start,                                                                                                \
         .next = next,                                                                                                  \
+        .describe = describe,                                                                                          \
         .complete = complete,                                                                                          \
         .error = error,                                                                                                \
         .watermark = watermark,                                                                                        \

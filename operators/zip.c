@@ -114,6 +114,12 @@ static void dispose(struct rx_op *op)
         rx_event_queue_finish(&((struct zip *)op)->waiting[i]);
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct zip *z = image;
+    facts->events = (uint64_t)z->max * (rx_stream_count(z->with) + 1);
+}
+
 const struct rx_operator_class rx_operator_zip = {
     .base = {.name = "zip",
              .summary = "pair the events of streams by their place: the first of each, the second of each",
@@ -123,6 +129,7 @@ const struct rx_operator_class rx_operator_zip = {
     .min_inputs = 2,
     .max_inputs = RX_PORTS_MAX,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .save = save,
     .load = load,

@@ -14,8 +14,6 @@ enum rx_output {
     RX_OUTPUT_REPLACES, /* nothing of its input but what its expressions read */
 };
 
-#define RX_FACTS_UNBOUNDED UINT64_MAX
-
 struct rx_facts {
     enum rx_output output;
     bool reads_all;  /* it looks at whole events, whatever its expressions read */
@@ -23,8 +21,9 @@ struct rx_facts {
     bool ends_early; /* may complete before its input does */
     bool scope_ends; /* the scopes that it opens may end before its input does (idle groups) */
     bool spans;      /* may be handed events in spans */
-    /* What it may keep: so many keys, and of each (of all, without keys) so many events and bytes besides. */
-    uint64_t keys, events, bytes;
+    /* What it may keep: so many keys or windows open at once, and of each (in all, without them) so many events, and bytes
+     * besides. By default a class that saves state keeps its state struct, and no events. */
+    uint64_t keys, windows, events, bytes;
     int64_t wait; /* ns until its first output after its first input, at the most; 0: none of its own */
     bool counts;  /* it also puts out when a count is full */
 };

@@ -6,6 +6,7 @@
 #ifndef RX_CORE_OPERATOR_H
 #define RX_CORE_OPERATOR_H
 
+#include "core/graph/facts.h"
 #include "core/graph/note.h"
 #include "core/graph/sched.h"
 #include "core/option/option.h"
@@ -16,7 +17,6 @@ struct rx_instance;
 struct rx_node;
 struct rx_engine;
 struct rx_step;
-struct rx_facts;
 
 #define RX_SPAN_MAX  256
 #define RX_PORTS_MAX 16
@@ -56,14 +56,13 @@ struct rx_operator_class {
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
     int (*load)(struct rx_op *, struct rx_reader *); /* after init, in place of start: inputs and timers are restored */
     void (*dispose)(struct rx_op *);                 /* exactly once; tolerates a half-made object */
-    /* What the planner asks; any thread. `options`: the state struct with its options set, and nothing else. */
-    void (*describe)(const void *options,
-                     struct rx_facts *);      /* corrects the facts of the flags. NULL: they are right */
+    /* What the planner asks; any thread. `image`: the state struct with its options set, and nothing else. */
+    void (*describe)(const void *image, struct rx_facts *); /* corrects the facts of the flags. NULL: they are right */
     const struct rx_operator_class *collects; /* a window of its own with one step of this class in it (buffer) */
     /* A class that runs several steps as one: which, each alone in the scope of the one before it, NULL-terminated; and whether
-     * it can, from their options. It sets its own in `image`, and gives the same output and accounts as they would. */
+     * it can, from their options. it sets its own in `ret_image`, and gives the same output and accounts as they would. */
     const struct rx_operator_class *const *fuses;
-    bool (*fuse)(const struct rx_step *const *, const void *const *options, void *image);
+    bool (*fuse)(const struct rx_step *const *, const void *const *images, void *ret_image);
     uint16_t fused_common; /* of which of them rx_common_get is */
 };
 

@@ -4,7 +4,6 @@
 #ifndef RX_CORE_STEP_H
 #define RX_CORE_STEP_H
 
-#include "core/graph/facts.h"
 #include "core/graph/operator.h"
 
 enum rx_on_error { RX_DEAD_LETTER, RX_DROP, RX_FAIL, RX_NULLIFY };

@@ -170,6 +170,20 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
     return result < 0 ? result : check_together(&parse, value ? value : where);
 }
 
+static bool is_one_stream(const struct rx_tree *tree)
+{
+    return tree->kind == RX_TREE_SCALAR || rx_tree_get(tree, "from");
+}
+
+size_t rx_stream_count(const struct rx_tree *tree) { return is_one_stream(tree) ? 1 : tree->count; }
+
+const struct rx_tree *rx_stream_at(const struct rx_tree *tree, size_t i, const char **ret_name)
+{
+    const struct rx_tree *stream = is_one_stream(tree) ? tree : tree->items[i];
+    *ret_name = stream != tree && tree->kind == RX_TREE_MAP ? tree->keys[i]->text : stream->text;
+    return stream;
+}
+
 const void *rx_option_field(const struct rx_class *class, const void *image, const char *name)
 {
     const struct rx_option *option = find_option(class, name);

@@ -100,6 +100,9 @@ int rx_options_reach(const struct rx_class *, const void *image, struct rx_field
 const struct rx_tree *rx_option_tree(const struct rx_class *, const struct rx_tree *value, const struct rx_option *);
 /* The field of an image that an option of that name sets. NULL: there is none. */
 const void *rx_option_field(const struct rx_class *, const void *image, const char *name);
+/* The streams that a STREAM or STREAMS option names; *ret_name is the user's name for one, NULL: it has none. */
+size_t rx_stream_count(const struct rx_tree *);
+const struct rx_tree *rx_stream_at(const struct rx_tree *, size_t i, const char **ret_name);
 /* A hash of the options that shape state, from a parsed image and the value that it was parsed from. */
 uint64_t rx_options_hash(const struct rx_class *, const struct rx_tree *value, const void *image);
 

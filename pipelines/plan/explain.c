@@ -35,28 +35,23 @@ static void put_options(struct rx_buffer *out, const struct rx_step *step)
 
 static void put_count(struct rx_buffer *out, uint64_t count, const char *what)
 {
-    if (count == RX_FACTS_UNBOUNDED)
-        rx_buffer_printf(out, " %s without a bound", what);
-    else
-        rx_buffer_printf(out, " at most %llu %s", (unsigned long long)count, what);
+    rx_buffer_printf(out, " at most %llu %s", (unsigned long long)count, what);
 }
 
 static void put_bound(struct rx_buffer *out, const struct rx_step *step)
 {
     const struct rx_facts *facts = &step->facts;
-    if (!facts->keys && !facts->events && !facts->bytes)
+    if (!facts->keys && !facts->windows && !facts->events && !facts->bytes)
         return;
     rx_buffer_text(out, "  state:");
-    if (facts->keys)
-        put_count(out, facts->keys, "keys");
-    if (facts->keys && facts->events)
+    if (facts->keys || facts->windows)
+        put_count(out, facts->keys ? facts->keys : facts->windows, facts->keys ? "keys" : "windows");
+    if (facts->events && facts->keys)
         rx_buffer_text(out, ", of each");
     if (facts->events)
         put_count(out, facts->events, "events");
-    if (!facts->keys && !facts->events)
-        rx_buffer_printf(out, " %llu bytes", (unsigned long long)facts->bytes);
-    else if (facts->bytes)
-        rx_buffer_printf(out, " and %llu bytes", (unsigned long long)facts->bytes);
+    if (!facts->keys && !facts->windows && !facts->events)
+        rx_buffer_text(out, " fixed");
 }
 
 static void put_logical(void *arg, const struct rx_logical_node *node, unsigned depth)

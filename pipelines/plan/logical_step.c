@@ -106,6 +106,7 @@ static struct rx_facts facts_of(const struct rx_operator_class *class)
         .reduces = flags & RX_REDUCES,
         .ends_early = flags & RX_ENDS_EARLY,
         .spans = flags & RX_SPAN_SAFE,
+        .bytes = class->save ? class->base.state_size : 0,
     };
 }
 

@@ -265,16 +265,15 @@ static void connect_streams(struct builder *b, int node, const struct written *s
                                          : NULL;
         if (!tree)
             continue;
-        bool one = tree->kind == RX_TREE_SCALAR || rx_tree_get(tree, "from") || o->type == RX_OPTION_STREAM;
-        size_t n = one ? 1 : tree->count;
+        size_t n = rx_stream_count(tree);
         if (b->drafts[node].node.input_count + n > RX_PORTS_MAX) {
             rx_diagnosef(b->planner->diagnostics, tree, NULL, "at most %d streams in one step", RX_PORTS_MAX - 1);
             fail(b);
             return;
         }
         for (size_t i = 0; i < n; i++) {
-            const struct rx_tree *stream = one ? tree : tree->items[i];
-            const char *name = !one && tree->kind == RX_TREE_MAP ? tree->keys[i]->text : stream->text;
+            const char *name;
+            const struct rx_tree *stream = rx_stream_at(tree, i, &name);
             connect(b, build_stream(b, stream), node, name ? name : o->name);
         }
     }

@@ -22,6 +22,8 @@ static const char *const chains[] = {
     "[buffer: {size: 1s, max: 3, align: start}, delay: 200ms]",
     "[{map: 10 / (value - 3), on_error: fail}, retry: {count: 2, delay: 100ms}]",
     "[merge_with: [prices, other_sensors], debounce: 200ms, take: 5]",
+    "[distinct, log: '{metric}', distinct_until_changed]",
+    "[log, group_by: device, with_latest_from: prices, window: 1s, to_array]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
@@ -38,7 +40,10 @@ struct run {
     struct rx_buffer out;
     unsigned notes, ends, cancel_after;
     bool inside, cancelled;
+    bool pruned; /* events hold what the plan says that the source must decode, and no more */
 };
+
+static const char *behind = ""; /* one more step behind those of the case */
 
 static size_t operator_count(void)
 {
@@ -69,10 +74,11 @@ static bool run_init(struct run *r, int which, bool no_fusion)
     if (!steps)
         return false;
     memset(r, 0, sizeof *r);
+    size_t length = strlen(steps);
     snprintf(text, sizeof text,
              "sources: {a: {http: {}}, prices: {http: {}}, other_sensors: {http: {}}}\n"
-             "pipelines:\n  out:\n    from: a\n    pipe: %s\n",
-             steps);
+             "pipelines:\n  out:\n    from: a\n    pipe: %.*s%s%s]\n",
+             (int)length - 1, steps, *behind ? ", " : "", behind);
     r->heap = rx_heap_create(NULL);
     r->sched = rx_sched_create(0);
     r->engine = rx_engine_create(r->heap, r->sched);
@@ -139,16 +145,23 @@ static void run_finish(struct run *r)
     rx_heap_destroy(r->heap);
 }
 
+static int event_text(int i, char *json, size_t size)
+{
+    return snprintf(json, size,
+                    "{\"device\":\"d%d\",\"city\":\"c%d\",\"metric\":\"temperature\",\"value\":%d,\"avg\":%d.5,"
+                    "\"text\":\"x\",\"unit\":\"C\"}",
+                    i % 3, i % 2, i * 7 % 11, i % 5);
+}
+
 static void push(struct run *r, int i)
 {
     char json[200];
+    const struct rx_plan_source *source = &r->plan->sources[i % 5 == 4 ? 1 : i % 7 == 6 ? 2 : 0];
     struct rx_event event = {.time = rx_sched_now(r->sched)};
-    int length = snprintf(json, sizeof json,
-                          "{\"device\":\"d%d\",\"city\":\"c%d\",\"metric\":\"temperature\",\"value\":%d,\"avg\":%d.5,"
-                          "\"text\":\"x\",\"unit\":\"C\"}",
-                          i % 3, i % 2, i * 7 % 11, i % 5);
-    ck_assert_int_eq(rx_json_decode(r->heap, NULL, NULL, json, (size_t)length, &event.value, NULL), 0);
-    rx_hub_next(r->plan->sources[i % 5 == 4 ? 1 : i % 7 == 6 ? 2 : 0].hub, &event, 1);
+    int length = event_text(i, json, sizeof json);
+    ck_assert_int_eq(
+        rx_json_decode(r->heap, r->pruned ? source->fields : NULL, NULL, json, (size_t)length, &event.value, NULL), 0);
+    rx_hub_next(source->hub, &event, 1);
     rx_value_unref(event.value);
 }
 
@@ -319,11 +332,12 @@ START_TEST(fused_steps_keep_the_accounts_of_single_ones)
 }
 END_TEST
 
-static char *whole_run(int which, bool no_fusion)
+static char *whole_run(int which, bool no_fusion, bool pruned)
 {
     struct run r;
     if (!run_init(&r, which, no_fusion))
         return NULL;
+    r.pruned = pruned;
     begin(&r);
     drive(&r, 0, EVENTS);
     complete_all(&r);
@@ -361,10 +375,72 @@ static char *interrupted_run(int which, bool no_fusion, int cut)
     return text;
 }
 
+/* ---- what a class says of itself ---- */
+
+START_TEST(what_is_not_decoded_is_not_missed)
+{
+    static const char *const readers[] = {"", "map: \"coalesce(device, 0)\"", "filter: \"coalesce(value, 0) != 3\"",
+                                          "aggregate: {n: count()}"};
+    for (size_t k = 0; k < sizeof readers / sizeof *readers; k++) {
+        behind = readers[k];
+        char *whole = whole_run(_i, false, false), *pruned = whole_run(_i, false, true);
+        ck_assert_msg(!whole || strcmp(pruned, whole) == 0, "case %d with %s:\n%.200s\nand not\n%.200s", _i, readers[k],
+                      pruned, whole);
+        free(whole);
+        free(pruned);
+    }
+    behind = "";
+}
+END_TEST
+
+static bool was_pushed(const char *value)
+{
+    char json[200];
+    for (int i = 0; i < EVENTS; i++) {
+        event_text(i, json, sizeof json);
+        if (strcmp(json, value) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_passed(const char *out, const char *class)
+{
+    for (const char *line = out, *end; (end = strchr(line, '\n')); line = end + 1) {
+        const char *value = memchr(line, '{', (size_t)(end - line));
+        char copy[400];
+        if (!value)
+            continue;
+        snprintf(copy, sizeof copy, "%.*s", (int)(end - value), value);
+        ck_assert_msg(was_pushed(copy), "%s passes events as they are, it says, and put out %s", class, copy);
+    }
+}
+
+START_TEST(a_class_says_the_truth_of_itself)
+{
+    struct run r;
+    if ((size_t)_i >= operator_count() || !run_init(&r, _i, false))
+        return;
+    const struct rx_logical_graph *graph = r.logical->pipelines[0].graph;
+    const struct rx_logical_node *exit = &graph->nodes[graph->count - 1];
+    const struct rx_facts *facts = &exit->step->facts;
+    begin(&r);
+    drive(&r, 0, EVENTS);
+    ck_assert_msg(facts->ends_early || r.ends == 0, "%s ended before its input", exit->step->id);
+    ck_assert_msg(!facts->spans || !facts->ends_early, "%s takes spans and ends early", exit->step->id);
+    complete_all(&r);
+    if (facts->output == RX_OUTPUT_PASSES && exit->input_count == 1)
+        check_passed(strndupa(r.out.data ? r.out.data : "", r.out.length), exit->step->id);
+    if (facts->reduces)
+        ck_assert_uint_le(r.notes, 2);
+    run_finish(&r);
+}
+END_TEST
+
 START_TEST(a_saved_state_goes_on_as_if_nothing_had_happened)
 {
     for (int fused = 0; fused < 2; fused++) {
-        char *whole = whole_run(_i, !fused);
+        char *whole = whole_run(_i, !fused, false);
         for (int cut = 1; whole && cut < EVENTS; cut += 7) {
             char *interrupted = interrupted_run(_i, !fused, cut);
             if (interrupted)
@@ -388,6 +464,8 @@ int main(void)
     tcase_add_loop_test(t, cancel_inside_a_notification_is_silence_from_then_on, 0, n);
     tcase_add_loop_test(t, cancel_from_outside_releases_the_upstream_and_the_timers, 0, n);
     tcase_add_loop_test(t, every_event_is_accounted_for_in_mid_stream_and_at_the_end, 0, n);
+    tcase_add_loop_test(t, what_is_not_decoded_is_not_missed, 0, n);
+    tcase_add_loop_test(t, a_class_says_the_truth_of_itself, 0, n);
     tcase_add_loop_test(t, fused_steps_keep_the_accounts_of_single_ones, 0, n);
     tcase_add_loop_test(t, a_saved_state_goes_on_as_if_nothing_had_happened, 0, n);
     SRunner *runner = srunner_create(suite);

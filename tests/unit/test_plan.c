@@ -1,6 +1,7 @@
 // layer: pipelines
 /* Plans: the identity of steps, what they keep account of, and what planning costs. */
 #include <check.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,136 @@ START_TEST(a_fused_node_names_all_its_steps)
 }
 END_TEST
 
+/* ---- what planning costs ---- */
+
+static void plan_of(struct rx_buffer *text, int count, const char *pipe)
+{
+    rx_buffer_clear(text);
+    rx_buffer_text(text, "sources: {s: {http: {}}, t: {http: {}}}\npipelines:\n");
+    for (int i = 0; i < count; i++)
+        rx_buffer_printf(text, "  p%d: {from: s, pipe: %s}\n", i, pipe);
+    rx_buffer_append(text, "", 1);
+    plan_text(text->data);
+}
+
+START_TEST(ten_thousand_pipelines_take_100_megabytes)
+{
+    struct rx_buffer text = {0};
+    size_t before = mallinfo2().uordblks;
+    plan_of(&text, 10000, "[filter: a > 3]");
+    size_t after = mallinfo2().uordblks;
+    ck_assert_uint_eq(plan->pipeline_count, 10000);
+    ck_assert_ptr_nonnull(rx_plan_find_pipeline(plan, "p9999"));
+    ck_assert_ptr_null(rx_plan_find_pipeline(plan, "p10000"));
+    ck_assert_msg(after - before < 100u << 20, "%zu KiB", (after - before) >> 10);
+    rx_buffer_finish(&text);
+}
+END_TEST
+
+/* Walks that follow every path would take 2^60 steps here. */
+START_TEST(pipelines_that_read_two_others_are_planned_in_a_moment)
+{
+    struct rx_buffer text = {0};
+    rx_buffer_text(&text,
+                   "sources: {s: {http: {}}, t: {http: {}}}\npipelines:\n"
+                   "  p0: {from: [s, t], pipe: [filter: a > 1]}\n  p1: {from: [s, p0], pipe: [filter: a > 1]}\n");
+    for (int i = 2; i < 60; i++)
+        rx_buffer_printf(&text, "  p%d: {from: [p%d, p%d], pipe: [filter: b%d > 1]}\n", i, i - 1, i - 2, i);
+    rx_buffer_append(&text, "", 1);
+    plan_text(text.data);
+    ck_assert(logical->sources[0]->out.singles);
+    ck_assert_uint_eq(logical->pipelines[59].order, 59);
+    rx_buffer_finish(&text);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static void assert_said(const char *text, const char *message)
+{
+    drop_plan();
+    int r = rx_forest_read_text(text, strlen(text), "rxd.yaml", 0, diagnostics, &forest);
+    if (r == 0)
+        r = rx_logical_create(forest, &(struct rx_logical_options){0}, diagnostics, &logical);
+    ck_assert_int_lt(r, 0);
+    ck_assert_msg(strstr(render(), message) != NULL, "%s", render());
+}
+
+START_TEST(a_chain_of_pipelines_has_a_bound)
+{
+    struct rx_buffer text = {0};
+    rx_buffer_text(&text, "sources: {s: {http: {}}}\npipelines:\n  p0: {from: s}\n");
+    for (int i = 1; i < RX_CHAIN_MAX; i++)
+        rx_buffer_printf(&text, "  p%d: {from: p%d}\n", i, i - 1);
+    rx_buffer_append(&text, "", 1);
+    plan_text(text.data);
+    text.length--;
+    rx_buffer_printf(&text, "  last: {from: p%d}\n", RX_CHAIN_MAX - 1);
+    rx_buffer_append(&text, "", 1);
+    assert_said(text.data, "\"last\" is the end of more than 256 pipelines that read one another");
+    rx_buffer_finish(&text);
+}
+END_TEST
+
+static void many(struct rx_buffer *text, const char *head, const char *one, int count, const char *tail)
+{
+    rx_buffer_clear(text);
+    rx_buffer_text(text, head);
+    for (int i = 0; i < count; i++)
+        rx_buffer_printf(text, one, i);
+    rx_buffer_text(text, tail);
+    rx_buffer_append(text, "", 1);
+}
+
+START_TEST(a_pipeline_has_at_most_a_thousand_steps)
+{
+    struct rx_buffer text = {0};
+    const char *head = "sources: {s: {http: {}}}\npipelines: {p: {from: s, pipe: [";
+    many(&text, head, "pairwise,", RX_STEPS_MAX - 1, "]}}\n"); /* the subscription is one too */
+    plan_text(text.data);
+    many(&text, head, "pairwise,", RX_STEPS_MAX, "]}}\n");
+    assert_said(text.data, "a pipeline has at most 1000 steps");
+    rx_buffer_finish(&text);
+}
+END_TEST
+
+START_TEST(scopes_nest_sixteen_deep)
+{
+    struct rx_buffer text = {0};
+    const char *head = "sources: {s: {http: {}}}\npipelines: {p: {from: s, pipe: [";
+    many(&text, head, "group_by: k%d,", RX_SCOPES_MAX, "pairwise]}}\n");
+    plan_text(text.data);
+    many(&text, head, "group_by: k%d,", RX_SCOPES_MAX + 1, "pairwise]}}\n");
+    assert_said(text.data, "scopes nest at most 16 deep");
+    rx_buffer_finish(&text);
+}
+END_TEST
+
+START_TEST(a_config_has_at_most_1024_sources)
+{
+    struct rx_buffer text = {0};
+    many(&text, "sources:\n", "  s%d: {http: {}}\n", RX_SOURCES_MAX, "pipelines: {p: {from: s1023}}\n");
+    plan_text(text.data);
+    many(&text, "sources:\n", "  s%d: {http: {}}\n", RX_SOURCES_MAX + 1, "pipelines: {p: {from: s1023}}\n");
+    assert_said(text.data, "a config has at most 1024 sources");
+    rx_buffer_finish(&text);
+}
+END_TEST
+
+START_TEST(a_step_has_at_most_fifteen_other_streams)
+{
+    struct rx_buffer text = {0};
+    const char *head = "sources: {s: {http: {}}}\npipelines: {p: {from: s, pipe: [merge_with: [";
+    many(&text, head, "s,", RX_PORTS_MAX - 1, "]]}}\n");
+    plan_text(text.data);
+    many(&text, head, "s,", RX_PORTS_MAX, "]]}}\n");
+    assert_said(text.data, "at most 15 streams in one step");
+    many(&text, "sources: {s: {http: {}}}\npipelines: {p: {from: [", "s,", RX_PORTS_MAX + 1, "]}}\n");
+    assert_said(text.data, "name between 1 and 16 streams");
+    rx_buffer_finish(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -163,6 +294,14 @@ int main(void)
     tcase_add_test(tests, steps_are_numbered_densely_and_have_ids_of_their_own);
     tcase_add_test(tests, what_means_the_same_has_the_same_hash);
     tcase_add_test(tests, a_fused_node_names_all_its_steps);
+    tcase_add_test(tests, ten_thousand_pipelines_take_100_megabytes);
+    tcase_add_test(tests, pipelines_that_read_two_others_are_planned_in_a_moment);
+    tcase_add_test(tests, a_chain_of_pipelines_has_a_bound);
+    tcase_add_test(tests, a_pipeline_has_at_most_a_thousand_steps);
+    tcase_add_test(tests, scopes_nest_sixteen_deep);
+    tcase_add_test(tests, a_config_has_at_most_1024_sources);
+    tcase_add_test(tests, a_step_has_at_most_fifteen_other_streams);
+    tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
