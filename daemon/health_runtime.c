@@ -14,7 +14,7 @@ static void state_sink(struct rx_health *h, const struct rx_sink *sink, size_t p
     snprintf(part, sizeof part, position ? "%s %zu" : "%s", sink->class->base.name, position + 1);
     if (sink->fault)
         rx_health_holds(h, RX_CONDITION_SINK_FAILING, sink->pipeline, part, sink->fault, sink->held);
-    rx_health_counts(h, RX_CONDITION_SINK_DROPS, sink->pipeline, part, sink->dropped_full,
+    rx_health_counts(h, RX_CONDITION_SINK_DROPS, sink->pipeline, part, sink->dropped_full + sink->lost,
                      sink->fault ? sink->fault : "it takes no more");
 }
 

@@ -11,7 +11,7 @@
 static const struct family {
     const char *name, *type, *help;
 } families[] = {
-#define RX_METRIC(symbol_, name_, type_, help_) {name_, type_, help_},
+#define RX_METRIC(symbol_, name_, type_, labels_, help_) {name_, type_, help_},
 #include "daemon/metrics.def"
 #undef RX_METRIC
 };

@@ -6,7 +6,7 @@
 #include "pipelines/run/runtime.h"
 
 enum rx_metric {
-#define RX_METRIC(symbol_, name_, type_, help_) RX_METRIC_##symbol_,
+#define RX_METRIC(symbol_, name_, type_, labels_, help_) RX_METRIC_##symbol_,
 #include "daemon/metrics.def"
 #undef RX_METRIC
     RX_METRICS

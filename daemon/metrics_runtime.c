@@ -66,6 +66,8 @@ static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned 
     labels[6] = "reason";
     labels[7] = "full";
     rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->dropped_full, labels);
+    labels[7] = "lost";
+    rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->lost, labels);
 }
 
 static void add_pipeline(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_plan_pipeline *p,

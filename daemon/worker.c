@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,20 @@ static void on_asked(void *arg)
         begin_drain(w);
 }
 
+/* Sinks that ended with something in their hands: at the drain deadline, or when another config takes their place. */
+static void tell_undelivered(const struct rx_plan *plan)
+{
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        for (size_t k = 0; k < plan->pipelines[i].sink_count; k++) {
+            const struct rx_sink *sink = plan->pipelines[i].sinks[k].sink;
+            char count[24];
+            snprintf(count, sizeof count, "%llu", (unsigned long long)sink->held);
+            const char *pairs[] = {"pipeline", sink->pipeline, "sink", sink->class->base.name, "events", count, NULL};
+            if (sink->held)
+                rx_log(RX_LOG_WARNING, "a sink was stopped before it had delivered everything", pairs);
+        }
+}
+
 static void *run(void *arg)
 {
     struct rx_worker *w = arg;
@@ -165,6 +180,7 @@ static void *run(void *arg)
         rx_log(RX_LOG_ERROR, "a worker's event loop failed", NULL);
     rx_runtime_destroy(w->runtime);
     w->runtime = NULL;
+    tell_undelivered(w->plan);
     atomic_store(&w->ended, true);
     rx_wake_signal(w->on_done);
     return NULL;

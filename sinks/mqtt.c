@@ -81,6 +81,7 @@ static void update_ledger(struct mqtt *mqtt)
 {
     mqtt->sink.held = mqtt->publisher.held;
     mqtt->sink.out = mqtt->publisher.delivered;
+    mqtt->sink.lost = mqtt->publisher.lost;
 }
 
 static int write_payload(struct mqtt *mqtt, const struct rx_event *event, struct rx_error *reterr)

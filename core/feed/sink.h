@@ -30,9 +30,9 @@ struct rx_sink {
     struct rx_heap *heap;
     struct rx_sched *sched;
     struct rx_site *site;
-    /* The ledger: in = out + dropped + errored + held. The class counts out and held, as only it knows when something
-     * was delivered; whoever calls write counts the rest. */
-    uint64_t in, out, dropped_full, errored, held;
+    /* The ledger: in = out + lost + dropped_full + errored + held. The class counts out, held, and lost (taken, and then
+     * given up: refused by the destination), as only it knows; whoever calls write counts the rest. */
+    uint64_t in, out, lost, dropped_full, errored, held;
     bool connected;              /* where it has a connection */
     const char *fault;           /* why it cannot deliver now, in words; NULL: it can. The class's */
     struct rx_observer observer; /* private to the pipelines layer */

@@ -41,6 +41,14 @@ class Stopping(harness.EndToEnd):
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.process.wait(40), 0)
 
+    def test_what_a_sink_could_not_deliver_is_told_at_the_end(self):
+        daemon = self.daemon({**CONFIG, "http": {"drain_deadline": "100ms"}, "pipelines": {
+            "kept": {"from": "in", "to": ["stream", {"file": "/dev/full"}]}}})
+        daemon.post("/sources/in", '{"n": 1}\n' * 7, "application/x-ndjson")
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.process.wait(harness.DEADLINE), 0)
+        self.assertIn('delivered everything" pipeline=kept sink=file events=7', daemon.log_text())
+
     # About a minute of work in one callback: each event's condition runs into its budget.
     STUCK = {
         "http": {"drain_deadline": "500ms"},

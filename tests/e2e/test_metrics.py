@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """/metrics is what Prometheus expects, and says what happened."""
 
+import re
 import shutil
 import subprocess
 import unittest
@@ -41,6 +42,22 @@ class Prometheus(harness.EndToEnd):
                     metrics.sum("rxd_source_rejected_total", source="in")) == (6, 5, 1)
 
         harness.wait_for("six received, one of them bad", counted)
+
+    def test_every_family_and_its_labels_stand_on_the_page(self):
+        page = (harness.ROOT / "docs" / "metrics.md").read_text()
+        rows = {name: (kind, set(filter(None, labels.split(", "))))
+                for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", page, re.M)}
+        broker = self.broker()
+        daemon = self.daemon({**CONFIG, "brokers": {"home": {"url": broker.url}}, "sources": {
+            **CONFIG["sources"], "away": {"mqtt": {"broker": "home", "topic": "a"}}}, "pipelines": {
+            **CONFIG["pipelines"], "of_broker": {"from": "away"}, "full": {"from": "in", "to": [{"file": "/dev/full"}]}}})
+        self.feed(daemon)
+        harness.wait_for("a condition stands", lambda: daemon.metrics().sum("rxd_condition") > 0)
+        metrics = daemon.metrics()
+        shown = {name: set(labels) for name, labels, _ in metrics.samples}
+        self.assertEqual(shown, {name: labels for name, (_, labels) in rows.items()})
+        kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", metrics.text, re.M))
+        self.assertEqual(kinds, {name: kind for name, (kind, _) in rows.items()})
 
     def test_the_content_type_is_the_text_format(self):
         answer = self.daemon(CONFIG).get("/metrics")

@@ -1,4 +1,8 @@
 if(TARGET rxd)
   add_test(NAME packaging.unit COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/verify.sh $<TARGET_FILE:rxd>)
   add_test(NAME packaging.configs COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/configs.sh $<TARGET_FILE:rxd>)
+  if(NOT RXD_SANITIZE)
+    add_test(NAME packaging.lintian COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/lintian.sh ${CMAKE_BINARY_DIR})
+    set_tests_properties(packaging.lintian PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+  endif()
 endif()

@@ -1,8 +1,7 @@
 /* Every function's example gives the value it states, and docs/expressions.md shows exactly the table of functions. */
-#include <stdlib.h>
-
 #include "core/expr/functions.h"
 #include "tests/unit/expr_table.h"
+#include "tests/unit/page.h"
 
 #define PAGE  "docs/expressions.md"
 #define BEGIN "<!-- functions: begin -->\n"
@@ -42,34 +41,12 @@ static void write_table(struct rx_buffer *out)
     rx_buffer_append(out, "", 1);
 }
 
-static char *read_page(void)
-{
-    static char page[1 << 17];
-    FILE *file = fopen(PAGE, "r");
-    ck_assert_msg(file, "cannot read " PAGE);
-    page[fread(page, 1, sizeof page - 1, file)] = '\0';
-    fclose(file);
-    return page;
-}
-
-/* RXD_UPDATE=1 writes the table into the page instead. */
 START_TEST(page_lists_the_table)
 {
     struct rx_buffer table = {0};
     write_table(&table);
-    char *page = read_page(), *begin = strstr(page, BEGIN), *end = strstr(page, END);
-    ck_assert_msg(begin && end, "the markers are missing in " PAGE);
-    end += strlen(END);
-    bool same = strlen(table.data) == (size_t)(end - begin) && memcmp(begin, table.data, (size_t)(end - begin)) == 0;
-    if (!same && getenv("RXD_UPDATE")) {
-        FILE *file = fopen(PAGE, "w");
-        ck_assert(file);
-        fprintf(file, "%.*s%s%s", (int)(begin - page), page, table.data, end);
-        fclose(file);
-        same = true;
-    }
+    page_holds(PAGE, BEGIN, END, table.data);
     rx_buffer_finish(&table);
-    ck_assert_msg(same, PAGE " differs from the table of functions; RXD_UPDATE=1 writes it");
 }
 END_TEST
 
@@ -77,7 +54,7 @@ END_TEST
 START_TEST(examples_of_the_page_hold)
 {
     unsigned count = 0;
-    for (char *line = strtok(read_page(), "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok(page_read(PAGE), "\n"); line; line = strtok(NULL, "\n")) {
         char *arrow = strstr(line, "  ->  ");
         if (strncmp(line, "    ", 4) != 0 || !arrow)
             continue;
