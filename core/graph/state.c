@@ -102,6 +102,8 @@ static void load_orphans(struct rx_op *op, struct rx_reader *r)
     for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--) {
         unsigned which = rx_read_bool(r);
         const struct rx_mark *mark = rx_read_mark(r);
+        if (!op->node->subgraphs[which])
+            rx_mark_unref(mark);
         if (!op->node->subgraphs[which] || !rx_instance_load(op, which, mark, NULL, r))
             rx_reader_fail(r, -EBADMSG);
     }
@@ -169,7 +171,11 @@ static struct rx_instance *load_into(struct rx_instance *instance, struct rx_rea
 struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag,
                                      struct rx_reader *r)
 {
-    struct rx_instance *instance = mark && !rx_reader_failed(r) ? rx_instance_link(op, which, mark, tag) : NULL;
+    if (rx_reader_failed(r)) {
+        rx_mark_unref(mark);
+        return NULL;
+    }
+    struct rx_instance *instance = mark ? rx_instance_link(op, which, mark, tag) : NULL;
     if (instance)
         return load_into(instance, r);
     rx_reader_fail(r, -EBADMSG);
