@@ -7,6 +7,7 @@ set(web_files
   ${CMAKE_SOURCE_DIR}/web/chart.js
   ${CMAKE_SOURCE_DIR}/web/dom.js
   ${CMAKE_SOURCE_DIR}/web/series.js
+  ${CMAKE_SOURCE_DIR}/web/status.js
   ${CMAKE_SOURCE_DIR}/web/style.css
   ${DYGRAPHS_DIR}/dygraph.min.js
   ${DYGRAPHS_DIR}/dygraph.min.css)

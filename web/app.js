@@ -1,6 +1,7 @@
 // The live page: asks the daemon for its health and streams, keeps a card for each, and shares out the connections.
 import { Card } from "./card.js";
 import { element, formatNumber, setText } from "./dom.js";
+import { statusLines, troubleOf } from "./status.js";
 
 const POLL = 2000; // ms
 const POLL_TIMEOUT = 5000;
@@ -8,6 +9,7 @@ const MAX_LIVE = 5; // a browser opens six connections to a host over HTTP/1.1; 
 
 const $ = (id) => document.getElementById(id);
 const cards = new Map(); // by name
+let goneSince; // when the daemon stopped answering; undefined while it does
 
 async function getJson(path) {
   const response = await fetch(path, {
@@ -57,7 +59,7 @@ function worthShowing(streams) {
 }
 
 // Keeps one card per stream, in the order of the answer.
-function showStreams(streams) {
+function showStreams(streams, health) {
   const names = new Set(streams.map((stream) => stream.name));
   for (const [name, card] of cards) {
     if (names.has(name)) continue;
@@ -75,7 +77,7 @@ function showStreams(streams) {
     } else if (kept.has(stream.name)) {
       $("cards").insertBefore(card.root, next);
     }
-    card.update(stream);
+    card.update(stream, troubleOf(health, stream.name));
     cards.set(stream.name, card);
   }
 }
@@ -102,24 +104,33 @@ function showHealth(health) {
   $("health").replaceChildren(chip(ready ? "ready" : "not ready", ready), ...chips);
 }
 
-function showNotice(text, lost) {
-  setText($("notice"), text);
-  $("notice").hidden = text === "";
-  document.body.classList.toggle("lost", lost);
+let shown = "";
+
+// The same lines are left as they are, so that a screen reader does not read them again.
+function showStatus(health) {
+  const lines = statusLines(health, goneSince);
+  const text = lines.map((line) => line.outerHTML).join("");
+  if (shown !== text) $("status").replaceChildren(...lines);
+  shown = text;
+  document.body.classList.toggle("lost", !health);
 }
 
 async function poll() {
   try {
     const [health, answer] = await Promise.all([getJson("/readyz"), getJson("/streams")]);
     const streams = (answer.streams ?? []).filter((stream) => typeof stream.name === "string");
+    goneSince = undefined;
     showHealth(health);
-    showStreams(worthShowing(streams));
+    showStatus(health);
+    showStreams(worthShowing(streams), health);
     showTotals(streams);
     shareConnections();
-    showNotice(streams.length ? "" : "No streams yet. Each pipeline that ends in “to: stream” appears here.", false);
+    setText($("notice"), streams.length ? "" : "No streams yet. Each pipeline that ends in “to: stream” appears here.");
   } catch {
+    goneSince ??= Date.now();
     $("health").replaceChildren(chip("no answer", false));
-    showNotice("rxd does not answer. Trying again …", true);
+    showStatus(null);
+    for (const card of cards.values()) card.gone(goneSince);
   }
   setTimeout(poll, POLL);
 }

@@ -1,6 +1,6 @@
 // One stream on the page: its facts, chart and latest events; connected while it may be live.
 import { Chart } from "./chart.js";
-import { element, formatAge, formatNumber, parseTime, setText } from "./dom.js";
+import { capital, element, formatAge, formatNumber, formatSince, parseTime, setText } from "./dom.js";
 import { ALL, MAX_SERIES, Series } from "./series.js";
 
 const TAIL_LINES = 20;
@@ -22,6 +22,11 @@ export class Card {
   #sampled = false;
   #choicesShown = -1;
   #facts = {};
+  #trouble; // the condition that stands for this stream
+  #goneSince; // when the daemon stopped answering
+  #ended = ""; // how the stream ended
+  #endedTime;
+  #endedAt; // the newest id at that time: another one means that it runs again
   #parts = {};
   #timer;
   paused = false;
@@ -30,7 +35,7 @@ export class Card {
   constructor(name, template, onpause) {
     this.name = name;
     this.root = template.content.firstElementChild.cloneNode(true);
-    for (const part of ["lamp", "pause", "facts", "canvas", "blank", "legend", "field", "key", "cap", "tail", "commands"]) {
+    for (const part of ["lamp", "pause", "facts", "trouble", "canvas", "blank", "legend", "field", "key", "cap", "tail", "commands"]) {
       this.#parts[part] = this.root.querySelector(`.${part}`);
     }
     const link = this.root.querySelector("h2 a");
@@ -57,7 +62,7 @@ export class Card {
   // Connects or disconnects. A stream that was connected before goes on where it was.
   setLive(live) {
     if (live && this.#source?.readyState === EventSource.CLOSED) this.#disconnect();
-    if (live && !this.#source) this.#connect();
+    if (live && !this.#source && !this.#ended) this.#connect();
     if (!live) this.#disconnect();
   }
 
@@ -66,9 +71,9 @@ export class Card {
     const source = new EventSource(`${this.url}?${from}`);
     source.onmessage = (event) => this.#receive(event);
     source.addEventListener("gap", (event) => this.#note(event, `gap: ${event.data}`));
-    source.addEventListener("complete", (event) => this.#note(event, "the stream has completed"));
+    source.addEventListener("complete", (event) => this.#end(event, "has completed"));
     source.onerror = (event) => {
-      if (event.data) this.#note(event, `error: ${event.data}`); // the stream's own, not the connection's
+      if (event.data) this.#end(event, `has failed: ${event.data}`); // the stream's own, not the connection's
       if (source.readyState === EventSource.CLOSED) this.#lastId = "";
     };
     this.#source = source;
@@ -95,14 +100,32 @@ export class Card {
     this.#push(`— ${text}`);
   }
 
+  // A stream that has ended is not asked again until there is something new in it.
+  #end(event, how) {
+    this.#note(event, `the stream ${how}`);
+    this.#ended = `The stream ${how}`;
+    this.#endedTime = Date.now();
+    this.#endedAt = this.#facts.last_id;
+    this.#disconnect();
+  }
+
   #push(line) {
     this.#tail.push(line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)} …` : line);
     if (this.#tail.length > TAIL_LINES) this.#tail.shift();
     this.#tailChanged = true;
   }
 
-  // What GET /streams says about the stream.
-  update(facts) { this.#facts = facts; }
+  // What GET /streams says about the stream, and the condition that concerns it.
+  update(facts, trouble) {
+    this.#facts = facts;
+    this.#trouble = trouble;
+    this.#goneSince = undefined;
+    if (!this.#ended) return;
+    this.#endedAt ??= facts.last_id;
+    if (facts.last_id !== this.#endedAt) this.#ended = "";
+  }
+
+  gone(since) { this.#goneSince = since; }
 
   #choose() {
     this.#series.choose(this.#parts.field.value, this.#parts.key.value);
@@ -119,12 +142,28 @@ export class Card {
   }
 
   #drawFacts() {
-    const state = this.paused ? "paused" : this.#source ? SOCKET_STATES[this.#source.readyState] : "waiting";
-    this.#parts.lamp.dataset.state = state;
-    this.#parts.lamp.title = state;
+    const state = this.#state();
+    this.#parts.lamp.dataset.state = this.#trouble && state !== "gone" ? this.#trouble.severity : state;
+    this.#parts.lamp.title = this.#trouble?.what ?? state;
+    setText(this.#parts.trouble, this.#troubleText());
+    this.#parts.trouble.classList.toggle("bad", this.#goneSince !== undefined || this.#trouble?.severity === "fault");
     setText(this.#parts.pause, this.paused ? "Resume" : "Pause");
     setText(this.#parts.facts, this.#factLine().join(" · "));
     setText(this.#parts.blank, this.#series.isEmpty ? this.#blankText(state) : "");
+  }
+
+  #state() {
+    if (this.#goneSince !== undefined) return "gone";
+    if (this.paused) return "paused";
+    if (this.#ended) return "ended";
+    return this.#source ? SOCKET_STATES[this.#source.readyState] : "waiting";
+  }
+
+  #troubleText() {
+    if (this.#goneSince !== undefined) return `No answer from rxd, ${formatSince(this.#goneSince)}: what stands here is old.`;
+    if (!this.#trouble) return this.#ended && `${this.#ended}, ${formatSince(this.#endedTime)}`;
+    const { what, part, reason, since } = this.#trouble;
+    return `${capital(what)}${part ? ` (${part})` : ""}${reason ? `: ${reason}` : ""}, ${formatSince(Date.parse(since))}`;
   }
 
   #factLine() {
@@ -142,6 +181,8 @@ export class Card {
 
   #blankText(state) {
     if (state === "paused") return "Paused.";
+    if (state === "ended") return "";
+    if (state === "gone") return "No answer.";
     if (state === "waiting") return "Waiting for a free connection: a browser keeps only a few open to one host.";
     if (this.#tail.length) return "Nothing here is a number; the events are below.";
     return state === "live" ? "Waiting for the first event …" : "Connecting …";

@@ -11,6 +11,10 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
@@ -25,6 +29,13 @@ export function formatAge(milliseconds) {
   if (seconds < 90) return `${Math.round(seconds)} s ago`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
   return `${Math.round(seconds / 3600)} h ago`;
+}
+
+// "since 14:03:20, 4 min ago"; the date too if it was another day.
+export function formatSince(time) {
+  const date = new Date(time);
+  const today = date.toDateString() === new Date().toDateString();
+  return `since ${today ? date.toLocaleTimeString() : date.toLocaleString()}, ${formatAge(Date.now() - time)}`;
 }
 
 // RFC 3339, or a number of nanoseconds, milliseconds or seconds since the epoch, as milliseconds; NaN if neither.
