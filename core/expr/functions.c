@@ -87,9 +87,8 @@ static const struct rx_function functions_general[] = {
 };
 
 const struct rx_function *const rx_function_tables[] = {
-    functions_general,     rx_functions_convert, rx_functions_string,
-    rx_functions_math,     rx_functions_time,    rx_functions_list,
-    rx_functions_optional, rx_functions_encode,  NULL,
+    functions_general, rx_functions_convert,  rx_functions_string, rx_functions_math,  rx_functions_time,
+    rx_functions_list, rx_functions_optional, rx_functions_encode, rx_functions_regex, NULL,
 };
 
 const struct rx_function *rx_function_find(const char *name, size_t length, unsigned style)

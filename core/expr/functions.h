@@ -12,6 +12,7 @@ extern const struct rx_function rx_functions_time[];
 extern const struct rx_function rx_functions_list[];
 extern const struct rx_function rx_functions_optional[];
 extern const struct rx_function rx_functions_encode[];
+extern const struct rx_function rx_functions_regex[];
 
 /* "1h30m", "-1.5s", "250ms" (Go's spelling) to seconds (floor) and nanoseconds; -EINVAL, -ERANGE. */
 int rx_duration_parse(const char *text, size_t length, int64_t *ret_seconds, uint32_t *ret_nanos);
@@ -34,6 +35,9 @@ struct rx_value *rx_call_items(struct rx_call *, uint32_t count);
 /* A list of the values; they are taken and `items` is freed. NULL items: -ENOMEM. */
 int rx_give_items(struct rx_call *, struct rx_value *items, uint32_t count, struct rx_value *ret);
 
+/* Appends a regular expression written so that the DFA matcher need not count; false: it cannot be, or not so shortly. */
+enum { RX_REGEX_UNROLLED_MAX = 12000 };
+bool rx_regex_unroll(struct rx_value pattern, struct rx_buffer *out);
 int rx_function_matches(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 int rx_function_format(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 

@@ -335,7 +335,7 @@ const struct rx_function rx_functions_string[] = {
      "Does the text end so?", "\"sensor-7\".endsWith(\"-7\")", "true"},
     {"matches", RX_F_METHOD | RX_F_GLOBAL, 2, 2, {TEXT, TEXT}, RX_K_BOOL, rx_function_matches,
      "text.matches(\"pattern\")",
-     "Does the regular expression (RE2 syntax) match anywhere? Time grows with the text only.",
+     "Does the regular expression (RE2 syntax) match anywhere? Takes time in proportion to the text.",
      "\"sensor-7\".matches(\"^sensor-[0-9]+$\")", "true"},
     {"charAt", RX_F_METHOD, 2, 2, {TEXT, INDEX}, RX_K_STRING, char_at, "text.charAt(index)",
      "The character at an index; empty at the end.", "\"día\".charAt(1)", "\"í\""},
