@@ -22,12 +22,6 @@ static bool is_namespace(const struct rx_ast *node)
 static const struct {
     const char *name, *hint;
 } foreign_functions[] = {
-    {"abs", "write math.abs(x)"},
-    {"ceil", "write math.ceil(x)"},
-    {"floor", "write math.floor(x)"},
-    {"round", "write math.round(x)"},
-    {"sqrt", "write math.sqrt(x)"},
-    {"pow", "write math.pow(x, y)"},
     {"power", "write math.pow(x, y)"},
     {"ln", "write math.log(x)"},
     {"len", "write size(x)"},
@@ -99,15 +93,47 @@ static bool hint_aggregate(struct rx_compiler *c, const struct rx_ast *node)
     return false;
 }
 
-static bool hint_function(struct rx_compiler *c, const struct rx_ast *node, const char *name)
+static bool hint_foreign(struct rx_compiler *c, const struct rx_ast *node)
 {
-    if (hint_aggregate(c, node))
-        return true;
     for (size_t i = 0; i < sizeof foreign_functions / sizeof *foreign_functions; i++)
         if (rx_check_named(node, foreign_functions[i].name)) {
             rx_error_hint(c->reterr, "%s", foreign_functions[i].hint);
             return true;
         }
+    return false;
+}
+
+/* round(x) is math.round(x). */
+static bool hint_math(struct rx_compiler *c, const struct rx_ast *node)
+{
+    char name[64];
+    int length = snprintf(name, sizeof name, "math.%.*s", (int)node->length, node->name);
+    const struct rx_function *f =
+        length < (int)sizeof name ? rx_function_find(name, (size_t)length, RX_F_GLOBAL) : NULL;
+    if (f)
+        rx_error_hint(c->reterr, "write %s", f->signature);
+    return f;
+}
+
+/* What a library has: "there are regex.extract, regex.extractAll, regex.replace". */
+static void hint_library(struct rx_compiler *c, const char *prefix)
+{
+    char names[160];
+    size_t length = strlen(prefix), at = 0;
+    for (size_t t = 0; rx_function_tables[t]; t++)
+        for (const struct rx_function *f = rx_function_tables[t]; f->name && at < sizeof names; f++)
+            if (strncmp(f->name, prefix, length) == 0 && f->name[length] == '.')
+                at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", f->name);
+    if (at && at < sizeof names)
+        rx_error_hint(c->reterr, "there are %s", names);
+}
+
+static bool hint_function(struct rx_compiler *c, const struct rx_ast *node, const char *name)
+{
+    if (hint_aggregate(c, node))
+        return true;
+    if (hint_foreign(c, node) || hint_math(c, node))
+        return true;
     unsigned other = node->method ? RX_F_GLOBAL : RX_F_METHOD;
     const struct rx_function *f = rx_function_find(node->name, node->length, other);
     if (f)
@@ -138,8 +164,12 @@ static int unknown_function(struct rx_compiler *c, struct rx_ast *node, const ch
     names[count] = NULL;
     rx_compile_failed(c, node, "there is no %s named \"%s\"", node->method && !*prefix ? "method" : "function", name);
     const char *near = rx_nearest(name, names);
-    if (!hint_function(c, node, name) && near)
+    if (*prefix ? hint_foreign(c, node) : hint_function(c, node, name))
+        return -EINVAL;
+    if (near)
         rx_error_hint(c->reterr, "did you mean %s?", near);
+    else if (*prefix)
+        hint_library(c, prefix);
     return -EINVAL;
 }
 
@@ -202,6 +232,31 @@ static int check_argument_kinds(struct rx_compiler *c, struct rx_ast *node)
     return 0;
 }
 
+/* A pattern that is written out is looked at now, not at the first event. */
+static int check_pattern(struct rx_compiler *c, struct rx_ast *node)
+{
+    char message[120];
+    if (!(node->function->style & RX_F_PATTERN) || node->args[1]->kind != N_LITERAL ||
+        node->args[1]->value.kind != RX_STRING)
+        return 0;
+    int r = rx_regex_check(node->args[1]->value, message, sizeof message);
+    return r == -EINVAL ? rx_check_complain(c, node, node->args[1]->start, "%s", message) : r;
+}
+
+/* Takes the row that suits the kind of the first argument. True: several may, and the values decide. */
+static bool choose_overload(struct rx_ast *node)
+{
+    const struct rx_function *first = node->function;
+    unsigned fit = 0;
+    for (const struct rx_function *f = first; f && node->count && rx_function_overload(first);
+         f = rx_function_overload(f))
+        if (node->args[0]->kinds & rx_function_takes(f, 0)) {
+            node->function = fit ? first : f;
+            fit++;
+        }
+    return fit > 1;
+}
+
 int rx_check_call(struct rx_compiler *c, struct rx_ast *node)
 {
     if (!node->method && (c->options->flags & RX_EXPR_AGGREGATES)) {
@@ -220,8 +275,10 @@ int rx_check_call(struct rx_compiler *c, struct rx_ast *node)
         return rx_check_nested(c, node) < 0 ? -EINVAL : unknown_function(c, node, "");
     if ((r = rx_check_args(c, node)) < 0 || (!qualified && (r = rx_check_nested(c, node)) < 0))
         return r;
+    bool several = choose_overload(node);
     if (node->count < node->function->min_args || node->count > node->function->max_args)
         return wrong_count(c, node);
     node->kinds = node->function->result;
-    return check_argument_kinds(c, node);
+    r = several ? 0 : check_argument_kinds(c, node);
+    return r < 0 ? r : check_pattern(c, node);
 }

@@ -209,11 +209,17 @@ static void describe_no_fields(const struct scene *s, struct rx_error *out)
         rx_error_hint(out, "write %s", method->signature);
 }
 
-/* An argument of a kind that the function does not take. */
+/* An argument of a kind that the function does not take; or something in it, where no argument is blamed. */
 static void describe_argument(const struct scene *s, struct rx_error *out)
 {
-    const struct rx_function *f = s->e->functions[s->ins->x];
+    const struct rx_function *f = s->failure->function, *row = s->e->functions[s->ins->x];
+    if (!f) {
+        rx_error_set(out, -EINVAL, "%s: %s does not take %s: no such overload", s->source, row->name, s->a);
+        return;
+    }
     rx_kinds takes = rx_function_takes(f, s->failure->argument);
+    for (; row && s->failure->argument == 0; row = rx_function_overload(row))
+        takes |= rx_function_takes(row, 0);
     char wanted[120];
     rx_error_set(out, -EINVAL, "%s: %s works on %s, here is %s: no such overload", s->source, f->name,
                  rx_kinds_text(takes, wanted, sizeof wanted), s->a);

@@ -39,6 +39,9 @@ int rx_give_items(struct rx_call *, struct rx_value *items, uint32_t count, stru
 enum { RX_REGEX_UNROLLED_MAX = 12000 };
 bool rx_regex_unroll(struct rx_value pattern, struct rx_buffer *out);
 int rx_function_matches(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
+int rx_function_lower(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
+int rx_function_upper(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
+int rx_function_list_index_of(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 int rx_function_format(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 
 #endif

@@ -1,4 +1,4 @@
-/* base64 (RFC 4648, section 4), as in the encoders extension of CEL. */
+/* base64 (RFC 4648, section 4), as in the encoders extension of CEL; and JSON, by the event decoder and the writer. */
 #include <errno.h>
 #include <string.h>
 
@@ -51,6 +51,62 @@ static int decode(struct rx_call *call, const struct rx_value *args, unsigned co
     return ret->kind == RX_BYTES ? 0 : -ENOMEM;
 }
 
+/* ---- JSON ---- */
+
+enum { DEPTH_MAX = 128 }; /* of the decoder too, so that what is encoded can be decoded */
+
+/* Charges what writing a value takes: each part of it, at every level. */
+static int charge_value(struct rx_call *call, struct rx_value v, unsigned depth)
+{
+    while (v.kind == RX_OPTIONAL && v.u.optional->present)
+        v = v.u.optional->value;
+    bool object = v.kind == RX_RECORD || v.kind == RX_MAP;
+    uint32_t count = v.kind == RX_LIST ? v.u.list->count : object ? rx_object_count(v) : 0;
+    uint64_t bytes = v.kind == RX_STRING || v.kind == RX_BYTES ? v.aux : 0;
+    if (depth == DEPTH_MAX && (v.kind == RX_LIST || object))
+        return rx_call_fail(call, -EINVAL, "the value is nested deeper than %d levels", DEPTH_MAX);
+    int r = rx_call_charge(call, 3 + bytes / 4);
+    for (uint32_t i = 0; r == 0 && i < count; i++) {
+        struct rx_value key, value;
+        if (object)
+            rx_object_entry(v, i, &key, &value);
+        else
+            value = v.u.list->items[i];
+        if (object)
+            r = charge_value(call, key, depth + 1);
+        if (r == 0)
+            r = charge_value(call, value, depth + 1);
+    }
+    return r;
+}
+
+static int json_encode(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    struct rx_buffer out = {0};
+    int r = charge_value(call, args[0], 0);
+    (void)count;
+    if (r < 0)
+        return r;
+    rx_json_write(&out, args[0]);
+    *ret = out.failed ? rx_null() : rx_call_string(call, out.data ? out.data : "", out.length);
+    rx_buffer_finish(&out);
+    return ret->kind == RX_STRING ? 0 : -ENOMEM;
+}
+
+static int json_decode(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    const struct rx_json_limits limits = {.max_depth = DEPTH_MAX};
+    struct rx_error error = {0};
+    (void)count;
+    if (rx_call_charge(call, 2 * (uint64_t)args[0].aux) < 0)
+        return -ETIME;
+    int r = rx_json_decode(call->heap, NULL, &limits, args[0].u.text, args[0].aux, ret, &error);
+    if (r < 0 && r != -ENOMEM)
+        return rx_call_fail(call, r == -ERANGE ? r : -EINVAL, "the text is not JSON: %u:%u: %.60s", error.at.line,
+                            error.at.column, error.message);
+    return r;
+}
+
 const struct rx_function rx_functions_encode[] = {
     {"base64.encode",
      RX_F_GLOBAL,
@@ -74,5 +130,27 @@ const struct rx_function rx_functions_encode[] = {
      "The bytes of a base64 text; the padding may be missing.",
      "string(base64.decode(\"aGVsbG8\"))",
      "\"hello\""},
+    {"json.encode",
+     RX_F_GLOBAL | RX_F_NULLS,
+     1,
+     1,
+     {RX_K_ALL},
+     RX_K_STRING,
+     json_encode,
+     "json.encode(x)",
+     "The value as JSON text, as rxd puts it out.",
+     "json.encode({\"a\": [1, null]})",
+     "\"{\\\"a\\\":[1,null]}\""},
+    {"json.decode",
+     RX_F_GLOBAL,
+     1,
+     1,
+     {RX_K_STRING},
+     RX_K_ALL,
+     json_decode,
+     "json.decode(text)",
+     "The value of a JSON text, at most 128 levels deep.",
+     "json.decode(\"[1, 2.5]\")[1]",
+     "2.5"},
     {0},
 };

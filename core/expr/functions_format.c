@@ -206,7 +206,7 @@ static int write_clause(struct rx_call *call, struct rx_buffer *out, char clause
         return write_hex(call, out, v, clause == 'X');
     default:
         return rx_call_fail(call, -EINVAL, "%%%c is no clause of format; there are %%s %%d %%f %%e %%b %%x %%X %%o",
-                            clause);
+                            clause > ' ' && clause < 0x7F ? clause : '?');
     }
 }
 

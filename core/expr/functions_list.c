@@ -1,4 +1,4 @@
-/* Functions on lists: those of CEL's lists and sets extensions that streams need, and rxd's sum and avg. */
+/* Functions on lists and maps: those of CEL's lists and sets extensions that streams need, and rxd's sum and avg. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +231,38 @@ static int range_of(struct rx_call *call, const struct rx_value *args, unsigned 
     return rx_give_items(call, items, (uint32_t)n, ret);
 }
 
+int rx_function_list_index_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    const struct rx_list *list = args[0].u.list;
+    int64_t from = count > 2 ? args[2].u.i : 0;
+    uint64_t each = rx_run_weight(args[1], call->expr->budget + 1);
+    if (from < 0 || from > list->count)
+        return rx_call_fail(call, -ERANGE, "index out of range: %lld", (long long)from);
+    *ret = rx_int(-1);
+    for (uint32_t i = (uint32_t)from; i < list->count && ret->u.i < 0; i++) {
+        if (rx_call_charge(call, each) < 0)
+            return -ETIME;
+        if (rx_value_equal(list->items[i], args[1]))
+            *ret = rx_int(i);
+    }
+    return 0;
+}
+
+/* ---- maps ---- */
+
+static int keys_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    uint32_t entries = rx_object_count(args[0]);
+    struct rx_value *items = rx_call_items(call, entries);
+    (void)count;
+    for (uint32_t i = 0; items && i < entries; i++) {
+        struct rx_value key, value;
+        rx_object_entry(args[0], i, &key, &value);
+        items[i] = rx_value_ref(key);
+    }
+    return rx_give_items(call, items, entries, ret);
+}
+
 /* ---- sets ---- */
 
 /* How many of `some` are in `all`; or -ETIME. */
@@ -363,6 +395,17 @@ const struct rx_function rx_functions_list[] = {
      "The last element, or none.",
      "[].last().orValue(0)",
      "0"},
+    {"keys",
+     RX_F_METHOD,
+     1,
+     1,
+     {RX_K_MAP},
+     LIST,
+     keys_of,
+     "map.keys()",
+     "The keys of a map, in its order.",
+     "{\"b\": 1, \"a\": 2}.keys()",
+     "[\"b\",\"a\"]"},
     {"lists.range",
      RX_F_GLOBAL,
      1,

@@ -91,6 +91,30 @@ static int sqrt_of(struct rx_call *call, const struct rx_value *args, unsigned c
     return 0;
 }
 
+static int exp_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    (void)call;
+    (void)count;
+    *ret = rx_double(exp(as_double(args[0])));
+    return 0;
+}
+
+static int log_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    (void)call;
+    (void)count;
+    *ret = rx_double(log(as_double(args[0])));
+    return 0;
+}
+
+static int pow_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
+{
+    (void)call;
+    (void)count;
+    *ret = rx_double(pow(as_double(args[0]), as_double(args[1])));
+    return 0;
+}
+
 static int abs_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
 {
     (void)count;
@@ -299,6 +323,39 @@ const struct rx_function rx_functions_math[] = {
      "The square root; NaN for negative numbers.",
      "math.sqrt(81)",
      "9"},
+    {"math.pow",
+     RX_F_GLOBAL,
+     2,
+     2,
+     {RX_K_NUMBER, RX_K_NUMBER},
+     RX_K_DOUBLE,
+     pow_of,
+     "math.pow(x, y)",
+     "x to the power of y, a double; NaN where there is none.",
+     "math.pow(2, 10)",
+     "1024"},
+    {"math.exp",
+     RX_F_GLOBAL,
+     1,
+     1,
+     {RX_K_NUMBER},
+     RX_K_DOUBLE,
+     exp_of,
+     "math.exp(x)",
+     "e to the power of x.",
+     "math.exp(0)",
+     "1"},
+    {"math.log",
+     RX_F_GLOBAL,
+     1,
+     1,
+     {RX_K_NUMBER},
+     RX_K_DOUBLE,
+     log_of,
+     "math.log(x)",
+     "The natural logarithm; NaN for negative numbers, -Infinity for 0. To another base: math.log(x) / math.log(base).",
+     "math.log(1)",
+     "0"},
     {"math.abs",
      RX_F_GLOBAL,
      1,

@@ -7,6 +7,7 @@
  *
  * Captures need backtracking: extract, extractAll and replace count every step. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -69,6 +70,14 @@ void rx_regex_cache_destroy(struct rx_regex_cache *cache)
     free(cache);
 }
 
+static pcre2_compile_context *compile_context(void)
+{
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    if (context)
+        pcre2_set_parens_nest_limit(context, NEST_MAX);
+    return context;
+}
+
 static struct rx_regex_cache *cache_create(void)
 {
     struct rx_regex_cache *cache = calloc(1, sizeof *cache);
@@ -76,53 +85,73 @@ static struct rx_regex_cache *cache_create(void)
         return NULL;
     cache->match = pcre2_match_data_create(GROUPS, NULL);
     cache->context = pcre2_match_context_create(NULL);
-    cache->compile = pcre2_compile_context_create(NULL);
+    cache->compile = compile_context();
     if (!cache->match || !cache->context || !cache->compile) {
         rx_regex_cache_destroy(cache);
         return NULL;
     }
-    pcre2_set_parens_nest_limit(cache->compile, NEST_MAX);
     pcre2_set_heap_limit(cache->context, 4096); /* KiB */
     return cache;
 }
 
 /* ---- compiling ---- */
 
-static int bad_pattern(struct rx_call *call, int error, size_t offset)
+/* Compiles within the limits. NULL: `message` says why not, or is empty when there is no memory. */
+static pcre2_code *compile_text(pcre2_compile_context *context, struct rx_value text, uint32_t extra, size_t longest,
+                                char *message, size_t size)
 {
-    char message[80] = "";
-    pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof message);
-    return rx_call_fail(call, -EINVAL, "the pattern is wrong at character %zu: %s", offset + 1, message);
+    const uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+    char reason[80] = "";
+    int error;
+    size_t offset;
+    uint32_t references = 0, behind = 0;
+    *message = '\0';
+    if (text.aux > longest) {
+        snprintf(message, size, "the pattern is longer than %zu bytes", longest);
+        return NULL;
+    }
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)text.u.text, text.aux, options | extra, &error, &offset, context);
+    if (!code && error != PCRE2_ERROR_HEAP_FAILED) {
+        pcre2_get_error_message(error, (PCRE2_UCHAR *)reason, sizeof reason);
+        snprintf(message, size, "the pattern is wrong at character %zu: %s",
+                 rx_utf8_count(text.u.text, offset < text.aux ? offset : text.aux) + 1, reason);
+    }
+    if (!code)
+        return NULL;
+    pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &references);
+    pcre2_pattern_info(code, PCRE2_INFO_MAXLOOKBEHIND, &behind);
+    if (!references && behind <= 1)
+        return code;
+    snprintf(message, size, "the pattern uses %s, which RE2 syntax does not have",
+             references ? "a back reference" : "a look behind");
+    pcre2_code_free(code);
+    return NULL;
 }
 
-static int lacking(struct rx_call *call, const char *what)
+int rx_regex_check(struct rx_value text, char *message, size_t size)
 {
-    return rx_call_fail(call, -EINVAL, "the pattern uses %s, which RE2 syntax does not have", what);
+    pcre2_compile_context *context = compile_context();
+    pcre2_code *code = context ? compile_text(context, text, 0, PATTERN_MAX, message, size) : NULL;
+    int r = code ? 0 : context && *message ? -EINVAL : -ENOMEM;
+    pcre2_code_free(code);
+    pcre2_compile_context_free(context);
+    return r;
 }
 
 static int compile_plainly(struct rx_call *call, struct rx_regex_cache *cache, struct rx_value text, uint32_t extra,
-                           pcre2_code **ret)
+                           size_t longest, pcre2_code **ret)
 {
-    const uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
-    int error;
-    size_t offset, size = 0;
-    uint32_t references = 0, behind = 0;
-    if (text.aux > (extra & PCRE2_ANCHORED ? RX_REGEX_UNROLLED_MAX + 50 : PATTERN_MAX))
-        return rx_call_fail(call, -EINVAL, "the pattern is longer than %d bytes", PATTERN_MAX);
+    char message[120];
+    size_t size = 0;
     if (rx_call_charge(call, COMPILE_STEPS + text.aux) < 0)
         return -ETIME;
-    pcre2_code *code =
-        pcre2_compile((PCRE2_SPTR)text.u.text, text.aux, options | extra, &error, &offset, cache->compile);
+    pcre2_code *code = compile_text(cache->compile, text, extra, longest, message, sizeof message);
     if (!code)
-        return error == PCRE2_ERROR_HEAP_FAILED ? -ENOMEM : bad_pattern(call, error, offset);
-    pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &references);
-    pcre2_pattern_info(code, PCRE2_INFO_MAXLOOKBEHIND, &behind);
+        return *message ? rx_call_fail(call, -EINVAL, "%s", message) : -ENOMEM;
     pcre2_pattern_info(code, PCRE2_INFO_SIZE, &size);
-    int r = references || behind > 1 ? lacking(call, references ? "a back reference" : "a look behind")
-                                     : rx_call_charge(call, size / 8);
-    if (r < 0) {
+    if (rx_call_charge(call, size / 8) < 0) {
         pcre2_code_free(code);
-        return r;
+        return -ETIME;
     }
     *ret = code;
     return 0;
@@ -156,7 +185,8 @@ static int compile_linear(struct rx_call *call, struct rx_regex_cache *cache, st
     rx_buffer_append(&whole, ")", 1);
     int r = whole.failed ? -ENOMEM
                          : compile_plainly(call, cache, rx_string_static(whole.data, (uint32_t)whole.length),
-                                           PCRE2_NO_AUTO_CAPTURE | PCRE2_AUTO_CALLOUT | PCRE2_ANCHORED, ret);
+                                           PCRE2_NO_AUTO_CAPTURE | PCRE2_AUTO_CALLOUT | PCRE2_ANCHORED,
+                                           RX_REGEX_UNROLLED_MAX + 50, ret);
     rx_buffer_finish(&whole);
     if (r == -EINVAL)
         rx_failure_clear(failure);
@@ -170,7 +200,7 @@ static int compile(struct rx_call *call, struct pattern *pattern, struct rx_valu
                                          [CAPTURING] = PCRE2_AUTO_CALLOUT};
     struct rx_regex_cache *cache = call->expr->regexes;
     if (way != LINEAR)
-        return compile_plainly(call, cache, text, extra[way], &pattern->codes[way]);
+        return compile_plainly(call, cache, text, extra[way], PATTERN_MAX, &pattern->codes[way]);
     int r = compile_linear(call, cache, text, &pattern->codes[way]);
     pattern->not_linear = r == 0 && !pattern->codes[way];
     return r;
@@ -535,13 +565,13 @@ static int replace(struct rx_call *call, const struct rx_value *args, unsigned c
 
 /* clang-format off */
 const struct rx_function rx_functions_regex[] = {
-    {"regex.extract", RX_F_GLOBAL, 2, 2, {TEXT, TEXT}, RX_K_OPTIONAL, extract, "regex.extract(text, \"pattern\")",
+    {"regex.extract", RX_F_GLOBAL | RX_F_PATTERN, 2, 2, {TEXT, TEXT}, RX_K_OPTIONAL, extract, "regex.extract(text, \"pattern\")",
      "The first match, or what its capturing group (at most one) caught; none where there is no match.",
      "regex.extract(\"item-A, item-B\", r\"item-(\\w+)\").orValue(\"\")", "\"A\""},
-    {"regex.extractAll", RX_F_GLOBAL, 2, 2, {TEXT, TEXT}, RX_K_LIST, extract_all, "regex.extractAll(text, \"pattern\")",
+    {"regex.extractAll", RX_F_GLOBAL | RX_F_PATTERN, 2, 2, {TEXT, TEXT}, RX_K_LIST, extract_all, "regex.extractAll(text, \"pattern\")",
      "All matches, or what their capturing group (at most one) caught.",
      "regex.extractAll(\"id:123, id:456\", r\"\\d+\")", "[\"123\",\"456\"]"},
-    {"regex.replace", RX_F_GLOBAL, 3, 4, {TEXT, TEXT, TEXT, RX_K_INT | RX_K_JSON}, RX_K_STRING, replace,
+    {"regex.replace", RX_F_GLOBAL | RX_F_PATTERN, 3, 4, {TEXT, TEXT, TEXT, RX_K_INT | RX_K_JSON}, RX_K_STRING, replace,
      "regex.replace(text, \"pattern\", replacement)",
      "Every (or the first n) match replaced; in the replacement \\1 to \\9 are the groups, \\0 the match.",
      "regex.replace(\"foo bar\", \"(fo)o (ba)r\", r\"\\2 \\1\")", "\"ba fo\""},

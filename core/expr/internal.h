@@ -208,7 +208,12 @@ int rx_expr_parse(struct rx_lexer *, struct rx_ast **ret);
 struct rx_call;
 typedef int (*rx_function_call)(struct rx_call *, const struct rx_value *args, unsigned count, struct rx_value *ret);
 
-enum { RX_F_GLOBAL = 1, RX_F_METHOD = 2, RX_F_NULLS = 4 /* null arguments are its business */ };
+enum {
+    RX_F_GLOBAL = 1,
+    RX_F_METHOD = 2,
+    RX_F_NULLS = 4,   /* null arguments are its business */
+    RX_F_PATTERN = 8, /* its second argument is a regular expression */
+};
 
 /* One row declares a function: the checker, the reference page and the messages read it. */
 struct rx_function {
@@ -223,6 +228,8 @@ struct rx_function {
 extern const struct rx_function *const rx_function_tables[]; /* ends with NULL; each table ends with a NULL name */
 /* The row of a name that has one of these styles; NULL: none. */
 const struct rx_function *rx_function_find(const char *name, size_t length, unsigned style);
+/* The next row where a function is declared by several, for other kinds of its first argument; NULL: none. */
+const struct rx_function *rx_function_overload(const struct rx_function *);
 rx_kinds rx_function_takes(const struct rx_function *, unsigned argument);
 
 /* What a function may use. Values that it returns are given away. */
@@ -239,6 +246,9 @@ struct rx_value rx_call_string(struct rx_call *, const char *text, size_t length
 /* A stable merge sort (functions_list.c) of `count` borrowed items, each `width` values of which the last is its key;
  * `spare` has room for as many. Answers where the result is, `values` or `spare`; NULL: two keys have no order. */
 struct rx_value *rx_values_sort(struct rx_value *values, struct rx_value *spare, uint32_t count, size_t width);
+
+/* Is it a regular expression? 0, -EINVAL with a message, -ENOMEM. */
+int rx_regex_check(struct rx_value text, char *message, size_t size);
 
 /* ---- code ---- */
 
@@ -279,8 +289,9 @@ struct rx_failure {
     int code;
     uint32_t at; /* instruction */
     uint8_t count;
-    uint8_t argument;          /* of a call: the one that does not fit */
-    struct rx_value values[2]; /* referenced */
+    uint8_t argument;                   /* of a call: the one that does not fit */
+    const struct rx_function *function; /* that it does not fit; NULL: another failure */
+    struct rx_value values[2];          /* referenced */
     char detail[120];
 };
 

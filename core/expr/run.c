@@ -31,6 +31,7 @@ static SLOW int fail(struct rx_expr *e, int code, unsigned count, struct rx_valu
     rx_failure_clear(failure);
     failure->code = code;
     failure->count = (uint8_t)count;
+    failure->function = NULL;
     failure->values[0] = count ? rx_value_ref(a) : rx_null();
     failure->values[1] = count > 1 ? rx_value_ref(b) : rx_null();
     e->failed = true;
@@ -530,10 +531,13 @@ int rx_call_fail(struct rx_call *call, int code, const char *format, ...)
     struct rx_failure *failure = &call->expr->failures[0];
     rx_failure_clear(failure);
     failure->code = code;
+    char text[2 * sizeof failure->detail];
     va_list args;
     va_start(args, format);
-    vsnprintf(failure->detail, sizeof failure->detail, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    failure->detail[rx_utf8_mend(text, strlen(text), failure->detail, sizeof failure->detail - 1)] =
+        '\0'; /* may be torn */
     call->expr->failed = true;
     return code;
 }
@@ -559,9 +563,14 @@ static SLOW int call_function(struct rx_expr *e, const struct rx_ins *ins, struc
     struct rx_call call = {e, e->heap, f};
     struct rx_value made = rx_null();
     int bad = misfit(f, args, ins->n);
+    while (bad == 0 && rx_function_overload(f)) {
+        call.function = f = rx_function_overload(f);
+        bad = misfit(f, args, ins->n);
+    }
     if (bad >= 0) {
         fail(e, args[bad].kind == RX_NULL ? -ENODATA : -EINVAL, 1, args[bad], args[bad]);
         e->failures[0].argument = (uint8_t)bad;
+        e->failures[0].function = f;
         return e->failures[0].code;
     }
     uint64_t work = 1;

@@ -1,6 +1,7 @@
 /* The language definition, case by case: tests/expr/langdef.txt, by its sections. */
 #include <stdlib.h>
 
+#include "core/base/utf8.h"
 #include "tests/unit/expr_table.h"
 
 #define FILE_NAME "tests/expr/langdef.txt"
@@ -45,6 +46,7 @@ START_TEST(every_case_holds)
             failed++;
         }
         ck_assert_msg(got[0] != 'e' || out.error.at.line, "%s: a failure without a place", c.text);
+        ck_assert_msg(rx_utf8_valid(out.error.message, strlen(out.error.message)), "%s: a torn message", c.text);
         rx_buffer_finish(&out.value);
         count++;
         ck_assert_msg(rx_heap_live_blocks(heap) == 0, "%s: leaks", c.text);
