@@ -70,9 +70,9 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
 static int start(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
-    (void)reterr;
+    if (rx_broker_publisher_join(mqtt->broker, &mqtt->publisher) < 0)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
     mqtt->joined = true;
-    rx_broker_publisher_join(mqtt->broker, &mqtt->publisher);
     return 0;
 }
 
@@ -134,7 +134,7 @@ static bool drain(struct rx_sink *sink)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
     flush(sink);
-    return mqtt->publisher.held == 0;
+    return mqtt->publisher.held == 0 && rx_broker_idle(mqtt->broker);
 }
 
 static void stop(struct rx_sink *sink)

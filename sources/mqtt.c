@@ -105,16 +105,20 @@ static bool is_meant(const struct rx_mqtt_message *message, uint32_t filter)
     return message->filter_count == 0;
 }
 
-static bool on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
+static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
 {
     struct mqtt *mqtt = mqtt_of(subscriber);
     const struct rx_topic_entry *entry =
         rx_topic_cache_find(mqtt->cache, message->topic, message->topic_length, message->topic_hash);
     if (!entry || entry->pattern < 0)
-        return false;
+        return RX_CLAIM_NONE;
     const struct pattern *pattern = &mqtt->patterns[entry->pattern];
-    if (!is_meant(message, pattern->filter) || (message->retained && mqtt->retained == RETAINED_SKIP))
-        return true;
+    if (!is_meant(message, pattern->filter))
+        return RX_CLAIM_OTHER;
+    if (message->position)
+        rx_source_position(&mqtt->source, message->position);
+    if (message->retained && mqtt->retained == RETAINED_SKIP)
+        return RX_CLAIM_TAKEN;
     struct rx_message_info info = {.capture_keys = pattern->keys,
                                    .captures = entry->captures,
                                    .capture_count = entry->capture_count,
@@ -122,7 +126,13 @@ static bool on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_me
                                    .topic_length = message->topic_length,
                                    .retained = message->retained};
     rx_source_message(&mqtt->source, (enum rx_format)mqtt->format, message->payload, message->length, &info, NULL);
-    return true;
+    return RX_CLAIM_TAKEN;
+}
+
+static void ack(struct rx_source *source, uint64_t position)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    rx_broker_ack(mqtt->broker, &mqtt->subscriber, position);
 }
 
 static void on_read_end(struct rx_subscriber *subscriber) { rx_source_flush(&mqtt_of(subscriber)->source); }
@@ -254,6 +264,7 @@ const struct rx_source_class rx_source_mqtt = {
              .example = "mqtt: { broker: home, topic: \"sensors/{device}/{metric}\", qos: 1 }"},
     .init = init,
     .start = start,
+    .ack = ack,
     .stop = stop,
     .dispose = dispose,
 };

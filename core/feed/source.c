@@ -265,15 +265,30 @@ void rx_source_event_take(struct rx_source *source, struct rx_event event)
     append_take(source, work, event);
 }
 
+void rx_source_position(struct rx_source *source, uint64_t position) { source->position = position; }
+
+/* All that runs in a worker has run by now: the events are in the state of the pipelines, or with their sinks. */
+static void acknowledge(struct rx_source *source, uint64_t position)
+{
+    if (position <= source->acked || !source->class->ack)
+        return;
+    source->acked = position;
+    source->class->ack(source, position);
+}
+
 void rx_source_flush(struct rx_source *source)
 {
     struct rx_source_work *work = source->work;
-    if (!work || work->length == 0 || work->flushing)
+    uint64_t position = source->position;
+    if (work && work->flushing)
         return;
-    work->flushing = true;
-    rx_hub_next(source->hub, work->span, work->length);
-    work->flushing = false;
-    release_span(work);
+    if (work && work->length > 0) {
+        work->flushing = true;
+        rx_hub_next(source->hub, work->span, work->length);
+        work->flushing = false;
+        release_span(work);
+    }
+    acknowledge(source, position);
 }
 
 void rx_source_complete(struct rx_source *source)

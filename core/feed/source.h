@@ -21,7 +21,7 @@ struct rx_source_class {
     int (*start)(struct rx_source *, struct rx_error *reterr); /* first subscriber. An outside that is absent is not an
                                                                    error: keep trying with backoff */
     void (*pause)(struct rx_source *, bool);                   /* NULL: cannot */
-    void (*ack)(struct rx_source *, uint64_t position);        /* NULL: nothing to acknowledge */
+    void (*ack)(struct rx_source *, uint64_t position);        /* all up to it is safe; NULL: nothing to acknowledge */
     void (*stop)(struct rx_source *);                          /* last subscriber left; start may follow */
     void (*ingest)(struct rx_source *, struct rx_ingest *);    /* POST /sources/NAME; NULL: 405. See rx_ingest_* */
     void (*dispose)(struct rx_source *);
@@ -57,6 +57,7 @@ struct rx_source {
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];
     uint64_t connects, disconnects; /* of its connection, where it has one */
     bool running, connected;
+    uint64_t position, acked;    /* what it has handed to rx_source_position; what class->ack was told */
     struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };
 /* After dispose: frees what decoding allocated. Safe on a source that never had an event. */
@@ -82,9 +83,12 @@ struct rx_message_info {
  * has then been counted and sent to NAME.errors. `ret_error` may be NULL. */
 int rx_source_message(struct rx_source *, enum rx_format, const char *payload, size_t length,
                       const struct rx_message_info *, struct rx_error *reterr);
+/* The place in the outside of the messages that follow; never back, 0: none. When they, or what became of them, have
+ * passed all pipelines, class->ack is told. */
+void rx_source_position(struct rx_source *, uint64_t position);
 /* Adds a ready event (its references are taken); received and decoded are counted. */
 void rx_source_event_take(struct rx_source *, struct rx_event);
-/* Hands the span to the hub. Call at the end of each read: nothing waits in it. */
+/* Hands the span to the hub, and acknowledges. Call at the end of each read: nothing waits in it. */
 void rx_source_flush(struct rx_source *);
 /* Counts a message as received and rejected, and sends {at, reason, step, message, event} to NAME.errors, `event` being
  * the first bytes. */

@@ -7,5 +7,12 @@ if(TARGET rxd)
     string(REPLACE "test_" "" name ${name})
     add_test(NAME e2e.${name} COMMAND ${RXD_PYTHON} ${file})
     set_tests_properties(e2e.${name} PROPERTIES TIMEOUT 180 ENVIRONMENT "RXD=$<TARGET_FILE:rxd>")
+    # What speaks to a broker runs over the other client too.
+    file(STRINGS ${file} with_broker REGEX "brokers")
+    if(with_broker)
+      add_test(NAME e2e.${name}.mosquitto COMMAND ${RXD_PYTHON} ${file})
+      set_tests_properties(e2e.${name}.mosquitto PROPERTIES TIMEOUT 180
+                           ENVIRONMENT "RXD=$<TARGET_FILE:rxd>;RXD_E2E_CLIENT=mosquitto")
+    endif()
   endforeach()
 endif()

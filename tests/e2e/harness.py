@@ -26,6 +26,7 @@ from mqtt_client import MqttClient
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = float(os.environ.get("RXD_E2E_DEADLINE", 20))
+CLIENT = os.environ.get("RXD_E2E_CLIENT")  # who speaks MQTT in rxd; default: rxd itself
 FULL = os.environ.get("RXD_E2E_FULL") == "1"  # the sizes of the acceptance checks, not those of every day
 
 
@@ -119,6 +120,9 @@ class Daemon:
         self.folder, self.port, self.flags = Path(folder), free_port(), flags
         self.config = self.folder / f"{name}.yaml"
         self.log = self.folder / f"{name}.log"
+        if CLIENT and isinstance(config, dict):
+            for broker in config.get("brokers", {}).values():
+                broker.setdefault("client", CLIENT)
         self.config.write_text(config if isinstance(config, str) else json.dumps(config, indent=1))
         self.process = None
 

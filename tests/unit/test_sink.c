@@ -265,11 +265,12 @@ END_TEST
 
 static char received[256];
 
-static bool on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
+static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
 {
     (void)subscriber;
-    snprintf(received, sizeof received, "%s %.*s", message->topic, (int)message->length, message->payload);
-    return true;
+    snprintf(received, sizeof received, "%.*s %.*s", (int)message->topic_length, message->topic, (int)message->length,
+             message->payload);
+    return RX_CLAIM_TAKEN;
 }
 
 static void on_read_end(struct rx_subscriber *subscriber) { (void)subscriber; }

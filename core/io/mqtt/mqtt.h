@@ -1,8 +1,9 @@
 /* MQTT: one connection per broker, shared by every source and sink that names it.
  *
- * libmosquitto driven from the loop: nothing here blocks; name look-up and connecting run on a thread of their own. The
- * connection comes back by itself: backoff with jitter from 0.25 s to 30 s, subscriptions made anew. A broker belongs to
- * the thread of its loop. Sources: MQTT 3.1.1 and 5.0 (OASIS). */
+ * Nothing here blocks; name look-up and connecting run on a thread of their own. The connection comes back by itself:
+ * backoff with jitter from 0.25 s to 30 s, subscriptions made anew where the broker forgot them. What is received at QoS 1
+ * and 2 is acknowledged when its subscribers say that it is safe (with `client: mosquitto`: on arrival). A broker belongs
+ * to the thread of its loop. Sources: MQTT 3.1.1 and 5.0 (OASIS). */
 #ifndef RX_IO_MQTT_H
 #define RX_IO_MQTT_H
 
@@ -12,42 +13,56 @@
 /* `brokers: NAME: {...}`: parse with rx_options_parse(&rx_broker_class, ...) into one of these. */
 struct rx_broker_options {
     const char *url, *user, *password, *client_id;
-    int version;
+    int version, client;
     bool clean_start;
     rx_time keep_alive, session_expiry;
     const char *ca, *cert, *key;
     bool insecure;
-    struct rx_value will; /* {topic, payload, qos, retain} */
-    int64_t max_inflight, max_queue;
+    struct rx_value will;  /* {topic, payload, qos, retain} */
+    struct rx_value birth; /* the same, published at each connection; and retained unless it says otherwise */
+    int64_t max_inflight, max_queue, receive_maximum;
     uint64_t max_queue_bytes, max_packet;
 };
 extern const struct rx_class rx_broker_class;
 /* Whether a broker can be made of them (`check`): -EINVAL with a sentence. Opens nothing. */
 int rx_broker_check(const struct rx_broker_options *, struct rx_error *reterr);
+/* What is legal but worth a warning: the `i`th, from 0; NULL: no more. */
+const char *rx_broker_warning(const struct rx_broker_options *, size_t i);
 
 struct rx_broker;
 /* The options are borrowed and must outlive the broker. Connects when the first subscriber or publisher comes. Reads
  * the TLS files: -ENOENT and the like. */
 int rx_broker_create(struct rx_loop *, const char *name, const struct rx_broker_options *, struct rx_broker **ret,
                      struct rx_error *reterr);
-/* Says DISCONNECT and closes. No subscriber or publisher may be left. */
+/* Says DISCONNECT and closes. No subscriber or publisher may be left. The session, if it is one that the broker keeps,
+ * keeps its subscriptions. What is still to be sent is dropped: rx_broker_status tells how much that is. */
 void rx_broker_destroy(struct rx_broker *);
 
 struct rx_broker_status {
     const char *name;
     bool used, connected;
-    rx_time since;              /* of the present state */
-    uint64_t connects;          /* sessions begun */
-    uint64_t disconnects;       /* sessions lost */
-    uint64_t failures;          /* attempts that did not get that far */
-    uint64_t gaps;              /* came back and the broker had forgotten us: messages may be missing */
-    uint64_t received, sent;    /* messages */
-    uint64_t unclaimed;         /* received, and nobody's */
-    uint64_t refused;           /* subscriptions that the broker did not grant */
-    uint64_t dropped;           /* to be sent, and dropped: the queue was full, or the broker cannot take it */
-    size_t queued, queue_bytes; /* to be sent */
-    size_t inflight;            /* sent at QoS 1 or 2 and not acknowledged */
-    const char *last_error;     /* "" if none yet; borrowed */
+    rx_time since;          /* of the present state */
+    const char *state;      /* in a word: idle, connecting, waiting, connected */
+    const char *last_error; /* why it is not connected, or was not lately; "" once it is. Borrowed, like the next */
+    const char *refusal;    /* a subscription that the broker refuses now, and why; "" if none */
+    const char *publish_refusal; /* the newest message that it refused, and why; "" if none */
+    const char *unclaimed_topic; /* of the newest message that was nobody's; "" if none */
+    uint64_t connects;           /* sessions begun */
+    uint64_t disconnects;        /* sessions lost */
+    uint64_t failures;           /* attempts that did not get that far */
+    uint64_t gaps;               /* came back and the broker had forgotten us: messages may be missing */
+    uint64_t taken_over;         /* sessions lost to another client with our client_id */
+    uint64_t received, sent;     /* messages */
+    uint64_t unclaimed;          /* received, and nobody's */
+    uint64_t oversized;          /* received, larger than max_packet and passed over */
+    uint64_t refused;            /* subscriptions that the broker did not grant */
+    uint64_t publishes_refused;  /* messages that the broker did not take */
+    uint64_t dropped;            /* to be sent, and dropped: the queue was full, or the broker cannot take it */
+    size_t refused_now;          /* subscriptions */
+    size_t queued, queue_bytes;  /* to be sent */
+    size_t inflight;             /* sent at QoS 1 or 2 and not acknowledged */
+    size_t orphans;              /* of these two, what publishers queued that have left */
+    size_t unanswered;           /* received at QoS 1 or 2 and not acknowledged */
 };
 void rx_broker_status(const struct rx_broker *, struct rx_broker_status *ret);
 
@@ -58,6 +73,7 @@ struct rx_mqtt_message { /* borrowed */
     uint64_t topic_hash; /* of the bytes, the same in every message */
     const char *payload;
     size_t length;
+    uint64_t position; /* 0: nothing to acknowledge */
     int qos;
     bool retained;
     const uint32_t *filters; /* MQTT 5: the subscriptions that this copy is for */
@@ -66,32 +82,48 @@ struct rx_mqtt_message { /* borrowed */
 /* Embedded by its owner. Every message of the connection goes to every subscriber, which takes what is its own: with
  * overlapping subscriptions a broker may send several copies (MQTT 5.0, section 3.3.4), and only who knows all of a
  * source's patterns can tell which one counts. */
+enum rx_claim {
+    RX_CLAIM_NONE,  /* not its own */
+    RX_CLAIM_OTHER, /* the topic is, but this copy is for another subscription */
+    RX_CLAIM_TAKEN, /* its own: it owes an acknowledgement for the position, if there is one */
+};
 struct rx_subscriber {
-    bool (*message)(struct rx_subscriber *, const struct rx_mqtt_message *); /* true: it was its own */
-    void (*read_end)(struct rx_subscriber *);                                /* what one read brought is through */
+    enum rx_claim (*message)(struct rx_subscriber *, const struct rx_mqtt_message *);
+    void (*read_end)(struct rx_subscriber *); /* what one read brought is through */
     void (*connection)(struct rx_subscriber *, bool connected);
-    struct rx_subscriber *previous, *next; /* private */
+    struct rx_subscriber *previous, *next; /* private from here on */
+    uint64_t taken, acked;
 };
 void rx_broker_join(struct rx_broker *, struct rx_subscriber *);
-void rx_broker_leave(struct rx_broker *, struct rx_subscriber *); /* also inside its callbacks */
+/* Also inside its callbacks. What it owes is acknowledged by no one: a broker that keeps our session sends it again. */
+void rx_broker_leave(struct rx_broker *, struct rx_subscriber *);
+/* What it took up to this position is safe. Answers leave at the end of the read, or with rx_broker_flush. */
+void rx_broker_ack(struct rx_broker *, struct rx_subscriber *, uint64_t position);
 /* Subscribes, now and after each reconnect; one subscription for all who ask for the same filter, at the highest QoS.
- * *ret_filter is what rx_mqtt_message.filters holds. */
+ * *ret_filter is what rx_mqtt_message.filters holds: it comes from the filter's text, so that what waited in a session
+ * over a restart still finds its place. */
 int rx_broker_subscribe(struct rx_broker *, const char *filter, int qos, uint32_t *ret_filter);
+/* The caller's part is over. In a session that the broker keeps, the subscription stays: stopping must not lose what
+ * comes meanwhile. rx_broker_drop_unused ends those that nobody uses any more; call it when a new plan runs. */
 void rx_broker_unsubscribe(struct rx_broker *, uint32_t filter);
+void rx_broker_drop_unused(struct rx_broker *);
 
 /* Sending. Embedded by its owner: counts what it has in the queue and what was delivered. */
 struct rx_publisher {
     uint64_t held, delivered, lost;
     void (*connection)(struct rx_publisher *, bool connected); /* may be NULL */
-    struct rx_publisher *previous, *next;                      /* private */
+    struct rx_publisher *previous, *next;                      /* private from here on */
+    struct rx_tab *account;
 };
-void rx_broker_publisher_join(struct rx_broker *, struct rx_publisher *);
-/* What it has in the queue is still sent, uncounted. */
+int rx_broker_publisher_join(struct rx_broker *, struct rx_publisher *); /* -ENOMEM */
+/* What it has in the queue lives on in the broker and is still sent: rx_broker_status.orphans. */
 void rx_broker_publisher_leave(struct rx_broker *, struct rx_publisher *);
 /* Sends, or queues while disconnected or held up; copies. -EAGAIN: the queue is full. -EINVAL: no topic to publish to. */
 int rx_broker_publish(struct rx_broker *, struct rx_publisher *, const char *topic, size_t topic_length,
                       const void *payload, size_t length, int qos, bool retain);
 /* Writes out what rx_broker_publish has queued: call once per span. */
 void rx_broker_flush(struct rx_broker *);
+/* Nothing is queued, in flight, or written and not yet taken by the kernel. */
+bool rx_broker_idle(const struct rx_broker *);
 
 #endif

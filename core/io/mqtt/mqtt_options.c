@@ -1,22 +1,22 @@
-/* A broker's options, and the libmosquitto handle made of them. */
+/* A broker's options. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <mqtt_protocol.h>
 
 #include "core/io/mqtt/mqtt_private.h"
 #include "core/io/mqtt/mqtt_topic.h"
 
 enum { VERSION_311, VERSION_5 };
 static const char *const versions[] = {"3.1.1", "5", NULL};
+static const struct rx_client_class *const clients[] = {&rx_client_rxd, &rx_client_mosquitto};
+static const char *const client_names[] = {"rxd", "mosquitto", NULL};
 
 #define AT(field_, type_) .offset = RX_AT(struct rx_broker_options, field_, type_)
 
 static const struct rx_option options[] = {
     {.name = "url",
-     .help = "mqtt://HOST[:1883], or mqtts://HOST[:8883] for TLS",
+     .help = "mqtt://HOST[:1883], mqtts://HOST[:8883] for TLS; or over WebSocket ws://HOST[:80][/mqtt], wss://",
      .type = RX_OPTION_STRING,
      AT(url, const char *),
      .flags = RX_REQUIRED | RX_POSITIONAL},
@@ -61,17 +61,34 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_BOOL,
      AT(insecure, bool),
      .fallback = "false"},
+    {.name = "client",
+     .help = "who speaks MQTT here: rxd; or libmosquitto, which acknowledges before events are safe",
+     .type = RX_OPTION_ENUM,
+     AT(client, int),
+     .fallback = "rxd",
+     .choices = client_names},
     {.name = "will",
      .help = "what the broker publishes when we are lost: {topic:, payload:, qos:, retain:}",
      .type = RX_OPTION_VALUE,
      AT(will, struct rx_value)},
+    {.name = "birth",
+     .help = "what we publish at each connection: the same; retained, unless it says otherwise",
+     .type = RX_OPTION_VALUE,
+     AT(birth, struct rx_value)},
+    {.name = "receive_maximum",
+     .help = "version 5: messages at QoS 1 and 2 that the broker may send before the first is acknowledged",
+     .type = RX_OPTION_INT,
+     AT(receive_maximum, int64_t),
+     .fallback = "65535",
+     .min = 1,
+     .max = 65535},
     {.name = "max_inflight",
-     .help = "messages at QoS 1 and 2 that may await acknowledgement, in either direction",
+     .help = "messages at QoS 1 and 2 that we send before the first is acknowledged",
      .type = RX_OPTION_INT,
      AT(max_inflight, int64_t),
      .fallback = "100",
      .min = 1,
-     .max = 65535},
+     .max = 65000},
     {.name = "max_queue",
      .help = "messages to be sent that are held while disconnected; more are dropped and counted",
      .type = RX_OPTION_INT,
@@ -87,7 +104,7 @@ static const struct rx_option options[] = {
      .min = 1024,
      .max = 1e12},
     {.name = "max_packet",
-     .help = "version 5: the broker does not send us more than this at once",
+     .help = "the largest message that is taken; version 5 tells the broker, else a larger one is passed over",
      .type = RX_OPTION_SIZE,
      AT(max_packet, uint64_t),
      .fallback = "16MiB",
@@ -115,17 +132,47 @@ static int parse_port(const char *text, size_t length, int *ret, struct rx_error
     return 0;
 }
 
+static const struct scheme {
+    const char *prefix;
+    int port;
+    bool tls, websocket;
+} schemes[] = {
+    {"mqtt://", 1883, false, false},
+    {"mqtts://", 8883, true, false},
+    {"ws://", 80, false, true},
+    {"wss://", 443, true, true},
+};
+
+static const struct scheme *scheme_of(const char *url)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            return &schemes[i];
+    return NULL;
+}
+
+static int parse_path(const char *text, struct rx_broker_address *address, struct rx_error *reterr)
+{
+    bool none = text[0] == '\0' || strcmp(text, "/") == 0;
+    if (!address->websocket && !none)
+        return rx_error_set(reterr, -EINVAL, "url: nothing may follow the port, but there is \"%.100s\"", text);
+    if (strlen(text) >= sizeof address->path || strpbrk(text, " \r\n\t"))
+        return rx_error_set(reterr, -EINVAL, "url: \"%.100s\" cannot be a path", text);
+    strcpy(address->path, text[0] ? text : "/mqtt");
+    return 0;
+}
+
 int rx_broker_parse_url(const char *url, struct rx_broker_address *ret, struct rx_error *reterr)
 {
-    struct rx_broker_address address = {.tls = strncmp(url, "mqtts://", 8) == 0};
-    address.port = address.tls ? 8883 : 1883;
-    if (!address.tls && strncmp(url, "mqtt://", 7) != 0) {
-        int r =
-            rx_error_set(reterr, -EINVAL, "url: expected mqtt://HOST:PORT or mqtts://HOST:PORT, not \"%.100s\"", url);
+    const struct scheme *scheme = scheme_of(url);
+    if (!scheme) {
+        int r = rx_error_set(reterr, -EINVAL,
+                             "url: expected mqtt://HOST:PORT, mqtts://HOST:PORT, ws:// or wss://, not \"%.100s\"", url);
         rx_error_hint(reterr, "mqtt://127.0.0.1:1883");
         return r;
     }
-    const char *host = url + (address.tls ? 8 : 7);
+    struct rx_broker_address address = {.tls = scheme->tls, .websocket = scheme->websocket, .port = scheme->port};
+    const char *host = url + strlen(scheme->prefix);
     bool bracketed = *host == '[';
     host += bracketed;
     size_t length = strcspn(host, bracketed ? "]/?@" : ":/?@");
@@ -142,76 +189,89 @@ int rx_broker_parse_url(const char *url, struct rx_broker_address *ret, struct r
             return r;
         behind += 1 + digits;
     }
-    if (behind[0] != '\0' && strcmp(behind, "/") != 0)
-        return rx_error_set(reterr, -EINVAL, "url: nothing may follow the port, but there is \"%.100s\"", behind);
-    *ret = address;
-    return 0;
+    int r = parse_path(behind, &address, reterr);
+    if (r == 0)
+        *ret = address;
+    return r;
 }
 
-struct will {
-    const char *topic, *payload;
-    size_t topic_length, payload_length;
-    int qos;
-    bool retain;
-};
-
-static int parse_will_entry(struct rx_value name, struct rx_value value, struct will *will, struct rx_error *reterr)
+static int parse_note_entry(const char *what, struct rx_value name, struct rx_value value, struct rx_broker_note *note,
+                            struct rx_error *reterr)
 {
     static const char *const names[] = {"topic", "payload", "qos", "retain", NULL};
     int i = 0;
     while (names[i] && (name.aux != strlen(names[i]) || memcmp(name.u.text, names[i], name.aux) != 0))
         i++;
     if (i == 0 && value.kind == RX_STRING && rx_topic_is_name(value.u.text, value.aux)) {
-        will->topic = value.u.text;
-        will->topic_length = value.aux;
-    } else if (i == 1 && value.kind == RX_STRING) {
-        will->payload = value.u.text;
-        will->payload_length = value.aux;
+        note->topic = value.u.text;
+        note->topic_length = value.aux;
+    } else if (i == 1 && value.kind == RX_STRING && value.aux <= 65535) {
+        note->payload = value.u.text;
+        note->payload_length = value.aux;
     } else if (i == 2 && value.kind == RX_INT && value.u.i >= 0 && value.u.i <= 2) {
-        will->qos = (int)value.u.i;
+        note->qos = (int)value.u.i;
     } else if (i == 3 && value.kind == RX_BOOL) {
-        will->retain = value.u.b;
+        note->retain = value.u.b;
     } else {
-        static const char *const expected[] = {"a topic to publish to", "text", "0, 1 or 2", "true or false"};
+        static const char *const expected[] = {"a topic to publish to", "text of up to 65535 bytes", "0, 1 or 2",
+                                               "true or false"};
         if (names[i])
-            return rx_error_set(reterr, -EINVAL, "will: %s must be %s", names[i], expected[i]);
-        return rx_error_set(reterr, -EINVAL, "will: unknown key \"%.*s\"; it has topic, payload, qos and retain",
+            return rx_error_set(reterr, -EINVAL, "%s: %s must be %s", what, names[i], expected[i]);
+        return rx_error_set(reterr, -EINVAL, "%s: unknown key \"%.*s\"; it has topic, payload, qos and retain", what,
                             (int)name.aux, name.u.text);
     }
     return 0;
 }
 
-static int parse_will(struct rx_value value, struct will *will, struct rx_error *reterr)
+int rx_broker_parse_note(const char *what, struct rx_value value, bool retain, struct rx_broker_note *ret,
+                         struct rx_error *reterr)
 {
-    *will = (struct will){0};
+    *ret = (struct rx_broker_note){.retain = retain};
     if (value.kind == RX_NULL)
         return 0;
     if (value.kind != RX_RECORD && value.kind != RX_MAP)
-        return rx_error_set(reterr, -EINVAL, "will: expected {topic:, payload:, qos:, retain:}");
+        return rx_error_set(reterr, -EINVAL, "%s: expected {topic:, payload:, qos:, retain:}", what);
     for (uint32_t i = 0; i < rx_object_count(value); i++) {
         struct rx_value name, entry;
         rx_object_entry(value, i, &name, &entry);
-        int r = parse_will_entry(name, entry, will, reterr);
+        int r = parse_note_entry(what, name, entry, ret, reterr);
         if (r < 0)
             return r;
     }
-    return will->topic ? 0 : rx_error_set(reterr, -EINVAL, "will: a topic is needed");
+    return ret->topic ? 0 : rx_error_set(reterr, -EINVAL, "%s: a topic is needed", what);
+}
+
+static int check_lengths(const struct rx_broker_options *o, struct rx_error *reterr)
+{
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"client_id", o->client_id}, {"user", o->user}, {"password", o->password}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text && strlen(texts[i].text) > 65535)
+            return rx_error_set(reterr, -EINVAL, "%s: at most 65535 bytes", texts[i].name);
+    return 0;
 }
 
 int rx_broker_check(const struct rx_broker_options *o, struct rx_error *reterr)
 {
     struct rx_broker_address address;
-    struct will will;
+    struct rx_broker_note note;
     int r = rx_broker_parse_url(o->url, &address, reterr);
     if (r == 0)
-        r = parse_will(o->will, &will, reterr);
+        r = rx_broker_parse_note("will", o->will, false, &note, reterr);
+    if (r == 0)
+        r = rx_broker_parse_note("birth", o->birth, true, &note, reterr);
+    if (r == 0)
+        r = check_lengths(o, reterr);
     if (r < 0)
         return r;
+    if (address.websocket && rx_broker_client(o) != &rx_client_rxd)
+        return rx_error_set(reterr, -EINVAL, "client: mosquitto does not speak ws:// or wss://");
     if (!o->clean_start && !(o->client_id && *o->client_id))
         return rx_error_set(reterr, -EINVAL,
                             "clean_start: false needs a client_id, by which the broker knows us again");
     if (!address.tls && (o->ca || o->cert || o->key || o->insecure))
-        return rx_error_set(reterr, -EINVAL, "ca, cert, key and insecure need mqtts:// in the url");
+        return rx_error_set(reterr, -EINVAL, "ca, cert, key and insecure need mqtts:// or wss:// in the url");
     if (!o->cert != !o->key)
         return rx_error_set(reterr, -EINVAL, "cert and key come together");
     if (o->password && !o->user)
@@ -219,14 +279,19 @@ int rx_broker_check(const struct rx_broker_options *o, struct rx_error *reterr)
     return 0;
 }
 
-int rx_broker_is_v5(const struct rx_broker *broker) { return broker->options->version == VERSION_5; }
-
-/* Never asks on the terminal: an encrypted key is an error. */
-static int no_password(char *buffer, int size, int writing, void *userdata)
+const char *rx_broker_warning(const struct rx_broker_options *o, size_t i)
 {
-    (void)buffer, (void)size, (void)writing, (void)userdata;
-    return 0;
+    if (rx_broker_client(o) != &rx_client_mosquitto)
+        return NULL;
+    if (i == 0)
+        return "client: mosquitto acknowledges a message before its events are safe: a crash loses them";
+    if (i == 1 && rx_broker_is_v5(o))
+        return "client: mosquitto over version 5: one malformed packet of a hostile broker ends the process";
+    return NULL;
 }
+
+bool rx_broker_is_v5(const struct rx_broker_options *o) { return o->version == VERSION_5; }
+const struct rx_client_class *rx_broker_client(const struct rx_broker_options *o) { return clients[o->client]; }
 
 static int check_file(const char *name, const char *path, struct rx_error *reterr)
 {
@@ -237,52 +302,10 @@ static int check_file(const char *name, const char *path, struct rx_error *reter
     return 0;
 }
 
-static int configure_tls(struct rx_broker *broker, struct rx_error *reterr)
+int rx_broker_check_files(const struct rx_broker_options *o, struct rx_error *reterr)
 {
-    const struct rx_broker_options *o = broker->options;
     int r = check_file("ca", o->ca, reterr);
     if (r == 0)
         r = check_file("cert", o->cert, reterr);
-    if (r == 0)
-        r = check_file("key", o->key, reterr);
-    if (r < 0)
-        return r;
-    int code = mosquitto_tls_set(broker->mosq, o->ca, o->ca ? NULL : "/etc/ssl/certs", o->cert, o->key, no_password);
-    if (code == MOSQ_ERR_SUCCESS)
-        code = mosquitto_tls_insecure_set(broker->mosq, o->insecure);
-    return code == MOSQ_ERR_SUCCESS ? 0 : rx_error_set(reterr, -EINVAL, "TLS: %s", mosquitto_strerror(code));
-}
-
-static int configure_will(struct rx_broker *broker, struct rx_error *reterr)
-{
-    struct will will;
-    char topic[RX_TOPIC_BYTES_MAX + 1];
-    int r = parse_will(broker->options->will, &will, reterr);
-    if (r < 0 || !will.topic)
-        return r;
-    memcpy(topic, will.topic, will.topic_length);
-    topic[will.topic_length] = '\0';
-    int code = mosquitto_will_set(broker->mosq, topic, (int)will.payload_length, will.payload, will.qos, will.retain);
-    return code == MOSQ_ERR_SUCCESS ? 0 : rx_error_set(reterr, -EINVAL, "will: %s", mosquitto_strerror(code));
-}
-
-int rx_broker_configure(struct rx_broker *broker, struct rx_error *reterr)
-{
-    const struct rx_broker_options *o = broker->options;
-    const char *id = o->client_id && *o->client_id ? o->client_id : broker->client_id;
-    broker->mosq = mosquitto_new(id, o->clean_start, broker);
-    if (!broker->mosq)
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    mosquitto_int_option(broker->mosq, MOSQ_OPT_PROTOCOL_VERSION,
-                         rx_broker_is_v5(broker) ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
-    mosquitto_int_option(broker->mosq, MOSQ_OPT_TCP_NODELAY, 1);
-    mosquitto_int_option(broker->mosq, MOSQ_OPT_SEND_MAXIMUM, (int)o->max_inflight);
-    mosquitto_int_option(broker->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, (int)o->max_inflight);
-    int code = o->user ? mosquitto_username_pw_set(broker->mosq, o->user, o->password) : MOSQ_ERR_SUCCESS;
-    if (code != MOSQ_ERR_SUCCESS)
-        return rx_error_set(reterr, -EINVAL, "user: %s", mosquitto_strerror(code));
-    int r = configure_will(broker, reterr);
-    if (r == 0 && broker->address.tls)
-        r = configure_tls(broker, reterr);
-    return r;
+    return r == 0 ? check_file("key", o->key, reterr) : r;
 }

@@ -1,47 +1,73 @@
-/* What the mqtt_*.c files share of a broker. For no one else. */
+/* What the files of a broker share, and the seam to the client that speaks for it. For no one else. */
 #ifndef RX_IO_MQTT_PRIVATE_H
 #define RX_IO_MQTT_PRIVATE_H
 
-#include <mosquitto.h>
-
 #include "core/io/mqtt/mqtt.h"
+#include "core/io/mqtt/session.h"
 
 struct rx_broker_address {
-    char host[256];
+    char host[256], path[256]; /* path: of a WebSocket */
     int port;
-    bool tls;
+    bool tls, websocket;
+};
+
+/* A message that the broker itself sends: its will, its birth. Borrowed texts. */
+struct rx_broker_note {
+    const char *topic, *payload; /* topic NULL: none */
+    size_t topic_length, payload_length;
+    int qos;
+    bool retain;
 };
 
 enum rx_broker_state {
     RX_BROKER_IDLE,    /* nobody needs it */
     RX_BROKER_WAITING, /* for the next attempt */
-    RX_BROKER_DIALING, /* a thread has the handle */
-    RX_BROKER_OPENING, /* a socket; CONNECT sent or TLS under way */
+    RX_BROKER_OPENING, /* the client is at it: name, connection, TLS, CONNECT */
     RX_BROKER_OPEN,    /* CONNACK seen */
 };
 
+enum rx_filter_state { RX_FILTER_WANTED, RX_FILTER_ASKED, RX_FILTER_GRANTED, RX_FILTER_REFUSED, RX_FILTER_DROPPED };
+
 struct rx_filter {
-    char *text;
-    int qos;
-    unsigned users; /* 0: the row is free */
+    char *text;  /* NULL: the row is free */
+    uint32_t id; /* 1 to 268,435,455, from the text */
+    unsigned users;
+    int qos, asked; /* asked: the client's number of the question */
+    enum rx_filter_state state;
+    bool retained_again; /* a newcomer wants the retained messages, though the session may have had them */
+    uint8_t reason;
 };
 
-struct rx_outgoing {
-    struct rx_outgoing *next;
+/* Who queued a message; outlives the publisher for as long as anything of its is in the queue. */
+struct rx_tab {
     struct rx_publisher *publisher; /* NULL: has left */
-    uint32_t payload_length;
-    uint8_t qos;
-    bool retain;
-    uint16_t topic_length;
-    char data[]; /* topic, NUL, payload */
+    size_t messages;
+    bool joined;
 };
 
-struct rx_inflight {
-    int mid;
-    struct rx_publisher *publisher;
+/* A client: who speaks MQTT for a broker. Its state is broker->link. It reports by the rx_broker_* functions below, from
+ * the loop, never from inside a call of these. */
+struct rx_client_class {
+    const char *name;
+    int (*create)(struct rx_broker *, struct rx_error *reterr);
+    void (*destroy)(struct rx_broker *); /* says DISCONNECT if it is open; gives back what is in flight */
+    int (*open)(struct rx_broker *); /* begins an attempt: rx_broker_opened or rx_broker_lost follows. Negative errno */
+    void (*close)(struct rx_broker *); /* gives up the attempt or connection, at once and without a word */
+    /* Keep-alive: 0, or negative with *ret_why. due: when it wants to be called, RX_TIME_NEVER: not. */
+    int (*tick)(struct rx_broker *, const char **ret_why);
+    rx_time (*due)(const struct rx_broker *);
+    int (*subscribe)(struct rx_broker *, const struct rx_filter *, int *ret_asked); /* 0; -EAGAIN: later */
+    int (*unsubscribe)(struct rx_broker *, const struct rx_filter *, int *ret_asked);
+    /* 0: sent; the client's until rx_broker_published if the QoS is above 0. -EAGAIN: not now, rx_broker_pump is called
+     * when it is worth another try. Above 0: a reason code, it cannot be sent. */
+    int (*publish)(struct rx_broker *, struct rx_outgoing *);
+    void (*ack)(struct rx_broker *, uint64_t position); /* NULL: has answered already */
+    void (*flush)(struct rx_broker *);
+    size_t (*inflight)(const struct rx_broker *);
+    size_t (*unsent)(const struct rx_broker *); /* bytes that the kernel has not taken */
+    size_t (*unanswered)(const struct rx_broker *);
 };
-
-struct rx_dial;
+extern const struct rx_client_class rx_client_rxd, rx_client_mosquitto;
 
 struct rx_broker {
     struct rx_loop *loop;
@@ -49,62 +75,62 @@ struct rx_broker {
     char *name;
     const struct rx_broker_options *options;
     struct rx_broker_address address;
-    char client_id[24]; /* made up, when none is configured */
+    struct rx_broker_note will, birth;
+    char made_up_id[24]; /* when none is configured */
+    const char *client_id;
 
-    struct mosquitto *mosq;
+    const struct rx_client_class *client;
+    void *link;
     enum rx_broker_state state;
-    bool dialed, was_open, in_read;
-    struct rx_dial *dial;
-    struct rx_wake *wake;
-    struct rx_watch *watch;
+    bool was_open, in_read, closing;
+    unsigned short_lived; /* sessions in a row that the other side ended soon */
     struct rx_timer tick; /* the next attempt; the deadline of opening; keep-alive */
     rx_time backoff, deadline;
-    uint64_t random;
+    uint64_t random, carried; /* carried: messages of this connection */
 
-    struct rx_filter *filters; /* id = row + 1 */
+    struct rx_filter *filters;
     size_t filter_count;
     struct rx_subscriber *subscribers, *cursor; /* cursor: the next in a round that is under way */
+    uint64_t position;                          /* of the newest message */
     struct rx_publisher *publishers;
 
-    struct rx_outgoing *first, **last; /* the queue */
-    size_t queued, queue_bytes;
-    struct rx_inflight *inflight;
-    size_t inflight_count;
+    struct rx_outgoing *first, *last; /* the queue */
+    size_t queued, queue_bytes, orphans;
 
     struct rx_broker_status status;
-    char last_error[256];
+    char last_error[256], refusal[256], publish_refusal[256], unclaimed_topic[128];
 };
 
 /* mqtt_options.c */
 int rx_broker_parse_url(const char *url, struct rx_broker_address *ret, struct rx_error *reterr);
-/* Makes the handle: identity, TLS, will, limits. */
-int rx_broker_configure(struct rx_broker *, struct rx_error *reterr);
-int rx_broker_is_v5(const struct rx_broker *);
+/* *ret is left empty where the value is null. `what` names it in messages. */
+int rx_broker_parse_note(const char *what, struct rx_value, bool retain, struct rx_broker_note *ret,
+                         struct rx_error *reterr);
+int rx_broker_check_files(const struct rx_broker_options *, struct rx_error *reterr);
+bool rx_broker_is_v5(const struct rx_broker_options *);
+const struct rx_client_class *rx_broker_client(const struct rx_broker_options *);
 
-/* mqtt_connection.c */
-void rx_broker_start(struct rx_broker *);  /* somebody needs it; no-op when started */
-void rx_broker_settle(struct rx_broker *); /* after any call to libmosquitto: what to wait for */
+/* mqtt_broker.c */
+void rx_broker_start(struct rx_broker *); /* somebody needs it; no-op when started */
+void rx_broker_opened(struct rx_broker *, bool session_present);
+/* `reason`: the code of version 5, 0 if none. */
+void rx_broker_lost(struct rx_broker *, const char *why, uint8_t reason);
+void rx_broker_rearm(struct rx_broker *); /* what the client is due for has changed */
 
-/* mqtt_dial.c: connecting on a thread of its own. The thread has the handle until rx_dial_finish says so. */
-int rx_dial_start(struct rx_broker *);
-/* True when the attempt is over: *ret_code is libmosquitto's, *ret_errno with MOSQ_ERR_ERRNO. */
-bool rx_dial_finish(struct rx_broker *, int *ret_code, int *ret_errno);
-/* Leaves the handle to the thread, which destroys it when its attempt is over. */
-void rx_dial_abandon(struct rx_broker *);
-
-/* mqtt_receive.c */
-void rx_broker_on_message(struct mosquitto *, void *broker, const struct mosquitto_message *,
-                          const mosquitto_property *);
-void rx_broker_on_subscribe(struct mosquitto *, void *broker, int mid, int count, const int *granted,
-                            const mosquitto_property *);
-void rx_broker_subscribe_all(struct rx_broker *);
-void rx_broker_tell(struct rx_broker *, bool connected);
+/* mqtt_filter.c */
+void rx_broker_message(struct rx_broker *, struct rx_mqtt_message *);
 void rx_broker_end_read(struct rx_broker *);
+void rx_broker_oversized(struct rx_broker *, size_t size);
+void rx_broker_granted(struct rx_broker *, int asked, unsigned reason);
+void rx_filters_opened(struct rx_broker *, bool session_present);
+void rx_filters_pump(struct rx_broker *);
 void rx_filters_finish(struct rx_broker *);
+void rx_broker_tell(struct rx_broker *, bool connected);
 
-/* mqtt_send.c */
-void rx_broker_on_publish(struct mosquitto *, void *broker, int mid, int reason, const mosquitto_property *);
+/* mqtt_queue.c */
+void rx_broker_published(struct rx_broker *, struct rx_outgoing *, unsigned reason);
 void rx_broker_pump(struct rx_broker *);
+void rx_broker_send_birth(struct rx_broker *);
 void rx_queue_finish(struct rx_broker *);
 
 #endif

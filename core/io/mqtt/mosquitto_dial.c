@@ -1,4 +1,4 @@
-/* Connecting to a broker on a thread of its own: name look-up and connect(2) may take minutes. */
+/* libmosquitto connecting on a thread of its own: name look-up and connect(2) may take minutes. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,10 +7,10 @@
 
 #include <mqtt_protocol.h>
 
-#include "core/io/mqtt/mqtt_private.h"
+#include "core/io/mqtt/mosquitto_private.h"
 
 /* Owned by both ends; who comes last frees it. The lock also keeps the wake alive while it is signalled. */
-struct rx_dial {
+struct rx_mosquitto_dial {
     pthread_mutex_t lock;
     bool done, abandoned;
     int code, error;
@@ -22,7 +22,7 @@ struct rx_dial {
     mosquitto_property *properties;
 };
 
-static void destroy(struct rx_dial *dial)
+static void destroy(struct rx_mosquitto_dial *dial)
 {
     mosquitto_property_free_all(&dial->properties);
     pthread_mutex_destroy(&dial->lock);
@@ -33,7 +33,7 @@ static void destroy(struct rx_dial *dial)
  * be ::1 with nobody there. */
 static void *run(void *arg)
 {
-    struct rx_dial *dial = arg;
+    struct rx_mosquitto_dial *dial = arg;
     errno = 0;
     int code = dial->again ? mosquitto_reconnect(dial->mosq)
                            : mosquitto_connect_bind_v5(dial->mosq, dial->host, dial->port, dial->keep_alive, NULL,
@@ -54,7 +54,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static int add_properties(struct rx_broker *broker, struct rx_dial *dial)
+static int add_properties(const struct rx_broker *broker, struct rx_mosquitto_dial *dial)
 {
     const struct rx_broker_options *o = broker->options;
     int code = mosquitto_property_add_int32(&dial->properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, (uint32_t)o->max_packet);
@@ -65,7 +65,7 @@ static int add_properties(struct rx_broker *broker, struct rx_dial *dial)
 }
 
 /* Signals are for the thread that runs the loop. */
-static int start_thread(struct rx_dial *dial)
+static int start_thread(struct rx_mosquitto_dial *dial)
 {
     pthread_t thread;
     sigset_t all, before;
@@ -78,33 +78,34 @@ static int start_thread(struct rx_dial *dial)
     return -r;
 }
 
-int rx_dial_start(struct rx_broker *broker)
+int rx_mosquitto_dial_start(struct rx_mosquitto *m)
 {
-    struct rx_dial *dial = calloc(1, sizeof *dial);
+    const struct rx_broker *broker = m->broker;
+    struct rx_mosquitto_dial *dial = calloc(1, sizeof *dial);
     if (!dial)
         return -ENOMEM;
     pthread_mutex_init(&dial->lock, NULL);
-    dial->mosq = broker->mosq;
-    dial->wake = broker->wake;
-    dial->again = broker->dialed;
+    dial->mosq = m->mosq;
+    dial->wake = m->wake;
+    dial->again = m->dialed;
     memcpy(dial->host, broker->address.host, sizeof dial->host);
     dial->port = broker->address.port;
     dial->keep_alive = (int)(broker->options->keep_alive / RX_SEC);
-    int r = rx_broker_is_v5(broker) && !dial->again ? add_properties(broker, dial) : 0;
+    int r = rx_broker_is_v5(broker->options) && !dial->again ? add_properties(broker, dial) : 0;
     if (r == 0)
         r = start_thread(dial);
     if (r < 0) {
         destroy(dial);
         return r;
     }
-    broker->dial = dial;
-    broker->dialed = true;
+    m->dial = dial;
+    m->dialed = true;
     return 0;
 }
 
-bool rx_dial_finish(struct rx_broker *broker, int *ret_code, int *ret_errno)
+bool rx_mosquitto_dial_finish(struct rx_mosquitto *m, int *ret_code, int *ret_errno)
 {
-    struct rx_dial *dial = broker->dial;
+    struct rx_mosquitto_dial *dial = m->dial;
     if (!dial)
         return false;
     pthread_mutex_lock(&dial->lock);
@@ -114,14 +115,14 @@ bool rx_dial_finish(struct rx_broker *broker, int *ret_code, int *ret_errno)
         return false;
     *ret_code = dial->code;
     *ret_errno = dial->error;
-    broker->dial = NULL;
+    m->dial = NULL;
     destroy(dial);
     return true;
 }
 
-void rx_dial_abandon(struct rx_broker *broker)
+void rx_mosquitto_dial_abandon(struct rx_mosquitto *m)
 {
-    struct rx_dial *dial = broker->dial;
+    struct rx_mosquitto_dial *dial = m->dial;
     if (!dial)
         return;
     pthread_mutex_lock(&dial->lock);
@@ -131,6 +132,6 @@ void rx_dial_abandon(struct rx_broker *broker)
     if (done)
         destroy(dial);
     else
-        broker->mosq = NULL;
-    broker->dial = NULL;
+        m->mosq = NULL;
+    m->dial = NULL;
 }
