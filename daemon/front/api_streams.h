@@ -6,6 +6,8 @@
 
 #include "core/io/http/http.h"
 #include "core/io/serve/fanout.h"
+#include "daemon/health.h"
+#include "daemon/metrics.h"
 
 struct rx_streams;
 
@@ -48,5 +50,8 @@ struct rx_stream_info {
 };
 /* In order of name. The info is borrowed. */
 void rx_streams_each(struct rx_streams *, void (*each)(void *arg, const struct rx_stream_info *), void *arg);
+/* All of that as samples, and what is wrong with subscribers as conditions (within a round). */
+void rx_streams_metrics(struct rx_streams *, struct rx_metrics *);
+void rx_streams_health(struct rx_streams *, struct rx_health *);
 
 #endif

@@ -106,6 +106,7 @@ void rx_front_look(struct rx_front *f)
     rx_health_begin_now(f->health);
     state_workers(f);
     state_descriptors(f);
+    rx_streams_health(f->streams, f->health);
     if (f->refused.code)
         rx_health_holds(f->health, RX_CONDITION_RELOAD_REFUSED, "rxd", "", f->refused.message, 0);
     rx_health_end(f->health);

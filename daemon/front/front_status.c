@@ -117,29 +117,6 @@ static bool take_conditions(struct gather *g, struct rx_conditions *ret)
 
 /* ---- /metrics ---- */
 
-static void add_stream(void *arg, const struct rx_stream_info *s)
-{
-    struct rx_metrics *m = arg;
-    const char *labels[] = {"stream", s->name, NULL, NULL, NULL};
-    rx_metrics_count(m, RX_METRIC_SERVED_FRAMES, s->events, labels);
-    rx_metrics_count(m, RX_METRIC_SERVED_SUBSCRIBERS, s->fanout.subscribers, labels);
-    rx_metrics_count(m, RX_METRIC_SERVED_KEYS, s->keys, labels);
-    rx_metrics_count(m, RX_METRIC_SERVED_SENT, s->fanout.frames, labels);
-    rx_metrics_count(m, RX_METRIC_SERVED_BYTES, s->fanout.bytes, labels);
-    rx_metrics_count(m, RX_METRIC_SERVED_LOST, s->lost, labels);
-    labels[2] = "reason";
-    labels[3] = "slow";
-    rx_metrics_count(m, RX_METRIC_SERVED_SKIPPED, s->fanout.skipped, labels);
-    labels[3] = "burst";
-    rx_metrics_count(m, RX_METRIC_SERVED_SKIPPED, s->fanout.lost, labels);
-    labels[3] = "stalled";
-    rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.stalled, labels);
-    labels[3] = "filter";
-    rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.exhausted, labels);
-    labels[3] = "overtaken";
-    rx_metrics_count(m, RX_METRIC_SERVED_DROPPED, s->fanout.overtaken, labels);
-}
-
 static void add_conditions(struct rx_metrics *m, const struct rx_conditions *c, bool ready)
 {
     rx_metrics_count(m, RX_METRIC_READY, ready, NULL);
@@ -174,7 +151,7 @@ static void answer_metrics(struct gather *g)
     rx_metrics_of_process(&g->metrics);
     add_conditions(&g->metrics, &conditions, ready);
     add_http(&g->metrics, &http);
-    rx_streams_each(g->front->streams, add_stream, &g->metrics);
+    rx_streams_metrics(g->front->streams, &g->metrics);
     rx_metrics_render(&g->metrics, &out);
     if (out.failed)
         rx_http_reply_error(g->request, 503, "out of memory");

@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import re
 import resource
 import socket
 import time
+import urllib.parse
 
 import harness
 
@@ -181,6 +183,96 @@ class ManySubscribers(harness.EndToEnd):
         print(f"{2 * EACH} subscribers: p99 {alone * 1000:.1f} ms; with one that never reads {beside * 1000:.1f} ms")
         if harness.FULL:
             self.assertLess(beside, alone * 1.1 + 0.001)
+
+class Limits(harness.EndToEnd):
+    """What a subscriber may cost, and what it is told when it is over, or when frames are missing."""
+
+    def told(self, daemon, kind, subject, part):
+        """It stands in /readyz, and is in the log once."""
+        def stands():
+            all = json.loads(daemon.get("/readyz").text)["conditions"]
+            return any((c["kind"], c["subject"], c.get("part")) == (kind, subject, part) for c in all)
+        harness.wait_for(f"{kind} of {subject}, {part}", stands)
+        lines = [line for line in daemon.log_text().splitlines() if f"condition={kind}" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertEqual(daemon.get("/readyz").status, 200)
+
+    def test_a_filter_cannot_take_the_front(self):
+        """Nested loops over long lists, for thousands of frames a second, from nobody in particular."""
+        daemon = self.daemon({
+            "sources": {"a": {"simulate": {"rate": 2000, "devices": 10}}},
+            "pipelines": {"p": {"from": "a"}},
+        })
+        long = "[" + ",".join(map(str, range(1, 33))) + "]"
+        twice = f"{long}.exists(a, {long}.exists(b, a * b == temperature - 1000.0))"
+        thrice = f"{long}.exists(a, {long}.exists(b, {long}.exists(c, a * b * c == -1)))"
+        answer = daemon.get("/streams/p?" + urllib.parse.urlencode({"filter": thrice}), Accept="text/event-stream")
+        self.assertEqual((answer.status, json.loads(answer.text)["parameter"]), (400, "filter"))
+        plain = self.subscribe(daemon, "ndjson", "p")
+        heavy = [self.subscribe(daemon, "ndjson", "p", query="?" + urllib.parse.urlencode({"filter": f"{twice} || {i} < 0"}))
+                 for i in range(5)]
+        slowest, end = 0, time.monotonic() + harness.DEADLINE
+        while not all(each.ended for each in heavy):
+            begin = time.monotonic()
+            self.assertEqual(daemon.get("/healthz").status, 200)
+            self.assertLess(begin, end, "a heavy filter is not ended")
+            slowest = max(slowest, time.monotonic() - begin)
+            self.assertLess(slowest, harness.DEADLINE / 10)
+        print(f"/healthz under five heavy filters: {slowest * 1000:.0f} ms at worst")
+        for each in heavy:
+            self.assertIn("the filter takes more time", each.events[-1]["error"])
+        self.assertFalse(plain.ended)
+        self.told(daemon, "subscribers_ended", "p", "filter")
+        self.assertEqual(daemon.metrics().sum("rxd_stream_dropped_subscribers_total", stream="p", reason="filter"), 5)
+
+    def test_a_burst_reaches_who_is_there_or_is_told(self):
+        """Many results at one instant: every one, or a gap that says how many are missing."""
+        many = 200_000 if harness.FULL else 50_000
+        daemon = self.daemon({
+            "http": {"max_body": "64MiB"},
+            "sources": {"a": {"http": {}}},
+            "pipelines": {"p": {"from": "a", "pipe": [
+                {"group_by": {"by": "k", "max_keys": 1000000}}, {"debounce": "1s"}]}},
+        })
+        subscribers = [self.subscribe(daemon, kind, "p") for kind in ("sse", "ndjson", "websocket")]
+        body = "\n".join(f'{{"k":{i}}}' for i in range(many))
+        self.assertEqual(daemon.post("/sources/a", body, "application/x-ndjson").status, 202)
+
+        def missing(events):
+            return sum(e.get("gap", e.get("missed", 0)) for e in events)
+
+        def whole(events):
+            return sum("k" in e for e in events) + missing(events) == many
+        for each in subscribers:
+            each.wait("every frame, or how many are missing", whole)
+        metrics = daemon.metrics()
+        lost = metrics.sum("rxd_stream_lost_total", stream="p")
+        self.assertEqual(metrics.sum("rxd_sink_dropped_total", pipeline="p", sink="stream"), lost)
+        self.assertEqual(metrics.sum("rxd_stream_skipped_total", stream="p"),
+                         sum(missing(each.events) for each in subscribers))
+
+    def test_who_reads_slowly_is_told_and_so_is_the_log(self):
+        daemon = self.daemon({
+            "sources": {"a": {"http": {}}},
+            "pipelines": {"p": {"from": "a", "to": [{"stream": {"history": 10}}]}},
+        })
+        slow = socket.create_connection(("127.0.0.1", daemon.port))
+        self.addCleanup(slow.close)
+        slow.settimeout(harness.DEADLINE)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        slow.sendall(b"GET /streams/p HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        slow.recv(10)
+        for i in range(40):
+            body = "\n".join(json.dumps({"n": 1000 * i + n, "pad": "x" * 1000}) for n in range(1000))
+            self.assertEqual(daemon.post("/sources/a", body, "application/x-ndjson").status, 202)
+        data, gap = b"", re.compile(rb'event: gap\ndata: {"missed": (\d+)}')
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        while not gap.search(data):
+            more = slow.recv(1 << 20)
+            self.assertTrue(more, "the connection was closed")
+            data = data[-100:] + more
+        self.assertGreater(int(gap.search(data)[1]), 1000)
+        self.told(daemon, "stream_gaps", "p", "slow")
 
 
 if __name__ == "__main__":
