@@ -293,7 +293,7 @@ int rx_worker_create(const struct rx_worker_options *options, struct rx_diagnost
     if (r == 0)
         r = make_plan(w, diagnostics);
     if (r == 0)
-        r = rx_runtime_start(w->plan, &w->runtime, &error);
+        r = rx_runtime_start(w->plan, NULL, &w->runtime, &error);
     if (r < 0) {
         if (error.code)
             rx_diagnose(diagnostics, NULL, &error);

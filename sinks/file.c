@@ -217,11 +217,42 @@ static bool drain(struct rx_sink *sink)
 static void stop(struct rx_sink *sink)
 {
     struct file *file = (struct file *)sink;
-    if (file->buffer.length > 0)
+    if (file->buffer.length > 0 && !sink->handed_over)
         write_out(file);
     rx_sched_stop(sink->sched, &file->retry);
     close_file(file);
     sink->connected = false;
+}
+
+/* The lines that are not in the file, the first of them perhaps in part. */
+static void save(struct rx_sink *sink, struct rx_writer *w)
+{
+    struct file *file = (struct file *)sink;
+    rx_write_uint(w, file->device);
+    rx_write_uint(w, file->inode);
+    rx_write_uint(w, file->begun);
+    rx_write_text(w, file->buffer.data, file->buffer.length);
+}
+
+static int load(struct rx_sink *sink, struct rx_reader *r)
+{
+    struct file *file = (struct file *)sink;
+    size_t length = 0;
+    dev_t device = (dev_t)rx_read_uint(r);
+    ino_t inode = (ino_t)rx_read_uint(r);
+    size_t begun = rx_read_uint(r);
+    const char *lines = rx_read_text(r, &length);
+    if (rx_reader_failed(r) || begun > length)
+        return -EBADMSG;
+    rx_buffer_append(&file->buffer, lines, length);
+    if (file->buffer.failed)
+        return -ENOMEM;
+    for (size_t i = 0; i < length; i++)
+        sink->held += lines[i] == '\n';
+    file->begun = device == file->device && inode == file->inode ? begun : 0;
+    if (length > 0)
+        write_out(file);
+    return 0;
 }
 
 static void dispose(struct rx_sink *sink)
@@ -242,5 +273,7 @@ const struct rx_sink_class rx_sink_file = {
     .flush = flush,
     .drain = drain,
     .stop = stop,
+    .save = save,
+    .load = load,
     .dispose = dispose,
 };

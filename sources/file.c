@@ -28,6 +28,19 @@ struct file {
     bool skipping; /* in a line that is too long: to its end */
     uint64_t line;
     unsigned run; /* counts starts: a subscriber of the last line may have left and come again */
+
+    /* Where the next start goes on: what was read and not yet taken in, and the place behind it in a file that is still
+     * the same. */
+    struct {
+        bool set;
+        dev_t device;
+        ino_t inode;
+        off_t offset;
+        uint64_t line;
+        bool skipping;
+        char *rest;
+        size_t rest_length;
+    } loaded;
 };
 
 static const struct rx_option options[] = {
@@ -202,6 +215,31 @@ static int watch(struct file *file)
     return r;
 }
 
+static void forget_loaded(struct file *file)
+{
+    free(file->loaded.rest);
+    memset(&file->loaded, 0, sizeof file->loaded);
+}
+
+/* Another file of that name, or one that was cut, is read from its start. What came through a pipe is not there again. */
+static void go_on(struct file *file)
+{
+    struct stat now;
+    if (fstat(file->fd, &now) < 0)
+        return;
+    bool regular = S_ISREG(now.st_mode);
+    if (regular && (now.st_dev != file->loaded.device || now.st_ino != file->loaded.inode ||
+                    now.st_size < file->loaded.offset || lseek(file->fd, file->loaded.offset, SEEK_SET) < 0))
+        return;
+    if (file->loaded.rest_length > file->capacity)
+        return;
+    if (file->loaded.rest_length)
+        memcpy(file->buffer, file->loaded.rest, file->loaded.rest_length);
+    file->end = file->loaded.rest_length;
+    file->line = file->loaded.line;
+    file->skipping = file->loaded.skipping;
+}
+
 static int open_file(struct file *file)
 {
     file->fd = strcmp(file->path, "-") == 0 ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -212,7 +250,11 @@ static int open_file(struct file *file)
     file->skipping = false;
     file->line = 0;
     file->buffer = malloc(file->capacity);
-    return file->buffer ? watch(file) : -ENOMEM;
+    int r = file->buffer ? watch(file) : -ENOMEM;
+    if (r == 0 && file->loaded.set)
+        go_on(file);
+    forget_loaded(file);
+    return r;
 }
 
 static int start(struct rx_source *source, struct rx_error *reterr)
@@ -238,6 +280,52 @@ static void set_paused(struct rx_source *source, bool paused)
         rx_wake_signal(file->turn);
 }
 
+static void save(struct rx_source *source, struct rx_writer *w)
+{
+    struct file *file = (struct file *)source;
+    struct stat now;
+    bool open = file->fd >= 0 && fstat(file->fd, &now) == 0;
+    rx_write_bool(w, open);
+    if (!open)
+        return;
+    off_t offset = S_ISREG(now.st_mode) ? lseek(file->fd, 0, SEEK_CUR) : 0;
+    rx_write_uint(w, now.st_dev);
+    rx_write_uint(w, now.st_ino);
+    rx_write_int(w, offset);
+    rx_write_uint(w, file->line);
+    rx_write_bool(w, file->skipping);
+    rx_write_text(w, file->buffer + file->start, file->end - file->start);
+}
+
+static int load(struct rx_source *source, struct rx_reader *r)
+{
+    struct file *file = (struct file *)source;
+    if (!rx_read_bool(r))
+        return r->failed;
+    size_t length = 0;
+    file->loaded.device = (dev_t)rx_read_uint(r);
+    file->loaded.inode = (ino_t)rx_read_uint(r);
+    file->loaded.offset = (off_t)rx_read_int(r);
+    file->loaded.line = rx_read_uint(r);
+    file->loaded.skipping = rx_read_bool(r);
+    const char *rest = rx_read_text(r, &length);
+    if (rx_reader_failed(r))
+        return r->failed;
+    file->loaded.rest = malloc(length + 1);
+    if (!file->loaded.rest)
+        return -ENOMEM;
+    memcpy(file->loaded.rest, rest, length);
+    file->loaded.rest_length = length;
+    file->loaded.set = true;
+    return 0;
+}
+
+static void dispose(struct rx_source *source)
+{
+    stop(source);
+    forget_loaded((struct file *)source);
+}
+
 const struct rx_source_class rx_source_file = {
     .base = {.name = "file",
              .summary = "Reads a file or standard input line by line (NDJSON), then completes",
@@ -249,5 +337,7 @@ const struct rx_source_class rx_source_file = {
     .start = start,
     .pause = set_paused,
     .stop = stop,
-    .dispose = stop,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
 };

@@ -27,6 +27,7 @@ struct simulate {
     struct rx_timer tick;
     rx_time began;
     int64_t sent; /* events since the start */
+    bool loaded;  /* the next start goes on */
 };
 
 static const char *const layouts[] = {"long", "wide", NULL};
@@ -194,17 +195,25 @@ static int init(struct rx_source *source, struct rx_error *reterr)
     return 0;
 }
 
+static size_t series(const struct simulate *simulate) { return (size_t)simulate->devices * simulate->kinds.count; }
+
+static void begin(struct simulate *simulate)
+{
+    for (size_t i = 0; i < series(simulate); i++)
+        rx_signal_begin(&simulate->kinds.items[i % simulate->kinds.count], &simulate->all[i], (uint64_t)simulate->seed,
+                        i);
+    simulate->began = rx_sched_now(simulate->source.sched);
+    simulate->sent = 0;
+}
+
 static int start(struct rx_source *source, struct rx_error *reterr)
 {
     struct simulate *simulate = (struct simulate *)source;
-    size_t count = (size_t)simulate->devices * simulate->kinds.count;
-    for (size_t i = 0; i < count; i++)
-        rx_signal_begin(&simulate->kinds.items[i % simulate->kinds.count], &simulate->all[i], (uint64_t)simulate->seed,
-                        i);
-    simulate->began = rx_sched_now(source->sched);
-    simulate->sent = 0;
+    if (!simulate->loaded)
+        begin(simulate);
+    simulate->loaded = false;
     source->running = true;
-    int r = rx_sched_arm(source->sched, &simulate->tick, simulate->began);
+    int r = rx_sched_arm(source->sched, &simulate->tick, rx_sched_now(source->sched));
     if (r < 0)
         return rx_error_set(reterr, r, "out of memory");
     arm(simulate);
@@ -215,6 +224,37 @@ static void stop(struct rx_source *source)
 {
     source->running = false;
     rx_sched_stop(source->sched, &((struct simulate *)source)->tick);
+}
+
+static void save(struct rx_source *source, struct rx_writer *w)
+{
+    struct simulate *simulate = (struct simulate *)source;
+    rx_write_bool(w, source->running);
+    if (!source->running)
+        return;
+    rx_write_int(w, simulate->began);
+    rx_write_int(w, simulate->sent);
+    for (size_t i = 0; i < series(simulate); i++) {
+        rx_write_uint(w, simulate->all[i].random);
+        rx_write_double(w, simulate->all[i].level);
+        rx_write_double(w, simulate->all[i].phase);
+    }
+}
+
+static int load(struct rx_source *source, struct rx_reader *r)
+{
+    struct simulate *simulate = (struct simulate *)source;
+    if (!rx_read_bool(r))
+        return r->failed;
+    simulate->began = rx_read_int(r);
+    simulate->sent = rx_read_int(r);
+    for (size_t i = 0; i < series(simulate); i++) {
+        simulate->all[i].random = rx_read_uint(r);
+        simulate->all[i].level = rx_read_double(r);
+        simulate->all[i].phase = rx_read_double(r);
+    }
+    simulate->loaded = !rx_reader_failed(r);
+    return r->failed;
 }
 
 static void dispose(struct rx_source *source)
@@ -240,5 +280,7 @@ const struct rx_source_class rx_source_simulate = {
     .init = init,
     .start = start,
     .stop = stop,
+    .save = save,
+    .load = load,
     .dispose = dispose,
 };

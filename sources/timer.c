@@ -12,6 +12,9 @@ struct timer {
     struct rx_timer tick;
     const struct rx_shape *shape; /* {value} */
     int64_t next;
+    bool loaded; /* the next start goes on: the tick's place is */
+    rx_time due;
+    uint64_t sequence;
 };
 
 static const struct rx_option options[] = {
@@ -62,9 +65,15 @@ static int init(struct rx_source *source, struct rx_error *reterr)
 static int start(struct rx_source *source, struct rx_error *reterr)
 {
     struct timer *timer = (struct timer *)source;
-    timer->next = 0;
+    int r;
     source->running = true;
-    int r = rx_sched_arm(source->sched, &timer->tick, rx_sched_now(source->sched) + timer->every);
+    if (timer->loaded) {
+        r = rx_sched_arm_at(source->sched, &timer->tick, timer->due, timer->sequence);
+    } else {
+        timer->next = 0;
+        r = rx_sched_arm(source->sched, &timer->tick, rx_sched_now(source->sched) + timer->every);
+    }
+    timer->loaded = false;
     return r < 0 ? rx_error_set(reterr, r, "out of memory") : 0;
 }
 
@@ -72,6 +81,30 @@ static void stop(struct rx_source *source)
 {
     source->running = false;
     rx_sched_stop(source->sched, &((struct timer *)source)->tick);
+}
+
+static void save(struct rx_source *source, struct rx_writer *w)
+{
+    struct timer *timer = (struct timer *)source;
+    rx_write_bool(w, rx_timer_armed(&timer->tick));
+    if (!rx_timer_armed(&timer->tick))
+        return;
+    rx_write_int(w, timer->next);
+    rx_write_int(w, timer->tick.due);
+    rx_write_uint(w, timer->tick.sequence);
+}
+
+static int load(struct rx_source *source, struct rx_reader *r)
+{
+    struct timer *timer = (struct timer *)source;
+    timer->loaded = rx_read_bool(r);
+    if (timer->loaded) {
+        timer->next = rx_read_int(r);
+        timer->due = rx_read_int(r);
+        timer->sequence = rx_read_uint(r);
+    }
+    timer->loaded = timer->loaded && !rx_reader_failed(r);
+    return r->failed;
 }
 
 const struct rx_source_class rx_source_timer = {
@@ -84,5 +117,7 @@ const struct rx_source_class rx_source_timer = {
     .init = init,
     .start = start,
     .stop = stop,
+    .save = save,
+    .load = load,
     .dispose = stop,
 };

@@ -19,6 +19,10 @@ struct rx_sink_class {
     void (*end)(struct rx_sink *, const struct rx_error *); /* the stream ended (NULL: completed); may be NULL */
     bool (*drain)(struct rx_sink *);                        /* shutting down: true when nothing is left to deliver */
     void (*stop)(struct rx_sink *);
+    /* What it holds, to be delivered by the sink of another engine; after start. NULL: it holds nothing of its own. */
+    unsigned state_version;
+    void (*save)(struct rx_sink *, struct rx_writer *);
+    int (*load)(struct rx_sink *, struct rx_reader *); /* -EBADMSG; -ENOMEM */
     void (*dispose)(struct rx_sink *);
 };
 
@@ -34,6 +38,7 @@ struct rx_sink {
      * given up: refused by the destination), as only it knows; whoever calls write counts the rest. */
     uint64_t in, out, lost, dropped_full, errored, held;
     bool connected;              /* where it has a connection */
+    bool handed_over;            /* what it holds was saved, and is another's to deliver: stop does not */
     const char *fault;           /* why it cannot deliver now, in words; NULL: it can. The class's */
     struct rx_observer observer; /* private to the pipelines layer */
     struct rx_hub *errors;

@@ -56,6 +56,30 @@ void rx_source_finish(struct rx_source *source)
     source->work = NULL;
 }
 
+void rx_source_save_ledger(const struct rx_source *source, struct rx_writer *w)
+{
+    rx_write_uint(w, source->received);
+    rx_write_uint(w, source->decoded);
+    rx_write_uint(w, source->bytes);
+    rx_write_uint(w, source->connects);
+    rx_write_uint(w, source->disconnects);
+    rx_write_uint(w, RX_REJECTS);
+    for (unsigned i = 0; i < RX_REJECTS; i++)
+        rx_write_uint(w, source->rejected[i]);
+}
+
+void rx_source_load_ledger(struct rx_source *source, struct rx_reader *r)
+{
+    source->received = rx_read_uint(r);
+    source->decoded = rx_read_uint(r);
+    source->bytes = rx_read_uint(r);
+    source->connects = rx_read_uint(r);
+    source->disconnects = rx_read_uint(r);
+    uint64_t reasons = rx_read_uint(r);
+    for (uint64_t i = 0; i < reasons && !rx_reader_failed(r); i++)
+        source->rejected[i < RX_REJECTS ? i : RX_REJECT_SYNTAX] += rx_read_uint(r);
+}
+
 /* Rejections. */
 
 /* The first bytes as text. */

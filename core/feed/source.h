@@ -23,7 +23,12 @@ struct rx_source_class {
     void (*pause)(struct rx_source *, bool);                   /* NULL: cannot */
     void (*ack)(struct rx_source *, uint64_t position);        /* all up to it is safe; NULL: nothing to acknowledge */
     void (*stop)(struct rx_source *);                          /* last subscriber left; start may follow */
-    void (*ingest)(struct rx_source *, struct rx_ingest *);    /* POST /sources/NAME; NULL: 405. See rx_ingest_* */
+    /* What it needs to go on in another engine as if nothing had happened. After load the next start goes on from there.
+     * A source that has not started since says nothing. NULL: start is all there is (its outside keeps its place). */
+    unsigned state_version;
+    void (*save)(struct rx_source *, struct rx_writer *);
+    int (*load)(struct rx_source *, struct rx_reader *);    /* -EBADMSG; -ENOMEM */
+    void (*ingest)(struct rx_source *, struct rx_ingest *); /* POST /sources/NAME; NULL: 405. See rx_ingest_* */
     void (*dispose)(struct rx_source *);
 };
 
@@ -60,6 +65,9 @@ struct rx_source {
     uint64_t position, acked;    /* what it has handed to rx_source_position; what class->ack was told */
     struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };
+/* The ledger, for who saves a source. */
+void rx_source_save_ledger(const struct rx_source *, struct rx_writer *);
+void rx_source_load_ledger(struct rx_source *, struct rx_reader *);
 /* After dispose: frees what decoding allocated. Safe on a source that never had an event. */
 void rx_source_finish(struct rx_source *);
 

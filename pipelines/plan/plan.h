@@ -23,10 +23,12 @@ struct rx_plan_source {
     bool cold; /* replay: cold */
     bool used; /* by a pipeline of this worker */
     struct rx_hub *hub, *errors;
+    uint64_t hash; /* of the options that shape its state */
 };
 
 struct rx_plan_sink {
     struct rx_sink *sink;
+    uint64_t hash;
     const struct rx_tree *tree;
 };
 

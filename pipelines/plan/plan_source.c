@@ -61,6 +61,7 @@ static int make_source(struct rx_assembly *a, const struct rx_logical_source *lo
     if (rx_options_parse(&logical->class->base, logical->options, logical->kind, plan->arena, s->source,
                          a->diagnostics) < 0)
         return -ENOMEM;
+    s->hash = rx_options_hash(&logical->class->base, logical->options, s->source);
     fill_head(plan, s);
     if (plan->site && logical->class->init && logical->class->init(s->source, &error) < 0)
         rx_diagnose(a->diagnostics, logical->tree, &error);
@@ -92,6 +93,7 @@ static int make_sink(struct rx_assembly *a, struct rx_plan_pipeline *p, const st
     if (!sink || rx_options_parse(&logical->class->base, logical->options, logical->where, plan->arena, sink,
                                   a->diagnostics) < 0)
         return -ENOMEM;
+    uint64_t hash = rx_options_hash(&logical->class->base, logical->options, sink);
     sink->class = logical->class;
     sink->pipeline = p->name;
     sink->engine = plan->engine;
@@ -101,7 +103,7 @@ static int make_sink(struct rx_assembly *a, struct rx_plan_pipeline *p, const st
     sink->errors = p->errors;
     if (sink->site && logical->class->init && logical->class->init(sink, &error) < 0)
         rx_diagnose(a->diagnostics, logical->where, &error);
-    p->sinks[p->sink_count++] = (struct rx_plan_sink){.sink = sink, .tree = logical->where};
+    p->sinks[p->sink_count++] = (struct rx_plan_sink){.sink = sink, .hash = hash, .tree = logical->where};
     return rx_plan_defer(plan->arena, destroy_sink, sink);
 }
 

@@ -9,6 +9,7 @@ struct rx_pipeline_run {
     struct rx_plan *plan;
     struct rx_plan_pipeline *pipeline;
     struct rx_instance *instance;
+    bool kept;
     int64_t *held; /* while loading: what each step is to hold in the end */
 };
 
@@ -57,6 +58,8 @@ int rx_pipelines_bind(struct rx_plan *plan)
 }
 
 /* ---- state ---- */
+
+bool rx_pipeline_run_kept(const struct rx_pipeline_run *run) { return run->kept; }
 
 static void save_step(const struct rx_plan *plan, size_t number, struct rx_writer *w)
 {
@@ -152,6 +155,7 @@ int rx_pipeline_run_load(struct rx_pipeline_run *run, struct rx_reader *r)
     int result = run->held ? load(run, r) : -ENOMEM;
     free(run->held);
     run->held = NULL;
+    run->kept = result == 0;
     if (result < 0)
         rx_pipeline_run_discard(run);
     return result;

@@ -16,6 +16,7 @@ void rx_pipeline_run_save(struct rx_pipeline_run *, struct rx_writer *);
 bool rx_pipeline_run_same(const struct rx_pipeline_run *, const struct rx_reader *);
 /* Into a pipeline that does not run; -EBADMSG: it still does not. */
 int rx_pipeline_run_load(struct rx_pipeline_run *, struct rx_reader *);
-void rx_pipeline_run_discard(struct rx_pipeline_run *); /* stops what runs, telling nobody */
+bool rx_pipeline_run_kept(const struct rx_pipeline_run *); /* it was loaded */
+void rx_pipeline_run_discard(struct rx_pipeline_run *);    /* stops what runs, telling nobody */
 
 #endif

@@ -8,33 +8,11 @@
 
 #include "pipelines/plan/registry.h"
 #include "pipelines/run/pipeline_run.h"
+#include "pipelines/run/runtime_private.h"
 #include "pipelines/run/sample.h"
 
 #define BACKOFF_MIN (250 * RX_MSEC)
 #define BACKOFF_MAX (30 * RX_SEC)
-
-/* A hub with sinks behind it: a pipeline, an error stream, a branch. */
-struct delivery {
-    struct rx_observer observer;
-    struct rx_timer restart;
-    struct rx_runtime *runtime;
-    struct rx_hub *hub;
-    struct rx_plan_sink *sinks;
-    size_t sink_count;
-    struct rx_sample **sample; /* of an error stream */
-    bool supervised;
-    rx_time backoff;
-    rx_time started;
-    struct rx_pipeline_status status;
-};
-
-struct rx_runtime {
-    struct rx_plan *plan;
-    struct delivery *deliveries; /* the pipelines first, as in the plan */
-    size_t count, capacity;
-    struct rx_sample **samples; /* of error streams: the sources', then the pipelines' */
-    bool stopped;
-};
 
 static void log_line(struct rx_runtime *r, int level, const char *message, const char *name, const char *detail)
 {
@@ -66,7 +44,7 @@ static void write_one(struct rx_sink *sink, const struct rx_event *event)
     }
 }
 
-static void write_all(struct delivery *d, const struct rx_event *span, size_t n)
+static void write_all(struct rx_delivery *d, const struct rx_event *span, size_t n)
 {
     if (d->sample)
         rx_sample_take(d->sample, d->runtime->plan->engine, rx_hub_name(d->hub), span, n);
@@ -79,7 +57,7 @@ static void write_all(struct delivery *d, const struct rx_event *span, size_t n)
     }
 }
 
-static void end_sinks(struct delivery *d, const struct rx_error *error)
+static void end_sinks(struct rx_delivery *d, const struct rx_error *error)
 {
     for (size_t k = 0; k < d->sink_count; k++)
         if (d->sinks[k].sink->class->end)
@@ -88,7 +66,7 @@ static void end_sinks(struct delivery *d, const struct rx_error *error)
 
 /* ---- supervision ---- */
 
-static void subscribe(struct delivery *d)
+static void subscribe(struct rx_delivery *d)
 {
     d->status.state = RX_PIPELINE_RUNNING;
     d->started = rx_sched_now(d->runtime->plan->engine->sched);
@@ -97,12 +75,12 @@ static void subscribe(struct delivery *d)
 
 static void on_restart(struct rx_timer *timer)
 {
-    struct delivery *d = (struct delivery *)(void *)((char *)timer - offsetof(struct delivery, restart));
+    struct rx_delivery *d = (struct rx_delivery *)(void *)((char *)timer - offsetof(struct rx_delivery, restart));
     d->status.restarts++;
     subscribe(d);
 }
 
-static void on_complete(struct delivery *d)
+static void on_complete(struct rx_delivery *d)
 {
     d->status.state = RX_PIPELINE_COMPLETED;
     log_line(d->runtime, 6, "pipeline completed", rx_hub_name(d->hub), NULL);
@@ -110,7 +88,7 @@ static void on_complete(struct delivery *d)
 }
 
 /* A pipeline that ran well for a while starts over with a short pause. */
-static void on_error(struct delivery *d, const struct rx_error *error)
+static void on_error(struct rx_delivery *d, const struct rx_error *error)
 {
     struct rx_sched *sched = d->runtime->plan->engine->sched;
     snprintf(d->status.last_error, sizeof d->status.last_error, "%s", error->message);
@@ -124,7 +102,7 @@ static void on_error(struct delivery *d, const struct rx_error *error)
 
 static void on_note(struct rx_observer *o, const struct rx_note *note)
 {
-    struct delivery *d = (struct delivery *)(void *)o;
+    struct rx_delivery *d = (struct rx_delivery *)(void *)o;
     if (note->kind == RX_NEXT)
         write_all(d, note->span, note->count);
     else if (note->kind == RX_COMPLETE)
@@ -135,9 +113,8 @@ static void on_note(struct rx_observer *o, const struct rx_note *note)
 
 /* ---- sources ---- */
 
-static void start_source(void *arg, struct rx_hub *hub)
+static void run_source(struct rx_source *source, struct rx_hub *hub)
 {
-    struct rx_source *source = arg;
     struct rx_error error = {0};
     source->running = true;
     if (source->class->start(source, &error) < 0) {
@@ -146,29 +123,57 @@ static void start_source(void *arg, struct rx_hub *hub)
     }
 }
 
+static size_t position_of(const struct rx_runtime *r, const struct rx_hub *hub)
+{
+    size_t i = 0;
+    while (r->plan->sources[i].hub != hub)
+        i++;
+    return i;
+}
+
+static void start_source(void *arg, struct rx_hub *hub)
+{
+    struct rx_runtime *r = arg;
+    size_t i = position_of(r, hub);
+    if (r->wants_start)
+        r->wants_start[i] = true;
+    else
+        run_source(r->plan->sources[i].source, hub);
+}
+
 static void stop_source(void *arg, struct rx_hub *hub)
 {
-    struct rx_source *source = arg;
-    (void)hub;
+    struct rx_runtime *r = arg;
+    struct rx_source *source = r->plan->sources[position_of(r, hub)].source;
     source->running = false;
     if (source->class->stop)
         source->class->stop(source);
 }
 
-static void bind_sources(struct rx_plan *plan)
+static void bind_sources(struct rx_runtime *r)
 {
-    for (size_t i = 0; i < plan->source_count; i++)
-        rx_hub_set_producer(
-            plan->sources[i].hub,
-            &(struct rx_producer){.start = start_source, .stop = stop_source, .arg = plan->sources[i].source});
+    for (size_t i = 0; i < r->plan->source_count; i++)
+        rx_hub_set_producer(r->plan->sources[i].hub,
+                            &(struct rx_producer){.start = start_source, .stop = stop_source, .arg = r});
+}
+
+/* What was to run while everything was loaded. */
+static void run_sources(struct rx_runtime *r)
+{
+    bool *wants = r->wants_start;
+    r->wants_start = NULL;
+    for (size_t i = 0; i < r->plan->source_count; i++)
+        if (wants[i] && rx_hub_subscribers(r->plan->sources[i].hub) > 0)
+            run_source(r->plan->sources[i].source, r->plan->sources[i].hub);
+    free(wants);
 }
 
 /* ---- deliveries ---- */
 
-static struct delivery *add_delivery(struct rx_runtime *r, struct rx_hub *hub)
+static struct rx_delivery *add_delivery(struct rx_runtime *r, struct rx_hub *hub)
 {
-    struct delivery *d = &r->deliveries[r->count++];
-    *d = (struct delivery){.observer = {.note = on_note}, .restart = {.fire = on_restart}, .runtime = r, .hub = hub};
+    struct rx_delivery *d = &r->deliveries[r->count++];
+    *d = (struct rx_delivery){.observer = {.note = on_note}, .restart = {.fire = on_restart}, .runtime = r, .hub = hub};
     return d;
 }
 
@@ -199,7 +204,7 @@ static int add_served(struct rx_runtime *r, struct rx_hub *hub, const struct rx_
     if (class->dispose)
         rx_plan_defer(plan->arena, (void (*)(void *)) class->dispose, sink);
     slot->sink = sink;
-    struct delivery *d = add_delivery(r, hub);
+    struct rx_delivery *d = add_delivery(r, hub);
     d->sinks = slot;
     d->sink_count = 1;
     d->sample = sample;
@@ -241,7 +246,7 @@ static struct rx_runtime *create(struct rx_plan *plan)
     for (size_t i = 0; i < plan->pipeline_count; i++)
         capacity += plan->pipelines[i].branch_count;
     struct rx_runtime *r = calloc(1, sizeof *r);
-    struct delivery *deliveries = calloc(capacity + 1, sizeof *deliveries);
+    struct rx_delivery *deliveries = calloc(capacity + 1, sizeof *deliveries);
     struct rx_sample **samples = calloc(plan->source_count + plan->pipeline_count + 1, sizeof(struct rx_sample *));
     if (!r || !deliveries || !samples) {
         free(r);
@@ -255,35 +260,50 @@ static struct rx_runtime *create(struct rx_plan *plan)
     return r;
 }
 
-int rx_runtime_start(struct rx_plan *plan, struct rx_runtime **ret, struct rx_error *reterr)
+static int make(struct rx_runtime *r, struct rx_error *reterr)
 {
-    struct rx_runtime *r = create(plan);
-    if (!r)
+    struct rx_plan *plan = r->plan;
+    bind_sources(r);
+    r->wants_start = calloc(plan->source_count + 1, sizeof *r->wants_start);
+    if (!r->wants_start || rx_pipelines_bind(plan) < 0)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
-    bind_sources(plan);
-    if (rx_pipelines_bind(plan) < 0) {
-        rx_runtime_destroy(r);
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    }
     for (size_t i = 0; i < plan->pipeline_count; i++) {
-        struct delivery *d = add_delivery(r, plan->pipelines[i].hub);
+        struct rx_delivery *d = add_delivery(r, plan->pipelines[i].hub);
         d->sinks = plan->pipelines[i].sinks;
         d->sink_count = plan->pipelines[i].sink_count;
         d->supervised = true;
     }
     int result = add_side_streams(r, reterr);
-    if (result == 0)
-        result = start_sinks(r, reterr);
+    return result == 0 ? start_sinks(r, reterr) : result;
+}
+
+/* One that was loaded has its subscription, or waits, or is through. */
+static void subscribe_new(struct rx_delivery *d)
+{
+    if (!d->observer.hub && !rx_timer_armed(&d->restart) && d->status.state != RX_PIPELINE_COMPLETED)
+        subscribe(d);
+}
+
+/* Side streams first, so that no early error is unheard; then in order: what others read is running when they subscribe.
+ * Sources last: what they bring finds everything in its place. */
+int rx_runtime_start(struct rx_plan *plan, const struct rx_state *state, struct rx_runtime **ret,
+                     struct rx_error *reterr)
+{
+    struct rx_runtime *r = create(plan);
+    if (!r)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    int result = make(r, reterr);
+    if (result == 0 && state)
+        result = rx_runtime_load(r, state, reterr);
     if (result < 0) {
         rx_runtime_destroy(r);
         return result;
     }
-    /* Side streams first, so that no early error is unheard; then downstream before upstream would start twice: in
-     * order, what others read is running when they subscribe. */
     for (size_t i = plan->pipeline_count; i < r->count; i++)
-        subscribe(&r->deliveries[i]);
+        subscribe_new(&r->deliveries[i]);
     for (size_t i = 0; i < plan->pipeline_count; i++)
-        subscribe(&r->deliveries[plan->ordered[i]]);
+        subscribe_new(&r->deliveries[plan->ordered[i]]);
+    run_sources(r);
     *ret = r;
     return 0;
 }
@@ -302,7 +322,7 @@ void rx_runtime_stop(struct rx_runtime *r)
     rx_engine_leave(engine);
 }
 
-static void flush_sinks(struct delivery *d)
+static void flush_sinks(struct rx_delivery *d)
 {
     for (size_t k = 0; k < d->sink_count; k++)
         if (d->sinks[k].sink->class->flush)
@@ -340,6 +360,7 @@ void rx_runtime_destroy(struct rx_runtime *r)
     for (size_t i = 0; i < r->plan->source_count + r->plan->pipeline_count; i++)
         rx_sample_destroy(r->samples[i]);
     free(r->samples);
+    free(r->wants_start);
     free(r->deliveries);
     free(r);
 }
@@ -348,7 +369,7 @@ size_t rx_runtime_count(const struct rx_runtime *r) { return r->plan->pipeline_c
 
 struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *r, size_t pipeline)
 {
-    const struct delivery *d = &r->deliveries[pipeline];
+    const struct rx_delivery *d = &r->deliveries[pipeline];
     struct rx_pipeline_status status = d->status;
     rx_time ran = rx_sched_now(r->plan->engine->sched) - d->started;
     rx_time trusted = 2 * d->backoff > RX_SEC ? 2 * d->backoff : RX_SEC;

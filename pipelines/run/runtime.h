@@ -3,7 +3,7 @@
 #ifndef RX_PIPELINES_RUNTIME_H
 #define RX_PIPELINES_RUNTIME_H
 
-#include "pipelines/plan/plan.h"
+#include "pipelines/run/state.h"
 
 struct rx_runtime;
 
@@ -16,8 +16,12 @@ struct rx_pipeline_status {
     char last_error[480]; /* "": none */
 };
 
-/* Makes hubs produce, subscribes. The plan is borrowed and must have been made with a site. */
-int rx_runtime_start(struct rx_plan *, struct rx_runtime **ret, struct rx_error *reterr);
+/* Makes hubs produce, subscribes; sources start last. The plan is borrowed and must have been made with a site. `state`, of
+ * rx_runtime_save, may be NULL: pipelines whose steps are in it as they are go on from there, and so do their sinks, sources
+ * of the same options, and the supervisor; the others begin anew. -EBADMSG: the state is damaged, nothing runs. */
+int rx_runtime_start(struct rx_plan *, const struct rx_state *state, struct rx_runtime **ret, struct rx_error *reterr);
+/* All that runs, between two turns; then destroy it: what its sinks hold is handed over with the state. */
+void rx_runtime_save(struct rx_runtime *, struct rx_writer *);
 /* Cancels all pipelines, stops sources; what sinks still hold may then be drained. */
 void rx_runtime_stop(struct rx_runtime *);
 void rx_runtime_settle(struct rx_runtime *);  /* brings the accounts of all sinks up to date */

@@ -10,7 +10,14 @@
 
 #define RX_STATE_FORMAT 1
 
-enum rx_section_kind { RX_SECTION_HUB, RX_SECTION_PIPELINE, RX_SECTION_SOURCE, RX_SECTION_SINK, RX_SECTION_REPLAY };
+enum rx_section_kind {
+    RX_SECTION_HUB,
+    RX_SECTION_PIPELINE,
+    RX_SECTION_SOURCE,
+    RX_SECTION_SINK,
+    RX_SECTION_DELIVERY, /* the supervisor's part of a stream */
+    RX_SECTION_REPLAY,
+};
 
 /* What a section says of itself. Texts are borrowed. */
 struct rx_section {
