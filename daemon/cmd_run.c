@@ -15,6 +15,7 @@ struct running {
     struct rx_loop *loop;
     struct rx_front *front;
     const struct rx_paths *paths;
+    const char *listen; /* given on the command line; NULL */
     struct rx_forest *forest;
 };
 
@@ -91,21 +92,6 @@ static void end_without_workers(void)
 
 /* ---- SIGHUP ---- */
 
-static int reload(struct running *r, struct rx_diagnostics *diagnostics)
-{
-    struct rx_forest *forest = NULL;
-    int result = rx_forest_read(r->paths->items, r->paths->count, diagnostics, &forest);
-    if (result == 0)
-        result = rx_front_reload(r->front, forest, diagnostics);
-    if (result < 0) {
-        rx_forest_destroy(forest);
-        return result;
-    }
-    rx_forest_destroy(r->forest);
-    r->forest = forest;
-    return 0;
-}
-
 /* The mistakes go to stderr whole; the condition tells the first. */
 static void refuse(struct running *r, const struct rx_diagnostics *diagnostics)
 {
@@ -119,24 +105,39 @@ static void refuse(struct running *r, const struct rx_diagnostics *diagnostics)
     rx_buffer_finish(&text);
 }
 
+static void refuse_for(struct running *r, const struct rx_error *error)
+{
+    const char *pairs[] = {"error", error->message, NULL};
+    rx_log(RX_LOG_ERROR, "cannot reload; the old pipelines run on", pairs);
+    rx_front_refused(r->front, error->message);
+}
+
 /* A bad config is told, and the old graph runs on. */
+static void on_reloaded(void *arg, int result, const struct rx_diagnostics *diagnostics, const struct rx_error *error,
+                        bool again)
+{
+    struct running *r = arg;
+    if (result == 0)
+        rx_front_refused(r->front, NULL);
+    else if (diagnostics && rx_diagnostics_count(diagnostics) > 0)
+        refuse(r, diagnostics);
+    else
+        refuse_for(r, error);
+    if (!again)
+        sd_notify(0, "READY=1");
+}
+
 static void on_hangup(void *arg)
 {
     struct running *r = arg;
-    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    if (!diagnostics || asked_to_end) {
-        rx_diagnostics_destroy(diagnostics);
+    if (asked_to_end)
         return;
-    }
     sd_notify(0, "RELOADING=1");
-    if (reload(r, diagnostics) == 0) {
-        rx_log(RX_LOG_INFO, "reloaded", NULL);
-        rx_front_refused(r->front, NULL);
-    } else {
-        refuse(r, diagnostics);
-    }
-    rx_diagnostics_destroy(diagnostics);
-    sd_notify(0, "READY=1");
+    rx_front_reload(r->front, &(struct rx_front_reload_options){.paths = r->paths->items,
+                                                                .path_count = r->paths->count,
+                                                                .listen_overridden = r->listen != NULL,
+                                                                .done = on_reloaded,
+                                                                .arg = r});
 }
 
 static void announce(const struct rx_front *front, const char *listen)
@@ -173,7 +174,7 @@ static int run_front(struct running *r, const struct rx_settings *settings, stru
 static int run(const struct rx_paths *paths, const char *listen, struct rx_diagnostics *diagnostics,
                struct rx_error *reterr)
 {
-    struct running r = {.paths = paths};
+    struct running r = {.paths = paths, .listen = listen};
     struct rx_settings settings;
     struct rx_heap *heap = rx_heap_create(NULL);
     struct rx_plan_arena *arena = heap ? rx_plan_arena_create(heap) : NULL;

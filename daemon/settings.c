@@ -2,6 +2,7 @@
 #include "daemon/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -170,6 +171,49 @@ int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena
     if (ret->http.listen)
         check_listen(ret, listen_override ? NULL : listen ? listen : http ? http : start, diagnostics);
     return rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : 0;
+}
+
+/* ---- what a reload cannot change ---- */
+
+static bool same_tree(const struct rx_tree *a, const struct rx_tree *b)
+{
+    if (!a || !b)
+        return a == b;
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == RX_TREE_SCALAR)
+        return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = (a->kind != RX_TREE_MAP || same_tree(a->keys[i], b->keys[i])) && same_tree(a->items[i], b->items[i]);
+    return same;
+}
+
+static void refuse_change(const struct rx_forest *next, const struct rx_tree *where, const char *name,
+                          struct rx_diagnostics *diagnostics)
+{
+    rx_diagnosef(diagnostics, where ? where : rx_forest_start(next),
+                 "restart rxd to change it, or put back what it was",
+                 "%s is read at the start, and a reload cannot change it", name);
+}
+
+void rx_settings_compare(const struct rx_forest *now, const struct rx_forest *next, bool listen_overridden,
+                         struct rx_diagnostics *diagnostics)
+{
+    const struct rx_class *class = &rx_http_settings_class;
+    const struct rx_tree *old = rx_forest_section(now, "http"), *new = rx_forest_section(next, "http");
+    for (const struct rx_option *o = class->options; o->name; o++) {
+        const struct rx_tree *value = new ? rx_option_tree(class, new, o) : NULL;
+        char name[80];
+        if ((listen_overridden && strcmp(o->name, "listen") == 0) ||
+            same_tree(old ? rx_option_tree(class, old, o) : NULL, value))
+            continue;
+        snprintf(name, sizeof name, "http.%s", o->name);
+        refuse_change(next, value ? value : new, name, diagnostics);
+    }
+    const struct rx_tree *workers = rx_forest_section(next, "workers");
+    if (!same_tree(rx_forest_section(now, "workers"), workers))
+        refuse_change(next, workers, "workers", diagnostics);
 }
 
 struct rx_http_limits rx_settings_http_limits(const struct rx_settings *settings)

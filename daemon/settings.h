@@ -27,6 +27,10 @@ struct rx_settings {
 
 extern const struct rx_class rx_http_settings_class, rx_log_settings_class;
 
+/* Diagnoses what differs and is read at the start only: `http` and `workers`. */
+void rx_settings_compare(const struct rx_forest *now, const struct rx_forest *next, bool listen_overridden,
+                         struct rx_diagnostics *);
+
 /* 0, or -EINVAL with the mistakes. Texts live in the arena. `listen_override` (--listen) wins; NULL: none. Refuses an
  * address that is not loopback unless `insecure: true` says that it is meant. */
 int rx_settings_read(const struct rx_forest *, struct rx_plan_arena *, const char *listen_override,

@@ -9,31 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/ring.h"
 #include "daemon/log.h"
+#include "daemon/worker_private.h"
 
 enum { RING = 1024 };
 #define DRAIN_POLL  (20 * RX_MSEC)
 #define LOOK_PERIOD RX_SEC
-
-struct rx_worker {
-    struct rx_worker_options options;
-    struct rx_loop *loop;
-    struct rx_heap *heap;
-    struct rx_engine *engine;
-    struct rx_site_owner *site;
-    struct rx_plan *plan;
-    struct rx_runtime *runtime;
-    struct rx_ring *asked, *done;
-    struct rx_wake *on_asked, *on_done;
-    struct rx_health *health;
-    struct rx_timer drain, look;
-    rx_time drain_until;
-    pthread_t thread;
-    bool running;
-    atomic_bool stopping, ended;
-    _Atomic(const char *) ingesting;
-};
 
 /* ---- jobs ---- */
 
@@ -51,6 +32,7 @@ void rx_job_destroy(struct rx_job *job)
 {
     if (!job)
         return;
+    free(job->source);
     free(job->ingest.body);
     rx_conditions_finish(&job->conditions);
     rx_metrics_finish(&job->metrics);
@@ -93,17 +75,27 @@ static void report_status(struct rx_worker *w, struct rx_job *job)
     rx_metrics_of_runtime(&job->metrics, w->plan, w->runtime);
 }
 
+static void refuse(struct rx_job *job, const char *why)
+{
+    job->ingest.status = 503;
+    rx_error_set(&job->ingest.error, -EAGAIN, "%s", why);
+}
+
 static void ingest(struct rx_worker *w, struct rx_job *job)
 {
+    const struct rx_plan_source *s = rx_plan_find_source(w->plan, job->source);
     job->ingest.type = job->type;
-    if (w->drain_until || !job->source->running) {
-        job->ingest.status = 503;
-        rx_error_set(&job->ingest.error, -EAGAIN, w->drain_until ? "shutting down" : "no pipeline reads this source");
+    if (w->drain_until) {
+        refuse(job, "shutting down");
         return;
     }
-    atomic_store_explicit(&w->ingesting, job->source->name, memory_order_relaxed);
+    if (!s || !s->source->running || !s->source->class->ingest) {
+        refuse(job, "no pipeline reads this source");
+        return;
+    }
+    atomic_store_explicit(&w->ingesting, job->source, memory_order_relaxed);
     rx_engine_enter(w->engine);
-    job->source->class->ingest(job->source, &job->ingest);
+    s->source->class->ingest(s->source, &job->ingest);
     rx_engine_leave(w->engine);
     atomic_store_explicit(&w->ingesting, NULL, memory_order_relaxed);
 }
@@ -145,6 +137,8 @@ static void on_asked(void *arg)
             ingest(w, job);
         else if (job->kind == RX_JOB_STATUS)
             report_status(w, job);
+        else if (job->kind != RX_JOB_PING)
+            rx_worker_reload(w, job);
         if (job->kind != RX_JOB_INGEST)
             report_conditions(w, job);
         job->worker = w->options.number;
@@ -205,14 +199,6 @@ bool rx_worker_ask(struct rx_worker *w, struct rx_job *job)
     return true;
 }
 
-struct rx_source *rx_worker_source(struct rx_worker *w, const char *name, bool *ret_known, bool *ret_used)
-{
-    const struct rx_plan_source *s = rx_plan_find_source(w->plan, name);
-    *ret_known = s != NULL;
-    *ret_used = s && s->used;
-    return s && s->source->class->ingest ? s->source : NULL;
-}
-
 const char *rx_worker_ingesting(const struct rx_worker *w)
 {
     return atomic_load_explicit(&((struct rx_worker *)(uintptr_t)w)->ingesting, memory_order_relaxed);
@@ -264,21 +250,11 @@ static int make_engine(struct rx_worker *w)
 
 static int make_plan(struct rx_worker *w, struct rx_diagnostics *diagnostics)
 {
-    struct rx_site_options site = {.loop = w->loop,
-                                   .heap = w->heap,
-                                   .forest = w->options.forest,
-                                   .streams = w->options.streams,
-                                   .worker = w->options.number};
-    bool *here = NULL;
+    const struct rx_worker_options *o = &w->options;
+    struct rx_site_options site = {
+        .loop = w->loop, .heap = w->heap, .forest = o->forest, .streams = o->streams, .worker = o->number};
     int r = rx_site_create(&site, diagnostics, &w->site);
-    if (r == 0)
-        r = rx_logical_share(w->options.logical, w->options.workers, w->options.number, &here);
-    if (r == 0)
-        r = rx_plan_create(w->options.logical, w->engine,
-                           &(struct rx_plan_options){.site = rx_site_of(w->site), .pipelines_here = here}, diagnostics,
-                           &w->plan);
-    free(here);
-    return r;
+    return r == 0 ? rx_worker_plan(w, o->logical, o->shares, diagnostics, &w->plan) : r;
 }
 
 int rx_worker_create(const struct rx_worker_options *options, struct rx_diagnostics *diagnostics,
@@ -331,6 +307,7 @@ void rx_worker_destroy(struct rx_worker *w)
     rx_runtime_destroy(w->runtime);
     rx_health_destroy(w->health);
     rx_plan_destroy(w->plan);
+    rx_plan_destroy(w->prepared);
     rx_site_destroy(w->site);
     rx_wake_destroy(w->on_asked);
     rx_wake_destroy(w->on_done);

@@ -11,21 +11,40 @@
 
 #define RX_JOB_BROKERS_MAX 32
 
-enum rx_job_kind { RX_JOB_INGEST, RX_JOB_STATUS, RX_JOB_PING };
+enum rx_job_kind {
+    RX_JOB_INGEST,
+    RX_JOB_STATUS,
+    RX_JOB_PING,
+    RX_JOB_PREPARE, /* a reload: plan the new config beside what runs */
+    RX_JOB_SWAP,    /* go on with what was prepared */
+    RX_JOB_ABANDON, /* forget it */
+};
 
 struct rx_job_broker {
     char name[64];
     bool connected;
 };
 
+/* A reload's question and answer. The config and its plan are borrowed, from prepare until swap or abandon is answered, and
+ * after a swap for as long as the worker runs them. */
+struct rx_worker_reload {
+    const struct rx_forest *forest;
+    const struct rx_logical *logical;
+    const struct rx_shares *shares;
+    int result;         /* 0 or a negative errno */
+    size_t kept, begun; /* pipelines that went on, and that began anew */
+    struct rx_error error;
+};
+
 /* Handed over whole: whoever has it owns it. */
 struct rx_job {
     enum rx_job_kind kind;
-    void *context;            /* the asker's */
-    unsigned worker;          /* who answers */
-    struct rx_source *source; /* RX_JOB_INGEST, and its body */
+    void *context;   /* the asker's */
+    unsigned worker; /* who answers */
+    char *source;    /* RX_JOB_INGEST: its name, and its body */
     struct rx_ingest ingest;
     char type[128];
+    struct rx_worker_reload reload;  /* RX_JOB_PREPARE and on */
     uint64_t version;                /* of the conditions that the asker has seen of this worker; 0: none */
     struct rx_conditions conditions; /* the answer, but for ingest; its version is 0 where nothing is new */
     struct rx_metrics metrics;       /* RX_JOB_STATUS, from here on */
@@ -40,6 +59,7 @@ struct rx_worker_options {
     unsigned number, workers;
     const struct rx_forest *forest;
     const struct rx_logical *logical;
+    const struct rx_shares *shares;
     struct rx_streams *streams;
     rx_time drain_deadline;
     struct rx_loop *front;
@@ -56,12 +76,9 @@ void rx_worker_destroy(struct rx_worker *); /* stops it at once if need be, and 
 
 /* False: the worker is too far behind (the job stays the caller's). */
 bool rx_worker_ask(struct rx_worker *, struct rx_job *);
-/* A source of this worker by name that takes POSTs; NULL: none. *ret_known tells whether there is a source at all,
- * *ret_used whether one of the worker's pipelines reads it. */
-struct rx_source *rx_worker_source(struct rx_worker *, const char *name, bool *ret_known, bool *ret_used);
 /* Turns of its loop so far: it makes progress while they go up, and a question makes it turn. */
 uint64_t rx_worker_turns(const struct rx_worker *);
-/* The source whose POST it works on; NULL: none, or something else. The plan's text. */
+/* The source whose POST it works on; NULL: none, or something else. Valid until the front takes its next job back. */
 const char *rx_worker_ingesting(const struct rx_worker *);
 
 #endif

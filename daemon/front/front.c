@@ -88,6 +88,7 @@ static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics
                                             .workers = settings->workers,
                                             .forest = f->forest,
                                             .logical = f->logical,
+                                            .shares = &f->shares,
                                             .streams = f->streams,
                                             .drain_deadline = settings->http.drain_deadline,
                                             .front = f->loop,
@@ -118,7 +119,9 @@ static int open_front(struct rx_front *f, struct rx_diagnostics *diagnostics, st
     int r = rx_logical_create(f->forest, &(struct rx_logical_options){0}, diagnostics, &f->logical);
     if (r < 0)
         return r;
-    r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
+    r = rx_logical_share(f->logical, f->settings.workers, NULL, NULL, &f->shares);
+    if (r == 0)
+        r = rx_http_listen(f->loop, f->settings.http.listen, &limits, &f->server, reterr);
     if (r == 0)
         r = rx_streams_create(f->loop, f->server, NULL, &f->streams);
     if (r == 0)
@@ -142,7 +145,7 @@ int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const 
     f->loop = loop;
     f->pulse.fire = on_pulse;
     f->settings = *settings;
-    f->forest = forest;
+    f->forest = rx_forest_ref(forest);
     int r = open_front(f, diagnostics, reterr);
     if (r < 0) {
         rx_front_destroy(f);
@@ -155,71 +158,12 @@ int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const 
 
 unsigned rx_front_port(const struct rx_front *f) { return rx_http_port(f->server); }
 
-/* ---- reload ---- */
-
-/* A trial on a worker that never runs, and serves nothing. */
-static int try_plan(const struct rx_forest *forest, const struct rx_logical *logical,
-                    struct rx_diagnostics *diagnostics)
-{
-    struct rx_loop *loop = NULL;
-    struct rx_heap *heap = rx_heap_create(NULL);
-    struct rx_site_owner *site = NULL;
-    struct rx_plan *plan = NULL;
-    int r = heap ? rx_loop_create(&loop) : -ENOMEM;
-    struct rx_engine *engine = r == 0 ? rx_engine_create(heap, rx_loop_sched(loop)) : NULL;
-    if (r == 0)
-        r = engine ? rx_site_create(&(struct rx_site_options){.loop = loop, .heap = heap, .forest = forest},
-                                    diagnostics, &site)
-                   : -ENOMEM;
-    if (r == 0)
-        r = rx_plan_create(logical, engine, &(struct rx_plan_options){.site = rx_site_of(site)}, diagnostics, &plan);
-    rx_plan_destroy(plan);
-    rx_site_destroy(site);
-    rx_engine_destroy(engine);
-    rx_loop_destroy(loop);
-    rx_heap_destroy(heap);
-    return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
-}
-
-static void destroy_workers(struct rx_front *f)
-{
-    for (unsigned i = 0; i < f->worker_count; i++)
-        rx_worker_destroy(f->workers[i]);
-    f->worker_count = 0;
-}
-
-int rx_front_reload(struct rx_front *f, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
-{
-    const struct rx_forest *old = f->forest;
-    struct rx_logical *old_logical = f->logical, *logical = NULL;
-    int r = rx_logical_create(forest, &(struct rx_logical_options){0}, diagnostics, &logical);
-    if (r == 0)
-        r = try_plan(forest, logical, diagnostics);
-    if (r < 0) {
-        rx_logical_destroy(logical);
-        return r;
-    }
-    destroy_workers(f);
-    f->forest = forest;
-    f->logical = logical;
-    r = create_workers(f, diagnostics);
-    if (r < 0) {
-        destroy_workers(f);
-        f->forest = old;
-        f->logical = old_logical;
-        if (create_workers(f, diagnostics) < 0)
-            rx_log(RX_LOG_ERROR, "the old pipelines do not start any more", NULL);
-    }
-    rx_logical_destroy(r < 0 ? logical : old_logical);
-    rx_streams_sweep(f->streams);
-    return run_workers(f) < 0 ? -ENOMEM : r;
-}
-
 void rx_front_destroy(struct rx_front *f)
 {
     if (!f)
         return;
     rx_sched_stop(rx_loop_sched(f->loop), &f->pulse);
+    rx_front_end_reload(f);
     for (unsigned i = 0; i < f->worker_count; i++)
         rx_worker_destroy(f->workers[i]);
     for (unsigned i = 0; i < RX_WORKERS_MAX; i++)
@@ -228,6 +172,8 @@ void rx_front_destroy(struct rx_front *f)
     rx_health_destroy(f->health);
     rx_streams_destroy(f->streams);
     rx_http_destroy(f->server);
+    rx_shares_finish(&f->shares);
     rx_logical_destroy(f->logical);
+    rx_forest_destroy(f->forest);
     free(f);
 }

@@ -10,10 +10,19 @@ struct rx_front;
 /* Plans, listens, starts the workers. 0, -EINVAL with the mistakes, or another errno with reterr. */
 int rx_front_create(struct rx_loop *, const struct rx_forest *, const struct rx_settings *, struct rx_diagnostics *,
                     struct rx_front **ret, struct rx_error *reterr);
-/* Replaces all pipelines by those of another config: the old ones stop, their streams' subscribers are let go and may come
- * again. A config that cannot be planned changes nothing: -EINVAL with the mistakes. Settings of the daemon itself (http,
- * workers) stay as they were at the start. The forest must outlive the front. */
-int rx_front_reload(struct rx_front *, const struct rx_forest *, struct rx_diagnostics *);
+/* Reads the config anew and goes over to it: pipelines whose steps are the same go on with what they know, connections and
+ * served streams stay, the others begin anew. Reading and checking happen on a thread of their own, planning on the workers;
+ * the swap is one turn of each worker's loop. What cannot be changed so (http, workers) is a mistake, and mistakes change
+ * nothing. Asked for again meanwhile, it is done again after that. The paths are borrowed and must outlive the front. */
+struct rx_front_reload_options {
+    const char *const *paths;
+    size_t path_count;
+    bool listen_overridden; /* on the command line: the config's is not looked at */
+    /* It is over: 0, or a negative errno with the mistakes or `error`. More is to come where `again`. */
+    void (*done)(void *arg, int result, const struct rx_diagnostics *, const struct rx_error *error, bool again);
+    void *arg;
+};
+void rx_front_reload(struct rx_front *, const struct rx_front_reload_options *);
 /* The config on disk could not be loaded, and why (NULL: it was): a condition until it can be. */
 void rx_front_refused(struct rx_front *, const char *reason);
 unsigned rx_front_port(const struct rx_front *);

@@ -28,26 +28,28 @@ static void answer_ingest(struct rx_job *job)
     rx_buffer_finish(&out);
 }
 
-static struct rx_worker *find_source(struct rx_front *f, const char *name, struct rx_source **ret, bool *ret_known)
+/* The worker that runs the source; NULL: there is no such source, or it takes no POSTs. */
+static struct rx_worker *find_source(struct rx_front *f, const char *name, bool *ret_known)
 {
-    *ret_known = false;
-    for (unsigned i = 0; i < f->worker_count; i++) {
-        bool known, used;
-        *ret = rx_worker_source(f->workers[i], name, &known, &used);
-        *ret_known = *ret_known || known;
-        if (*ret && used)
-            return f->workers[i];
-    }
-    return *ret ? f->workers[f->worker_count - 1] : NULL;
+    const struct rx_logical_source *s = rx_logical_find_source(f->logical, name);
+    *ret_known = s != NULL;
+    if (!s || !s->class->ingest)
+        return NULL;
+    unsigned worker = f->shares.sources[s->position];
+    return f->workers[worker == RX_NOWHERE ? 0 : worker];
 }
 
-static struct rx_job *ingest_job(struct rx_http_request *request, struct rx_source *source)
+static struct rx_job *ingest_job(struct rx_http_request *request, const char *source)
 {
     struct rx_job *job = rx_job_create(RX_JOB_INGEST, request);
     const char *type = rx_http_header(request, "Content-Type");
     if (!job)
         return NULL;
-    job->source = source;
+    job->source = strdup(source);
+    if (!job->source) {
+        rx_job_destroy(job);
+        return NULL;
+    }
     job->ingest.body = rx_http_body_take(request, &job->ingest.length);
     snprintf(job->type, sizeof job->type, "%s", type ? type : "");
     return job;
@@ -56,9 +58,8 @@ static struct rx_job *ingest_job(struct rx_http_request *request, struct rx_sour
 static void on_ingest(void *arg, struct rx_http_request *request)
 {
     struct rx_front *f = arg;
-    struct rx_source *source = NULL;
     bool known;
-    struct rx_worker *worker = find_source(f, rx_http_tail(request), &source, &known);
+    struct rx_worker *worker = find_source(f, rx_http_tail(request), &known);
     if (!worker) {
         rx_http_reply_error(request, known ? 405 : 404,
                             known ? "the source \"%s\" takes no POSTs: only http sources do"
@@ -66,7 +67,7 @@ static void on_ingest(void *arg, struct rx_http_request *request)
                             rx_http_tail(request));
         return;
     }
-    struct rx_job *job = ingest_job(request, source);
+    struct rx_job *job = ingest_job(request, rx_http_tail(request));
     if (job && rx_worker_ask(worker, job))
         return;
     rx_job_destroy(job);
@@ -76,11 +77,14 @@ static void on_ingest(void *arg, struct rx_http_request *request)
 
 void rx_front_done(void *front, struct rx_job *job)
 {
+    struct rx_front *f = front;
     rx_front_heard(front, job);
     if (job->kind == RX_JOB_INGEST)
         answer_ingest(job);
     else if (job->kind == RX_JOB_STATUS)
         rx_front_take_status(job);
+    else if (job->kind != RX_JOB_PING)
+        rx_front_take_reload(f, job);
     rx_job_destroy(job);
 }
 

@@ -25,8 +25,10 @@ struct rx_front {
     struct rx_health *health;                  /* the front's own */
     struct rx_error refused;                   /* why the last reload was; code 0: it was not */
     struct rx_timer pulse;
-    const struct rx_forest *forest;
+    struct rx_forest *forest; /* what runs: the config, its plan, and who runs which part */
     struct rx_logical *logical;
+    struct rx_shares shares;
+    struct rx_reload *reload; /* the one in the air */
     struct rx_settings settings;
     struct gather *gathers; /* questions to all workers, in the air */
     rx_time drain_until;
@@ -36,6 +38,9 @@ struct rx_front {
 /* front_api.c */
 int rx_front_routes(struct rx_front *);
 void rx_front_done(void *front, struct rx_job *);
+/* front_reload.c */
+void rx_front_take_reload(struct rx_front *, const struct rx_job *); /* a worker's answer */
+void rx_front_end_reload(struct rx_front *);                         /* on the way out: waits for its thread */
 /* front_health.c */
 void rx_front_watch(struct rx_front *);                      /* its workers from now on: call after they were made */
 void rx_front_look(struct rx_front *);                       /* a round of its own health */

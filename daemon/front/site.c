@@ -10,47 +10,79 @@
 
 #define SILENCE (5 * RX_SEC) /* an attempt to connect that is still going on */
 
+/* A broker of the config. A reload keeps it where nothing in it has changed, with the connection, and with the config that
+ * its options are borrowed from. */
 struct named_broker {
+    unsigned refs;
     const char *name;
+    uint64_t hash; /* of the options */
     const struct rx_broker_options *options;
+    struct rx_forest *forest;
+    struct rx_plan_arena *arena;
     struct rx_broker *broker; /* made when a source or sink asks for it */
     uint64_t losses;          /* of the connection, that rx_site_health has told */
+};
+
+struct brokers {
+    struct named_broker **items;
+    size_t count;
 };
 
 struct rx_site_owner {
     struct rx_site site;
     struct rx_site_options options;
-    struct rx_plan_arena *arena;
-    struct named_broker *brokers;
-    size_t broker_count;
+    struct brokers brokers, staged; /* staged: of a config that is being taken over */
+    bool staging;
 };
 
 /* ---- brokers ---- */
 
-static struct rx_broker *find_broker(struct rx_site *site, const char *name)
+static void drop_broker(struct named_broker *b)
 {
-    struct rx_site_owner *owner = site->owner;
-    struct rx_error error = {0};
-    for (size_t i = 0; i < owner->broker_count; i++) {
-        struct named_broker *b = &owner->brokers[i];
-        if (strcmp(b->name, name) != 0)
-            continue;
-        if (!b->broker && rx_broker_create(site->loop, name, b->options, &b->broker, &error) < 0) {
-            const char *pairs[] = {"broker", name, "error", error.message, NULL};
-            rx_log(RX_LOG_ERROR, "cannot set up the broker", pairs);
-        }
-        return b->broker;
-    }
+    if (!b || --b->refs > 0)
+        return;
+    if (b->broker)
+        rx_broker_destroy(b->broker);
+    rx_plan_arena_destroy(b->arena);
+    rx_forest_destroy(b->forest);
+    free(b);
+}
+
+static void drop_all(struct brokers *brokers)
+{
+    for (size_t i = 0; i < brokers->count; i++)
+        drop_broker(brokers->items[i]);
+    free(brokers->items);
+    *brokers = (struct brokers){0};
+}
+
+static struct named_broker *find(const struct brokers *brokers, const char *name)
+{
+    for (size_t i = 0; i < brokers->count; i++)
+        if (strcmp(brokers->items[i]->name, name) == 0)
+            return brokers->items[i];
     return NULL;
 }
 
+static struct rx_broker *find_broker(struct rx_site *site, const char *name)
+{
+    struct rx_site_owner *owner = site->owner;
+    struct named_broker *b = find(owner->staging ? &owner->staged : &owner->brokers, name);
+    struct rx_error error = {0};
+    if (b && !b->broker && rx_broker_create(site->loop, b->name, b->options, &b->broker, &error) < 0) {
+        const char *pairs[] = {"broker", name, "error", error.message, NULL};
+        rx_log(RX_LOG_ERROR, "cannot set up the broker", pairs);
+    }
+    return b ? b->broker : NULL;
+}
+
 /* Each worker has its own connection, and a broker drops one of two clients of the same name. */
-static int name_client(struct rx_site_owner *owner, struct rx_broker_options *options)
+static int name_client(struct rx_site_owner *owner, struct named_broker *b, struct rx_broker_options *options)
 {
     if (!options->client_id || owner->options.worker == 0)
         return 0;
     size_t size = strlen(options->client_id) + 16;
-    char *id = rx_plan_alloc(owner->arena, size);
+    char *id = rx_plan_alloc(b->arena, size);
     if (!id)
         return -ENOMEM;
     snprintf(id, size, "%s-%u", options->client_id, owner->options.worker);
@@ -58,42 +90,108 @@ static int name_client(struct rx_site_owner *owner, struct rx_broker_options *op
     return 0;
 }
 
-static int read_brokers(struct rx_site_owner *owner, struct rx_diagnostics *diagnostics)
+static struct named_broker *create_broker(struct rx_site_owner *owner, const struct rx_forest *forest, const char *name)
 {
-    const struct rx_tree *section = rx_forest_section(owner->options.forest, "brokers");
+    struct named_broker *b = calloc(1, sizeof *b);
+    struct rx_plan_arena *arena = rx_plan_arena_create(owner->options.heap);
+    if (!b || !arena) {
+        free(b);
+        rx_plan_arena_destroy(arena);
+        return NULL;
+    }
+    *b = (struct named_broker){.refs = 1, .name = name, .arena = arena, .forest = rx_forest_ref(forest)};
+    return b;
+}
+
+/* NULL after a mistake, diagnosed; *ret_r is -ENOMEM where it is none. */
+static struct named_broker *read_broker(struct rx_site_owner *owner, const struct rx_forest *forest,
+                                        const struct rx_tree *key, const struct rx_tree *tree,
+                                        struct rx_diagnostics *diagnostics, int *ret_r)
+{
+    struct rx_error error;
+    struct named_broker *b = create_broker(owner, forest, key->text);
+    struct rx_broker_options *options = b ? rx_plan_alloc(b->arena, rx_broker_class.state_size) : NULL;
+    *ret_r = options ? 0 : -ENOMEM;
+    if (options && rx_options_parse(&rx_broker_class, tree, key, b->arena, options, diagnostics) == 0) {
+        *ret_r = name_client(owner, b, options);
+        if (rx_broker_check(options, &error) < 0)
+            rx_diagnose(diagnostics, tree, &error);
+        b->options = options;
+        b->hash = rx_options_hash(&rx_broker_class, tree, options);
+        if (*ret_r == 0)
+            return b;
+    }
+    drop_broker(b);
+    return NULL;
+}
+
+/* The one that runs already where it is the same. */
+static struct named_broker *same_or_new(struct rx_site_owner *owner, struct named_broker *b)
+{
+    struct named_broker *old = find(&owner->brokers, b->name);
+    if (!old || old->hash != b->hash)
+        return b;
+    old->refs++;
+    drop_broker(b);
+    return old;
+}
+
+static int read_brokers(struct rx_site_owner *owner, const struct rx_forest *forest, struct brokers *ret,
+                        struct rx_diagnostics *diagnostics)
+{
+    const struct rx_tree *section = rx_forest_section(forest, "brokers");
     size_t n = section && section->kind == RX_TREE_MAP ? section->count : 0;
-    owner->brokers = calloc(n + 1, sizeof *owner->brokers);
-    if (!owner->brokers)
+    int r = 0;
+    ret->items = calloc(n + 1, sizeof(struct named_broker *));
+    if (!ret->items)
         return -ENOMEM;
     if (section && section->kind != RX_TREE_MAP)
         rx_diagnosef(diagnostics, section, "home: {url: mqtt://127.0.0.1:1883}",
                      "brokers is a mapping of name to broker");
-    for (size_t i = 0; i < n; i++) {
-        struct rx_broker_options *options = rx_plan_alloc(owner->arena, rx_broker_class.state_size);
-        struct rx_error error;
-        if (!options)
-            return -ENOMEM;
-        if (rx_options_parse(&rx_broker_class, section->items[i], section->keys[i], owner->arena, options,
-                             diagnostics) < 0)
+    for (size_t i = 0; i < n && r == 0; i++) {
+        struct named_broker *b = read_broker(owner, forest, section->keys[i], section->items[i], diagnostics, &r);
+        if (!b)
             continue;
-        if (name_client(owner, options) < 0)
-            return -ENOMEM;
-        if (rx_broker_check(options, &error) < 0)
-            rx_diagnose(diagnostics, section->items[i], &error);
-        owner->brokers[owner->broker_count++] =
-            (struct named_broker){.name = section->keys[i]->text, .options = options};
+        b = same_or_new(owner, b);
+        ret->items[ret->count++] = b;
     }
-    return 0;
+    return r;
 }
 
-size_t rx_site_brokers(const struct rx_site_owner *owner) { return owner->broker_count; }
+size_t rx_site_brokers(const struct rx_site_owner *owner) { return owner->brokers.count; }
 
 bool rx_site_broker_status(const struct rx_site_owner *owner, size_t i, struct rx_broker_status *ret)
 {
-    if (!owner->brokers[i].broker)
+    if (!owner->brokers.items[i]->broker)
         return false;
-    rx_broker_status(owner->brokers[i].broker, ret);
+    rx_broker_status(owner->brokers.items[i]->broker, ret);
     return ret->used;
+}
+
+/* ---- reload ---- */
+
+int rx_site_prepare(struct rx_site_owner *owner, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
+{
+    int r = read_brokers(owner, forest, &owner->staged, diagnostics);
+    owner->staging = r == 0;
+    if (r < 0)
+        drop_all(&owner->staged);
+    return r;
+}
+
+void rx_site_commit(struct rx_site_owner *owner)
+{
+    struct brokers old = owner->brokers;
+    owner->brokers = owner->staged;
+    owner->staged = (struct brokers){0};
+    owner->staging = false;
+    drop_all(&old);
+}
+
+void rx_site_abandon(struct rx_site_owner *owner)
+{
+    owner->staging = false;
+    drop_all(&owner->staged);
 }
 
 /* ---- streams ---- */
@@ -141,8 +239,7 @@ int rx_site_create(const struct rx_site_options *options, struct rx_diagnostics 
                                    .stream_done = close_stream,
                                    .log = log_line,
                                    .owner = owner};
-    owner->arena = rx_plan_arena_create(options->heap);
-    int r = owner->arena ? read_brokers(owner, diagnostics) : -ENOMEM;
+    int r = read_brokers(owner, options->forest, &owner->brokers, diagnostics);
     if (r < 0) {
         rx_site_destroy(owner);
         return r;
@@ -155,11 +252,8 @@ void rx_site_destroy(struct rx_site_owner *owner)
 {
     if (!owner)
         return;
-    for (size_t i = 0; i < owner->broker_count; i++)
-        if (owner->brokers[i].broker)
-            rx_broker_destroy(owner->brokers[i].broker);
-    rx_plan_arena_destroy(owner->arena);
-    free(owner->brokers);
+    drop_all(&owner->staged);
+    drop_all(&owner->brokers);
     free(owner);
 }
 
@@ -188,7 +282,7 @@ void rx_site_metrics(const struct rx_site_owner *owner, struct rx_metrics *m)
     rx_metrics_count(m, RX_METRIC_WORKER_LIVE_BYTES, rx_heap_live_bytes(owner->options.heap), labels);
     rx_metrics_count(m, RX_METRIC_WORKER_BLOCKS, rx_heap_live_blocks(owner->options.heap), labels);
     rx_metrics_count(m, RX_METRIC_WORKER_TURNS, rx_loop_turns(owner->options.loop), labels);
-    for (size_t i = 0; i < owner->broker_count; i++) {
+    for (size_t i = 0; i < owner->brokers.count; i++) {
         struct rx_broker_status status;
         if (rx_site_broker_status(owner, i, &status))
             add_broker(m, &status, worker);
@@ -212,11 +306,11 @@ static void state_connection(const struct rx_site_owner *owner, struct named_bro
 
 void rx_site_health(struct rx_site_owner *owner, struct rx_health *h)
 {
-    for (size_t i = 0; i < owner->broker_count; i++) {
+    for (size_t i = 0; i < owner->brokers.count; i++) {
         struct rx_broker_status s;
         if (!rx_site_broker_status(owner, i, &s))
             continue;
-        state_connection(owner, &owner->brokers[i], &s, h);
+        state_connection(owner, owner->brokers.items[i], &s, h);
         rx_health_counts(h, RX_CONDITION_SUBSCRIPTION_REFUSED, s.name, "", s.refused, s.last_error);
         rx_health_counts(h, RX_CONDITION_SESSION_FORGOTTEN, s.name, "", s.gaps, "it came back without our session");
         rx_health_counts(h, RX_CONDITION_BROKER_DROPS, s.name, "", s.dropped, "its queue here is full, or it refuses");

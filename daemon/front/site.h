@@ -23,6 +23,11 @@ struct rx_site_options {
 int rx_site_create(const struct rx_site_options *, struct rx_diagnostics *, struct rx_site_owner **ret);
 void rx_site_destroy(struct rx_site_owner *);
 struct rx_site *rx_site_of(struct rx_site_owner *);
+/* Reload. From prepare on, names are looked up in the new config; brokers that are the same there are the same connections.
+ * Commit, when nothing of the old plan is left, ends those that are not; abandon goes back. -EINVAL, -ENOMEM: as before. */
+int rx_site_prepare(struct rx_site_owner *, const struct rx_forest *, struct rx_diagnostics *);
+void rx_site_commit(struct rx_site_owner *);
+void rx_site_abandon(struct rx_site_owner *);
 
 /* Status of the brokers that are in use. */
 size_t rx_site_brokers(const struct rx_site_owner *);

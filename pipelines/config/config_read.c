@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct config_chunk {
 };
 
 struct rx_forest {
+    atomic_uint refs;
     struct config_pool pool;
     unsigned flags;
     struct rx_tree *root;  /* the merged map of sections */
@@ -359,9 +361,17 @@ static void refuse_empty(const struct rx_forest *forest, const char *path, struc
                      "the config is empty: %s says nothing of sources, pipelines or http", path);
 }
 
-int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *diagnostics, struct rx_forest **ret)
+static struct rx_forest *create(void)
 {
     struct rx_forest *forest = calloc(1, sizeof *forest);
+    if (forest)
+        atomic_init(&forest->refs, 1);
+    return forest;
+}
+
+int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *diagnostics, struct rx_forest **ret)
+{
+    struct rx_forest *forest = create();
     size_t before = rx_diagnostics_count(diagnostics);
     int r = forest ? 0 : -ENOMEM;
     for (size_t i = 0; r == 0 && i < n; i++)
@@ -374,7 +384,7 @@ int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *di
 int rx_forest_read_text(const char *text, size_t length, const char *path_label, unsigned flags,
                         struct rx_diagnostics *diagnostics, struct rx_forest **ret)
 {
-    struct rx_forest *forest = calloc(1, sizeof *forest);
+    struct rx_forest *forest = create();
     size_t before = rx_diagnostics_count(diagnostics);
     if (!forest)
         return -ENOMEM;
@@ -382,9 +392,16 @@ int rx_forest_read_text(const char *text, size_t length, const char *path_label,
     return finish(forest, add_text(forest, path_label, text, length, diagnostics), before, diagnostics, ret);
 }
 
+struct rx_forest *rx_forest_ref(const struct rx_forest *forest)
+{
+    struct rx_forest *shared = (struct rx_forest *)(uintptr_t)forest;
+    atomic_fetch_add(&shared->refs, 1);
+    return shared;
+}
+
 void rx_forest_destroy(struct rx_forest *forest)
 {
-    if (!forest)
+    if (!forest || atomic_fetch_sub(&forest->refs, 1) > 1)
         return;
     config_pool_finish(&forest->pool);
     free(forest);

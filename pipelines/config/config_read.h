@@ -1,7 +1,7 @@
 /* Config files to one tree: YAML and JSON through libyaml, every node with its place, sections of all files merged.
  *
  * The forest owns the texts and the nodes; what it hands out is borrowed and lives as long as it. Diagnostics copy what
- * they show, so they may outlive it. Any thread; one forest, one thread. */
+ * they show, so they may outlive it. Any thread; once read it never changes, and threads may share it. */
 #ifndef RX_PIPELINES_CONFIG_READ_H
 #define RX_PIPELINES_CONFIG_READ_H
 
@@ -26,6 +26,8 @@ int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *, 
 /* The same for one text, named `path_label` in messages. The text is copied. */
 int rx_forest_read_text(const char *text, size_t length, const char *path_label, unsigned flags,
                         struct rx_diagnostics *, struct rx_forest **ret);
+/* One more holder: the forest goes with its last. */
+struct rx_forest *rx_forest_ref(const struct rx_forest *);
 void rx_forest_destroy(struct rx_forest *);
 
 /* A top-level section, merged over all files ("http", "brokers", "sources", "pipelines" ...): a map, or the scalar of a

@@ -129,9 +129,15 @@ const struct rx_outlet *rx_logical_find_outlet(const struct rx_logical *, const 
 struct rx_logical_source *rx_logical_find_source(const struct rx_logical *, const char *name);
 struct rx_logical_pipeline *rx_logical_find_pipeline(const struct rx_logical *, const char *name);
 
-/* Which pipelines run on worker `number` of `workers`: a pipeline and what feeds it live on one. One bool a pipeline, malloc'ed;
- * NULL in *ret: all. -ENOMEM. */
-int rx_logical_share(const struct rx_logical *, unsigned workers, unsigned number, bool **ret);
+/* Which worker runs what: a pipeline and what feeds it live on one. By position. */
+#define RX_NOWHERE UINT32_MAX /* a source that no pipeline reads */
+struct rx_shares {
+    unsigned *pipelines, *sources;
+};
+/* `before`, with its shares, is the plan that runs now, or NULL: what is in both stays on its worker. -ENOMEM. */
+int rx_logical_share(const struct rx_logical *, unsigned workers, const struct rx_logical *before,
+                     const struct rx_shares *shares, struct rx_shares *ret);
+void rx_shares_finish(struct rx_shares *);
 
 /* Calls `each` for every node of a graph and of those inside it, outer first. */
 void rx_logical_walk(const struct rx_logical_graph *,

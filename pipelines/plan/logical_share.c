@@ -1,9 +1,10 @@
 /* Sharing out: pipelines that read a common stream, directly or through others, form a component (union-find); the
- * components are dealt to the workers in turn. */
+ * components are dealt to the workers in turn. After a reload each stays where one of its pipelines ran before. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "pipelines/plan/logical_private.h"
+#include "pipelines/plan/names.h"
 
 struct sharing {
     const struct rx_logical *plan;
@@ -41,38 +42,64 @@ static void join_all(struct sharing *s)
             join(s, plan->source_count + i, plan->source_count + plan->pipelines[i].depends[k]);
 }
 
-/* Components are numbered in order of their first pipeline. */
-static void deal(struct sharing *s, size_t *numbers, unsigned workers, unsigned number, bool *here)
+/* The worker on which one of the component's pipelines ran before. */
+static void keep_workers(struct sharing *s, const struct rx_logical *before, const struct rx_shares *shares,
+                         unsigned *dealt)
 {
-    size_t components = 0;
-    for (size_t i = 0; i < s->plan->pipeline_count; i++) {
-        size_t root = root_of(s, s->plan->source_count + i);
-        if (!numbers[root])
-            numbers[root] = ++components;
-        here[i] = (numbers[root] - 1) % workers == number;
+    for (size_t i = 0; i < before->pipeline_count; i++) {
+        const struct rx_outlet *same = rx_names_get(s->plan->outlets, before->pipelines[i].name);
+        if (!same || !same->pipeline)
+            continue;
+        unsigned *worker = &dealt[root_of(s, s->plan->source_count + same->pipeline->position)];
+        if (*worker == RX_NOWHERE)
+            *worker = shares->pipelines[i];
     }
 }
 
-int rx_logical_share(const struct rx_logical *plan, unsigned workers, unsigned number, bool **ret)
+static void deal(struct sharing *s, unsigned workers, unsigned *dealt, struct rx_shares *ret)
+{
+    unsigned turn = 0;
+    for (size_t i = 0; i < s->plan->pipeline_count; i++) {
+        unsigned *worker = &dealt[root_of(s, s->plan->source_count + i)];
+        if (*worker == RX_NOWHERE)
+            *worker = turn++ % workers;
+        ret->pipelines[i] = *worker;
+    }
+    for (size_t i = 0; i < s->plan->source_count; i++)
+        ret->sources[i] = dealt[root_of(s, i)];
+}
+
+int rx_logical_share(const struct rx_logical *plan, unsigned workers, const struct rx_logical *before,
+                     const struct rx_shares *shares, struct rx_shares *ret)
 {
     struct sharing s = {.plan = plan};
     size_t count = plan->source_count + plan->pipeline_count;
-    *ret = NULL;
-    if (workers <= 1)
-        return 0;
+    struct rx_shares made = {.pipelines = calloc(plan->pipeline_count + 1, sizeof(unsigned)),
+                             .sources = calloc(plan->source_count + 1, sizeof(unsigned))};
+    unsigned *dealt = calloc(count + 1, sizeof *dealt);
     s.parent = calloc(count + 1, sizeof *s.parent);
-    size_t *numbers = calloc(count + 1, sizeof *numbers);
-    bool *here = calloc(plan->pipeline_count + 1, sizeof *here);
-    if (s.parent && numbers && here) {
-        for (size_t i = 0; i < count; i++)
-            s.parent[i] = i;
-        join_all(&s);
-        deal(&s, numbers, workers, number, here);
-        *ret = here;
-        here = NULL;
+    bool whole = made.pipelines && made.sources && dealt && s.parent;
+    for (size_t i = 0; whole && i < count; i++) {
+        s.parent[i] = i;
+        dealt[i] = RX_NOWHERE;
     }
+    if (whole) {
+        join_all(&s);
+        if (before)
+            keep_workers(&s, before, shares, dealt);
+        deal(&s, workers, dealt, &made);
+        *ret = made;
+    } else {
+        rx_shares_finish(&made);
+    }
+    free(dealt);
     free(s.parent);
-    free(numbers);
-    free(here);
-    return *ret ? 0 : -ENOMEM;
+    return whole ? 0 : -ENOMEM;
+}
+
+void rx_shares_finish(struct rx_shares *shares)
+{
+    free(shares->pipelines);
+    free(shares->sources);
+    *shares = (struct rx_shares){0};
 }

@@ -20,8 +20,11 @@ struct rx_pipeline_status {
  * rx_runtime_save, may be NULL: pipelines whose steps are in it as they are go on from there, and so do their sinks, sources
  * of the same options, and the supervisor; the others begin anew. -EBADMSG: the state is damaged, nothing runs. */
 int rx_runtime_start(struct rx_plan *, const struct rx_state *state, struct rx_runtime **ret, struct rx_error *reterr);
-/* All that runs, between two turns; then destroy it: what its sinks hold is handed over with the state. */
+/* All that runs, between two turns. */
 void rx_runtime_save(struct rx_runtime *, struct rx_writer *);
+/* What was saved is another's now, what the sinks hold among it: then destroy it. */
+void rx_runtime_hand_over(struct rx_runtime *);
+bool rx_runtime_kept(const struct rx_runtime *, size_t pipeline); /* it goes on from the state */
 /* Cancels all pipelines, stops sources; what sinks still hold may then be drained. */
 void rx_runtime_stop(struct rx_runtime *);
 void rx_runtime_settle(struct rx_runtime *);  /* brings the accounts of all sinks up to date */

@@ -75,7 +75,6 @@ static void save_sink(const struct rx_delivery *d, size_t k, struct rx_writer *w
     if (sink->class->save)
         sink->class->save(sink, w);
     rx_section_end(w, at);
-    sink->handed_over = true;
 }
 
 static int load_sink(struct rx_delivery *d, size_t k, const struct rx_state *state, struct rx_error *reterr)
@@ -164,6 +163,18 @@ void rx_runtime_save(struct rx_runtime *r, struct rx_writer *w)
             save_source(&r->plan->sources[i], w);
     for (size_t i = 0; i < r->count; i++)
         save_delivery(&r->deliveries[i], w);
+}
+
+void rx_runtime_hand_over(struct rx_runtime *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t k = 0; k < r->deliveries[i].sink_count; k++)
+            r->deliveries[i].sinks[k].sink->handed_over = true;
+}
+
+bool rx_runtime_kept(const struct rx_runtime *r, size_t pipeline)
+{
+    return rx_pipeline_run_kept(r->plan->pipelines[pipeline].run);
 }
 
 int rx_runtime_load(struct rx_runtime *r, const struct rx_state *state, struct rx_error *reterr)

@@ -94,6 +94,12 @@ static int read_all(struct rx_state *s, struct rx_reader *r, struct rx_error *re
     return rx_reader_failed(r) ? rx_error_set(reterr, -EBADMSG, "the state is cut off or damaged") : 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    const struct rx_section *x = &((const struct entry *)a)->section, *y = &((const struct entry *)b)->section;
+    return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->name, y->name);
+}
+
 int rx_state_open(const struct rx_reader *reader, struct rx_state **ret, struct rx_error *reterr)
 {
     struct rx_state *s = calloc(1, sizeof *s);
@@ -109,6 +115,8 @@ int rx_state_open(const struct rx_reader *reader, struct rx_state **ret, struct 
         s->entries[i].section.name = s->texts.data + (uintptr_t)s->entries[i].section.name;
         s->entries[i].section.class = s->texts.data + (uintptr_t)s->entries[i].section.class;
     }
+    if (s->count)
+        qsort(s->entries, s->count, sizeof *s->entries, compare);
     *ret = s;
     return 0;
 }
@@ -131,16 +139,14 @@ void rx_state_restore_sched(const struct rx_state *s, struct rx_sched *sched)
 bool rx_state_find(const struct rx_state *s, enum rx_section_kind kind, const char *name,
                    struct rx_section *ret_section, struct rx_reader *ret)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        const struct entry *e = &s->entries[i];
-        if (e->section.kind != kind || strcmp(e->section.name, name) != 0)
-            continue;
-        if (ret_section)
-            *ret_section = e->section;
-        *ret = e->bytes;
-        return true;
-    }
-    return false;
+    struct entry key = {.section = {.kind = kind, .name = name}};
+    const struct entry *e = s->count ? bsearch(&key, s->entries, s->count, sizeof key, compare) : NULL;
+    if (!e)
+        return false;
+    if (ret_section)
+        *ret_section = e->section;
+    *ret = e->bytes;
+    return true;
 }
 
 /* ---- plans ---- */

@@ -1,0 +1,36 @@
+/* What the files of a worker share. */
+#ifndef RX_DAEMON_WORKER_PRIVATE_H
+#define RX_DAEMON_WORKER_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/base/ring.h"
+#include "daemon/worker.h"
+
+struct rx_worker {
+    struct rx_worker_options options;
+    struct rx_loop *loop;
+    struct rx_heap *heap;
+    struct rx_engine *engine;
+    struct rx_site_owner *site;
+    struct rx_plan *plan;
+    struct rx_plan *prepared; /* of a reload, not running yet */
+    struct rx_runtime *runtime;
+    struct rx_ring *asked, *done;
+    struct rx_wake *on_asked, *on_done;
+    struct rx_health *health;
+    struct rx_timer drain, look;
+    rx_time drain_until;
+    pthread_t thread;
+    bool running;
+    atomic_bool stopping, ended;
+    _Atomic(const char *) ingesting;
+};
+
+/* worker_reload.c. The plan of what the shares give this worker, on its engine and site. */
+int rx_worker_plan(struct rx_worker *, const struct rx_logical *, const struct rx_shares *, struct rx_diagnostics *,
+                   struct rx_plan **ret);
+void rx_worker_reload(struct rx_worker *, struct rx_job *); /* prepare, swap or abandon */
+
+#endif

@@ -1,0 +1,111 @@
+/* A worker's reload: the new plan is made beside the old one; then everything is saved, and goes on in the new plan within one
+ * turn of the loop, so that no message comes in between. Connections and served streams are the site's, and stay. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/worker_private.h"
+#include "pipelines/run/runtime.h"
+
+static bool *mine(const struct rx_worker *w, const struct rx_logical *logical, const struct rx_shares *shares)
+{
+    bool *here = calloc(logical->pipeline_count + 1, sizeof *here);
+    for (size_t i = 0; here && i < logical->pipeline_count; i++)
+        here[i] = shares->pipelines[i] == w->options.number;
+    return here;
+}
+
+int rx_worker_plan(struct rx_worker *w, const struct rx_logical *logical, const struct rx_shares *shares,
+                   struct rx_diagnostics *diagnostics, struct rx_plan **ret)
+{
+    bool *here = w->options.workers > 1 ? mine(w, logical, shares) : NULL;
+    if (w->options.workers > 1 && !here)
+        return -ENOMEM;
+    struct rx_plan_options options = {.site = rx_site_of(w->site), .pipelines_here = here};
+    int r = rx_plan_create(logical, w->engine, &options, diagnostics, ret);
+    free(here);
+    return r;
+}
+
+static int prepare(struct rx_worker *w, struct rx_worker_reload *reload)
+{
+    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
+    int r = diagnostics ? rx_site_prepare(w->site, reload->forest, diagnostics) : -ENOMEM;
+    if (r == 0) {
+        r = rx_worker_plan(w, reload->logical, reload->shares, diagnostics, &w->prepared);
+        if (r == 0 && rx_diagnostics_count(diagnostics) > 0)
+            r = -EINVAL;
+    }
+    rx_diagnostics_destroy(diagnostics);
+    return r == 0 ? 0 : rx_error_set(&reload->error, r, "a worker cannot plan it: %s", strerror(-r));
+}
+
+static void abandon(struct rx_worker *w)
+{
+    rx_plan_destroy(w->prepared);
+    w->prepared = NULL;
+    rx_site_abandon(w->site);
+}
+
+/* With what was saved, else anew: a state that was written a moment ago and does not load is a fault of ours, and no
+ * reason to stand still. */
+static int start(struct rx_worker *w, const struct rx_writer *saved, struct rx_worker_reload *reload)
+{
+    struct rx_reader reader = {
+        .data = (const unsigned char *)saved->buffer.data, .length = saved->buffer.length, .heap = w->heap};
+    struct rx_state *state = NULL;
+    int r = rx_state_open(&reader, &state, &reload->error);
+    if (r == 0)
+        r = rx_runtime_start(w->plan, state, &w->runtime, &reload->error);
+    rx_state_close(state);
+    if (r == 0)
+        return 0;
+    const char *pairs[] = {"error", reload->error.message, NULL};
+    rx_log(RX_LOG_ERROR, "the pipelines begin anew: what they knew could not be taken over", pairs);
+    return rx_runtime_start(w->plan, NULL, &w->runtime, &reload->error);
+}
+
+static void count_kept(struct rx_worker *w, struct rx_worker_reload *reload)
+{
+    for (size_t i = 0; i < w->plan->pipeline_count; i++) {
+        bool kept = w->runtime && rx_runtime_kept(w->runtime, i);
+        reload->kept += kept;
+        reload->begun += !kept;
+    }
+}
+
+static int swap(struct rx_worker *w, struct rx_worker_reload *reload)
+{
+    struct rx_writer saved = {0};
+    if (!w->prepared || w->drain_until)
+        return rx_error_set(&reload->error, -ECANCELED, "the worker is shutting down");
+    rx_runtime_save(w->runtime, &saved);
+    if (saved.buffer.failed) {
+        rx_buffer_finish(&saved.buffer);
+        abandon(w);
+        return rx_error_set(&reload->error, -ENOMEM, "out of memory: the old pipelines run on");
+    }
+    rx_runtime_hand_over(w->runtime);
+    rx_runtime_destroy(w->runtime);
+    rx_plan_destroy(w->plan);
+    w->runtime = NULL;
+    w->plan = w->prepared;
+    w->prepared = NULL;
+    int r = start(w, &saved, reload);
+    rx_buffer_finish(&saved.buffer);
+    rx_site_commit(w->site);
+    count_kept(w, reload);
+    return r;
+}
+
+void rx_worker_reload(struct rx_worker *w, struct rx_job *job)
+{
+    job->reload.result = 0;
+    if (job->kind == RX_JOB_PREPARE)
+        job->reload.result = prepare(w, &job->reload);
+    else if (job->kind == RX_JOB_SWAP)
+        job->reload.result = swap(w, &job->reload);
+    if (job->kind == RX_JOB_ABANDON || (job->kind == RX_JOB_PREPARE && job->reload.result < 0))
+        abandon(w);
+}
