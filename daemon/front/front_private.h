@@ -29,6 +29,7 @@ struct rx_front {
     struct rx_logical *logical;
     struct rx_shares shares;
     struct rx_reload *reload; /* the one in the air */
+    uint64_t reloads, reloads_refused;
     struct rx_settings settings;
     struct gather *gathers; /* questions to all workers, in the air */
     rx_time drain_until;

@@ -122,6 +122,8 @@ static void finish(struct rx_reload *r)
     struct rx_front_reload_options options = r->options;
     bool again = r->again && !f->draining;
     f->reload = NULL;
+    f->reloads += r->result == 0;
+    f->reloads_refused += r->result < 0;
     options.done(options.arg, r->result, r->diagnostics, &r->error, again);
     destroy(r);
     if (again)

@@ -132,6 +132,12 @@ static void add_conditions(struct rx_metrics *m, const struct rx_conditions *c, 
     }
 }
 
+static void add_reloads(struct rx_metrics *m, const struct rx_front *f)
+{
+    rx_metrics_count(m, RX_METRIC_RELOADS, f->reloads, (const char *[]){"outcome", "done", NULL});
+    rx_metrics_count(m, RX_METRIC_RELOADS, f->reloads_refused, (const char *[]){"outcome", "refused", NULL});
+}
+
 static void add_http(struct rx_metrics *m, const struct rx_http_stats *http)
 {
     rx_metrics_count(m, RX_METRIC_HTTP_CONNECTIONS, http->connections, NULL);
@@ -150,6 +156,7 @@ static void answer_metrics(struct gather *g)
     bool ready = take_conditions(g, &conditions);
     rx_metrics_of_process(&g->metrics);
     add_conditions(&g->metrics, &conditions, ready);
+    add_reloads(&g->metrics, g->front);
     add_http(&g->metrics, &http);
     rx_streams_metrics(g->front->streams, &g->metrics);
     rx_metrics_render(&g->metrics, &out);
