@@ -7,6 +7,6 @@ if(TARGET rxd)
     get_filename_component(name ${file} NAME_WE)
     add_test(NAME marbles.${name} COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/marbles/run.py
                                           --rxd $<TARGET_FILE:rxd> ${file})
-    set_tests_properties(marbles.${name} PROPERTIES TIMEOUT 120)
+    rxd_test_limits(marbles.${name} 120)
   endforeach()
 endif()

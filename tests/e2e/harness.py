@@ -25,7 +25,8 @@ import websockets
 from mqtt_client import MqttClient
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = float(os.environ.get("RXD_E2E_DEADLINE", 20))
+SLOWNESS = float(os.environ.get("RXD_TEST_SLOWNESS", 1))  # how much longer everything may take (sanitizers)
+DEADLINE = 20 * SLOWNESS
 CLIENT = os.environ.get("RXD_E2E_CLIENT")  # who speaks MQTT in rxd; default: rxd itself
 FULL = os.environ.get("RXD_E2E_FULL") == "1"  # the sizes of the acceptance checks, not those of every day
 
@@ -39,7 +40,7 @@ def rxd_path():
 
 def run_rxd(*arguments, stdin=b"", cwd=None):
     """A command of rxd that ends by itself."""
-    return subprocess.run([rxd_path(), *map(str, arguments)], input=stdin, capture_output=True, timeout=60, cwd=cwd)
+    return subprocess.run([rxd_path(), *map(str, arguments)], input=stdin, capture_output=True, timeout=60 * SLOWNESS, cwd=cwd)
 
 
 def free_port():

@@ -9,6 +9,8 @@ import socket
 import struct
 import threading
 
+SLOWNESS = float(os.environ.get("RXD_TEST_SLOWNESS", 1))
+
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, DISCONNECT = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90, 0xE0
 
 
@@ -43,7 +45,7 @@ class MqttClient:
         self.reader.start()
         self.wait(lambda: self.opened, "CONNACK")
 
-    def wait(self, condition, what, deadline=30):
+    def wait(self, condition, what, deadline=30 * SLOWNESS):
         with self.changed:
             if not self.changed.wait_for(lambda: self.closed or condition(), deadline) or not condition():
                 raise AssertionError(f"the broker gave no {what}")
@@ -111,7 +113,7 @@ class MqttClient:
         rows = ((t, p.encode() if isinstance(p, str) else p) for t, p in rows)
         self.socket.sendall(b"".join(self.encode(t, p, qos, retain) for t, p in rows))
 
-    def settle(self, deadline=30):
+    def settle(self, deadline=30 * SLOWNESS):
         """Waits until the broker has acknowledged everything."""
         self.wait(lambda: self.acknowledged == self.sent, "acknowledgement of all", deadline)
 

@@ -58,7 +58,7 @@ class Documents(harness.EndToEnd):
     def run_sessions(self, text):
         path = f"{Path(harness.rxd_path()).parent}:{os.environ['PATH']}"
         for command, want in sessions(text):
-            done = subprocess.run(["bash", "-c", command], cwd=self.folder, env={**os.environ, "PATH": path}, timeout=60,
+            done = subprocess.run(["bash", "-c", command], cwd=self.folder, env={**os.environ, "PATH": path}, timeout=60 * harness.SLOWNESS,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.assertTrue(matches(want, done.stdout), f"$ {command}\nshould print:\n{want}\nprinted:\n{done.stdout}")
 

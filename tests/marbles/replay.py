@@ -26,7 +26,8 @@ class Replayer:
     """Keeps one scratch file for configs, so that thousands of cases cost one process each and nothing more."""
 
     def __init__(self, rxd, flags=(), timeout=20):
-        self.rxd, self.flags, self.timeout = str(rxd), list(flags), timeout
+        self.rxd, self.flags = str(rxd), list(flags)
+        self.timeout = timeout * float(os.environ.get("RXD_TEST_SLOWNESS", 1))
         self.scratch = tempfile.mkdtemp(prefix="rxd-replay-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         self.config = os.path.join(self.scratch, "case.yaml")
 

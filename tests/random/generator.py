@@ -133,6 +133,9 @@ class Generator:
             return {"window": self.pick("500ms", "1s", "2s")}
         if kind < 0.5:
             return {"window": {"size": self.n(1, 4), **self.some(0.6, every=self.n(1, 4)), **self.some(0.2, emit_empty=True)}}
+        return self.timed_window()
+
+    def timed_window(self):
         options = {"size": self.pick("500ms", "1s", "2s"), **self.some(0.5, every=self.pick("250ms", "500ms", "1s"))}
         options.update(self.some(0.3, align="start"))
         options.update(self.pick({"emit_empty": True}, {"max": self.n(1, 4)}, {}, {}))
@@ -151,7 +154,7 @@ class Generator:
             "lanes": lambda: [self.group("device"), *self.flat(2), "merge"],
             "buffer": lambda: [{"buffer": self.window()["window"]}],
             "windows": lambda: [self.window(), *self.flat(1), self.reducing()],
-            "inside": lambda: [self.window(), self.group("device"), self.aggregate()],
+            "inside": lambda: [self.timed_window(), self.group("device"), self.aggregate()],
             "open": lambda: [self.window(), *self.flat(1), "merge"],
         }
         return shapes[self.random.choices(list(shapes), [4, 2, 3, 1, 3, 1, 1])[0]]()
