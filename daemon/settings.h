@@ -25,8 +25,6 @@ struct rx_settings {
     unsigned descriptors; /* that workers, brokers and files of this config need, and some to spare */
 };
 
-extern const struct rx_class rx_http_settings_class, rx_log_settings_class;
-
 /* Diagnoses what differs and is read at the start only: `http` and `workers`. */
 void rx_settings_compare(const struct rx_forest *now, const struct rx_forest *next, bool listen_overridden,
                          struct rx_diagnostics *);

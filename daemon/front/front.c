@@ -67,6 +67,7 @@ static void ping(struct rx_front *f)
 static void on_pulse(struct rx_timer *timer)
 {
     struct rx_front *f = (struct rx_front *)(void *)((char *)timer - offsetof(struct rx_front, pulse));
+    rx_front_beat(f);
     if (f->draining) {
         continue_drain(f);
         return;

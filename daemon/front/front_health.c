@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/front/front_private.h"
+#include "daemon/log.h"
 
 #define PULSE   (2 * RX_SEC)
 #define STALLED (10 * RX_SEC)
@@ -33,6 +34,21 @@ static rx_time within_watchdog(rx_time most, unsigned parts)
 rx_time rx_front_pulse(void) { return within_watchdog(PULSE, 8); }
 
 /* ---- progress ---- */
+
+/* Nobody can be answered meanwhile, so this is told afterwards: by the log, and under systemd by the watchdog. */
+void rx_front_beat(struct rx_front *f)
+{
+    rx_time now = monotonic(), late = f->beat ? now - f->beat - rx_front_pulse() : 0;
+    f->beat = now;
+    if (late < within_watchdog(STALLED, 2))
+        return;
+    for (unsigned i = 0; i < f->worker_count; i++)
+        f->progress[i].since = now; /* nobody has asked them */
+    char seconds[32];
+    snprintf(seconds, sizeof seconds, "%.1f", (double)late / (double)RX_SEC);
+    const char *pairs[] = {"seconds", seconds, NULL};
+    rx_log(RX_LOG_ERROR, "the front stood still: one request took too long, or the machine did", pairs);
+}
 
 void rx_front_watch(struct rx_front *f)
 {

@@ -25,6 +25,7 @@ struct rx_front {
     struct rx_health *health;                  /* the front's own */
     struct rx_error refused;                   /* why the last reload was; code 0: it was not */
     struct rx_timer pulse;
+    rx_time beat;             /* monotonic, of the last pulse; 0: none yet */
     struct rx_forest *forest; /* what runs: the config, its plan, and who runs which part */
     struct rx_logical *logical;
     struct rx_shares shares;
@@ -43,6 +44,7 @@ void rx_front_done(void *front, struct rx_job *);
 void rx_front_take_reload(struct rx_front *, const struct rx_job *); /* a worker's answer */
 void rx_front_end_reload(struct rx_front *);                         /* on the way out: waits for its thread */
 /* front_health.c */
+void rx_front_beat(struct rx_front *);                       /* at each pulse: the front itself makes progress */
 void rx_front_watch(struct rx_front *);                      /* its workers from now on: call after they were made */
 void rx_front_look(struct rx_front *);                       /* a round of its own health */
 void rx_front_heard(struct rx_front *, struct rx_job *);     /* a job is back: takes what the worker tells */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/utf8.h"
 #include "daemon/front/front_private.h"
 
 #define ANSWER_DEADLINE (2 * RX_SEC)
@@ -172,33 +173,12 @@ static void on_metrics(void *arg, struct rx_http_request *request) { ask_all(arg
 
 /* ---- /healthz, /readyz ---- */
 
-/* Takes the body; NULL: there was no memory for it. */
-static void reply_json(struct rx_http_request *request, int status, json_t *body)
-{
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (text) {
-        struct rx_buffer out = {0};
-        rx_buffer_printf(&out, "%s\n", text);
-        rx_http_reply(request, status, "application/json", out.data, out.length);
-        rx_buffer_finish(&out);
-    } else {
-        rx_http_reply_error(request, 503, "out of memory");
-    }
-    free(text);
-    json_decref(body);
-}
-
-/* Reasons hold what the outside sent, and may be cut inside a character: where it is not UTF-8, ASCII is kept. */
+/* Reasons hold what the outside sent, and may be cut inside a character. */
 static json_t *json_text(const char *text)
 {
-    json_t *string = json_string(text);
-    char ascii[512];
-    if (string)
-        return string;
-    snprintf(ascii, sizeof ascii, "%s", text);
-    for (char *c = ascii; *c; c++)
-        *c = (unsigned char)*c < 0x80 ? *c : '?';
-    return json_string(ascii);
+    char mended[3 * sizeof((struct rx_condition *)0)->reason];
+    size_t length = rx_utf8_mend(text, strlen(text), mended, sizeof mended);
+    return json_stringn(mended, length);
 }
 
 static void on_health(void *arg, struct rx_http_request *request)
@@ -208,7 +188,8 @@ static void on_health(void *arg, struct rx_http_request *request)
     for (unsigned i = rx_front_stalled(f, 0); i < f->worker_count; i = rx_front_stalled(f, i + 1))
         json_array_append_new(stalled, json_integer(i));
     bool healthy = json_array_size(stalled) == 0;
-    reply_json(request, healthy ? 200 : 503, json_pack("{s:b, s:o}", "healthy", healthy, "stalled_workers", stalled));
+    rx_http_reply_json_take(request, healthy ? 200 : 503, "application/json",
+                            json_pack("{s:b, s:o}", "healthy", healthy, "stalled_workers", stalled));
 }
 
 static json_t *json_of(const struct rx_condition *c)
@@ -255,7 +236,7 @@ static void answer_ready(struct gather *g)
                              g->front->draining, "workers_unanswered", (int)g->waiting, "conditions",
                              json_conditions(&conditions), "brokers", json_brokers(g), "conditions_unlisted",
                              (json_int_t)(conditions.unlisted[RX_FAULT] + conditions.unlisted[RX_WARNING]));
-    reply_json(g->request, ready ? 200 : 503, body);
+    rx_http_reply_json_take(g->request, ready ? 200 : 503, "application/json", body);
     rx_conditions_finish(&conditions);
 }
 

@@ -365,8 +365,6 @@ void rx_runtime_destroy(struct rx_runtime *r)
     free(r);
 }
 
-size_t rx_runtime_count(const struct rx_runtime *r) { return r->plan->pipeline_count; }
-
 struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *r, size_t pipeline)
 {
     const struct rx_delivery *d = &r->deliveries[pipeline];

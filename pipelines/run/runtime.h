@@ -31,8 +31,7 @@ void rx_runtime_settle(struct rx_runtime *);  /* brings the accounts of all sink
 bool rx_runtime_drained(struct rx_runtime *); /* nothing is left in the sinks */
 void rx_runtime_destroy(struct rx_runtime *);
 
-size_t rx_runtime_count(const struct rx_runtime *); /* pipelines, as in the plan */
-struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *, size_t pipeline);
+struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *, size_t pipeline); /* by its place in the plan */
 
 /* What came on an error stream, by position of its source or pipeline in the plan. */
 struct rx_bad_events {

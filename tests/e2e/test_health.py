@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 import unittest.mock
 from pathlib import Path
 
@@ -201,6 +202,17 @@ class Stalls(harness.EndToEnd):
         self.assertIn('POST to the source "in"', found["reason"])
         self.assertEqual(daemon.metrics().sum("rxd_condition", kind="worker_stalled"), 1)
         self.assertIn("condition=worker_stalled", daemon.log_text())
+
+    def test_a_front_that_stood_still_says_so_and_blames_no_worker(self):
+        os.environ["WATCHDOG_USEC"] = "2000000"
+        self.addCleanup(os.environ.pop, "WATCHDOG_USEC")
+        daemon = self.daemon(self.CONFIG)
+        daemon.signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        harness.wait_for("the time is over", lambda: time.monotonic() - stopped > 2)
+        daemon.signal(signal.SIGCONT)
+        harness.wait_for("it says so", lambda: "the front stood still" in daemon.log_text())
+        self.assertNotIn("worker_stalled", daemon.log_text())
 
     def test_a_worker_that_is_busy_but_moves_is_healthy(self):
         os.environ["WATCHDOG_USEC"] = "4000000"

@@ -169,9 +169,11 @@ class BadConfigs(harness.EndToEnd):
         path = Path(self.folder) / "a.yaml"
         pipelines = {f"p{i}": {"from": "in", "pipe": [{"map": {"a": "n + 1"}}]} for i in range(8000)}
         path.write_text(json.dumps({**CONFIG, "pipelines": pipelines}))
-        done = subprocess.run(["prlimit", "--as=30000000", harness.rxd_path(), "check", "-c", path], capture_output=True, text=True)
-        if "cannot allocate memory" not in done.stderr.lower() and "AddressSanitizer" not in done.stderr:
-            self.assertEqual((done.returncode, done.stderr.splitlines()[-1]), (1, "rxd: out of memory"))
+        within = ["prlimit", "--as=30000000", harness.rxd_path()]
+        if subprocess.run([*within, "--version"], capture_output=True).returncode:
+            self.skipTest("a sanitizer takes more than that for itself")
+        done = subprocess.run([*within, "check", "-c", path], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr.splitlines()[-1]), (1, "rxd: out of memory"))
 
     def test_a_good_one_is_0(self):
         path = Path(self.folder) / "a.yaml"
