@@ -401,6 +401,29 @@ static void widen_literal(struct rx_ast *literal, const struct rx_ast *other)
     }
 }
 
+/* Adds `steps` for each of n to the power of `power` elements, in the loops that are open. */
+static void add_cost(struct rx_compiler *c, unsigned power, double steps)
+{
+    power += c->loop_depth;
+    c->cost[power < 4 ? power : 4] += steps;
+}
+
+/* Texts, lists and maps are compared, joined and looked through element by element. */
+static void add_binary_cost(struct rx_compiler *c, const struct rx_ast *node)
+{
+    const rx_kinds large = RX_K_STRING | RX_K_BYTES | RX_K_LIST | RX_K_MAP | RX_K_OPTIONAL;
+    const struct rx_ast *left = node->args[0], *right = node->args[1];
+    bool literal = left->kind == N_LITERAL || right->kind == N_LITERAL; /* at most as long as the expression */
+    if (node->op == O_IN && right->kind == N_LITERAL)
+        add_cost(c, left->kinds & large ? 1 : 0, right->value.kind == RX_LIST ? right->value.u.list->count : 1);
+    else if (node->op == O_IN)
+        add_cost(c, left->kinds & large ? 2 : 1, 1);
+    else if (node->op >= O_SUB && node->op <= O_MOD)
+        return;
+    else if ((left->kinds & large) && (right->kinds & large) && !(literal && node->op != O_ADD))
+        add_cost(c, 1, 2);
+}
+
 static int compile_binary(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
 {
     static const uint8_t ops[] = {
@@ -410,6 +433,7 @@ static int compile_binary(struct rx_compiler *c, struct rx_ast *node, int16_t ds
         widen_literal(node->args[0], node->args[1]);
         widen_literal(node->args[1], node->args[0]);
     }
+    add_binary_cost(c, node);
     return compile_two(c, node, ops[node->op], dst);
 }
 
@@ -640,6 +664,14 @@ static int compile_lazy(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
     return r;
 }
 
+/* Each element of the arguments takes some steps (17 in sort, the most), or is compared with each; a character of a text takes
+ * about as many as a pattern has states there. */
+static void add_call_cost(struct rx_compiler *c, const struct rx_function *f)
+{
+    enum { EACH = 20, PATTERN_STATES = 40 };
+    add_cost(c, f->style & RX_F_SQUARE ? 2 : 1, f->style & RX_F_PATTERN ? PATTERN_STATES : EACH);
+}
+
 static int compile_call(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
 {
     if (is_lazy(node))
@@ -653,7 +685,7 @@ static int compile_call(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
         return -ENOMEM;
     *slot = node->function;
     ins.x = (uint32_t)c->functions.count - 1;
-    c->cost[c->loop_depth < 4 ? c->loop_depth + 1 : 4] += 1;
+    add_call_cost(c, node->function);
     return emit(c, node, ins);
 }
 
@@ -713,6 +745,7 @@ static int put(struct rx_compiler *c, struct rx_ast *node, struct rx_ast *value,
     } else {
         ins.a = reg;
     }
+    add_cost(c, 0, 1);
     return r < 0 ? r : emit(c, value, ins);
 }
 
@@ -760,6 +793,8 @@ static int finish(struct rx_compiler *c, struct rx_ast *node, const struct loop 
         [L_TRANSFORM_MAP] = OP_END_MAP,
         [L_TRANSFORM_ENTRY] = OP_END_MAP,
     };
+    if (node->op == L_SORT_BY)
+        add_cost(c, 1, 20);
     code_at(c, loop->next)->y = here(c);
     return emit(c, node,
                 (struct rx_ins){

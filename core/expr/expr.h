@@ -90,7 +90,8 @@ const char *rx_expr_aggregate_name(size_t i); /* NULL: no more */
 
 /* The kinds that the result may have (RX_EXPR_KIND bits); feed them to the next step's `types`. */
 unsigned rx_expr_kinds(const struct rx_expr *);
-/* A bound of the steps that one evaluation takes when no list, map or string that it meets has more than `n` elements. */
+/* A bound of the steps that one evaluation takes when no list, map or string that it meets has more than `n` elements. Of
+ * regular expressions it is an estimate (40 steps a character); what takes more is ended by the budget. */
 double rx_expr_cost(const struct rx_expr *, double n);
 /* Things that are legal but look like a slip (`battery-level`): each a complete sentence with a hint and a place. */
 size_t rx_expr_hint_count(const struct rx_expr *);

@@ -58,7 +58,7 @@ static int change(struct rx_call *call, const struct mapping *mapping, struct rx
 {
     struct rx_buffer out = {0};
     const char *p = text.u.text, *end = p + text.aux;
-    if (rx_call_charge(call, text.aux) < 0) /* beyond ASCII each code point is looked up */
+    if (rx_call_charge(call, 2 * (uint64_t)text.aux) < 0) /* beyond ASCII each code point is looked up */
         return -ETIME;
     rx_buffer_reserve(&out, text.aux);
     while (p < end && !out.failed) {

@@ -63,6 +63,8 @@ static int write_entries(struct rx_call *call, struct rx_value map, struct rx_bu
 static int write_map(struct rx_call *call, struct rx_buffer *out, struct rx_value map, unsigned depth)
 {
     uint32_t count = rx_object_count(map);
+    if (rx_call_charge(call, 5 * (uint64_t)count) < 0)
+        return -ETIME;
     struct rx_buffer *entries = calloc(count + 1, sizeof *entries);
     if (!entries)
         return -ENOMEM;

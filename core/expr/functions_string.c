@@ -204,7 +204,7 @@ static int replace_in(struct rx_call *call, const struct rx_value *args, int64_t
             at += (uint32_t)size;
         }
         if (r == 0)
-            r = rx_call_charge(call, 1);
+            r = rx_call_charge(call, 4);
     }
     return r < 0 ? r : append(call, out, text.u.text + at, text.aux - at);
 }
@@ -269,7 +269,7 @@ static int split(struct rx_call *call, const struct rx_value *args, unsigned cou
         pieces++;
         at = cut + args[1].aux;
     }
-    struct rx_value *items = rx_call_charge(call, pieces) < 0 ? NULL : rx_call_items(call, pieces);
+    struct rx_value *items = rx_call_charge(call, 3 * (uint64_t)pieces) < 0 ? NULL : rx_call_items(call, pieces);
     if (!items)
         return call->expr->steps > call->expr->budget ? -ETIME : -ENOMEM;
     at = 0;

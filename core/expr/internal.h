@@ -213,6 +213,7 @@ enum {
     RX_F_METHOD = 2,
     RX_F_NULLS = 4,   /* null arguments are its business */
     RX_F_PATTERN = 8, /* its second argument is a regular expression */
+    RX_F_SQUARE = 16, /* compares each element with each */
 };
 
 /* One row declares a function: the checker, the reference page and the messages read it. */

@@ -1,6 +1,7 @@
 /* What callers rely on beside values: scopes, aggregates, reach, types known early, budgets, limits. */
 #include <stdlib.h>
 
+#include "core/expr/internal.h"
 #include "tests/unit/expr_table.h"
 
 static struct rx_expr *compile(struct rx_heap *heap, const char *text, struct rx_expr_options options)
@@ -241,7 +242,7 @@ START_TEST(an_evaluation_is_bounded)
     struct rx_expr_env env = {.event = &event};
     ck_assert_int_eq(rx_expr_eval(expr, &env, &value, &error), -ETIME);
     ck_assert(strstr(error.message, "1000 steps"));
-    ck_assert(rx_expr_cost(expr, 10) > 100 && rx_expr_cost(expr, 10) < 1000);
+    ck_assert(rx_expr_cost(expr, 5) > 100 && rx_expr_cost(expr, 5) < 1000);
     ck_assert(rx_expr_cost(expr, 1e6) <= 1000);
     rx_expr_destroy(expr);
     rx_event_unref(&event);
@@ -276,6 +277,74 @@ START_TEST(comparing_large_values_is_bounded)
         struct rx_expr *expr = compile(heap, texts[i], (struct rx_expr_options){0});
         struct rx_value value;
         ck_assert_msg(rx_expr_eval(expr, &env, &value, NULL) == -ETIME, "%s", texts[i]);
+        rx_expr_destroy(expr);
+    }
+    rx_event_unref(&event);
+    rx_buffer_finish(&json);
+    finish(heap);
+}
+END_TEST
+
+/* 100 elements each; the steps that were taken are inside. */
+START_TEST(the_cost_is_a_bound)
+{
+    static const char *const texts[] = {"l.distinct()",
+                                        "sets.contains(l, l)",
+                                        "sets.equivalent(l, l)",
+                                        "l.sort()",
+                                        "l.sortBy(x, -x)",
+                                        "l.map(x, l.indexOf(x))",
+                                        "s.matches('^(\\\\w+,?)+x$')",
+                                        "s.lower() + s.upper()",
+                                        "json.encode(m)",
+                                        "json.decode(s)",
+                                        "l.all(x, l.exists(y, y == x))",
+                                        "s.split(',')",
+                                        "s.replace(',', 'bb')",
+                                        "regex.replace(s, ',', 'bb')",
+                                        "regex.extractAll(s, '1')",
+                                        "m.keys()",
+                                        "l.indexOf(99)",
+                                        "event_time.strftime('%F %T', 'Europe/Berlin')",
+                                        "'%s'.format([m])",
+                                        "l.map(x, string(x)).join(',')",
+                                        "m == m",
+                                        "l in [l]",
+                                        "99 in l",
+                                        "l in l.map(x, l)",
+                                        "sum(l) + max(l)",
+                                        "s.lastIndexOf('x')",
+                                        "s + s + s",
+                                        "l + l",
+                                        "m.transformMap(k, v, v + 1)",
+                                        "l.flatten()",
+                                        "l.reverse()",
+                                        "s.reverse() < s"};
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_buffer json = {0};
+    rx_buffer_text(&json, "{\"l\":[0");
+    for (int i = 1; i < 100; i++)
+        rx_buffer_printf(&json, ",%d", i);
+    rx_buffer_text(&json, "],\"s\":\"[");
+    for (int i = 0; i < 49; i++)
+        rx_buffer_text(&json, "1,");
+    rx_buffer_text(&json, "1]\",\"m\":{\"k\":1");
+    for (int i = 1; i < 100; i++)
+        rx_buffer_printf(&json, ",\"k%d\":%d", i, i);
+    rx_buffer_text(&json, "}}");
+    rx_buffer_append(&json, "", 1);
+    struct rx_event event = {.value = decode(heap, json.data)};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct rx_expr *expr = compile(heap, texts[i], (struct rx_expr_options){0});
+        struct rx_expr_env env = {.event = &event};
+        struct rx_error error;
+        struct rx_value value;
+        for (int round = 0; round < 2; round++) { /* the first also fills caches */
+            ck_assert_msg(rx_expr_eval(expr, &env, &value, &error) == 0, "%s: %s", texts[i], error.message);
+            rx_value_unref(value);
+        }
+        ck_assert_msg((double)expr->steps <= rx_expr_cost(expr, 100), "%s: %llu steps, bound %g", texts[i],
+                      (unsigned long long)expr->steps, rx_expr_cost(expr, 100));
         rx_expr_destroy(expr);
     }
     rx_event_unref(&event);
@@ -402,6 +471,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, types_are_known_early);
     tcase_add_test(tests, an_evaluation_is_bounded);
     tcase_add_test(tests, comparing_large_values_is_bounded);
+    tcase_add_test(tests, the_cost_is_a_bound);
     tcase_add_test(tests, limits_of_the_grammar_hold);
     tcase_add_test(tests, hints_and_fields_and_constants_are_told);
     tcase_add_test(tests, test_tells_true_false_and_failures_apart);
