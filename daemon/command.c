@@ -81,28 +81,48 @@ static int check_outside(struct rx_loaded *l, struct rx_diagnostics *diagnostics
                           &l->site);
 }
 
-/* All sections are looked at, whatever mistakes one of them has. */
-static int plan(const struct rx_paths *paths, const struct rx_load_options *options, struct rx_loaded *l,
+/* All sections are looked at, whatever mistakes one of them has, and `read` (the answer of reading them). */
+static int plan(struct rx_loaded *l, const struct rx_load_options *options, int read,
                 struct rx_diagnostics *diagnostics)
 {
-    int r = rx_forest_read(paths->items, paths->count, diagnostics, &l->forest);
+    if (!l->forest)
+        return read;
+    rx_diagnostics_settle(diagnostics);
+    int r =
+        rx_logical_create(l->forest, &(struct rx_logical_options){.replay = options->replay}, diagnostics, &l->logical);
+    int outside = options->outside ? check_outside(l, diagnostics) : 0;
+    r = read < 0 ? read : r < 0 ? r : outside;
     if (r < 0)
         return r;
-    r = rx_logical_create(l->forest, &(struct rx_logical_options){.replay = options->replay}, diagnostics, &l->logical);
-    int outside = options->outside ? check_outside(l, diagnostics) : 0;
-    if (r < 0 || outside < 0)
-        return r < 0 ? r : outside;
     struct rx_plan_options physical = {.no_fusion = options->no_fusion, .site = l->site ? rx_site_of(l->site) : NULL};
     r = rx_plan_create(l->logical, l->engine, &physical, diagnostics, &l->plan);
     return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
 }
 
-int rx_load(const struct rx_paths *paths, const struct rx_load_options *options, struct rx_loaded *l)
+static int make_engine(struct rx_loaded *l)
 {
     *l = (struct rx_loaded){.heap = rx_heap_create(NULL), .sched = rx_sched_create(0)};
     l->engine = l->heap && l->sched ? rx_engine_create(l->heap, l->sched) : NULL;
+    return l->engine ? 0 : -ENOMEM;
+}
+
+int rx_load_text(const char *text, const char *path, const struct rx_load_options *options,
+                 struct rx_diagnostics *diagnostics, struct rx_loaded *l)
+{
+    int r = make_engine(l);
+    return r < 0 ? r
+                 : plan(l, options, rx_forest_read_text(text, strlen(text), path, 0, diagnostics, &l->forest),
+                        diagnostics);
+}
+
+int rx_load(const struct rx_paths *paths, const struct rx_load_options *options, struct rx_loaded *l)
+{
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    int r = l->engine && diagnostics ? plan(paths, options, l, diagnostics) : -ENOMEM;
+    int r = make_engine(l);
+    if (r == 0 && !diagnostics)
+        r = -ENOMEM;
+    if (r == 0)
+        r = plan(l, options, rx_forest_read(paths->items, paths->count, diagnostics, &l->forest), diagnostics);
     if (diagnostics)
         rx_show(diagnostics);
     int status = r < 0 ? rx_config_status(diagnostics, r) : 0;

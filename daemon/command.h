@@ -60,6 +60,9 @@ struct rx_load_options {
 };
 /* 0, or the exit status after all mistakes were written to stderr. rx_unload is safe in either case. */
 int rx_load(const struct rx_paths *, const struct rx_load_options *, struct rx_loaded *);
+/* The same of one text, with the mistakes for the caller. 0, -EINVAL, -ENOMEM. */
+int rx_load_text(const char *text, const char *path, const struct rx_load_options *, struct rx_diagnostics *,
+                 struct rx_loaded *);
 void rx_unload(struct rx_loaded *);
 
 #endif

@@ -162,11 +162,17 @@ static void complete_main(struct rx_op *op, unsigned port)
         rx_finish(op);
 }
 
+static int check(const void *image, struct rx_error *reterr)
+{
+    if (width_of(image) > WIDTH_MAX)
+        return rx_error_set(reterr, -EINVAL, "a key has at most %d parts", WIDTH_MAX);
+    return 0;
+}
+
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct combine_latest *c = (struct combine_latest *)op;
-    if (width_of(c) > WIDTH_MAX)
-        return rx_error_set(reterr, -EINVAL, "a key has at most %d parts", WIDTH_MAX);
+    (void)reterr;
     rx_keytable_init(&c->table, rx_op_heap(op), width_of(c), rx_op_inputs(op) * sizeof(struct latest));
     return 0;
 }
@@ -239,6 +245,7 @@ const struct rx_operator_class rx_operator_combine_latest = {
              .summary = "combine the newest event of each stream, whenever one of them has something new",
              .options = options,
              .state_size = sizeof(struct combine_latest),
+             .check = check,
              .example = "combine_latest: {with: prices, by: city}"},
     .min_inputs = 2,
     .max_inputs = RX_PORTS_MAX,
@@ -256,6 +263,7 @@ const struct rx_operator_class rx_operator_with_latest_from = {
              .summary = "add the newest event of other streams to each event",
              .options = options,
              .state_size = sizeof(struct combine_latest),
+             .check = check,
              .example = "with_latest_from: {with: prices, by: city}"},
     .min_inputs = 2,
     .max_inputs = RX_PORTS_MAX,

@@ -243,13 +243,24 @@ static void inner(struct rx_op *op, struct rx_instance *instance, const struct r
 
 /* ---- life ---- */
 
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct group_by *g = image;
+    if (rx_keys_count(g->by) > WIDTH_MAX)
+        return rx_error_set(reterr, -EINVAL, "a group key has at most %d parts", WIDTH_MAX);
+    if (g->expect.count && rx_keys_count(g->by) != 1) {
+        rx_error_set(reterr, -EINVAL, "`expect` lists the values of a key with one part, and this one has %zu",
+                     rx_keys_count(g->by));
+        rx_error_hint(reterr, "group by one field, or leave `expect` out");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct group_by *g = (struct group_by *)op;
-    if (rx_keys_count(g->by) > WIDTH_MAX)
-        return rx_error_set(reterr, -EINVAL, "a group key has at most %d parts", WIDTH_MAX);
-    if (g->expect.count && rx_keys_count(g->by) != 1)
-        return rx_error_set(reterr, -EINVAL, "`expect` lists the values of a key with one part");
+    (void)reterr;
     rx_keytable_init(&g->table, rx_op_heap(op), (unsigned)rx_keys_count(g->by), sizeof(struct group));
     return 0;
 }
@@ -352,6 +363,7 @@ const struct rx_operator_class rx_operator_group_by = {
              .options = options,
              .state_size = sizeof(struct group_by),
              .flags = RX_OPENS_GROUP | RX_PASSES,
+             .check = check,
              .example = "group_by: device"},
     .min_inputs = 1,
     .max_inputs = 1,

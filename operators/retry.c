@@ -41,7 +41,7 @@ static const struct rx_option options[] = {
      .min = 1,
      .max = 1000},
     {.name = "max_delay",
-     .help = "the longest wait",
+     .help = "the longest wait, not less than delay",
      .type = RX_OPTION_DURATION,
      .offset = RX_AT(struct retry, max_delay, rx_time),
      .fallback = "1h",
@@ -53,6 +53,19 @@ static const struct rx_option options[] = {
      .fallback = "false"},
     {0},
 };
+
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct retry *r = image;
+    char longest[32], delay[32];
+    if (r->delay <= r->max_delay)
+        return 0;
+    rx_format_duration(r->delay, delay, sizeof delay);
+    rx_format_duration(r->max_delay, longest, sizeof longest);
+    rx_error_set(reterr, -EINVAL, "`delay` is %s, and `max_delay`, the longest wait, is %s", delay, longest);
+    rx_error_hint(reterr, "write max_delay: %s too", delay);
+    return -EINVAL;
+}
 
 /* A loop, not a recursion, where the upstream fails before its subscription returns. */
 static void subscribe(struct retry *r)
@@ -134,6 +147,7 @@ const struct rx_operator_class rx_operator_retry = {
              .options = options,
              .state_size = sizeof(struct retry),
              .flags = RX_PASSES | RX_RESUBSCRIBES,
+             .check = check,
              .example = "retry: {count: 5, delay: 1s, backoff: 2, max_delay: 30s}"},
     .min_inputs = 1,
     .max_inputs = 1,

@@ -29,12 +29,14 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static int init(struct rx_op *op, struct rx_error *reterr)
+static int check(const void *image, struct rx_error *reterr)
 {
-    struct sample *s = (struct sample *)op;
+    const struct sample *s = image;
     if ((s->every > 0) != (s->with != NULL))
         return 0;
-    return rx_error_set(reterr, -EINVAL, "sample needs either `every`, a duration, or `with`, a stream");
+    rx_error_set(reterr, -EINVAL, "`sample` needs either `every`, a duration, or `with`, a stream");
+    rx_error_hint(reterr, "write sample: 1s, or sample: {with: OTHER}");
+    return -EINVAL;
 }
 
 /* With nothing to put out the interval alone keeps no replay going. */
@@ -140,11 +142,11 @@ const struct rx_operator_class rx_operator_sample = {
              .options = options,
              .state_size = sizeof(struct sample),
              .flags = RX_PASSES,
+             .check = check,
              .example = "sample: 1s"},
     .min_inputs = 1,
     .max_inputs = 2,
     .timer_slots = 1,
-    .init = init,
     .start = start,
     .next = next,
     .describe = describe,

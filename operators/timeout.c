@@ -30,12 +30,14 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static int init(struct rx_op *op, struct rx_error *reterr)
+static int check(const void *image, struct rx_error *reterr)
 {
-    struct timeout *t = (struct timeout *)op;
+    const struct timeout *t = image;
     if (t->each > 0 || t->first > 0)
         return 0;
-    return rx_error_set(reterr, -EINVAL, "timeout needs `each` or `first`, a duration such as 5s");
+    rx_error_set(reterr, -EINVAL, "`timeout` needs `each` or `first`, a duration such as 5s");
+    rx_error_hint(reterr, "write timeout: 30s, for the longest pause between events");
+    return -EINVAL;
 }
 
 static void start(struct rx_op *op)
@@ -83,11 +85,11 @@ const struct rx_operator_class rx_operator_timeout = {
              .options = options,
              .state_size = sizeof(struct timeout),
              .flags = RX_PASSES,
+             .check = check,
              .example = "timeout: {each: 700ms, with: other_sensors}"},
     .min_inputs = 1,
     .max_inputs = 2,
     .timer_slots = 1,
-    .init = init,
     .start = start,
     .next = next,
     .timer = timer,

@@ -152,6 +152,7 @@ const struct rx_sink_class rx_sink_stream = {
              .summary = "Serves the events at GET /streams/NAME: JSON, NDJSON, Server-Sent Events, WebSocket",
              .options = options,
              .state_size = sizeof(struct stream),
+             .flags = RX_SINK_ONCE,
              .example = "stream: { key: device, ttl: 1h, history: 1000 }"},
     .start = start,
     .write = write_event,

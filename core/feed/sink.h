@@ -8,6 +8,9 @@
 struct rx_sink;
 struct rx_site;
 
+/* Flags of a sink class (rx_class.flags). */
+enum { RX_SINK_ONCE = 1 /* a pipeline has at most one */ };
+
 struct rx_sink_class {
     struct rx_class base;
     int (*init)(struct rx_sink *, struct rx_error *reterr); /* options set; resolve brokers, open nothing */

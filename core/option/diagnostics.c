@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/buffer.h"
 #include "core/base/utf8.h"
-#include "core/json/json.h"
-#include "core/option/tree.h"
+#include "core/option/diagnostics.h"
 
 enum {
     SHOWN_MAX = 50,    /* mistakes rendered; the rest are counted */
@@ -17,6 +17,7 @@ enum {
 
 struct diagnostic {
     unsigned file_order; /* files in order of their first mistake */
+    bool settled;        /* what else is in its line follows from it */
     bool remark;         /* legal, but looks like a slip: not a mistake */
     struct rx_place at;
     char *path; /* NULL: no place */
@@ -113,6 +114,22 @@ static bool is_repeat(const struct rx_diagnostics *diagnostics, const struct dia
     return false;
 }
 
+static bool follows(const struct rx_diagnostics *diagnostics, const struct diagnostic *one)
+{
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        const struct diagnostic *other = &diagnostics->items[i];
+        if (other->settled && other->file_order == one->file_order && other->at.line == one->at.line)
+            return true;
+    }
+    return false;
+}
+
+void rx_diagnostics_settle(struct rx_diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < diagnostics->count; i++)
+        diagnostics->items[i].settled = !diagnostics->items[i].remark;
+}
+
 static int reserve_one(struct rx_diagnostics *diagnostics)
 {
     if (diagnostics->count < diagnostics->capacity)
@@ -167,7 +184,8 @@ static void add(struct rx_diagnostics *diagnostics, const struct rx_file *file, 
             diagnostics->lost++;
         }
     }
-    if ((file && (!item.path || (at.line > 0 && !item.excerpt))) || is_repeat(diagnostics, &item)) {
+    if ((file && (!item.path || (at.line > 0 && !item.excerpt))) || is_repeat(diagnostics, &item) ||
+        follows(diagnostics, &item)) {
         free(item.path);
         free(item.excerpt);
         return;
@@ -292,24 +310,4 @@ void rx_diagnostics_render(const struct rx_diagnostics *diagnostics, struct rx_b
     size_t more = diagnostics->count + diagnostics->lost - shown;
     if (more > 0)
         rx_buffer_printf(out, "and %zu more\n", more);
-}
-
-static void json_text(struct rx_buffer *out, const char *label, const char *text)
-{
-    rx_buffer_text(out, label);
-    rx_json_write_string(out, text, strlen(text));
-}
-
-void rx_diagnostics_render_json(const struct rx_diagnostics *diagnostics, struct rx_buffer *out)
-{
-    rx_buffer_text(out, "[");
-    for (size_t i = 0; i < diagnostics->count; i++) {
-        const struct diagnostic *item = &diagnostics->items[i];
-        json_text(out, i ? ",{\"file\":" : "{\"file\":", item->path ? item->path : "");
-        rx_buffer_printf(out, ",\"line\":%u,\"column\":%u", item->at.line, item->at.column);
-        json_text(out, ",\"message\":", item->message);
-        json_text(out, ",\"hint\":", item->hint);
-        rx_buffer_text(out, "}");
-    }
-    rx_buffer_text(out, "]");
 }

@@ -51,6 +51,13 @@ static int set_option(struct option_parse *parse, const struct rx_option *option
     return option_set(parse, value, (char *)parse->image + option->offset);
 }
 
+static bool takes_stream(const struct rx_option *option)
+{
+    return option->type == RX_OPTION_STREAM || option->type == RX_OPTION_STREAMS;
+}
+
+static bool is_stream_key(const char *key) { return strcmp(key, "from") == 0 || strcmp(key, "pipe") == 0; }
+
 /* "did you mean `size`?", or what there is. */
 static void unknown_option(struct option_parse *parse, const struct rx_tree *key)
 {
@@ -62,7 +69,10 @@ static void unknown_option(struct option_parse *parse, const struct rx_tree *key
     for (size_t i = 0; names && i < count; i++)
         names[i] = class->options[i].name;
     const char *nearest = names ? rx_nearest(key->text, names) : NULL;
-    if (nearest) {
+    const struct rx_option *positional = positional_of(class);
+    if (positional && takes_stream(positional) && is_stream_key(key->text)) {
+        rx_error_hint(&error, "write %s: {%s: {from: NAME, pipe: [...]}}", class->name, positional->name);
+    } else if (nearest) {
         rx_error_hint(&error, "did you mean `%s`?", nearest);
     } else if (names && count > 0) {
         char list[200] = "";

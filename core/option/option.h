@@ -4,7 +4,7 @@
 #define RX_CORE_OPTION_H
 
 #include "core/expr/expr.h"
-#include "core/option/tree.h"
+#include "core/option/diagnostics.h"
 #include "core/value/value.h"
 
 /* With the C type of the field that receives it. */
@@ -35,6 +35,8 @@ enum {
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
     RX_BRANCH = 16,   /* STRING: names a stream that the step feeds, PIPELINE.NAME */
+    RX_BROKER = 32,   /* STRING: names one of `brokers:` */
+    RX_CAPTURES = 64, /* STRINGS: {name} in it makes a field of the event */
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
 };
 
@@ -86,8 +88,13 @@ int rx_plan_defer(struct rx_plan_arena *, void (*destroy)(void *), void *what);
 struct rx_heap *rx_plan_heap(const struct rx_plan_arena *);
 /* What is known of the event that the expressions compiled from here on see: the outputs that an earlier step declared. Lent
  * until it is told otherwise; count 0: nothing. */
-void rx_plan_know(struct rx_plan_arena *, const struct rx_expr_type *types, size_t count);
-const struct rx_expr_type *rx_plan_known(const struct rx_plan_arena *, size_t *ret_count);
+struct rx_known {
+    const struct rx_expr_type *types;
+    size_t count;
+    bool closed; /* these are all the fields there are: to name another is a mistake */
+};
+void rx_plan_know(struct rx_plan_arena *, struct rx_known);
+struct rx_known rx_plan_known(const struct rx_plan_arena *);
 
 /* Fills `image` (class->state_size bytes, zeroed by the caller) from a step's or source's value. `value` NULL: `- name`
  * alone. `where` is the node to blame for what is missing. Answers 0, or -EINVAL with every mistake in `diagnostics`. */

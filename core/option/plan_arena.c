@@ -13,21 +13,11 @@ struct duty {
 struct rx_plan_arena {
     struct rx_heap *heap;
     struct duty *newest;
-    const struct rx_expr_type *types;
-    size_t type_count;
+    struct rx_known known;
 };
 
-void rx_plan_know(struct rx_plan_arena *arena, const struct rx_expr_type *types, size_t count)
-{
-    arena->types = types;
-    arena->type_count = count;
-}
-
-const struct rx_expr_type *rx_plan_known(const struct rx_plan_arena *arena, size_t *ret_count)
-{
-    *ret_count = arena->type_count;
-    return arena->types;
-}
+void rx_plan_know(struct rx_plan_arena *arena, struct rx_known known) { arena->known = known; }
+struct rx_known rx_plan_known(const struct rx_plan_arena *arena) { return arena->known; }
 
 struct rx_plan_arena *rx_plan_arena_create(struct rx_heap *heap)
 {

@@ -33,7 +33,10 @@ static int compile_expr(const struct shaper_request *request, const struct rx_tr
 {
     struct rx_expr_options options = {
         .heap = rx_plan_heap(request->arena), .flags = request->expr_flags, .locals = request->locals};
-    options.types = rx_plan_known(request->arena, &options.type_count);
+    struct rx_known known = rx_plan_known(request->arena);
+    options.types = known.types;
+    options.type_count = known.count;
+    options.flags |= known.closed ? RX_EXPR_CLOSED : 0;
     struct rx_error error = {0};
     struct rx_expr *expr;
     int r = rx_expr_compile(scalar->text + offset, length, &options, &expr, &error);

@@ -13,6 +13,16 @@ const struct rx_tree *rx_tree_get(const struct rx_tree *map, const char *key)
     return NULL;
 }
 
+const char *rx_tree_nearest(const struct rx_tree *map, const char *key)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (; map && map->kind == RX_TREE_MAP && n < map->count && n < 255; n++)
+        names[n] = map->keys[n]->text;
+    names[n] = NULL;
+    return rx_nearest(key, names);
+}
+
 /* A walk over a scalar as written, one decoded unit at a time. */
 struct walk {
     const char *text;

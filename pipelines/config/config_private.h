@@ -60,11 +60,12 @@ void config_refuse_tag(struct config_reader *, struct rx_place at);
 bool config_refuse_split(struct config_reader *, const struct rx_tree *);
 /* `key` NULL: a list's entry. */
 void config_refuse_empty(struct config_reader *, const struct rx_tree *key, const struct rx_tree *node, bool flow);
-void config_check_key(struct config_reader *, const struct rx_tree *key);
+bool config_check_key(struct config_reader *, const struct rx_tree *key); /* false: it cannot be one */
 /* Sorts what it is given: call it on a copy. */
 void config_refuse_duplicates(struct config_reader *, struct rx_tree **keys, size_t count);
 
-/* Reads one text into a tree; *ret NULL for an empty one. -EINVAL: the diagnostics say why. */
+/* Reads one text into a tree; *ret NULL for an empty one. -EINVAL: the diagnostics say why, and *ret is set all the same where
+ * the text could be made sense of as a tree. */
 int config_parse(const struct rx_file *, unsigned flags, struct config_pool *, struct rx_diagnostics *,
                  struct rx_tree **ret);
 

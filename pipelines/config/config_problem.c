@@ -110,10 +110,46 @@ static void on_second_colon(const struct problem *problem, struct rx_diagnostics
             "a key cannot stand here: the line before it already has a value, or is indented differently");
 }
 
+/* Where the quote before `offset` was opened, if that was in another line: the quote meant to close it is missing. */
+static bool opened_before(const struct rx_file *file, size_t offset, size_t *ret)
+{
+    size_t start = line_start(file, offset), end = offset, quotes = 0;
+    while (end > start && strchr(" ,]}", file->text[end - 1]))
+        end--;
+    if (end == start || !strchr("\"'", file->text[end - 1]))
+        return false;
+    for (size_t i = start; i < end; i++)
+        quotes += file->text[i] == file->text[end - 1];
+    size_t at = start;
+    while (at > 0 && file->text[at - 1] != file->text[end - 1])
+        at--;
+    *ret = at > 0 ? at - 1 : 0;
+    return quotes % 2 == 1 && at > 0;
+}
+
+static struct rx_place place_at(const struct rx_file *file, size_t offset)
+{
+    struct rx_place place = {.line = 1, .column = 1, .offset = offset};
+    for (size_t i = 0; i < offset; i++) {
+        bool breaks = file->text[i] == '\n';
+        place.line += breaks;
+        place.column = breaks ? 1 : place.column + ((file->text[i] & 0xC0) != 0x80);
+    }
+    return place;
+}
+
 static void on_no_key(const struct problem *problem, struct rx_diagnostics *diagnostics)
 {
+    size_t opening;
     if (char_at(problem->file, problem->at.offset) == ':') {
         add(problem, diagnostics, "write `name: value`", "a key is missing before the `:`");
+        return;
+    }
+    if (!starts_line(problem) && opened_before(problem->file, problem->at.offset, &opening)) {
+        char message[120];
+        struct problem quote = {.file = problem->file, .at = place_at(problem->file, opening)};
+        snprintf(message, sizeof message, "this quote is closed only in line %u", problem->at.line);
+        add(&quote, diagnostics, "close it in its own line", message);
         return;
     }
     if (!starts_line(problem)) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/option/option.h"
 #include "pipelines/config/config_private.h"
 
 struct config_chunk {
@@ -23,6 +24,7 @@ struct rx_forest {
     unsigned flags;
     struct rx_tree *root;  /* the merged map of sections */
     struct rx_tree *start; /* the first file's first node */
+    bool torn;             /* a file is missing, or is no tree */
 };
 
 /* The top-level keys. Named: a map of things that share a namespace of their own or with others. */
@@ -192,10 +194,11 @@ static int add_text(struct rx_forest *forest, const char *path, const char *text
         return -ENOMEM;
     *file = (struct rx_file){.path = kept_path, .text = kept, .length = length};
     int r = config_parse(file, forest->flags, &forest->pool, diagnostics, &tree);
-    if (r == -EINVAL) /* told; the other files are still worth reading */
-        return 0;
-    if (r < 0 || !tree)
+    if (r == -ENOMEM)
         return r;
+    forest->torn = forest->torn || (r < 0 && !tree);
+    if (!tree) /* empty; or told, and the other files are still worth reading */
+        return 0;
     if (!forest->start)
         forest->start = tree;
     if (forest->flags & RX_FOREST_FRAGMENT) {
@@ -203,17 +206,6 @@ static int add_text(struct rx_forest *forest, const char *path, const char *text
         return 0;
     }
     return merge_tree(forest, tree, diagnostics);
-}
-
-static bool is_name(const char *text)
-{
-    static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", more[] = "0123456789-";
-    if (!*text || !strchr(first, *text))
-        return false;
-    for (; *text; text++)
-        if (!strchr(first, *text) && !strchr(more, *text))
-            return false;
-    return true;
 }
 
 static void check_names(const struct rx_forest *forest, const struct section *section,
@@ -230,7 +222,7 @@ static void check_names(const struct rx_forest *forest, const struct section *se
     }
     for (size_t i = 0; i < map->count; i++) {
         const char *name = map->keys[i]->text;
-        if (is_name(name))
+        if (rx_is_name(name))
             continue;
         const char *advice =
             strchr(name, '.') ? "dots are rxd's own: NAME.errors, NAME.late" : "use letters, digits, _ and -";
@@ -290,6 +282,7 @@ static int add_file(struct rx_forest *forest, const char *path, struct rx_diagno
         fclose(file);
     if (r < 0 && r != -ENOMEM) {
         cannot_read(diagnostics, path, r);
+        forest->torn = true;
         r = 0;
     } else if (r == 0) {
         r = add_text(forest, is_stdin ? "<stdin>" : path, text.data, text.length, diagnostics);
@@ -314,6 +307,7 @@ static int add_folder(struct rx_forest *forest, const char *path, struct rx_diag
     int count = scandir(path, &entries, is_config, by_name), r = 0;
     if (count < 0) {
         cannot_read(diagnostics, path, -errno);
+        forest->torn = true;
         return 0;
     }
     for (int i = 0; i < count; i++) {
@@ -338,7 +332,7 @@ static int add_path(struct rx_forest *forest, const char *path, struct rx_diagno
     return add_file(forest, path, diagnostics);
 }
 
-/* Gives the forest out if it is whole, else destroys it. */
+/* Gives the forest out if there are trees to look at, else destroys it. */
 static int finish(struct rx_forest *forest, int r, size_t mistakes_before, struct rx_diagnostics *diagnostics,
                   struct rx_forest **ret)
 {
@@ -346,7 +340,7 @@ static int finish(struct rx_forest *forest, int r, size_t mistakes_before, struc
         r = check_forest(forest, diagnostics);
     if (r == 0 && rx_diagnostics_count(diagnostics) > mistakes_before)
         r = -EINVAL;
-    if (r < 0)
+    if (r == -ENOMEM || (r < 0 && forest->torn))
         rx_forest_destroy(forest);
     else
         *ret = forest;

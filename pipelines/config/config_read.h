@@ -5,7 +5,7 @@
 #ifndef RX_PIPELINES_CONFIG_READ_H
 #define RX_PIPELINES_CONFIG_READ_H
 
-#include "core/option/tree.h"
+#include "core/option/diagnostics.h"
 
 struct rx_forest;
 
@@ -19,7 +19,8 @@ enum {
 #define RX_CONFIG_NODES_MAX 200000      /* nodes in one file, those behind aliases counted each time */
 
 /* Reads files, folders (their *.yaml *.yml *.json, sorted by name) and "-" (stdin). Answers 0, or -EINVAL (-ENOMEM)
- * with every mistake in the diagnostics; *ret is then untouched. ${VAR} ${VAR:-default} ${VAR:?message} ${file:/path}
+ * with every mistake in the diagnostics; *ret is then untouched, unless all files could be made sense of as trees: it then
+ * holds these, for who wants to look for more mistakes in them. ${VAR} ${VAR:-default} ${VAR:?message} ${file:/path}
  * are expanded in values. */
 int rx_forest_read(const char *const *paths, size_t n, struct rx_diagnostics *, struct rx_forest **ret);
 

@@ -98,6 +98,21 @@ static bool comment_follows(const struct rx_file *file, const struct rx_tree *ke
     return offset < file->length && file->text[offset] == '#' && file->text[offset - 1] == ' ';
 }
 
+/* True when the next line with text begins where the key does: what was meant for below the key, perhaps. */
+static bool next_stands_beside(const struct rx_file *file, const struct rx_tree *key)
+{
+    const char *text = file->text, *end = text + file->length, *line = text + key->at.offset;
+    while (line > text && line[-1] != '\n')
+        line--;
+    size_t indent = (size_t)(text + key->at.offset - line);
+    for (const char *next = line; (next = memchr(next, '\n', (size_t)(end - next)));) {
+        size_t blank = strspn(++next, " ");
+        if (next + blank < end && !strchr("\r\n#", next[blank]))
+            return blank == indent && next[blank] != '-';
+    }
+    return false;
+}
+
 void config_refuse_empty(struct config_reader *reader, const struct rx_tree *key, const struct rx_tree *node, bool flow)
 {
     char message[160], quoting[160];
@@ -108,6 +123,8 @@ void config_refuse_empty(struct config_reader *reader, const struct rx_tree *key
         hint = quoting;
     } else if (key && comment_follows(reader->file, key)) {
         hint = "a `#` after a space starts a comment in YAML: quote the expression or text";
+    } else if (!flow && key && next_stands_beside(reader->file, key)) {
+        hint = "write a value; or if the lines below belong to it, indent them further";
     } else if (flow && key) {
         hint = "write `name: value`, or quote the expression if `{` is part of it: \"{name}\"";
     }
@@ -118,7 +135,7 @@ void config_refuse_empty(struct config_reader *reader, const struct rx_tree *key
     config_mistake(reader, key ? key->at : node->at, hint, message);
 }
 
-void config_check_key(struct config_reader *reader, const struct rx_tree *key)
+bool config_check_key(struct config_reader *reader, const struct rx_tree *key)
 {
     if (key->kind != RX_TREE_SCALAR)
         config_mistake(reader, key->at, "quote it if it is text or an expression", "a key must be a text");
@@ -129,6 +146,9 @@ void config_check_key(struct config_reader *reader, const struct rx_tree *key)
     else if (!key->quoted && strcmp(key->text, "<<") == 0)
         config_mistake(reader, key->at, "use an alias for a whole value, or write the entries out",
                        "merging with `<<` is not supported");
+    else
+        return true;
+    return false;
 }
 
 static int compare_keys(const void *a, const void *b)

@@ -228,16 +228,16 @@ static int read_pairs(struct config_reader *reader, bool flow, struct nodes *key
         int r = read_next(reader, YAML_MAPPING_END_EVENT, &key, true);
         if (r < 0 || !key)
             return r;
-        if (!split)
-            config_check_key(reader, key);
+        bool sound = split || config_check_key(reader, key);
         size_t before = reader->mistakes;
         r = read_next(reader, YAML_NO_EVENT, &item, false);
         if (r < 0)
             return r;
         if (config_is_empty(item) && !split && before == reader->mistakes && key->kind == RX_TREE_SCALAR)
             config_refuse_empty(reader, key, item, flow);
-        if (flow && !split)
-            split = config_refuse_split(reader, item);
+        if (split || !sound) /* told: the tree goes on without it */
+            continue;
+        split = flow && config_refuse_split(reader, item);
         if (push(keys, key) < 0 || push(items, item) < 0)
             return config_no_memory(reader);
     }
@@ -393,8 +393,8 @@ int config_parse(const struct rx_file *file, unsigned flags, struct config_pool 
     free(reader.pairs);
     if (r == -ENOMEM)
         return r;
-    if (r < 0 || reader.mistakes > 0)
+    if (r < 0)
         return -EINVAL;
     *ret = tree && config_is_empty(tree) ? NULL : tree;
-    return 0;
+    return reader.mistakes > 0 ? -EINVAL : 0;
 }

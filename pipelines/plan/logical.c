@@ -21,13 +21,6 @@ char *rx_planner_text(struct rx_planner *planner, const char *text)
 
 /* ---- names ---- */
 
-void rx_planner_check_name(struct rx_planner *planner, const struct rx_tree *key)
-{
-    if (!rx_is_name(key->text))
-        rx_diagnosef(planner->diagnostics, key, "letters, digits, _ and -; not a digit first. Dots are rxd's own",
-                     "\"%s\" cannot be a name", key->text);
-}
-
 static struct rx_outlet *find_outlet(const struct rx_logical *plan, const char *name)
 {
     return rx_names_get(plan->outlets, name);
@@ -73,15 +66,25 @@ static const char *nearest_stream(const struct rx_logical *plan, const char *nam
     return rx_nearest(name, names);
 }
 
+static bool has_outlet(const struct rx_logical *plan, const char *name, size_t length)
+{
+    char head[128];
+    snprintf(head, sizeof head, "%.*s", (int)length, name);
+    return length < sizeof head && find_outlet(plan, head);
+}
+
 struct rx_outlet *rx_planner_outlet(struct rx_planner *planner, const char *name, const struct rx_tree *where)
 {
     struct rx_outlet *outlet = find_outlet(planner->plan, name);
     if (outlet)
         return outlet;
-    const char *near = nearest_stream(planner->plan, name);
+    const char *near = nearest_stream(planner->plan, name), *dot = strchr(name, '.');
     char hint[200] = "a stream is the name of a source or of a pipeline";
     if (near)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+    else if (dot && has_outlet(planner->plan, name, (size_t)(dot - name)))
+        snprintf(hint, sizeof hint, "beside \"%.*s\" there are \"%.*s.errors\" and the streams of its taps",
+                 (int)(dot - name), name, (int)(dot - name), name);
     rx_diagnosef(planner->diagnostics, where, hint, "there is no source or pipeline \"%s\"", name);
     return NULL;
 }
@@ -104,56 +107,67 @@ static const struct rx_tree *branch_name(const struct rx_tree *step)
     return NULL;
 }
 
+static void refuse_branch_name(struct rx_planner *planner, const struct rx_tree *name)
+{
+    if (!rx_is_name(name->text))
+        rx_diagnosef(planner->diagnostics, name, "letters, digits, _ and -; not a digit first",
+                     "\"%s\" cannot be a name", name->text);
+    else if (strcmp(name->text, "errors") == 0 || strcmp(name->text, "late") == 0)
+        rx_diagnosef(planner->diagnostics, name, "give it another name",
+                     "\"%s\" is rxd's own: every pipeline has a stream of that name", name->text);
+}
+
 static int add_branch(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *name)
 {
     struct rx_outlet *branch = &p->branches[p->branch_count];
-    rx_planner_check_name(planner, name);
+    refuse_branch_name(planner, name);
     *branch = (struct rx_outlet){.pipeline = p};
     int r = rx_planner_add_outlet(planner, branch, p->name, name->text);
-    if (r == -EEXIST)
-        rx_diagnosef(planner->diagnostics, name, NULL, "there is a stream \"%s\" already", branch->name);
+    if (r == -EEXIST && strcmp(name->text, "errors") != 0)
+        rx_diagnosef(planner->diagnostics, name, "give it another name", "there is a stream \"%s\" already",
+                     branch->name);
     p->branch_count += r == 0;
     return r == -ENOMEM ? r : 0;
 }
 
-static int declare_branches(struct rx_planner *planner, struct rx_logical_pipeline *p)
+/* Of the steps of a `pipe`, and of the streams that are written out in them. Without `p` they are only counted. */
+static int find_branches(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *tree,
+                         size_t *count)
 {
-    const struct rx_tree *pipe = rx_tree_get(p->tree, "pipe");
-    size_t n = 0;
-    for (size_t i = 0; pipe && pipe->kind == RX_TREE_LIST && i < pipe->count; i++)
-        n += branch_name(pipe->items[i]) != NULL;
-    p->branches = n ? rx_planner_alloc(planner, n * sizeof *p->branches) : NULL;
-    if (n && !p->branches)
-        return -ENOMEM;
     int r = 0;
-    for (size_t i = 0; n && r == 0 && i < pipe->count; i++) {
-        const struct rx_tree *name = branch_name(pipe->items[i]);
-        if (name)
-            r = add_branch(planner, p, name);
+    for (size_t i = 0; tree && tree->kind != RX_TREE_SCALAR && r == 0 && i < tree->count; i++) {
+        const struct rx_tree *item = tree->items[i];
+        bool steps = tree->kind == RX_TREE_MAP && strcmp(tree->keys[i]->text, "pipe") == 0;
+        for (size_t k = 0; steps && item->kind == RX_TREE_LIST && r == 0 && k < item->count; k++) {
+            const struct rx_tree *name = branch_name(item->items[k]);
+            *count += name != NULL;
+            if (name && p)
+                r = add_branch(planner, p, name);
+        }
+        if (r == 0)
+            r = find_branches(planner, p, item, count);
     }
     return r;
 }
 
-static void refuse_clash(struct rx_planner *planner, const struct rx_tree *key)
+static int declare_branches(struct rx_planner *planner, struct rx_logical_pipeline *p)
 {
-    const struct rx_logical_source *clash = rx_logical_find_source(planner->plan, key->text);
-    if (clash)
-        rx_diagnosef(planner->diagnostics, key, "sources and pipelines share one namespace",
-                     "\"%s\" is the name of a source already (%s:%u)", key->text, clash->tree->file->path,
-                     clash->tree->at.line);
+    size_t n = 0;
+    find_branches(planner, NULL, p->tree, &n);
+    if (n == 0)
+        return 0;
+    p->branches = rx_planner_alloc(planner, n * sizeof *p->branches);
+    return p->branches ? find_branches(planner, p, p->tree, &n) : -ENOMEM;
 }
 
 static int declare_pipeline(struct rx_planner *planner, const struct rx_tree *key, const struct rx_tree *tree)
 {
     struct rx_logical *plan = planner->plan;
     struct rx_logical_pipeline *p = &plan->pipelines[plan->pipeline_count];
-    rx_planner_check_name(planner, key);
-    *p = (struct rx_logical_pipeline){.name = key->text, .tree = tree, .position = plan->pipeline_count};
+    *p = (struct rx_logical_pipeline){.name = key->text, .key = key, .tree = tree, .position = plan->pipeline_count};
     p->out.pipeline = p->errors.pipeline = p;
     int r = rx_planner_add_outlet(planner, &p->out, p->name, NULL);
-    if (r == -EEXIST)
-        refuse_clash(planner, key);
-    if (r == 0)
+    if (r == 0) /* a clash of names was told by who read the files */
         r = rx_planner_add_outlet(planner, &p->errors, p->name, "errors");
     if (r == -ENOMEM)
         return r;
@@ -166,8 +180,6 @@ static int declare_pipelines(struct rx_planner *planner)
     struct rx_logical *plan = planner->plan;
     const struct rx_tree *section = rx_forest_section(planner->forest, "pipelines");
     size_t n = section && section->kind == RX_TREE_MAP ? section->count : 0;
-    if (section && section->kind != RX_TREE_MAP)
-        rx_diagnosef(planner->diagnostics, section, NULL, "pipelines is a mapping of name to pipeline");
     plan->pipelines = rx_planner_alloc(planner, n * sizeof *plan->pipelines);
     plan->ordered = rx_planner_alloc(planner, n * sizeof *plan->ordered);
     if (!plan->pipelines || !plan->ordered)
@@ -197,7 +209,7 @@ static int make_steps(struct rx_planner *planner, struct rx_logical_pipeline *p)
 {
     const struct rx_tree *from = rx_tree_get(p->tree, "from");
     if (!from) {
-        rx_diagnosef(planner->diagnostics, p->tree, "from: NAME of a source or pipeline",
+        rx_diagnosef(planner->diagnostics, p->key, "from: NAME of a source or pipeline",
                      "pipeline \"%s\" does not say what it reads", p->name);
         return 0;
     }

@@ -51,11 +51,10 @@ struct rx_logical_node {
     unsigned input_count;
     int32_t down; /* consumer's index; -1: the exit */
     uint8_t down_port;
-    const struct rx_expr_type *types; /* what its expressions may know of its input */
-    size_t type_count;
-    struct rx_need need; /* of its own, of what comes in */
-    bool ends;           /* what it puts out may end while the pipeline runs */
-    uint32_t seen;       /* private to the planner */
+    struct rx_known known; /* of its input, by its expressions */
+    struct rx_need need;   /* of its own, of what comes in */
+    bool ends;             /* what it puts out may end while the pipeline runs */
+    uint32_t seen;         /* private to the planner */
 };
 
 struct rx_logical_graph {
@@ -84,7 +83,7 @@ struct rx_logical_sink {
 
 struct rx_logical_pipeline {
     const char *name;
-    const struct rx_tree *tree;
+    const struct rx_tree *key, *tree;
     struct rx_logical_graph *graph;
     struct rx_outlet out, errors;
     struct rx_outlet *branches;

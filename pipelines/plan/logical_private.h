@@ -32,8 +32,6 @@ struct rx_reading {
 /* logical.c: a copy of a text that lives as long as the plan; NULL: no memory. */
 char *rx_planner_text(struct rx_planner *, const char *);
 void *rx_planner_alloc(struct rx_planner *, size_t size);
-/* Diagnoses a key that cannot be a name. */
-void rx_planner_check_name(struct rx_planner *, const struct rx_tree *key);
 /* Makes a name readable; one that is taken is the caller's to diagnose. NULL: no memory. */
 int rx_planner_add_outlet(struct rx_planner *, struct rx_outlet *, const char *name, const char *suffix);
 /* The outlet of that name; diagnoses an unknown one at `where`: NULL then. */
@@ -62,8 +60,19 @@ void rx_planner_finish_steps(struct rx_planner *);
 
 /* logical_steps.c: the graph of a pipeline from its `from` and `pipe`. NULL after a mistake (diagnosed). */
 struct rx_logical_graph *rx_planner_steps(struct rx_planner *, const struct rx_tree *from, const struct rx_tree *pipe);
+/* The scopes around a step, innermost first. */
+struct rx_scope {
+    const struct rx_scope *outer;
+    const struct rx_step *opener;
+};
 /* logical_types.c: what the expressions behind a step may know of its output. `image`: its options, parsed. */
-void rx_planner_types_after(struct rx_planner *, const struct rx_step *, unsigned inputs, const void *image);
+void rx_planner_types_after(struct rx_planner *, const struct rx_step *, unsigned inputs, const void *image,
+                            const struct rx_scope *);
+/* logical_names.c: refuses results that would hide a key, and what looks at many events where there is one. */
+void rx_planner_check_names(struct rx_planner *, const struct rx_step *, const struct rx_scope *);
+/* Calls `each` for the names of a group's key, as written; a backtick on either side is left out. */
+void rx_planner_each_key(const struct rx_step *opener, void (*each)(void *arg, const char *name, size_t length),
+                         void *arg);
 
 /* logical_order.c: what reads what; a topological order (a circle is a mistake); where events go one by one. */
 int rx_planner_readings(struct rx_planner *, struct rx_logical_pipeline *);

@@ -18,6 +18,23 @@ static void diagnose_unknown(struct rx_planner *planner, const struct rx_tree *w
     rx_diagnosef(planner->diagnostics, where, hint, "there is no %s \"%s\"", what, name);
 }
 
+static void check_broker(struct rx_planner *planner, const struct rx_class *class, const struct rx_tree *options)
+{
+    const struct rx_tree *brokers = rx_forest_section(planner->forest, "brokers");
+    for (const struct rx_option *o = class->options; o && o->name; o++) {
+        const struct rx_tree *name = o->flags & RX_BROKER ? rx_option_tree(class, options, o) : NULL;
+        if (!name || name->kind != RX_TREE_SCALAR || rx_tree_get(brokers, name->text))
+            continue;
+        const char *near = rx_tree_nearest(brokers, name->text);
+        char hint[200];
+        if (near)
+            snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+        else
+            snprintf(hint, sizeof hint, "brokers: {%.60s: {url: \"mqtt://127.0.0.1:1883\"}}", name->text);
+        rx_diagnosef(planner->diagnostics, name, hint, "no broker is named \"%s\"", name->text);
+    }
+}
+
 /* Parses options to see whether they are right; `reaches` may be NULL. */
 static int try_options(struct rx_planner *planner, const struct rx_class *class, const struct rx_tree *options,
                        const struct rx_tree *where, unsigned *reaches)
@@ -25,6 +42,7 @@ static int try_options(struct rx_planner *planner, const struct rx_class *class,
     struct rx_plan_arena *arena = rx_plan_arena_create(planner->plan->heap);
     void *image = arena ? rx_plan_alloc(arena, class->state_size) : NULL;
     int r = image ? rx_options_parse(class, options, where, arena, image, planner->diagnostics) : -ENOMEM;
+    check_broker(planner, class, options);
     if (r == 0 && reaches) {
         struct rx_need need = {0};
         r = rx_planner_need(planner, class, image, &need);
@@ -43,28 +61,71 @@ static void read_replay(struct rx_planner *planner, const struct rx_tree *value,
         rx_diagnosef(planner->diagnostics, value, NULL, "replay is hot or cold");
 }
 
-static bool read_source_keys(struct rx_planner *planner, const char *name, const struct rx_tree *tree,
-                             struct rx_logical_source *s)
+static void find_kind(struct rx_planner *planner, const struct rx_tree *tree, struct rx_logical_source *s)
 {
     for (size_t i = 0; tree->kind == RX_TREE_MAP && i < tree->count; i++) {
-        const char *key = tree->keys[i]->text;
-        if (strcmp(key, "replay") == 0) {
-            read_replay(planner, tree->items[i], s);
-        } else if (!rx_registry_source(key)) {
-            diagnose_unknown(planner, tree->keys[i], "kind of source", key, rx_registry_nearest_source(key));
-            return false;
-        } else if (s->kind) {
-            rx_diagnosef(planner->diagnostics, tree->keys[i], "declare two sources and merge them: from: [a, b]",
-                         "source \"%s\" is of kind \"%s\" already", name, s->kind->text);
-            return false;
-        } else {
-            s->kind = tree->keys[i];
-            s->options = tree->items[i];
-        }
+        const struct rx_tree *key = tree->keys[i];
+        if (!rx_registry_source(key->text))
+            continue;
+        if (s->kind)
+            rx_diagnosef(planner->diagnostics, key, "declare two sources and merge them: from: [a, b]",
+                         "source \"%s\" is of kind \"%s\" already", s->name, s->kind->text);
+        else
+            *s = (struct rx_logical_source){.name = s->name, .kind = key, .options = tree->items[i]};
     }
-    if (!s->kind)
+}
+
+static bool has_option(const struct rx_class *class, const char *name)
+{
+    const struct rx_option *o = class->options;
+    while (o && o->name && strcmp(o->name, name) != 0)
+        o++;
+    return o && o->name;
+}
+
+/* Known, and to come. */
+static bool is_of_event_time(const char *key)
+{
+    static const char *const keys[] = {"event_time", "lateness", "idle_timeout", "max_ahead", "catch_up", NULL};
+    size_t i = 0;
+    while (keys[i] && strcmp(keys[i], key) != 0)
+        i++;
+    return keys[i];
+}
+
+static void refuse_source_key(struct rx_planner *planner, const struct rx_tree *key, const struct rx_logical_source *s)
+{
+    char hint[200];
+    if (is_of_event_time(key->text)) {
+        rx_diagnosef(planner->diagnostics, key, "leave it out: an event's time is when it arrived",
+                     "`%s` is not available in this version", key->text);
+    } else if (!s->kind) {
+        diagnose_unknown(planner, key, "kind of source", key->text, rx_registry_nearest_source(key->text));
+    } else if (has_option(&rx_registry_source(s->kind->text)->base, key->text)) {
+        snprintf(hint, sizeof hint, "indent it further than `%s:`, or write %s: {%s: ...}", s->kind->text,
+                 s->kind->text, key->text);
+        rx_diagnosef(planner->diagnostics, key, hint, "`%s` is an option of `%s`, and stands beside it", key->text,
+                     s->kind->text);
+    } else {
+        rx_diagnosef(planner->diagnostics, key, "beside its kind a source has only `replay`",
+                     "unknown key \"%s\" in a source", key->text);
+    }
+}
+
+static bool read_source_keys(struct rx_planner *planner, const struct rx_tree *tree, struct rx_logical_source *s)
+{
+    size_t mistakes = rx_diagnostics_count(planner->diagnostics);
+    find_kind(planner, tree, s);
+    for (size_t i = 0; tree->kind == RX_TREE_MAP && i < tree->count; i++) {
+        const struct rx_tree *key = tree->keys[i];
+        if (strcmp(key->text, "replay") == 0)
+            read_replay(planner, tree->items[i], s);
+        else if (!rx_registry_source(key->text))
+            refuse_source_key(planner, key, s);
+    }
+    if (!s->kind && rx_diagnostics_count(planner->diagnostics) == mistakes)
         rx_diagnosef(planner->diagnostics, tree, "ticks: {timer: {every: 1s}}",
-                     "source \"%s\" must say what feeds it: mqtt, http, timer, simulate, file", name);
+                     "source \"%s\" must say what feeds it: mqtt, http, timer, simulate, file", s->name);
     return s->kind != NULL;
 }
 
@@ -98,31 +159,34 @@ struct rx_logical_source *rx_planner_add_source(struct rx_planner *planner, cons
         rx_diagnosef(planner->diagnostics, tree, NULL, "a config has at most %d sources", RX_SOURCES_MAX);
         return NULL;
     }
-    if (!s || !read_source_keys(planner, name, tree, s))
+    if (!s || !(s->name = rx_planner_text(planner, name)))
         return NULL;
-    s->name = rx_planner_text(planner, name);
+    bool known = read_source_keys(planner, tree, s);
     s->tree = tree;
-    s->class = rx_registry_source(s->kind->text);
-    if (!s->name || keep(planner, s) < 0 || try_options(planner, &s->class->base, s->options, s->kind, NULL) < 0)
+    s->class = known ? rx_registry_source(s->kind->text) : NULL;
+    if (keep(planner, s) < 0) /* one that cannot be is there all the same for who reads it: one mistake is enough */
         return NULL;
-    return s;
+    return known && try_options(planner, &s->class->base, s->options, s->kind, NULL) < 0 ? NULL : s;
 }
 
 int rx_planner_sources(struct rx_planner *planner)
 {
     const struct rx_tree *section = rx_forest_section(planner->forest, "sources");
-    if (section && section->kind != RX_TREE_MAP) {
-        rx_diagnosef(planner->diagnostics, section, NULL, "sources is a mapping of name to source");
-        return 0;
-    }
-    for (size_t i = 0; section && i < section->count; i++) {
-        rx_planner_check_name(planner, section->keys[i]);
+    for (size_t i = 0; section && section->kind == RX_TREE_MAP && i < section->count; i++)
         rx_planner_add_source(planner, section->keys[i]->text, section->items[i]);
-    }
     return 0;
 }
 
 /* ---- sinks ---- */
+
+static void refuse_second(struct rx_planner *planner, const struct rx_logical_pipeline *p,
+                          const struct rx_sink_class *class, const struct rx_tree *where)
+{
+    for (size_t i = 0; class->base.flags & RX_SINK_ONCE && i < p->sink_count; i++)
+        if (p->sinks[i].class == class)
+            rx_diagnosef(planner->diagnostics, where, "keep one of them",
+                         "a pipeline has one `%s`, and this is its second", class->base.name);
+}
 
 static int add_sink(struct rx_planner *planner, struct rx_logical_pipeline *p, const char *name,
                     const struct rx_tree *where, const struct rx_tree *options)
@@ -132,6 +196,7 @@ static int add_sink(struct rx_planner *planner, struct rx_logical_pipeline *p, c
         diagnose_unknown(planner, where, "sink", name, rx_registry_nearest_sink(name));
         return 0;
     }
+    refuse_second(planner, p, class, where);
     p->sinks[p->sink_count++] = (struct rx_logical_sink){.class = class, .where = where, .options = options};
     return try_options(planner, &class->base, options, where, &p->out.reaches);
 }

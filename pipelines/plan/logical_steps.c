@@ -19,7 +19,8 @@ struct builder {
     struct rx_planner *planner;
     struct draft *drafts;
     size_t count, capacity;
-    const char *scopes; /* from the outermost: 'g' group, 'w' window */
+    const char *scopes;           /* from the outermost: 'g' group, 'w' window */
+    const struct rx_scope *scope; /* the innermost; NULL: none */
     bool failed;
 };
 
@@ -121,6 +122,7 @@ static int build_merged(struct builder *b, const struct rx_tree *list)
 static int build_inline_pipe(struct builder *b, const struct rx_tree *stream)
 {
     const char *outer = b->scopes;
+    const struct rx_scope *outer_scope = b->scope;
     struct position at = {.pipe = rx_tree_get(stream, "pipe")};
     for (size_t i = 0; i < stream->count; i++)
         if (strcmp(stream->keys[i]->text, "from") != 0 && strcmp(stream->keys[i]->text, "pipe") != 0)
@@ -128,8 +130,10 @@ static int build_inline_pipe(struct builder *b, const struct rx_tree *stream)
                          "unknown key \"%s\"", stream->keys[i]->text);
     int upstream = build_stream(b, rx_tree_get(stream, "from"));
     b->scopes = "";
+    b->scope = NULL;
     int last = at.pipe ? build_steps(b, upstream, &at) : upstream;
     b->scopes = outer;
+    b->scope = outer_scope;
     return last;
 }
 
@@ -160,11 +164,10 @@ static int build_any_stream(struct builder *b, const struct rx_tree *stream)
 static int build_stream(struct builder *b, const struct rx_tree *stream)
 {
     struct rx_plan_arena *scratch = b->planner->scratch;
-    size_t count;
-    const struct rx_expr_type *types = rx_plan_known(scratch, &count);
-    rx_plan_know(scratch, NULL, 0);
+    struct rx_known known = rx_plan_known(scratch);
+    rx_plan_know(scratch, (struct rx_known){0});
     int node = build_any_stream(b, stream);
-    rx_plan_know(scratch, types, count);
+    rx_plan_know(scratch, known);
     return node;
 }
 
@@ -332,16 +335,17 @@ static int build_node(struct builder *b, int upstream, const struct written *ste
         return -1;
     struct rx_logical_node *node = &b->drafts[index].node;
     struct rx_step *made = planner->plan->steps[node->step->number];
-    node->types = rx_plan_known(planner->scratch, &node->type_count);
+    node->known = rx_plan_known(planner->scratch);
     node->feeds = branch_of(b, step);
     const void *image = parse_options(b, step);
     if (image && ask(b, made, node, image) < 0)
         no_memory(b, step->where);
+    rx_planner_check_names(planner, made, b->scope);
     connect(b, upstream, index, "");
     if (image)
         connect_streams(b, index, step); /* the drafts may have moved */
     if (image)
-        rx_planner_types_after(planner, made, b->drafts[index].node.input_count, image);
+        rx_planner_types_after(planner, made, b->drafts[index].node.input_count, image, b->scope);
     return index;
 }
 
@@ -416,7 +420,8 @@ static void build_scope(struct builder *outer, int opener, char kind, struct pos
         return;
     }
     snprintf(scopes, sizeof scopes, "%s%c", outer->scopes, kind);
-    struct builder b = {.planner = outer->planner, .scopes = scopes};
+    struct rx_scope scope = {.outer = outer->scope, .opener = node->step};
+    struct builder b = {.planner = outer->planner, .scopes = scopes, .scope = &scope};
     int last = build_steps(&b, add_entry(&b, node->step), at);
     node->scope = seal(&b, last);
     if (!node->scope)
@@ -500,7 +505,7 @@ struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const stru
                                           const struct rx_tree *pipe)
 {
     struct builder b = {.planner = planner, .scopes = ""};
-    rx_plan_know(planner->scratch, NULL, 0);
+    rx_plan_know(planner->scratch, (struct rx_known){0});
     int last = build_stream(&b, from);
     struct position at = {.pipe = pipe};
     if (pipe)

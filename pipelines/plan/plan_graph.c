@@ -9,10 +9,10 @@ void *rx_assembly_image(struct rx_assembly *a, const struct rx_logical_node *log
     const struct rx_step *step = logical->step;
     struct rx_plan_arena *arena = a->plan->arena;
     void *image = rx_plan_alloc(arena, step->class->base.state_size);
-    rx_plan_know(arena, logical->types, logical->type_count);
+    rx_plan_know(arena, logical->known);
     int r = image ? rx_options_parse(&step->class->base, step->options, step->where, arena, image, a->diagnostics)
                   : -ENOMEM;
-    rx_plan_know(arena, NULL, 0);
+    rx_plan_know(arena, (struct rx_known){0});
     return r == 0 ? image : NULL;
 }
 

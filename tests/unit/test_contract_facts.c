@@ -4,7 +4,8 @@
 
 START_TEST(what_is_not_decoded_is_not_missed)
 {
-    static const char *const readers[] = {"", "map: \"coalesce(device, 0)\"", "filter: \"coalesce(value, 0) != 3\"",
+    static const char *const readers[] = {"", "set: {z: 1}, map: \"coalesce(device, 0)\"",
+                                          "set: {z: 1}, filter: \"coalesce(value, 0) != 3\"",
                                           "aggregate: {n: count()}"};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++) {
         behind = readers[k];

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/json/json.h"
-#include "core/option/tree.h"
+#include "core/option/diagnostics.h"
 
 static const struct rx_file one = {
     .path = "one.yaml", .text = "key: value\n\tother: \xC3\xA4\xC3\xB6 x\n", .length = 28};
