@@ -11,10 +11,13 @@ struct stream {
     struct rx_expr *key;
     rx_time ttl;
     int64_t history, max_keys;
+    int slow; /* enum rx_slow */
 
     struct rx_log_writer *log; /* the site's */
     struct rx_buffer json, key_json;
 };
+
+static const char *const slow_choices[] = {"skip", "latest", "disconnect", NULL};
 
 static const struct rx_option options[] = {
     {.name = "key",
@@ -40,15 +43,26 @@ static const struct rx_option options[] = {
      .fallback = "10000",
      .min = 1,
      .max = 1e7},
+    {.name = "slow",
+     .help =
+         "a subscriber that has fallen behind what is kept goes on with the oldest that is there, or with the latest, "
+         "and is told how many events it missed; or is disconnected",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct stream, slow, int),
+     .fallback = "skip",
+     .choices = slow_choices},
     {0},
 };
 
 static int start(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct stream *stream = (struct stream *)sink;
-    struct rx_log_limits limits = {
-        .max_frames = (uint64_t)stream->history, .max_keys = (unsigned)stream->max_keys, .key_ttl = stream->ttl};
-    stream->log = sink->site->stream(sink->site, sink->pipeline, &limits, reterr);
+    struct rx_stream_options asked = {.limits = {.max_frames = (uint64_t)stream->history,
+                                                 .max_keys = (unsigned)stream->max_keys,
+                                                 .key_ttl = stream->ttl},
+                                      .slow = (enum rx_slow)stream->slow,
+                                      .keyed = stream->key != NULL};
+    stream->log = sink->site->stream(sink->site, sink->pipeline, &asked, reterr);
     sink->connected = stream->log != NULL;
     return stream->log ? 0 : -EIO;
 }

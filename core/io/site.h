@@ -4,7 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/io/loop/loop.h"
-#include "core/io/serve/stream_log.h"
+#include "core/io/serve/stream_options.h"
 
 struct rx_broker;
 struct rx_log_writer;
@@ -15,7 +15,7 @@ struct rx_site {
     struct rx_broker *(*broker)(struct rx_site *, const char *name);
     /* The writing end of a served stream, for one sink at a time, until stream_done; NULL with reterr on failure. The
      * stream goes on with its ids, history and subscribers when another sink has it after that, also on another worker. */
-    struct rx_log_writer *(*stream)(struct rx_site *, const char *name, const struct rx_log_limits *,
+    struct rx_log_writer *(*stream)(struct rx_site *, const char *name, const struct rx_stream_options *,
                                     struct rx_error *reterr);
     void (*stream_done)(struct rx_site *, const char *name);
     /* Structured, rate-limited log line: level 3 error, 4 warning, 6 info; `pairs` are key, value, ... NULL. Never blocks. */

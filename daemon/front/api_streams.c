@@ -4,6 +4,7 @@
 #include "daemon/front/streams_private.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,7 @@ const char *streams_nearest(const struct rx_streams *streams, const char *name)
     return nearest;
 }
 
-static struct stream *create_stream(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
+static struct stream *create_stream(struct rx_streams *streams, const char *name, struct rx_log *log)
 {
     size_t length = strlen(name) + 1;
     struct stream *s = calloc(1, sizeof *s + length);
@@ -108,7 +109,6 @@ static struct stream *create_stream(struct rx_streams *streams, const char *name
         return NULL;
     memcpy(s->name, name, length);
     s->streams = streams;
-    s->keyed = keyed;
     s->rate.since = now_of(streams);
     s->rate.second = s->rate.since / RX_SEC;
     s->selections = rx_selections_create(streams->heap, &streams->filters);
@@ -119,6 +119,13 @@ static struct stream *create_stream(struct rx_streams *streams, const char *name
     rx_selections_destroy(s->selections);
     free(s);
     return NULL;
+}
+
+void stream_configure(struct stream *s, const struct rx_stream_options *options)
+{
+    rx_log_set_limits(s->log, &options->limits);
+    rx_fanout_set_slow(s->fanout, options->slow);
+    s->keyed = s->keyed || options->keyed;
 }
 
 static bool insert(struct rx_streams *streams, size_t at, struct stream *s)
@@ -137,11 +144,12 @@ static bool insert(struct rx_streams *streams, size_t at, struct stream *s)
     return true;
 }
 
-int streams_add(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
+int streams_add(struct rx_streams *streams, const char *name, struct rx_log *log,
+                const struct rx_stream_options *options)
 {
     bool there;
     size_t at = place(streams, name, &there);
-    struct stream *s = there ? NULL : create_stream(streams, name, log, keyed);
+    struct stream *s = there ? NULL : create_stream(streams, name, log);
     if (!s)
         return there ? -EEXIST : -ENOMEM;
     if (!insert(streams, at, s)) {
@@ -149,16 +157,9 @@ int streams_add(struct rx_streams *streams, const char *name, struct rx_log *log
         close_stream(s);
         return -ENOMEM;
     }
+    stream_configure(s, options);
     stream_collect(s);
     return 0;
-}
-
-int rx_streams_add_take(struct rx_streams *streams, const char *name, struct rx_log *log, bool keyed)
-{
-    int r = streams_add(streams, name, log, keyed);
-    if (r < 0)
-        rx_log_destroy(log);
-    return r;
 }
 
 void rx_streams_remove(struct rx_streams *streams, const char *name)
@@ -201,46 +202,45 @@ void rx_streams_each(struct rx_streams *streams, void (*each)(void *arg, const s
     }
 }
 
-static void write_id(struct rx_buffer *out, const char *name, const struct rx_stream_info *i, uint64_t sequence)
+static json_t *id_of(const struct rx_stream_info *i, uint64_t sequence)
 {
-    if (i->first > i->last)
-        rx_buffer_printf(out, ",\"%s\":null", name);
-    else
-        rx_buffer_printf(out, ",\"%s\":\"%llu-%llu\"", name, (unsigned long long)i->generation,
-                         (unsigned long long)sequence);
+    return i->first > i->last
+               ? json_null()
+               : json_sprintf("%llu-%llu", (unsigned long long)i->generation, (unsigned long long)sequence);
 }
 
-static void write_info(void *arg, const struct rx_stream_info *i)
+/* As events show it. */
+static json_t *time_of(const struct rx_stream_info *i)
 {
-    struct rx_buffer *out = arg;
-    rx_buffer_text(out, out->data[out->length - 1] == '[' ? "{\"name\":" : ",{\"name\":");
-    rx_json_write_string(out, i->name, strlen(i->name));
-    rx_buffer_text(out, ",\"rate\":");
-    rx_json_write(out, rx_double(round(i->rate * 100) / 100));
-    rx_buffer_printf(out, ",\"events\":%llu,\"last_event_time\":", (unsigned long long)i->events);
-    rx_json_write(out, i->events ? rx_timestamp(i->last_time) : rx_null());
-    rx_buffer_printf(out, ",\"keys\":%zu,\"subscribers\":%zu,\"dropped\":%llu,\"disconnected\":%llu", i->keys,
-                     i->fanout.subscribers, (unsigned long long)(i->fanout.skipped + i->fanout.lost),
-                     (unsigned long long)(i->fanout.stalled + i->fanout.overtaken + i->fanout.exhausted));
-    write_id(out, "first_id", i, i->first);
-    write_id(out, "last_id", i, i->last);
-    rx_buffer_text(out, "}");
+    struct rx_buffer text = {0};
+    rx_json_write(&text, i->events ? rx_timestamp(i->last_time) : rx_null());
+    json_t *json = text.failed ? NULL : json_loadb(text.data, text.length, JSON_DECODE_ANY, NULL);
+    rx_buffer_finish(&text);
+    return json;
+}
+
+static void add_info(void *arg, const struct rx_stream_info *i)
+{
+    json_t **list = arg;
+    json_t *row = json_pack("{s:s, s:f, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "name", i->name, "rate",
+                            round(i->rate * 100) / 100, "events", (json_int_t)i->events, "last_event_time", time_of(i),
+                            "keys", (json_int_t)i->keys, "subscribers", (json_int_t)i->fanout.subscribers, "dropped",
+                            (json_int_t)(i->fanout.skipped + i->fanout.lost), "disconnected",
+                            (json_int_t)(i->fanout.stalled + i->fanout.overtaken + i->fanout.exhausted), "first_id",
+                            id_of(i, i->first), "last_id", id_of(i, i->last));
+    if (json_array_append_new(*list, row) == 0)
+        return;
+    json_decref(*list);
+    *list = NULL;
 }
 
 static void answer_list(void *arg, struct rx_http_request *request)
 {
-    struct rx_buffer out = {0};
+    json_t *list = json_array();
     on_wake(arg);
-    rx_buffer_text(&out, "{\"streams\":[");
-    if (!out.failed)
-        rx_streams_each(arg, write_info, &out);
-    rx_buffer_text(&out, "]}\n");
+    rx_streams_each(arg, add_info, &list);
     rx_http_set_header(request, "Cache-Control", "no-store");
-    if (out.failed)
-        rx_http_reply_error(request, 503, "out of memory");
-    else
-        rx_http_reply(request, 200, "application/json", out.data, out.length);
-    rx_buffer_finish(&out);
+    rx_http_reply_json_take(request, 200, "application/json", list ? json_pack("{s:o}", "streams", list) : NULL);
 }
 
 static int init(struct rx_streams *streams)
@@ -289,5 +289,3 @@ void rx_streams_destroy(struct rx_streams *streams)
     rx_heap_destroy(streams->heap);
     free(streams);
 }
-
-struct rx_wake *rx_streams_wake(const struct rx_streams *streams) { return streams->wake; }

@@ -18,20 +18,15 @@ int rx_streams_create(struct rx_loop *, struct rx_http_server *, const struct rx
 void rx_streams_destroy(struct rx_streams *);
 
 /* Any thread. The writing end of the stream of this name, for one user at a time: it goes on with the ids, history and
- * subscribers that it has, or is new (with ids that never were). The limits hold from now on, but for max_bytes. It stays
+ * subscribers that it has, or is new (with ids that never were). The options hold from now on, but for max_bytes. It stays
  * the registry's. -EBUSY: somebody has it; -ENOMEM. */
-int rx_streams_acquire(struct rx_streams *, const char *name, const struct rx_log_limits *, struct rx_log_writer **ret);
+int rx_streams_acquire(struct rx_streams *, const char *name, const struct rx_stream_options *,
+                       struct rx_log_writer **ret);
 /* Any thread; what was appended is published. The stream stays, for the next who acquires it. */
 void rx_streams_release(struct rx_streams *, const char *name);
 /* Removes the streams that nobody writes: those that a reload has dropped. */
 void rx_streams_sweep(struct rx_streams *);
 
-/* A log whose writer is the caller's: it is taken (destroyed with the stream), also on failure. Its generation must be new
- * for the name: ids must not come twice. `keyed`: the stream has a key, so its JSON is an array even while it is empty
- * (otherwise it becomes one with the first frame that has a key). -EEXIST, -ENOMEM. */
-int rx_streams_add_take(struct rx_streams *, const char *name, struct rx_log *, bool keyed);
-/* For rx_log_writer_set_wake of such a writer. Valid until destroy. */
-struct rx_wake *rx_streams_wake(const struct rx_streams *);
 /* Its subscribers are closed (WebSocket: 1001), and may come again. No-op when there is none. */
 void rx_streams_remove(struct rx_streams *, const char *name);
 

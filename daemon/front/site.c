@@ -196,12 +196,12 @@ void rx_site_abandon(struct rx_site_owner *owner)
 
 /* ---- streams ---- */
 
-static struct rx_log_writer *open_stream(struct rx_site *site, const char *name, const struct rx_log_limits *limits,
-                                         struct rx_error *reterr)
+static struct rx_log_writer *open_stream(struct rx_site *site, const char *name,
+                                         const struct rx_stream_options *options, struct rx_error *reterr)
 {
     struct rx_site_owner *owner = site->owner;
     struct rx_log_writer *writer = NULL;
-    int r = rx_streams_acquire(owner->options.streams, name, limits, &writer);
+    int r = rx_streams_acquire(owner->options.streams, name, options, &writer);
     if (r < 0)
         rx_error_set(reterr, r, "cannot serve the stream \"%s\": %s", name,
                      r == -EBUSY ? "somebody else serves it" : strerror(-r));

@@ -56,8 +56,10 @@ struct rx_streams {
     struct stream_writers writers;
 };
 
-/* The log is the registry's from then on; not so on failure. -EEXIST, -ENOMEM. */
-int streams_add(struct rx_streams *, const char *name, struct rx_log *, bool keyed);
+/* The log is the registry's from then on; not so on failure. Its generation must be new for the name, as ids must not
+ * come twice. -EEXIST, -ENOMEM. */
+int streams_add(struct rx_streams *, const char *name, struct rx_log *, const struct rx_stream_options *);
+void stream_configure(struct stream *, const struct rx_stream_options *);
 /* streams_writers.c: what writers have asked for is done. */
 void streams_settle(struct rx_streams *);
 void streams_writers_finish(struct stream_writers *); /* nobody writes any more */

@@ -18,7 +18,7 @@ struct stream_writer {
     struct stream_writer *next_change; /* for the front */
     bool changed;
     struct rx_log *log; /* to be served; NULL: it is */
-    struct rx_log_limits limits;
+    struct rx_stream_options options;
     char text[];
 };
 
@@ -51,7 +51,7 @@ static void destroy_writer(struct stream_writer *w)
 }
 
 static struct stream_writer *make_writer(struct rx_streams *streams, const char *name,
-                                         const struct rx_log_limits *limits)
+                                         const struct rx_stream_options *options)
 {
     struct stream_writers *all = &streams->writers;
     size_t length = strlen(name) + 1;
@@ -60,7 +60,8 @@ static struct stream_writer *make_writer(struct rx_streams *streams, const char 
         return NULL;
     memcpy(w->text, name, length);
     w->name = w->text;
-    if (rx_log_create(next_generation(all), limits, &w->writer, &w->log) == 0 && tsearch(w, &all->tree, by_name)) {
+    if (rx_log_create(next_generation(all), &options->limits, &w->writer, &w->log) == 0 &&
+        tsearch(w, &all->tree, by_name)) {
         rx_log_writer_set_wake(w->writer, streams->wake);
         return w;
     }
@@ -80,20 +81,20 @@ static void note_change(struct stream_writers *all, struct stream_writer *w)
     all->changes = w;
 }
 
-int rx_streams_acquire(struct rx_streams *streams, const char *name, const struct rx_log_limits *limits,
+int rx_streams_acquire(struct rx_streams *streams, const char *name, const struct rx_stream_options *options,
                        struct rx_log_writer **ret)
 {
     struct stream_writers *all = &streams->writers;
     int r = 0;
     pthread_mutex_lock(&all->lock);
     struct stream_writer *w = find_writer(all, name);
-    if (!w && !(w = make_writer(streams, name, limits)))
+    if (!w && !(w = make_writer(streams, name, options)))
         r = -ENOMEM;
     else if (w->used)
         r = -EBUSY;
     if (r == 0) {
         w->used = true;
-        w->limits = *limits;
+        w->options = *options;
         note_change(all, w);
         *ret = w->writer;
     }
@@ -116,7 +117,7 @@ void rx_streams_release(struct rx_streams *streams, const char *name)
 
 /* The next change, which is the front's then; false: none. */
 static bool take_change(struct stream_writers *all, struct stream_writer **ret, struct rx_log **ret_log,
-                        struct rx_log_limits *ret_limits)
+                        struct rx_stream_options *ret_options)
 {
     pthread_mutex_lock(&all->lock);
     struct stream_writer *w = all->changes;
@@ -124,7 +125,7 @@ static bool take_change(struct stream_writers *all, struct stream_writer **ret, 
         all->changes = w->next_change;
         w->changed = false;
         *ret_log = w->log;
-        *ret_limits = w->limits;
+        *ret_options = w->options;
         w->log = NULL;
     }
     pthread_mutex_unlock(&all->lock);
@@ -145,12 +146,12 @@ void streams_settle(struct rx_streams *streams)
 {
     struct stream_writer *w;
     struct rx_log *log;
-    struct rx_log_limits limits;
-    while (take_change(&streams->writers, &w, &log, &limits)) {
+    struct rx_stream_options options;
+    while (take_change(&streams->writers, &w, &log, &options)) {
         struct stream *s = log ? NULL : streams_find(streams, w->name);
         if (s)
-            rx_log_set_limits(s->log, &limits);
-        if (log && streams_add(streams, w->name, log, false) < 0) {
+            stream_configure(s, &options);
+        if (log && streams_add(streams, w->name, log, &options) < 0) {
             put_change_back(&streams->writers, w, log);
             return;
         }

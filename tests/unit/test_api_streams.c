@@ -1,6 +1,6 @@
 // layer: daemon
 /* GET /streams and /streams/NAME: every form, every selection, and what is refused, over real sockets. */
-#include "daemon/front/api_streams.h"
+#include "daemon/front/streams_private.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -24,9 +24,10 @@ static struct rx_log_writer *add_limited(const char *name, uint64_t generation, 
 {
     struct rx_log_writer *writer;
     struct rx_log *log;
+    struct rx_stream_options options = {.limits = *limits, .keyed = has_key};
     ck_assert_int_eq(rx_log_create(generation, limits, &writer, &log), 0);
-    rx_log_writer_set_wake(writer, rx_streams_wake(streams));
-    ck_assert_int_eq(rx_streams_add_take(streams, name, log, has_key), 0);
+    rx_log_writer_set_wake(writer, streams->wake);
+    ck_assert_int_eq(streams_add(streams, name, log, &options), 0);
     return writer;
 }
 
@@ -181,9 +182,9 @@ START_TEST(the_list_is_sorted_and_says_what_each_stream_is)
 {
     start();
     expect("/streams", 200,
-           "{\"streams\":[{\"name\":\"device_avg\",\"rate\":0,\"events\":0,\"last_event_time\":null,\"keys\":0,"
+           "{\"streams\":[{\"name\":\"device_avg\",\"rate\":0.0,\"events\":0,\"last_event_time\":null,\"keys\":0,"
            "\"subscribers\":0,\"dropped\":0,\"disconnected\":0,\"first_id\":null,\"last_id\":null},"
-           "{\"name\":\"plain\",\"rate\":0,\"events\":0,\"last_event_time\":null,\"keys\":0,"
+           "{\"name\":\"plain\",\"rate\":0.0,\"events\":0,\"last_event_time\":null,\"keys\":0,"
            "\"subscribers\":0,\"dropped\":0,\"disconnected\":0,\"first_id\":null,\"last_id\":null}]}\n");
     append(keyed, "\"a\"", "1");
     append(keyed, "\"b\"", "1");
@@ -194,7 +195,7 @@ START_TEST(the_list_is_sorted_and_says_what_each_stream_is)
                                  "\"subscribers\":1,\"dropped\":0,\"disconnected\":0,\"first_id\":\"7-1\","
                                  "\"last_id\":\"7-2\"}"),
                   "%s", answer);
-    ck_assert_msg(!strstr(answer, "\"device_avg\",\"rate\":0,"), "%s", answer);
+    ck_assert_msg(!strstr(answer, "\"device_avg\",\"rate\":0.0,"), "%s", answer);
     leave(c);
     stop();
 }
@@ -532,7 +533,7 @@ static void *write_for_a_while(void *arg)
 {
     struct turn_of_writing *t = arg;
     struct rx_log_writer *writer;
-    t->result = rx_streams_acquire(streams, "kept", &(struct rx_log_limits){.max_frames = 100}, &writer);
+    t->result = rx_streams_acquire(streams, "kept", &(struct rx_stream_options){.limits.max_frames = 100}, &writer);
     for (unsigned i = t->from; t->result == 0 && i <= t->to; i++) {
         char json[32];
         snprintf(json, sizeof json, "{\"n\":%u}", i);
@@ -581,14 +582,16 @@ START_TEST(a_stream_has_one_writer_at_a_time_and_goes_when_a_sweep_finds_none)
 {
     start();
     struct rx_log_writer *writer, *other;
-    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_log_limits){.max_frames = 5}, &writer), 0);
-    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_log_limits){0}, &other), -EBUSY);
+    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_stream_options){.limits.max_frames = 5}, &writer),
+                     0);
+    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_stream_options){0}, &other), -EBUSY);
     for (unsigned i = 0; i < 9; i++)
         append(writer, NULL, "1");
     rx_streams_sweep(streams);
     expect("/streams/kept?last=9", 200, "[1,1,1,1,1]\n");
     rx_streams_release(streams, "kept");
-    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_log_limits){.max_frames = 2}, &other), 0);
+    ck_assert_int_eq(rx_streams_acquire(streams, "kept", &(struct rx_stream_options){.limits.max_frames = 2}, &other),
+                     0);
     ck_assert_ptr_eq(writer, other);
     rx_streams_release(streams, "kept");
     expect("/streams/kept?last=9", 200, "[1,1]\n");

@@ -395,7 +395,7 @@ END_TEST
 
 START_TEST(an_overtaken_subscriber_is_disconnected_where_that_is_asked_for)
 {
-    start(&(struct rx_log_limits){.max_frames = 5}, &(struct rx_fanout_options){.disconnect_overtaken = true});
+    start(&(struct rx_log_limits){.max_frames = 5}, &(struct rx_fanout_options){.slow = RX_SLOW_DISCONNECT});
     publish_numbers(1, 10);
     struct client c = subscribe(RX_SSE);
     wait_for(&c, SIZE_MAX);
@@ -413,6 +413,19 @@ START_TEST(an_overtaken_subscriber_is_disconnected_where_that_is_asked_for)
     leave(&c);
     leave(&lines);
     leave(&socket);
+    stop();
+}
+END_TEST
+
+START_TEST(an_overtaken_subscriber_goes_on_with_the_latest_where_that_is_asked_for)
+{
+    start(&(struct rx_log_limits){.max_frames = 5}, NULL);
+    rx_fanout_set_slow(fanout, RX_SLOW_LATEST);
+    publish_numbers(1, 10);
+    struct client c = subscribe(RX_NDJSON);
+    expect(&c, "{\"gap\":9}\n{\"n\":10}\n");
+    ck_assert_uint_eq(rx_fanout_stats(fanout).skipped, 9);
+    leave(&c);
     stop();
 }
 END_TEST
@@ -904,6 +917,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_burst_beyond_the_history_reaches_who_is_there);
     tcase_add_test(t, a_burst_that_finds_no_room_is_told_at_once_and_to_every_kind);
     tcase_add_test(t, an_overtaken_subscriber_is_disconnected_where_that_is_asked_for);
+    tcase_add_test(t, an_overtaken_subscriber_goes_on_with_the_latest_where_that_is_asked_for);
     tcase_add_test(t, a_subscriber_that_never_reads_is_dropped_at_its_deadline_and_holds_nobody_up);
     tcase_add_test(t, memory_of_half_sent_frames_is_bounded);
     tcase_add_test(t, the_end_of_the_stream_closes_each_kind_in_order);

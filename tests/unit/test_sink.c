@@ -14,12 +14,12 @@ static struct rx_log *frames;
 static struct client client;
 static char logged[256];
 
-static struct rx_log_writer *find_stream(struct rx_site *site, const char *name, const struct rx_log_limits *limits,
+static struct rx_log_writer *find_stream(struct rx_site *site, const char *name, const struct rx_stream_options *options,
                                          struct rx_error *reterr)
 {
     (void)site, (void)reterr;
     ck_assert_str_eq(name, "pipe");
-    ck_assert_int_eq(rx_log_create(1, limits, &writer, &frames), 0);
+    ck_assert_int_eq(rx_log_create(1, &options->limits, &writer, &frames), 0);
     return writer;
 }
 

@@ -217,7 +217,7 @@ void rx_http_reply(struct rx_http_request *request, int status, const char *type
 
 void rx_http_reply_json_take(struct rx_http_request *request, int status, const char *type, json_t *json)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     size_t length = text ? strlen(text) : 0;
     json_decref(json);
     if (text) {

@@ -315,6 +315,8 @@ void rx_fanout_drain(struct rx_fanout *f)
     each_subscriber(f, send_news);
 }
 
+void rx_fanout_set_slow(struct rx_fanout *f, enum rx_slow slow) { f->options.slow = slow; }
+
 struct rx_fanout_stats rx_fanout_stats(const struct rx_fanout *f) { return f->stats; }
 
 /* A dead peer is noticed by the kernel, and small frames are not held back; neither matters on a local socket. */

@@ -13,18 +13,18 @@
 
 #include "core/io/loop/conn.h"
 #include "core/io/serve/selection.h"
-#include "core/io/serve/stream_log.h"
+#include "core/io/serve/stream_options.h"
 
 enum rx_subscriber_kind { RX_SSE, RX_NDJSON, RX_WEBSOCKET };
 
-struct rx_fanout_options {     /* 0: the default */
-    rx_time flush_every;       /* 10 ms */
-    rx_time stall_deadline;    /* without progress while there is something to send; 30 s */
-    rx_time heartbeat;         /* a comment on an idle SSE connection; 15 s */
-    rx_time ping;              /* on a WebSocket; 30 s. Nothing heard for two of them: dropped */
-    rx_time linger;            /* for the other side to close after us; 2 s */
-    size_t orphan_bytes;       /* memory held by half-sent frames that the log has dropped; the log's max_bytes */
-    bool disconnect_overtaken; /* a subscriber that the log overtakes is ended instead of told of the gap */
+struct rx_fanout_options {  /* 0: the default */
+    rx_time flush_every;    /* 10 ms */
+    rx_time stall_deadline; /* without progress while there is something to send; 30 s */
+    rx_time heartbeat;      /* a comment on an idle SSE connection; 15 s */
+    rx_time ping;           /* on a WebSocket; 30 s. Nothing heard for two of them: dropped */
+    rx_time linger;         /* for the other side to close after us; 2 s */
+    size_t orphan_bytes;    /* memory held by half-sent frames that the log has dropped; the log's max_bytes */
+    enum rx_slow slow;      /* what happens to a subscriber that the log overtakes */
 };
 
 struct rx_fanout;
@@ -32,6 +32,7 @@ struct rx_fanout;
 int rx_fanout_create(struct rx_loop *, struct rx_log *, const struct rx_fanout_options *, struct rx_fanout **ret);
 /* Closes all (WebSocket: 1001). */
 void rx_fanout_destroy(struct rx_fanout *);
+void rx_fanout_set_slow(struct rx_fanout *, enum rx_slow); /* from now on */
 /* Takes in what was published, and sees to it that it is sent: call when the log's wake fires. */
 void rx_fanout_collect(struct rx_fanout *);
 /* Everyone gets what is there and is then closed in order (WebSocket: 1001). */

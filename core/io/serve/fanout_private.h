@@ -94,8 +94,6 @@ bool subscriber_queue_control(struct subscriber *, unsigned opcode, const void *
 /* The end, in order: what is queued still goes out. `code` and `reason` are for WebSocket. */
 void subscriber_end(struct subscriber *, unsigned code, const char *reason, size_t reason_length);
 bool subscriber_missed(struct subscriber *, uint64_t frames); /* queues the notice of a gap */
-/* Ends it with a reason of our own, which needs no escaping. False: no memory. */
-bool subscriber_refuse(struct subscriber *, const char *reason);
 /* fanout_input.c: the client's bytes. False: the subscriber is gone, or has to go. */
 void subscriber_ready(void *arg, unsigned events);
 bool subscriber_hear(struct subscriber *, const char *data, size_t length);

@@ -100,8 +100,8 @@ void subscriber_end(struct subscriber *s, unsigned code, const char *reason, siz
     subscriber_queue_control(s, RX_WS_CLOSE, payload, n + 2);
 }
 
-/* What went wrong, in the form of the kind, as the last that is said. */
-bool subscriber_refuse(struct subscriber *s, const char *reason)
+/* Ends it with a reason of our own, which needs no escaping, in the form of its kind. False: no memory. */
+static bool refuse(struct subscriber *s, const char *reason)
 {
     char text[200];
     if (s->channel->kind == RX_WEBSOCKET) {
@@ -231,9 +231,13 @@ static int meet_gap(struct subscriber *s)
     if (!missing)
         return 0;
     bool overtaken = s->cursor < rx_log_first(f->log);
-    if (overtaken && f->options.disconnect_overtaken) {
+    if (overtaken && f->options.slow == RX_SLOW_DISCONNECT) {
         f->stats.overtaken++;
-        return subscriber_refuse(s, "frames were missed: the subscriber reads too slowly") ? 0 : -ENOMEM;
+        return refuse(s, "frames were missed: the subscriber reads too slowly") ? 0 : -ENOMEM;
+    }
+    if (overtaken && f->options.slow == RX_SLOW_LATEST) {
+        next = rx_log_previous(f->log, rx_log_last(f->log) + 1);
+        missing = next - s->cursor;
     }
     *(overtaken ? &f->stats.skipped : &f->stats.lost) += missing;
     if (!subscriber_missed(s, missing))
@@ -248,9 +252,8 @@ static int meet_limits(struct subscriber *s)
     if (!rx_selection_exhausted(s->channel->selection))
         return meet_gap(s);
     s->channel->fanout->stats.exhausted++;
-    return subscriber_refuse(s, "the filter takes more time than a subscriber may; a pipeline can do that once for all")
-               ? 0
-               : -ENOMEM;
+    return refuse(s, "the filter takes more time than a subscriber may; a pipeline can do that once for all") ? 0
+                                                                                                              : -ENOMEM;
 }
 
 static void finish(struct subscriber *s)

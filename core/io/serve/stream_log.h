@@ -44,8 +44,6 @@ int rx_log_append(struct rx_log_writer *, const struct rx_frame *);
 void rx_log_publish(struct rx_log_writer *);
 void rx_log_writer_destroy(struct rx_log_writer *);
 void rx_log_writer_set_wake(struct rx_log_writer *, struct rx_wake *);
-/* Readable from any thread: the last sequence appended. */
-uint64_t rx_log_writer_sequence(const struct rx_log_writer *);
 
 /* Front side. */
 void rx_log_destroy(struct rx_log *);

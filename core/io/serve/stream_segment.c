@@ -62,7 +62,7 @@ static int grow(char **data, size_t *capacity, size_t needed)
     return 0;
 }
 
-int rx_segment_reserve_entries(struct rx_segment *s, uint32_t more, size_t keys)
+static int reserve_entries(struct rx_segment *s, uint32_t more, size_t keys)
 {
     if (s->count + more > s->capacity) {
         uint32_t capacity = s->capacity ? s->capacity : 16;
@@ -79,7 +79,7 @@ int rx_segment_reserve_entries(struct rx_segment *s, uint32_t more, size_t keys)
 
 int rx_segment_reserve(struct rx_segment *s, size_t text, size_t key)
 {
-    int r = rx_segment_reserve_entries(s, 1, key);
+    int r = reserve_entries(s, 1, key);
     return r < 0 ? r : grow(&s->text, &s->text_capacity, s->text_length + text);
 }
 
@@ -87,7 +87,7 @@ bool rx_segment_absorb(struct rx_segment *to, const struct rx_segment *from)
 {
     if (to->text_length + from->text_length > to->text_capacity)
         return false;
-    if (rx_segment_reserve_entries(to, from->count, from->keys_length) < 0)
+    if (reserve_entries(to, from->count, from->keys_length) < 0)
         return false;
     memcpy(to->text + to->text_length, from->text, from->text_length);
     if (from->keys_length)

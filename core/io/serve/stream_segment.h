@@ -43,7 +43,6 @@ void rx_segment_destroy(struct rx_segment *);
 size_t rx_segment_bytes(const struct rx_segment *); /* allocated */
 /* Room for one more frame. Text may move only while the writer has it. */
 int rx_segment_reserve(struct rx_segment *, size_t text, size_t key);
-int rx_segment_reserve_entries(struct rx_segment *, uint32_t more, size_t keys);
 /* Copies all of `from` behind what is in `to`; false: no room, or no memory. */
 bool rx_segment_absorb(struct rx_segment *to, const struct rx_segment *from);
 void rx_segment_view(const struct rx_segment *, uint32_t i, struct rx_frame_view *ret);

@@ -17,7 +17,7 @@ struct rx_log_writer {
     bool lost;                 /* `open` starts behind frames that found no room, and nobody was told */
     struct rx_wake *wake;
     size_t max_in_flight;
-    atomic_uint_fast64_t sequence;
+    uint64_t sequence; /* the last that was used up */
     size_t prefix_length;
     char prefix[32]; /* "id: G-" */
 };
@@ -43,11 +43,6 @@ void rx_log_writer_destroy(struct rx_log_writer *w)
 }
 
 void rx_log_writer_set_wake(struct rx_log_writer *w, struct rx_wake *wake) { w->wake = wake; }
-
-uint64_t rx_log_writer_sequence(const struct rx_log_writer *w)
-{
-    return atomic_load_explicit(&w->sequence, memory_order_relaxed);
-}
 
 static int kind_of(const char *event)
 {
@@ -113,7 +108,7 @@ static void open_segment(struct rx_log_writer *w, size_t text, size_t capacity)
     if (!w->open)
         take_back(w, text);
     if (!w->open)
-        w->open = rx_segment_create(rx_log_writer_sequence(w) + 1, capacity);
+        w->open = rx_segment_create(w->sequence + 1, capacity);
 }
 
 static int make_room(struct rx_log_writer *w, size_t text, size_t key)
@@ -130,12 +125,12 @@ static bool is_full(const struct rx_log_writer *w)
 /* The frame's sequence is used up, so that readers see that one is missing. */
 static void lose(struct rx_log_writer *w)
 {
-    uint64_t sequence = rx_log_writer_sequence(w) + 1;
+    uint64_t sequence = w->sequence + 1;
     open_segment(w, SIZE_MAX / 2, 1);
     if (w->open)
         w->open->first = sequence + 1;
     w->lost = w->lost || w->open;
-    atomic_store_explicit(&w->sequence, sequence, memory_order_relaxed);
+    w->sequence = sequence;
 }
 
 static void write_frame(struct rx_log_writer *w, const struct rx_frame *frame, enum rx_frame_kind kind)
@@ -160,7 +155,7 @@ static void write_frame(struct rx_log_writer *w, const struct rx_frame *frame, e
     s->text_length += (size_t)(end - start);
     if (frame->key)
         s->keys_length = (size_t)(put(s->keys + s->keys_length, frame->key, frame->key_length) - s->keys);
-    atomic_store_explicit(&w->sequence, sequence, memory_order_relaxed);
+    w->sequence = sequence;
 }
 
 int rx_log_append(struct rx_log_writer *w, const struct rx_frame *frame)
