@@ -14,8 +14,8 @@ static struct rx_log *frames;
 static struct client client;
 static char logged[256];
 
-static struct rx_log_writer *find_stream(struct rx_site *site, const char *name, const struct rx_stream_options *options,
-                                         struct rx_error *reterr)
+static struct rx_log_writer *find_stream(struct rx_site *site, const char *name,
+                                         const struct rx_stream_options *options, struct rx_error *reterr)
 {
     (void)site, (void)reterr;
     ck_assert_str_eq(name, "pipe");
