@@ -17,6 +17,7 @@ void rx_fields_destroy(struct rx_fields *);
 int rx_fields_add(struct rx_fields *, const char *name, size_t length);
 void rx_fields_add_all(struct rx_fields *); /* every field is needed */
 bool rx_fields_all(const struct rx_fields *);
+bool rx_fields_has(const struct rx_fields *, const char *name, size_t length);
 size_t rx_fields_count(const struct rx_fields *);
 const struct rx_key *rx_fields_at(const struct rx_fields *, size_t i);
 

@@ -99,6 +99,11 @@ void rx_fields_add_all(struct rx_fields *fields)
     memset(fields->layout, 0, sizeof *fields->layout);
 }
 
+bool rx_fields_has(const struct rx_fields *fields, const char *name, size_t length)
+{
+    return rx_fields_all(fields) || rx_fields_find(fields, name, length);
+}
+
 bool rx_fields_all(const struct rx_fields *fields) { return !fields || fields->all; }
 size_t rx_fields_count(const struct rx_fields *fields) { return fields->count; }
 const struct rx_key *rx_fields_at(const struct rx_fields *fields, size_t i) { return fields->keys[i]; }

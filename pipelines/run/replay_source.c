@@ -50,9 +50,40 @@ static struct rx_value thawed(const struct rx_replay_feed *feed, const struct rx
     return note->frozen.length ? rx_read_value(&r) : rx_value_ref(note->value);
 }
 
-static struct rx_event event_at(const struct rx_replay_feed *feed, struct rx_value value)
+/* An object has the fields that the source would have decoded, and no more: a wrong fact of the plan shows here too. */
+static struct rx_value pruned_take(const struct rx_replay_feed *feed, struct rx_value value)
 {
-    return (struct rx_event){.value = value, .time = rx_sched_now(feed->engine->sched)};
+    struct rx_object_builder b;
+    bool object = value.kind == RX_RECORD || value.kind == RX_MAP;
+    if (!object || rx_fields_all(feed->source->fields))
+        return value;
+    rx_object_init(&b, feed->engine->heap);
+    for (uint32_t i = 0; i < rx_object_count(value); i++) {
+        struct rx_value key, field;
+        rx_object_entry(value, i, &key, &field);
+        if (rx_fields_has(feed->source->fields, key.u.text, key.aux))
+            rx_object_put_take(&b, rx_value_ref(key), rx_value_ref(field));
+    }
+    rx_value_unref(value);
+    return rx_object_finish(&b);
+}
+
+static struct rx_value meta_of(const struct rx_replay_feed *feed)
+{
+    struct rx_object_builder b;
+    struct rx_heap *heap = feed->engine->heap;
+    const char *name = feed->source->name;
+    if (!(feed->source->reaches & RX_REACHES_META))
+        return rx_null();
+    rx_object_init(&b, heap);
+    rx_object_put_take(&b, rx_string(heap, "source", 6), rx_string(heap, name, strlen(name)));
+    return rx_object_finish(&b);
+}
+
+static struct rx_event event_of_take(const struct rx_replay_feed *feed, struct rx_value value)
+{
+    return (struct rx_event){
+        .value = pruned_take(feed, value), .time = rx_sched_now(feed->engine->sched), .meta = meta_of(feed)};
 }
 
 static void arm_next(struct run *run)
@@ -68,7 +99,7 @@ static void hand_over(struct run *run, const struct rx_replay_note *note)
 {
     struct rx_error error;
     if (note->kind == RX_NEXT) {
-        struct rx_event event = event_at(run->feed, thawed(run->feed, note));
+        struct rx_event event = event_of_take(run->feed, thawed(run->feed, note));
         rx_observer_next(run->observer, &event, 1);
         rx_event_unref(&event);
         return;
@@ -218,13 +249,13 @@ void rx_replay_feed_flush(struct rx_replay_feed *feed)
     feed->span_length = 0;
     rx_hub_next(feed->source->hub, feed->span, n);
     for (size_t i = 0; i < n; i++)
-        rx_value_unref(feed->span[i].value);
+        rx_event_unref(&feed->span[i]);
 }
 
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
 {
     if (note->kind == RX_NEXT) {
-        feed->span[feed->span_length++] = event_at(feed, thawed(feed, note));
+        feed->span[feed->span_length++] = event_of_take(feed, thawed(feed, note));
         rx_replay_note_finish(note);
         if (feed->span_length == feed->span_max)
             rx_replay_feed_flush(feed);

@@ -58,7 +58,7 @@ class Generator:
 
     def config(self):
         pipe = [{"filter": "v > 1"}] if self.chance(0.3) else []
-        pipe += [{"map": {"k": "k", "j": "j", "v": "v * 2", "w": "w"}}] if self.chance(0.2) else []
+        pipe += [{"map": {"k": "k", "j": "j", "v": "v * 2", "w": "w", "s": "coalesce(s, '')"}}] if self.chance(0.2) else []
         pipe += [self.group(), {"window": self.window()}, self.aggregate()]
         if self.chance(0.3):
             pipe.append({"map": {"key": "meta.key", "event": "event"}})
