@@ -5,7 +5,7 @@ struct race {
     struct rx_op op;
     const struct rx_tree *with;
 
-    bool won;
+    bool won; /* not saved: then only one input is live, and there is nobody to leave */
 };
 
 static const struct rx_option options[] = {
@@ -40,18 +40,6 @@ static void complete(struct rx_op *op, unsigned port)
     rx_finish(op);
 }
 
-static int save(struct rx_op *op, struct rx_writer *w)
-{
-    rx_write_bool(w, ((struct race *)op)->won);
-    return 0;
-}
-
-static int load(struct rx_op *op, struct rx_reader *r)
-{
-    ((struct race *)op)->won = rx_read_bool(r);
-    return 0;
-}
-
 const struct rx_operator_class rx_operator_race = {
     .base = {.name = "race",
              .summary = "follow the stream that has an event first, and leave the others",
@@ -64,6 +52,4 @@ const struct rx_operator_class rx_operator_race = {
     .start = start,
     .next = next,
     .complete = complete,
-    .save = save,
-    .load = load,
 };
