@@ -284,7 +284,7 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
     if (ended > FAILED)
         rx_reader_fail(r, -EBADMSG);
     else
-        hub->ended = (int)ended;
+        hub->ended = ended == FAILED ? FAILED : ended == COMPLETED ? COMPLETED : OPEN;
     if (hub->ended != FAILED)
         return;
     const char *message = rx_read_text(r, &length);
