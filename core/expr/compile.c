@@ -9,7 +9,7 @@
 
 #include "core/expr/compiler.h"
 
-enum { FOLD_BUDGET = 100000 };
+enum { FOLD_BUDGET = 100000, FOLDS_BUDGET = 3 * FOLD_BUDGET }; /* of one constant part, of all that are tried */
 
 static int compile_value(struct rx_compiler *, struct rx_ast *, int16_t dst);
 
@@ -255,8 +255,9 @@ static int run_constant(struct rx_compiler *c, struct rx_ast *node, struct rx_va
     if (emit_at(c, node, (struct rx_ins){.op = OP_RETURN, .a = reg}) < 0 || link_code(c) < 0)
         return -ENOMEM;
     uint64_t budget = e->budget;
-    e->budget = FOLD_BUDGET;
+    e->budget = c->fold_steps + FOLD_BUDGET < FOLDS_BUDGET ? FOLD_BUDGET : FOLDS_BUDGET - c->fold_steps;
     r = rx_expr_run(e, &env, start, ret);
+    c->fold_steps += e->steps < e->budget ? e->steps : e->budget;
     e->budget = budget;
     e->env = NULL;
     return r < 0 ? 1 : 0;
@@ -298,7 +299,7 @@ static int settle(struct rx_compiler *c, struct rx_ast *node)
 {
     if (c->lenient)
         return 0;
-    if (node->constant && !node->outermost && node->kind != N_LITERAL) {
+    if (node->constant && !node->outermost && node->kind != N_LITERAL && c->fold_steps < FOLDS_BUDGET) {
         int r = fold(c, node);
         if (r < 0)
             return r;

@@ -20,8 +20,9 @@ struct rx_compiler {
         keys; /* that the expression keeps */
     uint32_t failure_count, loop_count;
     int next_reg, max_reg;
-    unsigned uncertain; /* inside an operand that may not be evaluated, or whose error may be absorbed */
-    bool lenient;       /* folding: complaints wait for the outcome */
+    unsigned uncertain;  /* inside an operand that may not be evaluated, or whose error may be absorbed */
+    bool lenient;        /* folding: complaints wait for the outcome */
+    uint64_t fold_steps; /* that constant parts have taken so far */
     unsigned loop_depth;
     double cost[5];
 };

@@ -353,6 +353,31 @@ START_TEST(the_cost_is_a_bound)
 }
 END_TEST
 
+/* Each level of it is a constant part that is too costly to compute at load; all together they are tried for 3 ms. */
+START_TEST(computing_constants_at_load_is_bounded)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_buffer text = {0};
+    rx_buffer_text(&text, "lists.range(9000)");
+    for (int i = 0; i < 290; i++)
+        rx_buffer_text(&text, ".map(x, x)");
+    rx_buffer_text(&text, ".size() + 7 * 6");
+    rx_buffer_append(&text, "", 1);
+    struct rx_expr *expr = compile(heap, text.data, (struct rx_expr_options){0});
+    ck_assert(!rx_expr_is_constant(expr));
+    struct rx_buffer code = {0};
+    rx_expr_disassemble(expr, &code);
+    unsigned loops = 0;
+    for (const char *p = code.data; (p = strstr(p, "  append")); p++)
+        loops++;
+    ck_assert_uint_eq(loops, 290); /* the innermost, which fit, are tried last: too late */
+    rx_buffer_finish(&code);
+    rx_buffer_finish(&text);
+    rx_expr_destroy(expr);
+    finish(heap);
+}
+END_TEST
+
 /* langdef, "Syntax": at least 32 of everything. And what is hostile is refused, not survived by luck. */
 static void nest(struct rx_heap *heap, const char *open, const char *middle, const char *close, unsigned n, bool works)
 {
@@ -472,6 +497,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_evaluation_is_bounded);
     tcase_add_test(tests, comparing_large_values_is_bounded);
     tcase_add_test(tests, the_cost_is_a_bound);
+    tcase_add_test(tests, computing_constants_at_load_is_bounded);
     tcase_add_test(tests, limits_of_the_grammar_hold);
     tcase_add_test(tests, hints_and_fields_and_constants_are_told);
     tcase_add_test(tests, test_tells_true_false_and_failures_apart);
