@@ -1,6 +1,7 @@
 /* Settings of the daemon. */
 #include "daemon/settings.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,28 @@ static const struct rx_option http_options[] = {
      .fallback = "16MiB",
      .min = 1024,
      .max = 1073741824},
+    {.name = "max_bodies",
+     .help = "what all request bodies may take together, twice max_body at least; beyond it, 503",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct rx_http_settings, max_bodies, uint64_t),
+     .fallback = "128MiB",
+     .min = 1024,
+     .max = 1099511627776},
+    {.name = "max_client_bodies",
+     .help = "what one client's (an address's) may, max_body at least; beyond it, 429",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct rx_http_settings, max_client_bodies, uint64_t),
+     .fallback = "64MiB",
+     .min = 1024,
+     .max = 1099511627776},
+    {.name = "hosts",
+     .help = "names of this server, besides its addresses and localhost; another Host is 403",
+     .type = RX_OPTION_STRINGS,
+     .offset = RX_AT(struct rx_http_settings, hosts, struct rx_strings)},
+    {.name = "cors",
+     .help = "origins of other sites' pages that may ask, such as https://a.example; \"*\": any",
+     .type = RX_OPTION_STRINGS,
+     .offset = RX_AT(struct rx_http_settings, cors, struct rx_strings)},
     {.name = "max_header",
      .help = "the largest request head",
      .type = RX_OPTION_SIZE,
@@ -140,9 +163,19 @@ static unsigned connections_within(unsigned wanted, unsigned reserved)
 
 /* ---- reading ---- */
 
+/* By address or as localhost: any other name is what a resolver makes of it. */
 static bool is_loopback(const char *listen)
 {
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0 || strncmp(listen, "localhost", 9) == 0;
+    char host[64];
+    struct in_addr address;
+    size_t length = (size_t)(strrchr(listen, ':') - listen);
+    if (length >= sizeof host)
+        return false;
+    memcpy(host, listen, length);
+    host[length] = 0;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return (ntohl(address.s_addr) >> 24) == 127;
+    return strcmp(host, "[::1]") == 0 || strcmp(host, "localhost") == 0;
 }
 
 static void check_listen(const struct rx_settings *s, const struct rx_tree *at, struct rx_diagnostics *diagnostics)
@@ -222,6 +255,10 @@ struct rx_http_limits rx_settings_http_limits(const struct rx_settings *settings
     unsigned connections = connections_within((unsigned)s->max_connections, settings->descriptors);
     return (struct rx_http_limits){.max_header = s->max_header,
                                    .max_body = s->max_body,
+                                   .max_bodies = s->max_bodies,
+                                   .max_client_bodies = s->max_client_bodies,
+                                   .hosts = s->hosts,
+                                   .origins = s->cors,
                                    .header_deadline = s->header_deadline,
                                    .body_deadline = s->body_deadline,
                                    .idle_deadline = s->idle_deadline,

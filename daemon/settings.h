@@ -8,7 +8,8 @@
 
 struct rx_http_settings {
     const char *listen;
-    uint64_t max_body, max_header;
+    uint64_t max_body, max_header, max_bodies, max_client_bodies;
+    struct rx_strings hosts, cors;
     int64_t max_connections;
     rx_time header_deadline, body_deadline, idle_deadline, drain_deadline;
     bool insecure;

@@ -12,7 +12,7 @@
 #include "daemon/log.h"
 #include "daemon/worker_private.h"
 
-enum { RING = 1024 };
+enum { RING = 4096, RESERVED = 64 }; /* jobs in the air; the last are not for POSTs, but for who asks how it is */
 #define DRAIN_POLL  (20 * RX_MSEC)
 #define LOOK_PERIOD RX_SEC
 
@@ -142,8 +142,7 @@ static void on_asked(void *arg)
         if (job->kind != RX_JOB_INGEST)
             report_conditions(w, job);
         job->worker = w->options.number;
-        if (!rx_ring_push(w->done, &message))
-            rx_job_destroy(job);
+        rx_ring_push(w->done, &message); /* it has room for all that are in the air */
     }
     rx_wake_signal(w->on_done);
     if (atomic_load(&w->stopping) && !w->drain_until)
@@ -186,15 +185,19 @@ static void on_done(void *arg)
 {
     struct rx_worker *w = arg;
     struct rx_message message;
-    while (rx_ring_pop(w->done, &message))
+    while (rx_ring_pop(w->done, &message)) {
+        w->in_the_air--;
         w->options.on_done(w->options.arg, message.pointer);
+    }
 }
 
 bool rx_worker_ask(struct rx_worker *w, struct rx_job *job)
 {
-    if (!w->running || atomic_load(&w->ended) || rx_ring_length(w->asked) >= RING - 1 ||
+    unsigned most = job->kind == RX_JOB_INGEST ? RING - RESERVED : RING;
+    if (!w->running || atomic_load(&w->ended) || w->in_the_air >= most ||
         !rx_ring_push(w->asked, &(struct rx_message){.pointer = job}))
         return false;
+    w->in_the_air++;
     rx_wake_signal(w->on_asked);
     return true;
 }

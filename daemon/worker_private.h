@@ -23,6 +23,7 @@ struct rx_worker {
     struct rx_timer drain, look;
     rx_time drain_until;
     pthread_t thread;
+    unsigned in_the_air; /* jobs asked and not done: never more than either ring has room for */
     bool running;
     atomic_bool stopping, ended;
     _Atomic(const char *) ingesting;

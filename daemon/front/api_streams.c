@@ -60,7 +60,6 @@ static void on_wake(void *arg)
 
 static void close_stream(struct stream *s)
 {
-    streams_forget(s->streams, s);
     rx_fanout_destroy(s->fanout);
     rx_log_destroy(s->log);
     rx_selections_destroy(s->selections);
@@ -234,7 +233,7 @@ static void add_info(void *arg, const struct rx_stream_info *i)
     *list = NULL;
 }
 
-static void answer_list(void *arg, struct rx_http_request *request)
+void rx_streams_answer_list(void *arg, struct rx_http_request *request)
 {
     json_t *list = json_array();
     on_wake(arg);
@@ -248,12 +247,7 @@ static int init(struct rx_streams *streams)
     streams->heap = rx_heap_create(NULL);
     if (!streams->heap)
         return -ENOMEM;
-    int r = rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
-    if (r == 0)
-        r = rx_http_route(streams->http, RX_HTTP_GET | RX_HTTP_HEAD, "/streams", answer_list, streams);
-    if (r == 0)
-        r = rx_http_route(streams->http, RX_HTTP_GET | RX_HTTP_HEAD, "/streams/", streams_answer, streams);
-    return r;
+    return rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
 }
 
 int rx_streams_create(struct rx_loop *loop, struct rx_http_server *http, const struct rx_fanout_options *options,
@@ -280,7 +274,6 @@ void rx_streams_destroy(struct rx_streams *streams)
 {
     if (!streams)
         return;
-    streams_forget(streams, NULL);
     for (size_t i = 0; i < streams->count; i++)
         close_stream(streams->list[i]);
     free(streams->list);

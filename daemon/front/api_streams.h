@@ -11,7 +11,7 @@
 
 struct rx_streams;
 
-/* Registers the routes. NULL options: the defaults. */
+/* NULL options: the defaults. */
 int rx_streams_create(struct rx_loop *, struct rx_http_server *, const struct rx_fanout_options *,
                       struct rx_streams **ret);
 /* Closes every subscriber; destroy it before the HTTP server, and after the writers have stopped signalling. */
@@ -29,6 +29,11 @@ void rx_streams_sweep(struct rx_streams *);
 
 /* Its subscribers are closed (WebSocket: 1001), and may come again. No-op when there is none. */
 void rx_streams_remove(struct rx_streams *, const char *name);
+
+/* Their routes' handlers and parameters: GET /streams, GET /streams/NAME. */
+void rx_streams_answer_list(void *streams, struct rx_http_request *);
+void rx_streams_answer(void *streams, struct rx_http_request *);
+extern const char *const rx_streams_parameters[];
 
 /* Everyone gets what is there and is closed in order; true when nobody is left. Call again until then. */
 bool rx_streams_drain(struct rx_streams *);

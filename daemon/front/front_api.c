@@ -1,5 +1,6 @@
 /* The front's own part of the HTTP API: ingest, the live page. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,23 +10,27 @@
 
 /* ---- POST /sources/NAME ---- */
 
+static void refuse_ingest(struct rx_http_request *request, const struct rx_ingest *in)
+{
+    json_t *members = json_pack("{s:I}", "accepted", (json_int_t)in->accepted);
+    if (in->error.at.line) {
+        json_object_set_new(members, "line", json_integer(in->error.at.line));
+        json_object_set_new(members, "column", json_integer(in->error.at.column));
+    }
+    if (in->status == 429 || in->status == 503)
+        rx_http_set_header(request, "Retry-After", "1");
+    rx_http_reply_problem_take(request, in->status, members, "%s", in->error.message);
+}
+
 static void answer_ingest(struct rx_job *job)
 {
     struct rx_http_request *request = job->context;
     const struct rx_ingest *in = &job->ingest;
-    struct rx_buffer out = {0};
-    rx_buffer_printf(&out, "{\"accepted\":%llu", (unsigned long long)in->accepted);
-    if (in->status >= 400) {
-        rx_buffer_text(&out, ",\"error\":");
-        rx_json_write_string(&out, in->error.message, strlen(in->error.message));
-        if (in->error.at.line)
-            rx_buffer_printf(&out, ",\"line\":%u,\"column\":%u", in->error.at.line, in->error.at.column);
-    }
-    rx_buffer_text(&out, "}\n");
-    if (in->status == 429 || in->status == 503)
-        rx_http_set_header(request, "Retry-After", "1");
-    rx_http_reply(request, in->status, "application/json", out.data, out.length);
-    rx_buffer_finish(&out);
+    if (in->status >= 400)
+        refuse_ingest(request, in);
+    else
+        rx_http_reply_json_take(request, in->status, "application/json",
+                                json_pack("{s:I}", "accepted", (json_int_t)in->accepted));
 }
 
 /* The worker that runs the source; NULL: there is no such source, or it takes no POSTs. */
@@ -55,7 +60,7 @@ static struct rx_job *ingest_job(struct rx_http_request *request, const char *so
     return job;
 }
 
-static void on_ingest(void *arg, struct rx_http_request *request)
+void rx_front_answer_ingest(void *arg, struct rx_http_request *request)
 {
     struct rx_front *f = arg;
     bool known;
@@ -90,7 +95,7 @@ void rx_front_done(void *front, struct rx_job *job)
 
 /* ---- the live page ---- */
 
-static void on_page(void *arg, struct rx_http_request *request)
+void rx_front_answer_page(void *arg, struct rx_http_request *request)
 {
     const struct rx_web_asset *asset = rx_web_find(rx_http_path(request));
     const char *seen = rx_http_header(request, "If-None-Match");
@@ -108,12 +113,4 @@ static void on_page(void *arg, struct rx_http_request *request)
         rx_http_reply(request, 304, asset->type, "", 0);
     else
         rx_http_reply(request, 200, asset->type, asset->data, asset->size);
-}
-
-int rx_front_routes(struct rx_front *f)
-{
-    int r = rx_http_route(f->server, RX_HTTP_POST, "/sources/", on_ingest, f);
-    if (r == 0)
-        r = rx_front_status_routes(f);
-    return r == 0 ? rx_http_route(f->server, RX_HTTP_GET | RX_HTTP_HEAD, "/", on_page, f) : r;
 }

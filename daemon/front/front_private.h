@@ -37,8 +37,11 @@ struct rx_front {
     bool draining;
 };
 
-/* front_api.c */
+/* front_routes.c */
 int rx_front_routes(struct rx_front *);
+/* front_api.c */
+void rx_front_answer_ingest(void *front, struct rx_http_request *);
+void rx_front_answer_page(void *front, struct rx_http_request *);
 void rx_front_done(void *front, struct rx_job *);
 /* front_reload.c */
 void rx_front_take_reload(struct rx_front *, const struct rx_job *); /* a worker's answer */
@@ -52,7 +55,9 @@ unsigned rx_front_stalled(struct rx_front *, unsigned from); /* the next that is
 rx_time rx_front_pulse(void);                                /* how often to ask */
 int rx_front_conditions(const struct rx_front *, struct rx_conditions *ret); /* all threads' */
 /* front_status.c */
-int rx_front_status_routes(struct rx_front *);
+void rx_front_answer_metrics(void *front, struct rx_http_request *);
+void rx_front_answer_health(void *front, struct rx_http_request *);
+void rx_front_answer_ready(void *front, struct rx_http_request *);
 void rx_front_take_status(const struct rx_job *); /* a worker's answer */
 void rx_front_forget(struct rx_front *);          /* questions still in the air */
 

@@ -169,7 +169,7 @@ static void answer_metrics(struct gather *g)
     rx_conditions_finish(&conditions);
 }
 
-static void on_metrics(void *arg, struct rx_http_request *request) { ask_all(arg, request, answer_metrics); }
+void rx_front_answer_metrics(void *arg, struct rx_http_request *request) { ask_all(arg, request, answer_metrics); }
 
 /* ---- /healthz, /readyz ---- */
 
@@ -181,7 +181,7 @@ static json_t *json_text(const char *text)
     return json_stringn(mended, length);
 }
 
-static void on_health(void *arg, struct rx_http_request *request)
+void rx_front_answer_health(void *arg, struct rx_http_request *request)
 {
     struct rx_front *f = arg;
     json_t *stalled = json_array();
@@ -240,12 +240,4 @@ static void answer_ready(struct gather *g)
     rx_conditions_finish(&conditions);
 }
 
-static void on_ready(void *arg, struct rx_http_request *request) { ask_all(arg, request, answer_ready); }
-
-int rx_front_status_routes(struct rx_front *f)
-{
-    int r = rx_http_route(f->server, RX_HTTP_GET | RX_HTTP_HEAD, "/metrics", on_metrics, f);
-    if (r == 0)
-        r = rx_http_route(f->server, RX_HTTP_GET | RX_HTTP_HEAD, "/healthz", on_health, f);
-    return r == 0 ? rx_http_route(f->server, RX_HTTP_GET | RX_HTTP_HEAD, "/readyz", on_ready, f) : r;
-}
+void rx_front_answer_ready(void *arg, struct rx_http_request *request) { ask_all(arg, request, answer_ready); }

@@ -26,16 +26,6 @@ struct stream {
     char name[];
 };
 
-/* A connection that is being taken over for a stream. */
-struct takeover {
-    struct takeover *next;
-    struct rx_streams *streams; /* NULL: gone */
-    struct stream *stream;      /* NULL: removed meanwhile */
-    struct rx_http_server *http;
-    struct rx_subscription subscription;
-    char greeting[400];
-};
-
 struct stream_writers {
     pthread_mutex_t lock;
     void *tree; /* of struct stream_writer, by name; tsearch(3) */
@@ -50,7 +40,6 @@ struct rx_streams {
     struct rx_heap *heap;
     struct rx_filter_budget filters;
     struct rx_wake *wake;
-    struct takeover *takeovers;
     struct stream **list; /* by name */
     size_t count, capacity;
     struct stream_writers writers;
@@ -66,11 +55,9 @@ void streams_writers_finish(struct stream_writers *); /* nobody writes any more 
 void stream_collect(struct stream *); /* what was published is there, and on its way to the subscribers */
 struct stream *streams_find(const struct rx_streams *, const char *name);
 const char *streams_nearest(const struct rx_streams *, const char *name); /* NULL: none is near */
-void streams_answer(void *streams, struct rx_http_request *);             /* GET /streams/NAME; streams_request.c */
 void streams_refuse_cost(struct rx_http_request *);                       /* a filter that was exhausted by history */
 /* streams_follow.c: hands the connection over to the fan-out; the subscription lacks descriptor and greeting. */
 void streams_follow(struct stream *, struct rx_http_request *, const struct rx_subscription *);
-void streams_forget(struct rx_streams *, const struct stream *); /* take-overs for it; NULL: all */
 /* streams_json.c: the plain JSON answer. `history`: the frames from the cursor on, else the latest. */
 void streams_reply_json(struct stream *, struct rx_http_request *, const struct rx_subscription *, bool history);
 

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 static const uint64_t LAST_MAX = 10000000;
-static const char *const parameters[] = {"last", "since", "key", "filter", NULL};
+const char *const rx_streams_parameters[] = {"last", "since", "key", "filter", NULL};
 
 struct wanted {
     struct rx_subscription subscription;
@@ -115,30 +115,10 @@ __attribute__((format(printf, 3, 4))) static int refuse_parameter(struct rx_http
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     json_t *members = json_pack("{s:s*, s:[]}", "parameter", name, "parameters");
-    for (size_t i = 0; members && parameters[i]; i++)
-        json_array_append_new(json_object_get(members, "parameters"), json_string(parameters[i]));
+    for (size_t i = 0; members && rx_streams_parameters[i]; i++)
+        json_array_append_new(json_object_get(members, "parameters"), json_string(rx_streams_parameters[i]));
     rx_http_reply_problem_take(request, 400, members, "%.60s: %s", name, text);
     return -EINVAL;
-}
-
-static int check_parameters(struct rx_http_request *request)
-{
-    const char *stray = rx_http_query_stray(request, parameters);
-    if (!stray)
-        return 0;
-    const char *nearest = rx_nearest(stray, parameters);
-    if (nearest && strcmp(nearest, stray) == 0)
-        return refuse_parameter(request, stray, "it is given twice");
-    return refuse_parameter(request, stray, "there is no such parameter%s%s; there are last, since, key and filter",
-                            nearest ? "; did you mean " : "", nearest ? nearest : "");
-}
-
-/* A page of another site must not read streams through its visitor's browser: WebSockets know no CORS. */
-static bool is_foreign(const struct rx_http_request *request)
-{
-    const char *origin = rx_http_header(request, "Origin"), *host = rx_http_header(request, "Host");
-    const char *authority = origin ? strstr(origin, "://") : NULL;
-    return origin && (!host || !authority || strcasecmp(authority + 3, host) != 0);
 }
 
 static int choose_selection(struct wanted *w, const struct stream *s, struct rx_http_request *request)
@@ -203,8 +183,6 @@ static void answer_wanted(const struct wanted *w, struct stream *s, struct rx_ht
 {
     if (w->json)
         streams_reply_json(s, request, &w->subscription, w->history);
-    else if (w->subscription.kind == RX_WEBSOCKET && is_foreign(request))
-        rx_http_reply_error(request, 403, "the page's Origin is not this server");
     else if (has_seen_the_end(w, s))
         rx_http_reply(request, 204, NULL, NULL, 0);
     else
@@ -220,7 +198,7 @@ static void refuse_unknown(const struct rx_streams *streams, struct rx_http_requ
         rx_http_reply_error(request, 404, "no stream is called \"%.100s\"", name);
 }
 
-void streams_answer(void *arg, struct rx_http_request *request)
+void rx_streams_answer(void *arg, struct rx_http_request *request)
 {
     const char *name = rx_http_tail(request);
     streams_settle(arg);
@@ -231,8 +209,7 @@ void streams_answer(void *arg, struct rx_http_request *request)
         return;
     }
     stream_collect(s);
-    if (check_parameters(request) == 0 && choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 &&
-        choose_start(&w, s, request) == 0)
+    if (choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 && choose_start(&w, s, request) == 0)
         answer_wanted(&w, s, request);
     rx_selection_unref(w.subscription.selection);
 }

@@ -167,7 +167,7 @@ class Conditions(harness.EndToEnd):
         while b" 503 " not in answer:
             self.assertLess(len(clients), 150)
             clients.append(socket.create_connection(("127.0.0.1", daemon.port), harness.DEADLINE))
-            clients[-1].sendall(b"GET /streams/p HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+            clients[-1].sendall(b"GET /streams/p HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
             answer = clients[-1].recv(4096)
         broker.start()
         harness.wait_for("connected again", lambda: "connected to the broker" in daemon.log_text())
@@ -194,7 +194,7 @@ class Stalls(harness.EndToEnd):
         client = socket.create_connection(("127.0.0.1", daemon.port))
         self.addCleanup(client.close)
         body = b'{"n": 1}\n' * 6000
-        client.sendall(b"POST /sources/in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+        client.sendall(b"POST /sources/in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
         harness.wait_for("unhealthy", lambda: daemon.get("/healthz").status == 503, watchdog)
         self.assertEqual(json.loads(daemon.get("/healthz").text), {"healthy": False, "stalled_workers": [0]})

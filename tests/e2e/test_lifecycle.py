@@ -34,7 +34,7 @@ class Stopping(harness.EndToEnd):
         daemon = self.daemon(CONFIG)
         deaf = socket.create_connection(("127.0.0.1", daemon.port))
         self.addCleanup(deaf.close)
-        deaf.sendall(b"GET /streams/all HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        deaf.sendall(b"GET /streams/all HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
         body = "".join(f'{{"n": {i}, "pad": "{"x" * 200}"}}\n' for i in range(1, 3001))
         for _ in range(10):
             daemon.post("/sources/in", body, "application/x-ndjson")
@@ -64,7 +64,7 @@ class Stopping(harness.EndToEnd):
         client = socket.create_connection(("127.0.0.1", daemon.port))
         self.addCleanup(client.close)
         body = b'{"n": 1}\n' * 6000
-        client.sendall(b"POST /sources/in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+        client.sendall(b"POST /sources/in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
         harness.wait_for("the worker is stuck", lambda: daemon.get("/readyz").status == 503)
         return daemon

@@ -58,7 +58,7 @@ class Client(asyncio.Protocol):
 
 
 class SseClient(Client):
-    request = b"GET /streams/out HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+    request = b"GET /streams/out HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
     status = b"HTTP/1.1 200"
 
     def frames(self):
@@ -70,7 +70,7 @@ class SseClient(Client):
 
 class WebSocketClient(Client):
     request = (
-        b"GET /streams/out HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET /streams/out HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     status = b"HTTP/1.1 101"
@@ -178,7 +178,7 @@ class ManySubscribers(harness.EndToEnd):
         deaf = socket.create_connection(("127.0.0.1", daemon.port))
         self.addCleanup(deaf.close)
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.sendall(b"GET /streams/out HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        deaf.sendall(b"GET /streams/out HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
         beside = self.crowd(daemon)
         print(f"{2 * EACH} subscribers: p99 {alone * 1000:.1f} ms; with one that never reads {beside * 1000:.1f} ms")
         if harness.FULL:

@@ -14,14 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct rx_loop *loop;
 static struct rx_http_server *server;
 
-static void on_taken(void *arg, int fd, const char *ahead, size_t length)
-{
-    (void)arg, (void)ahead, (void)length;
-    rx_http_release(server);
-    if (fd >= 0)
-        close(fd);
-}
-
 static void on_request(void *arg, struct rx_http_request *request)
 {
     char accept_value[29];
@@ -29,8 +21,13 @@ static void on_request(void *arg, struct rx_http_request *request)
     (void)arg;
     free(rx_http_body_take(request, &length));
     rx_http_query(request, "b");
-    if (rx_http_wants_websocket(request, accept_value) && rx_http_take_over(request, on_taken, NULL) == 0)
+    struct rx_http_taken taken;
+    if (rx_http_wants_websocket(request, accept_value) && rx_http_take_over(request, &taken) == 0) {
+        rx_conn_close(taken.conn);
+        free(taken.ahead);
+        rx_http_release(server);
         return;
+    }
     rx_http_reply(request, rx_http_accepts(request, "text/event-stream") ? 200 : 404, "text/plain", "ok", 2);
 }
 
@@ -40,7 +37,10 @@ static void start(void)
     struct rx_http_limits limits = {.max_header = 2048, .max_body = 4096};
     if (rx_loop_create(&loop) < 0 || rx_http_listen(loop, "127.0.0.1:0", &limits, &server, &error) < 0)
         abort();
-    rx_http_route(server, 0x3F, "/", on_request, NULL);
+    static const char *const parameters[] = {"a", "b", NULL};
+    static const struct rx_http_route everything = {0x3F, "/", RX_HTTP_OPEN, parameters, on_request};
+    if (rx_http_routes(server, &everything, 1, NULL) < 0)
+        abort();
 }
 
 static int dial(void)

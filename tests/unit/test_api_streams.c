@@ -36,12 +36,18 @@ static struct rx_log_writer *add_stream(const char *name, uint64_t generation, b
     return add_limited(name, generation, has_key, &(struct rx_log_limits){.max_frames = history});
 }
 
+static const struct rx_http_route routes[] = {
+    {RX_HTTP_GET, "/streams", RX_HTTP_READ, NULL, rx_streams_answer_list},
+    {RX_HTTP_GET, "/streams/", RX_HTTP_READ, rx_streams_parameters, rx_streams_answer},
+};
+
 static void start(void)
 {
     struct rx_error error = {0};
     ck_assert_int_eq(rx_loop_create(&loop), 0);
     ck_assert_msg(rx_http_listen(loop, "127.0.0.1:0", NULL, &http, &error) == 0, "%s", error.message);
     ck_assert_int_eq(rx_streams_create(loop, http, NULL, &streams), 0);
+    ck_assert_int_eq(rx_http_routes(http, routes, sizeof routes / sizeof *routes, streams), 0);
     plain = add_stream("plain", 9, false, 0);
     keyed = add_stream("device_avg", 7, true, 0);
 }
@@ -110,7 +116,7 @@ static struct client *ask(const char *path, const char *headers)
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(c->fd, (struct sockaddr *)&address, sizeof address), 0);
     char text[2048];
-    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: here:80\r\n%s\r\n", path, headers);
+    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost:80\r\n%s\r\n", path, headers);
     ck_assert_int_eq(send(c->fd, text, (size_t)n, 0), n);
     return c;
 }
@@ -365,7 +371,7 @@ START_TEST(a_web_socket_is_upgraded_and_gets_text_frames)
     append_numbers(2, 2);
     wait_for(c, "\x81\x07{\"n\":2}");
     leave(c);
-    c = ask("/streams/plain?last=1&filter=n==1", SOCKET "Origin: http://here:80\r\n");
+    c = ask("/streams/plain?last=1&filter=n==1", SOCKET "Origin: http://localhost:80\r\n");
     wait_for(c, "\r\n\r\n\x81\x07{\"n\":1}");
     leave(c);
     stop();
@@ -415,7 +421,7 @@ START_TEST(what_is_wrong_is_refused_in_a_sentence)
     expect_refusal("/streams/plain?filter=l.all(a,l.all(b,l.all(c,a*b*c>0)))", "", 400, "more than 100000 steps");
     expect_refusal("/streams/plain", "Upgrade: websocket\r\n", 426, "handshake");
     struct client *c = ask("/streams/plain", SOCKET "Origin: http://evil.example\r\n");
-    wait_for(c, "the page's Origin is not this server");
+    wait_for(c, "pages of \\\"http://evil.example\\\" may not ask here");
     ck_assert_int_eq(strncmp(c->data, "HTTP/1.1 403 ", 13), 0);
     leave(c);
     stop();
@@ -488,7 +494,8 @@ static void remove_now(void *arg, struct rx_http_request *request)
 START_TEST(a_stream_that_is_removed_while_a_connection_is_taken_over_is_closed)
 {
     start();
-    rx_http_route(http, RX_HTTP_GET, "/remove", remove_now, NULL);
+    static const struct rx_http_route removal = {RX_HTTP_GET, "/remove", RX_HTTP_OPEN, NULL, remove_now};
+    ck_assert_int_eq(rx_http_routes(http, &removal, 1, NULL), 0);
     for (unsigned i = 0; i < 20; i++) {
         struct client *c = ask("/streams/plain?filter=n%3E1", SSE), *d = ask("/remove", "Connection: close\r\n");
         wait_for_end(d);

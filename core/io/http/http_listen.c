@@ -1,57 +1,99 @@
-/* The listening socket: addresses in words, and accepting that pauses while no descriptor is left. */
-#include "core/io/http/http_internal.h"
+/* The listening socket: addresses in words, and accepting that leaves descriptors for the rest of the process. */
+#include "core/io/http/http_private.h"
 
 #include <errno.h>
-#include <event2/http.h>
-#include <event2/listener.h>
-#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 };
+enum {
+    BACKLOG = 4096,
+    BATCH = 256,  /* accepted in a row */
+    RESERVE = 64, /* descriptors for brokers, files, and telling clients that there are too many */
+    EXCESS = 16   /* clients that are told so at a time; the others are closed at once */
+};
 static const rx_time PAUSE = 100 * RX_MSEC;
-static const rx_time BEAT = 1 * RX_SEC;
 
-static void resume_in(struct rx_http_server *server, rx_time delay)
+struct http_listener {
+    struct rx_http_server *server;
+    struct rx_watch *watch;
+    struct rx_timer resume; /* accepts again after a pause */
+    int fd;
+};
+
+/* The lowest free descriptor is taken for each: its number tells how many there are. */
+static bool is_reserved(int fd)
 {
-    struct rx_sched *sched = rx_loop_sched(server->loop);
-    rx_sched_arm(sched, &server->resume, rx_loop_clock(server->loop) + delay);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == RLIM_INFINITY)
+        return false;
+    rlim_t reserve = files.rlim_cur / 4 < RESERVE ? files.rlim_cur / 4 : RESERVE;
+    return (rlim_t)fd >= files.rlim_cur - reserve;
+}
+
+static void take_in(struct rx_http_server *server, int fd, const struct sockaddr *peer)
+{
+    bool excess = server->stats.open - server->excess + server->taken >= server->limits.max_connections;
+    excess = excess || is_reserved(fd);
+    if (excess && server->excess >= EXCESS) {
+        server->stats.refused++;
+        close(fd);
+        return;
+    }
+    http_connection_open(server, fd, peer, excess);
+}
+
+/* Without a free descriptor the socket would stay ready for ever. */
+static void pause_for_a_while(struct http_listener *l)
+{
+    struct rx_loop *loop = l->server->loop;
+    rx_watch_set(l->watch, 0);
+    rx_sched_arm(rx_loop_sched(loop), &l->resume, rx_loop_clock(loop) + PAUSE);
+}
+
+static bool is_passing(int error)
+{
+    return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM;
+}
+
+static void on_connections(void *arg, int fd, unsigned events)
+{
+    struct http_listener *l = arg;
+    (void)events;
+    for (unsigned i = 0; i < BATCH; i++) {
+        struct sockaddr_storage peer = {0};
+        socklen_t length = sizeof peer;
+        int got = accept4(fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (got >= 0)
+            take_in(l->server, got, (struct sockaddr *)&peer);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        else if (!is_passing(errno)) {
+            pause_for_a_while(l);
+            return;
+        }
+    }
 }
 
 void http_listener_resume(struct rx_http_server *server)
 {
-    if (server->listener && !server->draining)
-        evconnlistener_enable(server->listener);
+    struct http_listener *l = server->listener;
+    if (!l || !rx_timer_armed(&l->resume))
+        return;
+    rx_sched_stop(rx_loop_sched(server->loop), &l->resume);
+    rx_watch_set(l->watch, RX_READABLE);
 }
 
 static void on_resume(struct rx_timer *timer)
 {
-    struct rx_http_server *server = (void *)((char *)timer - offsetof(struct rx_http_server, resume));
-    http_listener_resume(server);
-    resume_in(server, BEAT);
-}
-
-/* The accept itself failed, which the check after each accept makes rare. evhttp's argument tells no server: the beat
- * resumes. */
-static void on_accept_error(struct evconnlistener *listener, void *evhttp)
-{
-    (void)evhttp;
-    evconnlistener_disable(listener);
-}
-
-void http_listener_check(struct rx_http_server *server)
-{
-    int probe = fcntl(server->spare, F_DUPFD_CLOEXEC, 0);
-    if (probe >= 0) {
-        close(probe);
-        return;
-    }
-    evconnlistener_disable(server->listener);
-    resume_in(server, PAUSE);
+    struct http_listener *l = (void *)((char *)timer - offsetof(struct http_listener, resume));
+    rx_watch_set(l->watch, RX_READABLE);
 }
 
 static int bind_to(const struct addrinfo *at)
@@ -61,6 +103,7 @@ static int bind_to(const struct addrinfo *at)
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* what is accepted inherits it */
     if (at->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, BACKLOG)) {
@@ -128,20 +171,28 @@ int http_listener_open(struct rx_http_server *server, const char *address, struc
     int fd = open_socket(address, reterr);
     if (fd < 0)
         return fd;
-    server->port = port_of(fd);
-    struct evconnlistener *listener = evconnlistener_new(rx_loop_base(server->loop), NULL, NULL,
-                                                         LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (!listener) {
+    struct http_listener *l = calloc(1, sizeof *l);
+    if (!l || rx_watch_create(server->loop, fd, RX_READABLE, on_connections, l, &l->watch) < 0) {
+        free(l);
         close(fd);
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     }
-    if (!evhttp_bind_listener(server->evhttp, listener)) {
-        evconnlistener_free(listener);
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    }
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    server->listener = listener;
-    server->resume.fire = on_resume;
-    resume_in(server, BEAT);
+    l->server = server;
+    l->fd = fd;
+    l->resume.fire = on_resume;
+    server->port = port_of(fd);
+    server->listener = l;
     return 0;
+}
+
+void http_listener_close(struct rx_http_server *server)
+{
+    struct http_listener *l = server->listener;
+    if (!l)
+        return;
+    rx_sched_stop(rx_loop_sched(server->loop), &l->resume);
+    rx_watch_destroy(l->watch);
+    close(l->fd);
+    free(l);
+    server->listener = NULL;
 }
