@@ -294,6 +294,7 @@ void http_head_read(const char *text, size_t length, size_t max_body, struct htt
     const char *end = text + length - 2; /* the empty line */
     const char *stop = memchr(text, '\r', length);
     memset(ret, 0, offsetof(struct http_head, fields));
+    ret->host.at = "";
     if (!read_request_line(&r, (struct http_text){text, (size_t)(stop - text)}))
         return;
     ret->keep = !ret->old;
