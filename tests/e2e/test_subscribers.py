@@ -260,7 +260,7 @@ class Limits(harness.EndToEnd):
         self.addCleanup(slow.close)
         slow.settimeout(harness.DEADLINE)
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        slow.sendall(b"GET /streams/p HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        slow.sendall(b"GET /streams/p HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
         slow.recv(10)
         for i in range(40):
             body = "\n".join(json.dumps({"n": 1000 * i + n, "pad": "x" * 1000}) for n in range(1000))
