@@ -98,6 +98,13 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* How long to wait for what should take so long at the most: sanitizers make everything slower. */
+static double patience(double at_most)
+{
+    const char *slowness = getenv("RXD_TEST_SLOWNESS");
+    return at_most * (slowness ? atof(slowness) : 1);
+}
+
 static void turn(struct client *c)
 {
     rx_loop_once(loop, 5);
@@ -129,7 +136,7 @@ static void leave(struct client *c)
 
 static void wait_for(struct client *c, const char *text)
 {
-    double deadline = seconds() + 10;
+    double deadline = seconds() + patience(10);
     while (!strstr(c->data, text)) {
         turn(c);
         ck_assert_msg(!c->eof && seconds() < deadline, "waited for %s in:\n%s", text, c->data);
@@ -138,7 +145,7 @@ static void wait_for(struct client *c, const char *text)
 
 static void wait_for_end(struct client *c)
 {
-    double deadline = seconds() + 10;
+    double deadline = seconds() + patience(10);
     while (!c->eof) {
         turn(c);
         ck_assert_msg(seconds() < deadline, "waited for the end of:\n%s", c->data);
@@ -304,7 +311,7 @@ START_TEST(a_filter_over_history_has_its_budget_and_all_have_theirs)
     append_numbers(1, 2000);
     expect_refusal(heavy_filter("/streams/plain?"), "", 429, "filter: it takes too much time");
     const char *answer;
-    double deadline = seconds() + 20;
+    double deadline = seconds() + patience(20);
     do {
         answer = get_with(heavy_filter("/streams/plain?last=2000&"), SSE);
         ck_assert(seconds() < deadline);
@@ -518,7 +525,7 @@ START_TEST(draining_sends_what_is_there_and_ends)
     wait_for(c, "\r\n\r\n");
     append_numbers(1, 3);
     bool done = false;
-    for (double deadline = seconds() + 10; !done && seconds() < deadline;) {
+    for (double deadline = seconds() + patience(10); !done && seconds() < deadline;) {
         done = rx_streams_drain(streams);
         turn(c);
     }
