@@ -26,7 +26,8 @@ struct output {
     struct rx_observer observer;
     struct rx_replay *replay;
     struct rx_hub *hub;
-    char *name; /* of the stream; outlives the hub */
+    char *name;  /* of the stream; outlives the hub */
+    bool silent; /* it only keeps the pipeline running that an output branches off */
 };
 
 struct rx_replay {
@@ -140,6 +141,8 @@ static void write_end(struct output *out, const struct rx_error *error)
 static void on_note(struct rx_observer *o, const struct rx_note *note)
 {
     struct output *out = (struct output *)(void *)o;
+    if (out->silent)
+        return;
     if (note->kind == RX_NEXT)
         write_events(out, note->span, note->count);
     else if (rx_note_ends(note))
@@ -177,17 +180,58 @@ static int add_named(struct rx_replay *r, const char *name, struct rx_error *ret
     return result < 0 ? rx_error_set(reterr, result, "out of memory") : 0;
 }
 
+static bool is_output(const struct rx_replay *r, const struct rx_hub *hub)
+{
+    for (size_t i = 0; i < r->output_count; i++)
+        if (r->outputs[i].hub == hub)
+            return true;
+    return false;
+}
+
+static bool branches_off(const struct rx_plan_pipeline *p, const struct rx_hub *hub)
+{
+    bool is_branch = p->errors == hub;
+    for (size_t k = 0; k < p->branch_count; k++)
+        is_branch = is_branch || p->branches[k].hub == hub;
+    return is_branch;
+}
+
+/* What branches off a pipeline comes only while that runs, as it always does in a daemon. */
+static int run_what_they_branch_off(struct rx_replay *r)
+{
+    const struct rx_plan *plan = r->world.plan;
+    size_t named = r->output_count;
+    int result = 0;
+    for (size_t i = 0; i < named; i++)
+        for (size_t k = 0; k < plan->pipeline_count && result == 0; k++) {
+            const struct rx_plan_pipeline *p = &plan->pipelines[k];
+            if (!branches_off(p, r->outputs[i].hub) || is_output(r, p->hub))
+                continue;
+            result = add_output(r, p->hub);
+            if (result == 0)
+                r->outputs[r->output_count - 1].silent = true;
+        }
+    return result;
+}
+
+/* Every name may bring a pipeline, its branches, and one that they branch off. */
+static size_t most_outputs(const struct rx_replay *r)
+{
+    const struct rx_plan *plan = r->world.plan;
+    size_t all = 0, names = 1;
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        all += 2 + plan->pipelines[i].branch_count;
+    while (r->options.names && r->options.names[names - 1])
+        names++;
+    return names * (all + 1);
+}
+
 static int make_outputs(struct rx_replay *r, struct rx_error *reterr)
 {
     const struct rx_plan *plan = r->world.plan;
     const char *const *names = r->options.names;
-    size_t n = 0;
     int result = 0;
-    for (size_t i = 0; i < plan->pipeline_count; i++)
-        n += 1 + plan->pipelines[i].branch_count;
-    for (size_t i = 0; names && names[i]; i++)
-        n++;
-    r->outputs = calloc(n + 1, sizeof *r->outputs);
+    r->outputs = calloc(most_outputs(r), sizeof *r->outputs);
     if (!r->outputs)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     for (size_t i = 0; names && names[i] && result == 0; i++)
@@ -195,6 +239,8 @@ static int make_outputs(struct rx_replay *r, struct rx_error *reterr)
     for (size_t i = 0; (!names || !names[0]) && i < plan->pipeline_count && result == 0; i++)
         if (add_pipeline(r, &plan->pipelines[i]) < 0)
             result = rx_error_set(reterr, -ENOMEM, "out of memory");
+    if (result == 0 && run_what_they_branch_off(r) < 0)
+        result = rx_error_set(reterr, -ENOMEM, "out of memory");
     return result;
 }
 

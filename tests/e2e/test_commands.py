@@ -1,0 +1,108 @@
+"""The commands that answer and end: operators, explain, replay."""
+
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import harness
+
+EXAMPLES = sorted((harness.ROOT / "pipelines" / "examples").glob("*.yaml"))
+
+
+def catalogue(kind):
+    text = harness.run_rxd("operators").stdout.decode()
+    section = text.split(f"{kind}\n", 1)[1].split("\n\n", 1)[0]
+    return [line.split()[0] for line in section.splitlines() if line.strip()]
+
+
+class Operators(unittest.TestCase):
+    def test_each_has_a_page_with_an_example_that_check_accepts(self):
+        names = catalogue("operators")
+        self.assertGreater(len(names), 50)
+        for name in names:
+            done = harness.run_rxd("operators", name)
+            self.assertEqual(done.returncode, 0, name)
+            self.assertIn(f"operator {name}: ", done.stdout.decode())
+            self.assertIn("Example\n", done.stdout.decode())
+
+    def test_sources_and_sinks_have_pages_too(self):
+        for name in catalogue("sources") + catalogue("sinks"):
+            done = harness.run_rxd("operators", name)
+            self.assertEqual(done.returncode, 0, name)
+            self.assertIn(name, done.stdout.decode())
+
+    def test_an_unknown_one_is_refused_with_the_nearest_name(self):
+        done = harness.run_rxd("operators", "fliter")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("filter", done.stderr.decode())
+
+
+class WithConfig(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.config = Path(folder.name) / "rxd.yaml"
+
+    def config_of(self, pipe):
+        self.config.write_text(json.dumps({"sources": {"a": {"http": {}}}, "pipelines": {"out": {"from": "a", "pipe": pipe}}}))
+
+    def replay(self, *lines, streams=()):
+        text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        return harness.run_rxd("replay", "-c", self.config, *streams, stdin=text)
+
+
+class Explain(WithConfig):
+    def test_it_names_every_step_and_what_is_decoded(self):
+        self.config_of([{"filter": "kind == 'x'"}, {"group_by": "device"}, {"window": "5s"}, {"aggregate": {"m": "max(value)"}}])
+        done = harness.run_rxd("explain", "-c", self.config)
+        text = done.stdout.decode()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("filter", "group_by", "window", "aggregate", "kind", "device", "value"):
+            self.assertIn(word, text)
+
+    def test_every_example_can_be_explained(self):
+        self.assertGreater(len(EXAMPLES), 0)
+        environment = {**harness.os.environ, "MQTT_URL": "mqtt://127.0.0.1:1883", "RXD_LISTEN": "127.0.0.1:0"}
+        for path in EXAMPLES:
+            command = [harness.rxd_path(), "explain", "-c", str(path)]
+            done = subprocess.run(command, capture_output=True, env=environment, timeout=60 * harness.SLOWNESS)
+            self.assertEqual(done.returncode, 0, (path, done.stderr))
+            self.assertTrue(done.stdout)
+
+    def test_a_bad_config_is_told_and_ends_with_78(self):
+        self.config_of([{"fliter": "x"}])
+        done = harness.run_rxd("explain", "-c", self.config)
+        self.assertEqual((done.returncode, done.stdout), (78, b""))
+        self.assertIn(b"filter", done.stderr)
+
+
+class Replay(WithConfig):
+    def test_a_line_with_two_notifications_is_refused_by_its_number(self):
+        self.config_of(["count"])
+        done = self.replay({"at": 1, "source": "a", "next": 1}, {"at": 2, "source": "a", "next": 2, "complete": True})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"line 2", done.stderr)
+
+    def test_bad_events_are_counted_at_the_end_and_shown_when_asked_for(self):
+        self.config_of([{"map": "event % (event - event)"}])
+        lines = {"at": 1, "source": "a", "next": 1}, {"at": 2, "source": "a", "next": "x"}, {"at": 3, "source": "a", "complete": True}
+        done = self.replay(*lines)
+        self.assertIn(b"events went to out.errors", done.stderr)
+        for streams in (["out.errors"], ["out", "out.errors"], ["out.errors", "out", "out", "out"]):
+            shown = self.replay(*lines, streams=streams)
+            rows = [json.loads(line) for line in shown.stdout.splitlines()]
+            self.assertEqual([row["stream"] for row in rows if "next" in row], ["out.errors"] * 2, streams)
+            self.assertEqual(any("complete" in row for row in rows), "out" in streams)
+
+    def test_a_source_that_is_not_in_the_config_and_a_time_that_goes_back_are_refused(self):
+        self.config_of(["count"])
+        for second in ({"at": 1, "source": "b", "next": 1}, {"at": 0, "source": "a", "next": 1}):
+            done = self.replay({"at": 1, "source": "a", "next": 1}, second)
+            self.assertEqual(done.returncode, 1, second)
+            self.assertIn(b"line 2", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
