@@ -92,17 +92,15 @@ static void end(struct rxd_client *c, const char *why, uint8_t reason)
     rx_broker_lost(c->broker, text, reason);
 }
 
-static size_t on_bytes(void *arg, const unsigned char *bytes, size_t length, size_t *ret_want)
+static size_t on_bytes(void *arg, const unsigned char *bytes, size_t length)
 {
     struct rxd_client *c = arg;
-    struct rx_transport *transport = c->transport;
     c->broker->in_read = true;
-    ssize_t used = rx_session_feed(c->session, bytes, length, now_of(c->broker), ret_want);
+    ssize_t used = rx_session_feed(c->session, bytes, length, now_of(c->broker));
     c->broker->in_read = false;
-    if (used >= 0 && c->transport == transport)
+    if (used >= 0)
         return (size_t)used;
-    if (used < 0)
-        rx_broker_end_read(c->broker);
+    rx_broker_end_read(c->broker); /* what came before is as good as ever */
     end(c, rx_session_why(c->session), rx_session_reason(c->session));
     return 0;
 }

@@ -190,28 +190,25 @@ static int take_packet(struct rx_session *s, const struct rx_packet *packet)
 }
 
 /* Whether there is a packet to take. 0: not yet; below 0: no more on this connection. */
-static int next_packet(struct rx_session *s, const unsigned char *bytes, size_t length, struct rx_packet *packet,
-                       size_t *ret_want)
+static int next_packet(struct rx_session *s, const unsigned char *bytes, size_t length, struct rx_packet *packet)
 {
     const char *why;
     int r = rx_packet_read(bytes, length, packet, &why);
     if (r < 0)
         return rx_session_refuse(s, RX_REASON_MALFORMED, why);
-    *ret_want = packet->size;
     if (packet->size > s->options.packet_maximum) {
         if (packet->type != RX_PACKET_PUBLISH || s->v5 || s->state != RX_SESSION_OPEN)
             return rx_session_refuse(s, RX_REASON_TOO_LARGE, "a packet that is larger than max_packet");
-        return rx_session_pass_over(s, packet, length, ret_want);
+        return rx_session_pass_over(s, packet, length);
     }
     return r;
 }
 
-ssize_t rx_session_feed(struct rx_session *s, const unsigned char *bytes, size_t length, rx_time now, size_t *ret_want)
+ssize_t rx_session_feed(struct rx_session *s, const unsigned char *bytes, size_t length, rx_time now)
 {
     size_t used = 0;
     s->last_in = now;
     s->pinged = 0;
-    *ret_want = 0;
     while (used < length && s->state != RX_SESSION_CLOSED) {
         struct rx_packet packet;
         if (s->skip) {
@@ -220,7 +217,7 @@ ssize_t rx_session_feed(struct rx_session *s, const unsigned char *bytes, size_t
             used += n;
             continue;
         }
-        int r = next_packet(s, bytes + used, length - used, &packet, ret_want);
+        int r = next_packet(s, bytes + used, length - used, &packet);
         if (r == 0)
             break;
         if (r > 0 && !s->skip) {
@@ -229,7 +226,6 @@ ssize_t rx_session_feed(struct rx_session *s, const unsigned char *bytes, size_t
         }
         if (r < 0)
             return r;
-        *ret_want = 0;
     }
     return (ssize_t)used;
 }

@@ -55,10 +55,10 @@ void rx_session_destroy(struct rx_session *);
 
 /* A connection stands: says CONNECT. */
 void rx_session_connect(struct rx_session *, rx_time now);
-/* Takes what the broker sent. Answers how many of the bytes were used up; the rest must come again with more behind it,
- * *ret_want bytes in all before it makes a difference (0: any). -EBADMSG: the broker does not keep to the protocol, has
+/* Takes what the broker sent. Answers how many of the bytes were used up; the rest must come again with more behind it.
+ * -EBADMSG: the broker does not keep to the protocol, has
  * refused us or has said goodbye; close, rx_session_why says it. */
-ssize_t rx_session_feed(struct rx_session *, const unsigned char *bytes, size_t length, rx_time now, size_t *ret_want);
+ssize_t rx_session_feed(struct rx_session *, const unsigned char *bytes, size_t length, rx_time now);
 const char *rx_session_why(const struct rx_session *);
 /* The reason that the broker gave in CONNACK or DISCONNECT of version 5; 0: none. */
 uint8_t rx_session_reason(const struct rx_session *);

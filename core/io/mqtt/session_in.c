@@ -205,7 +205,7 @@ int rx_session_take(struct rx_session *s, const struct rx_packet *packet)
 }
 
 /* A message that is too large, as the topic and the identifier at its beginning tell. */
-int rx_session_pass_over(struct rx_session *s, const struct rx_packet *packet, size_t length, size_t *ret_want)
+int rx_session_pass_over(struct rx_session *s, const struct rx_packet *packet, size_t length)
 {
     size_t before = packet->size - packet->length, topic_length = 0;
     unsigned qos = packet->flags >> 1 & 3;
@@ -214,7 +214,6 @@ int rx_session_pass_over(struct rx_session *s, const struct rx_packet *packet, s
     size_t need = 2 + topic_length + (qos ? 2u : 0u);
     if (qos == 3 || packet->length < need)
         return rx_session_refuse(s, RX_REASON_MALFORMED, "a malformed message");
-    *ret_want = before + need;
     if (length < before + need)
         return 0;
     const unsigned char *id = packet->body + 2 + topic_length;

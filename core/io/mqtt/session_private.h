@@ -59,7 +59,7 @@ int rx_session_refuse(struct rx_session *, uint8_t reason, const char *why);
 
 /* session_in.c */
 int rx_session_take(struct rx_session *, const struct rx_packet *); /* PUBLISH */
-int rx_session_pass_over(struct rx_session *, const struct rx_packet *, size_t length, size_t *ret_want);
+int rx_session_pass_over(struct rx_session *, const struct rx_packet *, size_t length);
 void rx_session_release(struct rx_session *, const struct rx_answer *); /* PUBREL */
 void rx_session_forget_pending(struct rx_session *);
 void rx_session_forget_received(struct rx_session *);

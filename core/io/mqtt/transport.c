@@ -6,6 +6,7 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,22 +17,31 @@
 #include "core/io/mqtt/tls.h"
 #include "core/io/mqtt/websocket.h"
 
-enum { READ_MAX = 64 * 1024 }; /* bytes a turn; then the rest of the loop gets its turn */
+enum {
+    READ_MAX = 64 * 1024,
+    KEEP_MAX = 1024 * 1024
+}; /* bytes a turn, then the rest of the loop gets its turn; of memory */
 
+/* Plain sockets are read and written here: evbuffer_read takes 4 KiB at a time whatever it is told (libevent 2.1,
+ * EVBUFFER_MAX_READ). TLS is a bufferevent's. */
 struct rx_transport {
     struct rx_loop *loop;
     const struct rx_transport_host *host;
     void *arg;
     unsigned holds; /* callbacks under way, that the transport must outlive */
-    bool destroyed;
-    bool insecure;
+    bool destroyed, insecure;
     struct rx_broker_address address;
     SSL_CTX *tls;
     struct rx_dial *dial;
     struct rx_wake *wake;
-    struct bufferevent *stream;
+    int fd; /* plain; -1: none */
+    struct rx_watch *watch;
+    struct bufferevent *stream; /* TLS; NULL: none */
+    struct rx_buffer in, out;   /* received and not used up; plain, to be sent */
+    size_t sent;                /* of out */
     struct rx_ws *ws;
     struct rx_timer rest;
+    bool resting;
 };
 
 static void release(struct rx_transport *t)
@@ -54,208 +64,285 @@ static void fail(struct rx_transport *t, const char *why)
         t->host->down(t->arg, why);
 }
 
-/* Reading. */
+/* Writing. */
 
-/* Hands on what is contiguous; a packet that lies across pieces is put together once it is whole. */
-static void hand_on(struct rx_transport *t, struct evbuffer *input)
+static void watch_for(struct rx_transport *t)
 {
-    size_t length, want = 0;
-    while (!t->destroyed && (length = evbuffer_get_length(input)) > 0 && length >= want) {
-        size_t near = evbuffer_get_contiguous_space(input);
-        const unsigned char *bytes = evbuffer_pullup(input, (ssize_t)(near > want ? near : want));
-        if (!bytes) {
-            fail(t, "out of memory");
-            return;
-        }
-        near = near > want ? near : want;
-        size_t used = t->host->bytes(t->arg, bytes, near, &want);
-        if (t->destroyed)
-            return;
-        evbuffer_drain(input, used);
-        if (used == near)
-            want = 0;
-        else if (want <= near - used) /* unknown yet: as much more as there is */
-            want = near - used + 1;
+    unsigned events =
+        (t->resting ? 0u : (unsigned)RX_READABLE) | (t->out.length > t->sent ? (unsigned)RX_WRITABLE : 0u);
+    rx_watch_set(t->watch, events);
+}
+
+/* False: the connection is broken; reading tells why. */
+static bool send_some(struct rx_transport *t, const char *bytes, size_t length, size_t *ret_sent)
+{
+    ssize_t n = length ? send(t->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+    *ret_sent = n > 0 ? (size_t)n : 0;
+    return n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
+static void send_rest(struct rx_transport *t)
+{
+    size_t sent;
+    if (!send_some(t, t->out.data + t->sent, t->out.length - t->sent, &sent))
+        sent = t->out.length - t->sent; /* nobody takes it any more */
+    t->sent += sent;
+    if (t->sent == t->out.length) {
+        t->sent = 0;
+        if (t->out.capacity > KEEP_MAX)
+            rx_buffer_finish(&t->out);
+        rx_buffer_clear(&t->out);
     }
 }
 
-static void put_on_wire(struct rx_transport *t)
+static void put_on_wire(struct rx_transport *t, const char *bytes, size_t length)
+{
+    size_t sent = 0;
+    if (t->stream) {
+        bufferevent_write(t->stream, bytes, length);
+        return;
+    }
+    if (t->fd < 0 || (t->out.length == 0 && !send_some(t, bytes, length, &sent)))
+        return;
+    rx_buffer_append(&t->out, bytes + sent, length - sent);
+    watch_for(t);
+}
+
+static void put_frames_on_wire(struct rx_transport *t)
 {
     struct rx_buffer *wire = rx_ws_wire(t->ws);
-    bufferevent_write(t->stream, wire->data, wire->length);
+    put_on_wire(t, wire->data, wire->length);
     rx_buffer_clear(wire);
 }
 
-static void unwrap(struct rx_transport *t, struct evbuffer *input)
+void rx_transport_write(struct rx_transport *t, const void *bytes, size_t length)
 {
-    bool was_open = rx_ws_open(t->ws);
-    struct rx_buffer *plain = rx_ws_plain(t->ws);
-    struct evbuffer_iovec piece;
-    const char *why;
-    while (!t->destroyed && evbuffer_peek(input, -1, NULL, &piece, 1) > 0) {
-        int r = rx_ws_feed(t->ws, piece.iov_base, piece.iov_len, &why);
-        put_on_wire(t);
-        if (r < 0 || plain->failed) {
-            fail(t, r < 0 ? why : "out of memory");
-            return;
-        }
-        evbuffer_drain(input, piece.iov_len);
-        if (!was_open && rx_ws_open(t->ws)) {
-            was_open = true;
-            t->host->up(t->arg);
-        }
+    if (!t->ws) {
+        put_on_wire(t, bytes, length);
+        return;
     }
-    size_t want = 0;
-    if (t->destroyed || plain->length == 0)
-        return;
-    size_t used = t->host->bytes(t->arg, (const unsigned char *)plain->data, plain->length, &want);
-    if (t->destroyed)
-        return;
-    memmove(plain->data, plain->data + used, plain->length - used);
-    plain->length -= used;
+    rx_ws_send(t->ws, bytes, length);
+    put_frames_on_wire(t);
 }
 
-static void on_read(struct bufferevent *stream, void *arg)
+size_t rx_transport_unsent(const struct rx_transport *t)
+{
+    if (t->stream)
+        return evbuffer_get_length(bufferevent_get_output(t->stream));
+    return t->out.length - t->sent;
+}
+
+static void drained(struct rx_transport *t)
+{
+    if (!t->destroyed && rx_transport_unsent(t) == 0 && (!t->ws || rx_ws_open(t->ws)))
+        t->host->drained(t->arg);
+}
+
+/* Reading. */
+
+/* What is left over is the beginning of a packet. */
+static void hand_on(struct rx_transport *t, struct rx_buffer *buffer)
+{
+    if (buffer->failed) {
+        fail(t, "out of memory");
+        return;
+    }
+    if (buffer->length == 0)
+        return;
+    size_t used = t->host->bytes(t->arg, (const unsigned char *)buffer->data, buffer->length);
+    if (t->destroyed)
+        return;
+    buffer->length -= used;
+    if (buffer->length == 0 && buffer->capacity > KEEP_MAX)
+        rx_buffer_finish(buffer);
+    else if (used > 0 && buffer->length > 0)
+        memmove(buffer->data, buffer->data + used, buffer->length);
+}
+
+static void unwrap(struct rx_transport *t)
+{
+    bool was_open = rx_ws_open(t->ws);
+    const char *why;
+    int r = rx_ws_feed(t->ws, (const unsigned char *)t->in.data, t->in.length, &why);
+    rx_buffer_clear(&t->in);
+    put_frames_on_wire(t);
+    if (r < 0) {
+        fail(t, why);
+        return;
+    }
+    if (!was_open && rx_ws_open(t->ws))
+        t->host->up(t->arg);
+    if (!t->destroyed)
+        hand_on(t, rx_ws_plain(t->ws));
+}
+
+static void take(struct rx_transport *t, size_t length)
+{
+    if (t->ws && !t->in.failed)
+        unwrap(t);
+    else
+        hand_on(t, &t->in);
+    if (!t->destroyed)
+        t->host->read_end(t->arg, length);
+}
+
+/* Entered with the timers fired, and never after the watch is destroyed. */
+static void on_ready(void *arg, int fd, unsigned events)
 {
     struct rx_transport *t = arg;
-    if (enter(t)) {
-        struct evbuffer *input = bufferevent_get_input(stream);
-        size_t length = evbuffer_get_length(input);
-        if (t->ws)
-            unwrap(t, input);
-        else
-            hand_on(t, input);
-        if (!t->destroyed)
-            t->host->read_end(t->arg, length);
+    t->holds++;
+    if (events & RX_WRITABLE) {
+        send_rest(t);
+        watch_for(t);
+        drained(t);
+    }
+    if (!t->destroyed && (events & RX_READABLE) && !t->resting) {
+        ssize_t n = rx_buffer_reserve(&t->in, READ_MAX) < 0
+                        ? -1
+                        : recv(fd, t->in.data + t->in.length, t->in.capacity - t->in.length, MSG_DONTWAIT);
+        if (n > 0) {
+            t->in.length += (size_t)n;
+            take(t, (size_t)n);
+        } else if (t->in.failed || n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            fail(t, t->in.failed ? "out of memory" : n == 0 ? "the broker closed the connection" : strerror(errno));
+        }
     }
     release(t);
 }
 
-static void on_rested(struct rx_timer *timer)
+static void on_tls_read(struct bufferevent *stream, void *arg)
+{
+    struct rx_transport *t = arg;
+    struct evbuffer *input = bufferevent_get_input(stream);
+    if (enter(t)) {
+        size_t length = evbuffer_get_length(input);
+        if (rx_buffer_reserve(&t->in, length) == 0) {
+            evbuffer_remove(input, t->in.data + t->in.length, length);
+            t->in.length += length;
+        }
+        take(t, length);
+    }
+    release(t);
+}
+
+static void on_tls_write(struct bufferevent *stream, void *arg)
+{
+    struct rx_transport *t = arg;
+    (void)stream;
+    if (enter(t))
+        drained(t);
+    release(t);
+}
+
+static void read_again(struct rx_timer *timer)
 {
     struct rx_transport *t = (struct rx_transport *)(void *)((char *)timer - offsetof(struct rx_transport, rest));
-    bufferevent_enable(t->stream, EV_READ);
+    t->resting = false;
+    if (t->stream)
+        bufferevent_enable(t->stream, EV_READ);
+    else
+        watch_for(t);
 }
 
 void rx_transport_rest(struct rx_transport *t, rx_time duration)
 {
     struct rx_sched *sched = rx_loop_sched(t->loop);
-    t->rest.fire = on_rested;
-    if (rx_sched_arm(sched, &t->rest, rx_sched_now(sched) + duration) == 0)
+    t->rest.fire = read_again;
+    if (rx_sched_arm(sched, &t->rest, rx_sched_now(sched) + duration) < 0)
+        return;
+    t->resting = true;
+    if (t->stream)
         bufferevent_disable(t->stream, EV_READ);
-}
-
-/* Writing. */
-
-static void on_write(struct bufferevent *stream, void *arg)
-{
-    struct rx_transport *t = arg;
-    (void)stream;
-    if (enter(t) && (!t->ws || rx_ws_open(t->ws)))
-        t->host->drained(t->arg);
-    release(t);
-}
-
-void rx_transport_write(struct rx_transport *t, const void *bytes, size_t length)
-{
-    if (!t->stream)
-        return;
-    if (!t->ws) {
-        bufferevent_write(t->stream, bytes, length);
-        return;
-    }
-    rx_ws_send(t->ws, bytes, length);
-    put_on_wire(t);
-}
-
-size_t rx_transport_unsent(const struct rx_transport *t)
-{
-    return t->stream ? evbuffer_get_length(bufferevent_get_output(t->stream)) : 0;
+    else
+        watch_for(t);
 }
 
 /* The goodbye must be with the kernel before the close, or the broker would publish our will. */
 static void offer_once_more(struct rx_transport *t)
 {
-    struct evbuffer *output = bufferevent_get_output(t->stream);
-    SSL *ssl = bufferevent_openssl_get_ssl(t->stream);
-    size_t length = evbuffer_get_length(output);
-    if (length == 0)
+    if (!t->stream) {
+        if (t->fd >= 0)
+            send_rest(t);
         return;
-    const unsigned char *bytes = evbuffer_pullup(output, -1);
-    if (!bytes)
-        return;
-    if (ssl) {
-        SSL_write(ssl, bytes, (int)(length < INT32_MAX ? length : INT32_MAX));
-        SSL_shutdown(ssl);
-    } else {
-        send(bufferevent_getfd(t->stream), bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
+    SSL *ssl = bufferevent_openssl_get_ssl(t->stream);
+    struct evbuffer *output = bufferevent_get_output(t->stream);
+    size_t length = evbuffer_get_length(output);
+    const unsigned char *bytes = length ? evbuffer_pullup(output, -1) : NULL;
+    if (bytes && SSL_is_init_finished(ssl) && SSL_write(ssl, bytes, (int)(length < INT_MAX ? length : INT_MAX)) > 0)
+        SSL_shutdown(ssl);
 }
 
 /* Life. */
 
-static void why_of(struct rx_transport *t, short what, char *why, size_t size)
+static void why_tls(struct rx_transport *t, short what, char *why, size_t size)
 {
     int error = EVUTIL_SOCKET_ERROR();
     SSL *ssl = bufferevent_openssl_get_ssl(t->stream);
-    unsigned long tls_error = ssl ? bufferevent_get_openssl_error(t->stream) : 0;
-    if (ssl && (tls_error || SSL_get_verify_result(ssl) != X509_V_OK || !SSL_is_init_finished(ssl)))
+    unsigned long tls_error = bufferevent_get_openssl_error(t->stream);
+    if (tls_error || SSL_get_verify_result(ssl) != X509_V_OK || !SSL_is_init_finished(ssl))
         rx_tls_why(ssl, tls_error, why, size);
-    else if (what & BEV_EVENT_EOF || error == 0)
-        snprintf(why, size, "the broker closed the connection");
     else
-        snprintf(why, size, "%s", strerror(error));
+        snprintf(why, size, "%s",
+                 (what & BEV_EVENT_EOF) || error == 0 ? "the broker closed the connection" : strerror(error));
 }
 
-static void on_event(struct bufferevent *stream, short what, void *arg)
+static void up(struct rx_transport *t)
+{
+    if (t->ws)
+        put_frames_on_wire(t);
+    else
+        t->host->up(t->arg);
+}
+
+static void on_tls_event(struct bufferevent *stream, short what, void *arg)
 {
     struct rx_transport *t = arg;
     char why[256];
     (void)stream;
     if (!(what & BEV_EVENT_CONNECTED))
-        why_of(t, what, why, sizeof why); /* before anything else touches errno */
+        why_tls(t, what, why, sizeof why); /* before anything else touches errno */
     if (enter(t)) {
-        if (!(what & BEV_EVENT_CONNECTED))
-            fail(t, why);
-        else if (t->ws)
-            put_on_wire(t);
+        if (what & BEV_EVENT_CONNECTED)
+            up(t);
         else
-            t->host->up(t->arg);
+            fail(t, why);
     }
     release(t);
 }
 
-static struct bufferevent *make_stream(struct rx_transport *t, int fd)
+/* Takes the descriptor, also on failure. */
+static int begin_tls(struct rx_transport *t, int fd)
 {
-    struct event_base *base = rx_loop_base(t->loop);
-    if (!t->tls)
-        return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     SSL *ssl = rx_tls_connection(t->tls, t->address.host, t->insecure);
-    struct bufferevent *stream =
-        ssl ? bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE) : NULL;
-    if (ssl && !stream)
+    if (ssl)
+        t->stream = bufferevent_openssl_socket_new(rx_loop_base(t->loop), fd, ssl, BUFFEREVENT_SSL_CONNECTING,
+                                                   BEV_OPT_CLOSE_ON_FREE);
+    if (!t->stream) {
         SSL_free(ssl);
-    return stream;
+        close(fd);
+        return -ENOMEM;
+    }
+    bufferevent_set_max_single_read(t->stream, READ_MAX);
+    bufferevent_set_max_single_write(t->stream, READ_MAX);
+    bufferevent_setcb(t->stream, on_tls_read, on_tls_write, on_tls_event, t);
+    bufferevent_enable(t->stream, EV_READ | EV_WRITE);
+    return 0; /* BEV_EVENT_CONNECTED comes */
 }
 
 static void begin_stream(struct rx_transport *t, int fd)
 {
-    t->stream = make_stream(t, fd);
-    if (!t->stream) {
-        close(fd);
-        fail(t, "out of memory");
-        return;
+    int r;
+    if (t->tls) {
+        r = begin_tls(t, fd);
+    } else {
+        t->fd = fd;
+        r = rx_watch_create(t->loop, fd, RX_READABLE, on_ready, t, &t->watch);
     }
-    bufferevent_set_max_single_read(t->stream, READ_MAX);
-    bufferevent_set_max_single_write(t->stream, READ_MAX);
-    bufferevent_setcb(t->stream, on_read, on_write, on_event, t);
-    bufferevent_enable(t->stream, EV_READ | EV_WRITE);
-    if (t->tls)
-        return; /* BEV_EVENT_CONNECTED comes */
-    if (t->ws)
-        put_on_wire(t);
-    else
-        t->host->up(t->arg);
+    if (r < 0)
+        fail(t, "out of memory");
+    else if (!t->tls)
+        up(t);
 }
 
 static void on_dialed(void *arg)
@@ -281,7 +368,7 @@ int rx_transport_create(struct rx_loop *loop, const struct rx_broker_address *ad
     if (!t)
         return -ENOMEM;
     *t = (struct rx_transport){
-        .loop = loop, .host = host, .arg = arg, .tls = tls, .insecure = insecure, .address = *address};
+        .loop = loop, .host = host, .arg = arg, .tls = tls, .insecure = insecure, .address = *address, .fd = -1};
     int r = 0;
     if (address->websocket) {
         t->ws = rx_ws_create(address->host, address->port, address->path);
@@ -305,12 +392,16 @@ void rx_transport_destroy(struct rx_transport *t, bool linger)
     rx_sched_stop(rx_loop_sched(t->loop), &t->rest);
     rx_dial_abandon(t->dial);
     rx_wake_destroy(t->wake);
-    if (t->stream) {
-        if (linger)
-            offer_once_more(t);
+    if (linger)
+        offer_once_more(t);
+    if (t->stream)
         bufferevent_free(t->stream);
-    }
+    rx_watch_destroy(t->watch);
+    if (t->fd >= 0)
+        close(t->fd);
     rx_ws_destroy(t->ws);
+    rx_buffer_finish(&t->in);
+    rx_buffer_finish(&t->out);
     t->destroyed = true;
     t->holds++;
     release(t);

@@ -1,4 +1,4 @@
-/* The byte stream to a broker: TCP, TLS, and WebSocket over either; libevent's bufferevents. One thread, the loop's. */
+/* The byte stream to a broker: TCP, TLS, and WebSocket over either. One thread, the loop's. */
 #ifndef RX_IO_MQTT_TRANSPORT_H
 #define RX_IO_MQTT_TRANSPORT_H
 
@@ -9,8 +9,8 @@
 /* Entered with the scheduler at the present. Any of them may destroy the transport. */
 struct rx_transport_host {
     void (*up)(void *arg); /* bytes can go out */
-    /* What has come, as far as it is contiguous. Answers how much was used up; *ret_want as in rx_session_feed. */
-    size_t (*bytes)(void *arg, const unsigned char *bytes, size_t length, size_t *ret_want);
+    /* What has come. Answers how much was used up; the rest comes again with more behind it. */
+    size_t (*bytes)(void *arg, const unsigned char *bytes, size_t length);
     void (*read_end)(void *arg, size_t length); /* what one read brought is through */
     void (*drained)(void *arg);                 /* all that was written is with the kernel */
     void (*down)(void *arg, const char *why);   /* the end */
