@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/buffer.h"
 #include "core/feed/source.h"
 #include "core/io/mqtt/mqtt.h"
 #include "core/io/mqtt/mqtt_topic.h"
@@ -15,6 +16,7 @@ struct mqtt {
     struct rx_source source;
     const char *broker_name;
     struct rx_strings topic, topics;
+    const char *share;
     int qos, retained, format;
     uint64_t max_message;
 
@@ -27,7 +29,7 @@ struct mqtt {
     } * patterns; /* those of `topic`, then those of `topics` */
     size_t pattern_count;
     struct rx_topic_cache *cache;
-    bool joined;
+    bool joined, paused;
 };
 
 static const char *const retained_choices[] = {"use", "skip", NULL};
@@ -61,6 +63,10 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct mqtt, retained, int),
      .fallback = "use",
      .choices = retained_choices},
+    {.name = "share",
+     .help = "a group: the broker gives each message to one of its members ($share/GROUP/TOPIC)",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct mqtt, share, const char *)},
     {.name = "format",
      .help = "what a payload is: json, text, or auto (text where it cannot be JSON)",
      .type = RX_OPTION_ENUM,
@@ -117,6 +123,8 @@ static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct r
     const struct pattern *pattern = &mqtt->patterns[entry->pattern];
     if (!is_meant(message, pattern->filter))
         return RX_CLAIM_OTHER;
+    if (mqtt->paused || (subscriber->parked > 0 && !message->waited)) /* not past those that wait */
+        return RX_CLAIM_LATER;
     if (message->position)
         rx_source_position(&mqtt->source, message->position);
     if (message->retained && mqtt->retained == RETAINED_SKIP)
@@ -129,6 +137,15 @@ static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct r
                                    .retained = message->retained};
     rx_source_message(&mqtt->source, (enum rx_format)mqtt->format, message->payload, message->length, &info, NULL);
     return RX_CLAIM_TAKEN;
+}
+
+/* What comes meanwhile is kept and not acknowledged; the connection is read on. */
+static void set_paused(struct rx_source *source, bool paused)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    mqtt->paused = paused;
+    if (!paused && mqtt->joined)
+        rx_broker_resume(mqtt->broker, &mqtt->subscriber);
 }
 
 static void ack(struct rx_source *source, uint64_t position)
@@ -167,6 +184,20 @@ static const char *text_of(const struct mqtt *mqtt, size_t i)
     return i < mqtt->topic.count ? mqtt->topic.items[i] : mqtt->topics.items[i - mqtt->topic.count];
 }
 
+static int parse_pattern(const struct mqtt *mqtt, const char *text, struct rx_topic **ret, struct rx_error *reterr)
+{
+    struct rx_buffer shared = {0};
+    if (!mqtt->share)
+        return rx_topic_parse(text, ret, reterr);
+    if (!*mqtt->share || strpbrk(mqtt->share, "/+#{}"))
+        return rx_error_set(reterr, -EINVAL, "share must be a name without /, +, # or braces");
+    rx_buffer_printf(&shared, "$share/%s/%s", mqtt->share, text);
+    rx_buffer_append(&shared, "", 1);
+    int r = shared.failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : rx_topic_parse(shared.data, ret, reterr);
+    rx_buffer_finish(&shared);
+    return r;
+}
+
 static int make_patterns(struct mqtt *mqtt, struct rx_error *reterr)
 {
     size_t count = mqtt->topic.count + mqtt->topics.count;
@@ -178,7 +209,7 @@ static int make_patterns(struct mqtt *mqtt, struct rx_error *reterr)
     mqtt->pattern_count = count;
     for (size_t i = 0; i < count; i++) {
         struct rx_error error;
-        int r = rx_topic_parse(text_of(mqtt, i), &mqtt->patterns[i].topic, &error);
+        int r = parse_pattern(mqtt, text_of(mqtt, i), &mqtt->patterns[i].topic, &error);
         if (r < 0)
             return rx_error_set(reterr, r, "topic \"%.100s\", column %u: %s", text_of(mqtt, i), error.at.column,
                                 error.message);
@@ -266,6 +297,7 @@ const struct rx_source_class rx_source_mqtt = {
              .example = "mqtt: { broker: home, topic: \"sensors/{device}/{metric}\", qos: 1 }"},
     .init = init,
     .start = start,
+    .pause = set_paused,
     .ack = ack,
     .stop = stop,
     .dispose = dispose,

@@ -37,12 +37,27 @@ struct rx_site_owner {
 
 /* ---- brokers ---- */
 
+/* What is still to be sent goes with it: that is told. */
+static void end_broker(struct rx_broker *broker)
+{
+    struct rx_broker_status s;
+    char count[24];
+    if (!broker)
+        return;
+    rx_broker_status(broker, &s);
+    if (s.queued + s.inflight > 0) {
+        snprintf(count, sizeof count, "%zu", s.queued + s.inflight);
+        const char *pairs[] = {"broker", s.name, "messages", count, "state", s.state, "error", s.last_error, NULL};
+        rx_log(RX_LOG_WARNING, "messages to the broker are dropped: it did not take them in time", pairs);
+    }
+    rx_broker_destroy(broker);
+}
+
 static void drop_broker(struct named_broker *b)
 {
     if (!b || --b->refs > 0)
         return;
-    if (b->broker)
-        rx_broker_destroy(b->broker);
+    end_broker(b->broker);
     rx_plan_arena_destroy(b->arena);
     rx_forest_destroy(b->forest);
     free(b);
@@ -103,6 +118,18 @@ static struct named_broker *create_broker(struct rx_site_owner *owner, const str
     return b;
 }
 
+static void warn(const struct rx_broker_options *options, const struct rx_tree *broker,
+                 struct rx_diagnostics *diagnostics)
+{
+    const struct rx_tree *client = rx_tree_get(broker, "client");
+    const char *text;
+    for (size_t i = 0; client && (text = rx_broker_warning(options, i)); i++) {
+        struct rx_error note = {0};
+        rx_error_set(&note, -EINVAL, "%s", text);
+        rx_remark_inside(diagnostics, client, &note);
+    }
+}
+
 /* NULL after a mistake, diagnosed; *ret_r is -ENOMEM where it is none. */
 static struct named_broker *read_broker(struct rx_site_owner *owner, const struct rx_forest *forest,
                                         const struct rx_tree *key, const struct rx_tree *tree,
@@ -116,6 +143,7 @@ static struct named_broker *read_broker(struct rx_site_owner *owner, const struc
         *ret_r = name_client(owner, b, options);
         if (rx_broker_check(options, &error) < 0)
             rx_diagnose(diagnostics, tree, &error);
+        warn(options, tree, diagnostics);
         b->options = options;
         b->hash = rx_options_hash(&rx_broker_class, tree, options);
         if (*ret_r == 0)
@@ -186,6 +214,9 @@ void rx_site_commit(struct rx_site_owner *owner)
     owner->staged = (struct brokers){0};
     owner->staging = false;
     drop_all(&old);
+    for (size_t i = 0; i < owner->brokers.count; i++)
+        if (owner->brokers.items[i]->broker)
+            rx_broker_drop_unused(owner->brokers.items[i]->broker);
 }
 
 void rx_site_abandon(struct rx_site_owner *owner)
@@ -299,7 +330,7 @@ static void state_connection(const struct rx_site_owner *owner, struct named_bro
     rx_time waited = rx_sched_now(rx_loop_sched(owner->options.loop)) - s->since;
     const char *reason = s->last_error[0] ? s->last_error : waited > SILENCE ? "it does not answer" : "";
     if (s->connected)
-        reason = "the connection was lost, and is back";
+        reason = s->last_loss;
     if (!s->connected || lost)
         rx_health_holds(h, RX_CONDITION_BROKER_DOWN, s->name, "", reason, s->failures);
 }
@@ -311,7 +342,13 @@ void rx_site_health(struct rx_site_owner *owner, struct rx_health *h)
         if (!rx_site_broker_status(owner, i, &s))
             continue;
         state_connection(owner, owner->brokers.items[i], &s, h);
-        rx_health_counts(h, RX_CONDITION_SUBSCRIPTION_REFUSED, s.name, "", s.refused, s.last_error);
+        if (s.refused_now)
+            rx_health_holds(h, RX_CONDITION_SUBSCRIPTION_REFUSED, s.name, "", s.refusal, s.refused_now);
+        rx_health_counts(h, RX_CONDITION_PUBLISH_REFUSED, s.name, "", s.publishes_refused, s.publish_refusal);
+        rx_health_counts(h, RX_CONDITION_CLIENT_ID_SHARED, s.name, "", s.taken_over, s.client_id);
+        rx_health_counts(h, RX_CONDITION_UNCLAIMED, s.name, "", s.unclaimed, s.unclaimed_topic);
+        rx_health_counts(h, RX_CONDITION_OVERSIZED, s.name, "", s.oversized, "larger than `max_packet`");
+        rx_health_counts(h, RX_CONDITION_PARKED_DROPPED, s.name, "", s.parked_dropped, "more than are kept");
         rx_health_counts(h, RX_CONDITION_SESSION_FORGOTTEN, s.name, "", s.gaps, "it came back without our session");
         rx_health_counts(h, RX_CONDITION_BROKER_DROPS, s.name, "", s.dropped, "its queue here is full, or it refuses");
     }

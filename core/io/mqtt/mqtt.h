@@ -41,10 +41,12 @@ void rx_broker_destroy(struct rx_broker *);
 struct rx_broker_status {
     const char *name;
     bool used, connected;
-    rx_time since;          /* of the present state */
-    const char *state;      /* in a word: idle, connecting, waiting, connected */
-    const char *last_error; /* why it is not connected, or was not lately; "" once it is. Borrowed, like the next */
-    const char *refusal;    /* a subscription that the broker refuses now, and why; "" if none */
+    rx_time since;     /* of the present state */
+    const char *state; /* in a word: idle, connecting, waiting, connected */
+    const char *client_id;
+    const char *last_error;      /* why it is not connected; "" once it is. Borrowed, like the next */
+    const char *last_loss;       /* why the connection was lost last; "" if never */
+    const char *refusal;         /* a subscription that the broker refuses now, and why; "" if none */
     const char *publish_refusal; /* the newest message that it refused, and why; "" if none */
     const char *unclaimed_topic; /* of the newest message that was nobody's; "" if none */
     uint64_t connects;           /* sessions begun */
@@ -63,6 +65,8 @@ struct rx_broker_status {
     size_t inflight;             /* sent at QoS 1 or 2 and not acknowledged */
     size_t orphans;              /* of these two, what publishers queued that have left */
     size_t unanswered;           /* received at QoS 1 or 2 and not acknowledged */
+    size_t parked, parked_bytes; /* messages kept for sources that are paused, or are expected back */
+    uint64_t parked_dropped;     /* more of them than are kept */
 };
 void rx_broker_status(const struct rx_broker *, struct rx_broker_status *ret);
 
@@ -76,6 +80,7 @@ struct rx_mqtt_message { /* borrowed */
     uint64_t position; /* 0: nothing to acknowledge */
     int qos;
     bool retained;
+    bool waited;             /* it was kept: see RX_CLAIM_LATER */
     const uint32_t *filters; /* MQTT 5: the subscriptions that this copy is for */
     size_t filter_count;     /* 0: not told */
 };
@@ -85,6 +90,7 @@ struct rx_mqtt_message { /* borrowed */
 enum rx_claim {
     RX_CLAIM_NONE,  /* not its own */
     RX_CLAIM_OTHER, /* the topic is, but this copy is for another subscription */
+    RX_CLAIM_LATER, /* its own, but it is paused: kept, unacknowledged, until rx_broker_resume */
     RX_CLAIM_TAKEN, /* its own: it owes an acknowledgement for the position, if there is one */
 };
 struct rx_subscriber {
@@ -93,12 +99,15 @@ struct rx_subscriber {
     void (*connection)(struct rx_subscriber *, bool connected);
     struct rx_subscriber *previous, *next; /* private from here on */
     uint64_t taken, acked;
+    size_t parked;
 };
 void rx_broker_join(struct rx_broker *, struct rx_subscriber *);
-/* Also inside its callbacks. What it owes is acknowledged by no one: a broker that keeps our session sends it again. */
+/* Also inside its callbacks. What it has not acknowledged by then counts as safe, but for what is kept for it. */
 void rx_broker_leave(struct rx_broker *, struct rx_subscriber *);
 /* What it took up to this position is safe. Answers leave at the end of the read, or with rx_broker_flush. */
 void rx_broker_ack(struct rx_broker *, struct rx_subscriber *, uint64_t position);
+/* A subscriber that answered RX_CLAIM_LATER takes messages again: it is offered them soon, in order. */
+void rx_broker_resume(struct rx_broker *, struct rx_subscriber *);
 /* Subscribes, now and after each reconnect; one subscription for all who ask for the same filter, at the highest QoS.
  * *ret_filter is what rx_mqtt_message.filters holds: it comes from the filter's text, so that what waited in a session
  * over a restart still finds its place. */

@@ -82,7 +82,10 @@ void rx_broker_lost(struct rx_broker *broker, const char *why, uint8_t reason)
             snprintf(broker->last_error, sizeof broker->last_error, "another client uses our client_id \"%.100s\"%s",
                      broker->client_id, reason ? "" : ", it seems: the broker ends each connection soon");
     }
+    if (was_open)
+        memcpy(broker->last_loss, broker->last_error, sizeof broker->last_loss);
     broker->client->close(broker);
+    rx_park_lost(broker);
     wait_for_next(broker);
 }
 
@@ -200,6 +203,7 @@ void rx_broker_destroy(struct rx_broker *broker)
     broker->closing = true;
     if (broker->client)
         broker->client->destroy(broker);
+    rx_park_finish(broker);
     rx_filters_finish(broker);
     rx_queue_finish(broker);
     free(broker->name);
@@ -228,7 +232,11 @@ void rx_broker_status(const struct rx_broker *broker, struct rx_broker_status *r
     ret->orphans = broker->orphans;
     ret->inflight = broker->client->inflight(broker);
     ret->unanswered = broker->client->unanswered(broker);
+    ret->client_id = broker->client_id;
     ret->last_error = broker->last_error;
+    ret->last_loss = broker->last_loss;
+    ret->parked = broker->parked_count;
+    ret->parked_bytes = broker->parked_bytes;
     ret->refusal = broker->status.refused_now ? broker->refusal : "";
     ret->publish_refusal = broker->publish_refusal;
     ret->unclaimed_topic = broker->unclaimed_topic;

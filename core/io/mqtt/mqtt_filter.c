@@ -8,6 +8,7 @@
 
 #include "core/base/utf8.h"
 #include "core/io/mqtt/mqtt_private.h"
+#include "core/io/mqtt/mqtt_topic.h"
 
 #define FILTER_ID_MAX 268435455u /* MQTT 5.0, 3.8.2.1.2 */
 
@@ -16,6 +17,7 @@ void rx_broker_join(struct rx_broker *broker, struct rx_subscriber *subscriber)
     subscriber->previous = NULL;
     subscriber->next = broker->subscribers;
     subscriber->taken = subscriber->acked = 0;
+    subscriber->parked = 0;
     if (broker->subscribers)
         broker->subscribers->previous = subscriber;
     broker->subscribers = subscriber;
@@ -33,6 +35,7 @@ void rx_broker_leave(struct rx_broker *broker, struct rx_subscriber *subscriber)
     else if (broker->subscribers == subscriber)
         broker->subscribers = subscriber->next;
     subscriber->previous = subscriber->next = NULL;
+    rx_park_leave(broker, subscriber);
 }
 
 /* Rounds over the subscribers: any of them may leave in its callback. */
@@ -48,7 +51,7 @@ static struct rx_subscriber *next_of(struct rx_broker *broker)
 
 /* A subscriber that owes nothing older owes this message alone: what others took before it is none of its business. The
  * debt stands before the call, as it may be acknowledged within it. */
-static enum rx_claim offer_to(struct rx_subscriber *s, const struct rx_mqtt_message *message)
+enum rx_claim rx_subscriber_offer(struct rx_subscriber *s, const struct rx_mqtt_message *message)
 {
     uint64_t taken = s->taken;
     if (message->position) {
@@ -63,12 +66,14 @@ static enum rx_claim offer_to(struct rx_subscriber *s, const struct rx_mqtt_mess
 }
 
 /* Answers the highest claim. */
-static enum rx_claim offer(struct rx_broker *broker, const struct rx_mqtt_message *message)
+enum rx_claim rx_broker_offer(struct rx_broker *broker, const struct rx_mqtt_message *message)
 {
     enum rx_claim claim = RX_CLAIM_NONE;
     broker->cursor = broker->subscribers;
     for (struct rx_subscriber *s; (s = next_of(broker));) {
-        enum rx_claim own = offer_to(s, message);
+        enum rx_claim own = rx_subscriber_offer(s, message);
+        if (own == RX_CLAIM_LATER)
+            rx_park(broker, message, s);
         claim = own > claim ? own : claim;
     }
     return claim;
@@ -83,12 +88,25 @@ static bool knows_one(const struct rx_broker *broker, const struct rx_mqtt_messa
     return false;
 }
 
-static void note_unclaimed(struct rx_broker *broker, const struct rx_mqtt_message *message)
+void rx_broker_note_unclaimed(struct rx_broker *broker, const char *topic, size_t length)
 {
+    char *text = broker->unclaimed_topic;
     broker->status.unclaimed++;
-    size_t length = message->topic_length < 100 ? message->topic_length : 100;
-    size_t used = rx_utf8_mend(message->topic, length, broker->unclaimed_topic, sizeof broker->unclaimed_topic - 1);
-    broker->unclaimed_topic[used] = '\0';
+    text[rx_utf8_mend(topic, length < 100 ? length : 100, text, sizeof broker->unclaimed_topic - 1)] = '\0';
+}
+
+static bool keeps_session(const struct rx_broker *broker) { return !broker->options->clean_start; }
+
+bool rx_broker_expects(const struct rx_broker *broker, const struct rx_mqtt_message *message)
+{
+    struct rx_topic_span captures[RX_TOPIC_CAPTURES_MAX];
+    for (size_t i = 0; keeps_session(broker) && message->position && i < broker->filter_count; i++) {
+        const struct rx_filter *filter = &broker->filters[i];
+        if (filter->text && filter->users == 0 && filter->state != RX_FILTER_DROPPED &&
+            rx_topic_match(filter->topic, message->topic, message->topic_length, captures))
+            return true;
+    }
+    return false;
 }
 
 /* A session may hold subscriptions under numbers that we do not know, of an older rxd or another program: then the
@@ -97,15 +115,15 @@ void rx_broker_message(struct rx_broker *broker, struct rx_mqtt_message *message
 {
     broker->status.received++;
     broker->carried++;
-    if (message->position)
-        broker->position = message->position;
-    enum rx_claim claim = offer(broker, message);
+    enum rx_claim claim = rx_broker_offer(broker, message);
     if (claim == RX_CLAIM_OTHER && !knows_one(broker, message)) {
         message->filter_count = 0;
-        claim = offer(broker, message);
+        claim = rx_broker_offer(broker, message);
     }
-    if (claim == RX_CLAIM_NONE)
-        note_unclaimed(broker, message);
+    if (claim == RX_CLAIM_NONE && rx_broker_expects(broker, message))
+        rx_park(broker, message, NULL);
+    else if (claim == RX_CLAIM_NONE)
+        rx_broker_note_unclaimed(broker, message->topic, message->topic_length);
 }
 
 void rx_broker_oversized(struct rx_broker *broker, size_t size)
@@ -118,7 +136,7 @@ void rx_broker_oversized(struct rx_broker *broker, size_t size)
 /* Answers go in order (MQTT 5.0, 4.6): up to the first position that somebody still owes. */
 static void acknowledge(struct rx_broker *broker)
 {
-    uint64_t safe = UINT64_MAX;
+    uint64_t safe = rx_park_floor(broker);
     if (!broker->client->ack || broker->state != RX_BROKER_OPEN)
         return;
     for (const struct rx_subscriber *s = broker->subscribers; s; s = s->next)
@@ -134,6 +152,12 @@ void rx_broker_ack(struct rx_broker *broker, struct rx_subscriber *subscriber, u
     subscriber->acked = position;
     if (!broker->in_read)
         acknowledge(broker);
+}
+
+void rx_broker_resume(struct rx_broker *broker, struct rx_subscriber *subscriber)
+{
+    if (subscriber->parked > 0)
+        rx_park_soon(broker);
 }
 
 void rx_broker_end_read(struct rx_broker *broker)
@@ -155,8 +179,6 @@ void rx_broker_tell(struct rx_broker *broker, bool connected)
 }
 
 /* Subscriptions. */
-
-static bool keeps_session(const struct rx_broker *broker) { return !broker->options->clean_start; }
 
 static void note_refusal(struct rx_broker *broker, const struct rx_filter *filter)
 {
@@ -180,6 +202,7 @@ static void free_row(struct rx_broker *broker, struct rx_filter *filter)
 {
     set_filter_state(broker, filter, RX_FILTER_WANTED);
     free(filter->text);
+    rx_topic_destroy(filter->topic);
     *filter = (struct rx_filter){0};
 }
 
@@ -264,11 +287,16 @@ static int add_row(struct rx_broker *broker, const char *text, struct rx_filter 
         rows[row] = (struct rx_filter){0};
         broker->filter_count++;
     }
+    struct rx_topic *topic = NULL;
     char *copy = strdup(text);
-    if (!copy)
-        return -ENOMEM;
+    int r = copy ? rx_topic_parse(text, &topic, NULL) : -ENOMEM;
+    if (r < 0) {
+        free(copy);
+        return r;
+    }
     broker->filters[row] = (struct rx_filter){.id = id_of(broker, text)};
     broker->filters[row].text = copy;
+    broker->filters[row].topic = topic;
     *ret = &broker->filters[row];
     return 0;
 }
@@ -290,6 +318,8 @@ int rx_broker_subscribe(struct rx_broker *broker, const char *text, int qos, uin
     if (r < 0)
         return r;
     bool more = filter->users > 0, higher = qos > filter->qos;
+    if (!more && broker->parked)
+        rx_park_soon(broker);
     filter->users++;
     filter->qos = higher ? qos : filter->qos;
     *ret_filter = filter->id;
@@ -340,7 +370,9 @@ void rx_broker_drop_unused(struct rx_broker *broker)
 
 void rx_filters_finish(struct rx_broker *broker)
 {
-    for (size_t i = 0; i < broker->filter_count; i++)
+    for (size_t i = 0; i < broker->filter_count; i++) {
         free(broker->filters[i].text);
+        rx_topic_destroy(broker->filters[i].topic);
+    }
     free(broker->filters);
 }

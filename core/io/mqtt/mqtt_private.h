@@ -29,8 +29,9 @@ enum rx_broker_state {
 enum rx_filter_state { RX_FILTER_WANTED, RX_FILTER_ASKED, RX_FILTER_GRANTED, RX_FILTER_REFUSED, RX_FILTER_DROPPED };
 
 struct rx_filter {
-    char *text;  /* NULL: the row is free */
-    uint32_t id; /* 1 to 268,435,455, from the text */
+    char *text;             /* NULL: the row is free */
+    struct rx_topic *topic; /* its pattern */
+    uint32_t id;            /* 1 to 268,435,455, from the text */
     unsigned users;
     int qos, asked; /* asked: the client's number of the question */
     enum rx_filter_state state;
@@ -91,14 +92,16 @@ struct rx_broker {
     struct rx_filter *filters;
     size_t filter_count;
     struct rx_subscriber *subscribers, *cursor; /* cursor: the next in a round that is under way */
-    uint64_t position;                          /* of the newest message */
+    struct rx_parked *parked, *parked_last;
+    size_t parked_count, parked_bytes;
+    struct rx_timer unpark;
     struct rx_publisher *publishers;
 
     struct rx_outgoing *first, *last; /* the queue */
     size_t queued, queue_bytes, orphans;
 
     struct rx_broker_status status;
-    char last_error[256], refusal[256], publish_refusal[256], unclaimed_topic[128];
+    char last_error[256], last_loss[256], refusal[256], publish_refusal[256], unclaimed_topic[128];
 };
 
 /* mqtt_options.c */
@@ -126,6 +129,22 @@ void rx_filters_opened(struct rx_broker *, bool session_present);
 void rx_filters_pump(struct rx_broker *);
 void rx_filters_finish(struct rx_broker *);
 void rx_broker_tell(struct rx_broker *, bool connected);
+
+enum rx_claim rx_subscriber_offer(struct rx_subscriber *, const struct rx_mqtt_message *);
+enum rx_claim rx_broker_offer(struct rx_broker *, const struct rx_mqtt_message *);
+/* Whether a session that the broker keeps has a subscription for it, whose source is not there now. */
+bool rx_broker_expects(const struct rx_broker *, const struct rx_mqtt_message *);
+void rx_broker_note_unclaimed(struct rx_broker *, const char *topic, size_t length);
+
+/* mqtt_park.c: messages that wait for their source. */
+void rx_park(struct rx_broker *, const struct rx_mqtt_message *, struct rx_subscriber *owner);
+/* The position below which nothing waits; UINT64_MAX: nothing does. Gives up what has waited for too long. */
+uint64_t rx_park_floor(struct rx_broker *);
+void rx_park_soon(struct rx_broker *); /* somebody is back: offers what waits from the loop */
+void rx_park_leave(struct rx_broker *, struct rx_subscriber *);
+void rx_park_lost(
+    struct rx_broker *); /* the broker will send it again, but for QoS 2, which it is known to have sent */
+void rx_park_finish(struct rx_broker *);
 
 /* mqtt_queue.c */
 void rx_broker_published(struct rx_broker *, struct rx_outgoing *, unsigned reason);
