@@ -106,8 +106,11 @@ class Sessions(harness.EndToEnd):
             harness.wait_for("more was sent meanwhile", lambda: sender.sent > sent + 100)
             daemon.start()
         sent = sender.finish()
-        harness.wait_for("all of them", lambda: set(self.lines("a", "b")) >= set(range(sent)))
-        self.assertEqual(set(self.lines("a", "b")), set(range(sent)))
+        try:
+            harness.wait_for("all of them", lambda: set(self.lines("a", "b")) >= set(range(sent)))
+        except AssertionError:
+            missing = sorted(set(range(sent)) - set(self.lines("a", "b")))
+            self.fail(f"{len(missing)} of {sent} are missing: {missing[:20]}\n{daemon.metrics().text}"[:8000])
         return len(self.lines("a", "b")) - sent
 
     def subscribed(self, broker, daemon):

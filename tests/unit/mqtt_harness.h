@@ -92,6 +92,9 @@ static inline void server_finish(struct server *server)
     ck_assert_int_eq(system(command), 0);
 }
 
+/* Who speaks MQTT, for a second run of the suites; NULL: rxd. */
+static inline const char *other_client(void) { return getenv("RXD_TEST_CLIENT"); }
+
 /* A connection and the options that it borrows. */
 struct client {
     struct rx_broker *broker;
@@ -102,16 +105,21 @@ static inline struct client client_create(struct harness *h, const char *url, co
 {
     struct client client;
     struct rx_error error = {0};
-    char const *pairs[8] = {"url", url};
+    char const *pairs[10] = {"url", url};
     va_list args;
     va_start(args, name);
-    for (int i = 2; name && i < 8; i += 2, name = va_arg(args, const char *)) {
+    int i = 2;
+    for (; name && i < 8; i += 2, name = va_arg(args, const char *)) {
         pairs[i] = name;
         pairs[i + 1] = va_arg(args, const char *);
     }
     va_end(args);
+    if (other_client()) {
+        pairs[i] = "client";
+        pairs[i + 1] = other_client();
+    }
     client.options = harness_image(h, &rx_broker_class, pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], pairs[5],
-                                   pairs[6], pairs[7], NULL);
+                                   pairs[6], pairs[7], pairs[8], pairs[9], NULL);
     ck_assert_msg(rx_broker_create(h->loop, "test", client.options, &client.broker, &error) == 0, "%s", error.message);
     return client;
 }

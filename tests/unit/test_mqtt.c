@@ -326,6 +326,152 @@ START_TEST(a_subscriber_may_leave_inside_a_message_and_come_again)
 }
 END_TEST
 
+/* Messages that wait are not acknowledged, the connection is read on, and they come in their order. */
+START_TEST(a_paused_source_gets_what_came_when_it_goes_on)
+{
+    server_start(&server);
+    receiver = client_create(&h, url, "version", _i % 2 ? "5" : "3.1.1", NULL);
+    connect_sender();
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", "qos", "2", NULL);
+    struct feed *other = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "u", "qos", "1", NULL);
+    feed_subscribe(feed);
+    feed_subscribe(other);
+    until_subscribed(feed, "t/a");
+    until_subscribed(other, "u");
+    size_t before = feed->events.count, others = other->events.count;
+    feed->source->class->pause(feed->source, true);
+    for (int i = 0; i < 10; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%d", i);
+        publish("t/a", text, _i / 2);
+    }
+    publish("u", "1", 0);
+    harness_until(&h, status_of(&receiver).parked == 10 && other->events.count == others + 1);
+    ck_assert_uint_eq(feed->events.count, before);
+    if (!other_client())
+        ck_assert_uint_eq(status_of(&receiver).unanswered, _i / 2 ? 10 : 0);
+    feed->source->class->pause(feed->source, false);
+    publish("t/a", "10", _i / 2);
+    harness_until(&h, feed->events.count == before + 11);
+    for (int i = 0; i <= 10; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "{\"value\":%d}", i);
+        ck_assert_str_eq(feed->events.lines[before + (size_t)i], text);
+    }
+    harness_until(&h, status_of(&receiver).unanswered == 0);
+    ck_assert_uint_eq(status_of(&receiver).parked, 0);
+    feed_destroy(feed);
+    feed_destroy(other);
+}
+END_TEST
+
+START_TEST(a_source_that_stops_and_comes_again_misses_nothing_in_a_session_that_is_kept)
+{
+    if (other_client())
+        return; /* it has acknowledged already */
+    server_start(&server);
+    receiver = client_create(&h, url, "clean_start", "false", "client_id", "kept", NULL);
+    connect_sender();
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "t/#", "qos", "1", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "t/a");
+    size_t before = feed->events.count;
+    rx_hub_unsubscribe(&feed->events.observer);
+    ck_assert(!feed->source->running);
+    publish("t/a", "1", 1);
+    publish("t/b", "2", 1);
+    harness_until(&h, status_of(&receiver).parked == 2);
+    ck_assert_uint_eq(status_of(&receiver).unanswered, 2);
+    feed_subscribe(feed);
+    harness_until(&h, feed->events.count == before + 2);
+    ck_assert_str_eq(feed->events.lines[before], "{\"value\":1}");
+    ck_assert_str_eq(feed->events.lines[before + 1], "{\"value\":2}");
+    harness_until(&h, status_of(&receiver).unanswered == 0);
+    ck_assert_uint_eq(status_of(&receiver).unclaimed, 0);
+    /* Once the config has no use for it any more, the subscription ends. */
+    rx_hub_unsubscribe(&feed->events.observer);
+    rx_broker_drop_unused(receiver.broker);
+    struct feed *marker = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "marker", NULL);
+    feed_subscribe(marker);
+    until_subscribed(marker, "marker");
+    uint64_t received = status_of(&receiver).received;
+    size_t marks = marker->events.count;
+    publish("t/a", "3", 1);
+    publish("marker", "4", 1);
+    harness_until(&h, marker->events.count == marks + 1);
+    ck_assert_uint_eq(status_of(&receiver).received, received + 1);
+    feed_destroy(marker);
+    feed_destroy(feed);
+}
+END_TEST
+
+START_TEST(what_a_publisher_queued_is_sent_after_it_has_left)
+{
+    sender = client_create(&h, url, NULL);
+    struct rx_publisher brief = {0};
+    rx_broker_publisher_join(sender.broker, &brief);
+    rx_broker_publisher_join(sender.broker, &publisher);
+    for (int i = 0; i < 5; i++)
+        client_send(&sender, &brief, "t/a", "1", i % 3, false);
+    rx_broker_publisher_leave(sender.broker, &brief);
+    ck_assert_uint_eq(status_of(&sender).orphans, 5);
+    server_start(&server);
+    harness_until(&h, status_of(&sender).orphans == 0);
+    ck_assert_uint_eq(status_of(&sender).sent, 5);
+    harness_until(&h, rx_broker_idle(sender.broker));
+}
+END_TEST
+
+START_TEST(a_birth_is_published_at_each_connection)
+{
+    static struct rx_value birth;
+    static const char text[] = "{\"topic\":\"born\",\"payload\":\"here\",\"qos\":1}";
+    server_start(&server);
+    receiver = client_create(&h, url, NULL);
+    ck_assert_int_eq(rx_json_decode(h.heap, NULL, NULL, text, sizeof text - 1, &birth, NULL), 0);
+    sender = client_create(&h, url, NULL);
+    sender.options->birth = birth;
+    rx_broker_destroy(sender.broker);
+    struct rx_error error;
+    ck_assert_int_eq(rx_broker_create(h.loop, "test", sender.options, &sender.broker, &error), 0);
+    rx_broker_publisher_join(sender.broker, &publisher);
+    harness_until(&h, status_of(&sender).sent == 1);
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "born", NULL);
+    feed_subscribe(feed);
+    harness_until(&h, feed->events.count == 1);
+    ck_assert_str_eq(feed->events.lines[0], "{\"value\":\"here\"}");
+    feed_destroy(feed);
+    rx_value_unref(birth);
+}
+END_TEST
+
+START_TEST(it_speaks_over_websocket)
+{
+    if (other_client())
+        return; /* check refuses it */
+    unsigned port = free_port();
+    server_finish(&server);
+    char extra[128];
+    snprintf(extra, sizeof extra, "allow_anonymous true\nlistener %u 127.0.0.1\nprotocol websockets\n", port);
+    server_init(&server, extra);
+    server_start(&server);
+    snprintf(url, sizeof url, "ws://localhost:%u/mqtt", port);
+    receive_at(_i ? "5" : "3.1.1", "2");
+    char big[70001];
+    memset(big, '7', sizeof big - 1);
+    big[0] = big[sizeof big - 2] = '"';
+    big[sizeof big - 1] = '\0';
+    struct feed *feed = feed_create(&h, &rx_source_mqtt, "broker", "b", "topic", "big", "qos", "1", NULL);
+    feed_subscribe(feed);
+    until_subscribed(feed, "big");
+    size_t before = feed->events.count;
+    for (int i = 0; i < 20; i++)
+        publish("big", big, 1);
+    harness_until(&h, feed->events.count == before + 20);
+    feed_destroy(feed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mqtt");
@@ -343,6 +489,11 @@ int main(void)
     tcase_add_test(t, more_than_may_be_in_flight_is_sent_in_order);
     tcase_add_test(t, a_message_that_is_too_large_or_no_json_is_rejected_and_the_next_arrives);
     tcase_add_test(t, a_subscriber_may_leave_inside_a_message_and_come_again);
+    tcase_add_loop_test(t, a_paused_source_gets_what_came_when_it_goes_on, 0, 6);
+    tcase_add_test(t, a_source_that_stops_and_comes_again_misses_nothing_in_a_session_that_is_kept);
+    tcase_add_test(t, what_a_publisher_queued_is_sent_after_it_has_left);
+    tcase_add_test(t, a_birth_is_published_at_each_connection);
+    tcase_add_loop_test(t, it_speaks_over_websocket, 0, 2);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -177,6 +177,13 @@ START_TEST(messages_are_answered_once_they_are_safe_and_in_order)
     expect_said("40020008 50020009 ");
     hear("62020009");
     expect_said("70020009 ");
+    rx_session_ack(session, UINT64_MAX); /* all there is; not what is to come */
+    hear("3205000174"
+         "000a");
+    rx_session_ack(session, 3);
+    expect_said("");
+    rx_session_ack(session, 4);
+    expect_said("4002000a ");
 }
 END_TEST
 

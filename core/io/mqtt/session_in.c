@@ -40,8 +40,12 @@ static int push(struct rx_session *s, uint16_t id, int qos)
     return 0;
 }
 
+uint64_t rx_session_position(const struct rx_session *s) { return s->answered + s->pending_count; }
+
 void rx_session_ack(struct rx_session *s, uint64_t position)
 {
+    uint64_t newest = rx_session_position(s); /* what is still to come is not safe, whatever the caller says */
+    position = position < newest ? position : newest;
     if (position > s->safe)
         s->safe = position;
     while (s->pending_count > 0 && s->answered < s->safe) {
@@ -53,7 +57,6 @@ void rx_session_ack(struct rx_session *s, uint64_t position)
     }
 }
 
-uint64_t rx_session_position(const struct rx_session *s) { return s->answered + s->pending_count; }
 size_t rx_session_unanswered(const struct rx_session *s) { return s->pending_count; }
 
 /* The broker sends again what was not answered: identifiers of a connection that is gone must not be answered on the
