@@ -7,7 +7,7 @@ struct audit {
     struct rx_op op;
     rx_time wait;
 
-    struct rx_event newest; /* its time is relative to now */
+    struct rx_event newest; /* its time is relative to the wall clock */
     bool pending, completing;
 };
 
@@ -38,7 +38,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         forget(a, RX_SUPERSEDED);
         a->newest = rx_event_ref(&span[i]);
-        a->newest.time -= rx_now(op);
+        a->newest.time -= rx_wall(op);
         a->pending = true;
         rx_hold(op, 1);
         if (!rx_timer_is_armed(op, 0))
@@ -52,7 +52,7 @@ static void timer(struct rx_op *op, unsigned slot)
     (void)slot;
     if (a->pending) {
         struct rx_event out = rx_event_ref(&a->newest);
-        out.time += rx_now(op);
+        out.time += rx_wall(op);
         forget(a, RX_USED);
         rx_emit(op, &out, 1);
         rx_event_unref(&out);

@@ -8,7 +8,7 @@ struct debounce {
     struct rx_op op;
     rx_time quiet;
 
-    struct rx_event newest;
+    struct rx_event newest; /* its time is relative to the wall clock */
     rx_time last;
     bool pending;
 };
@@ -33,7 +33,7 @@ static void forget(struct debounce *d)
 static void emit_newest(struct debounce *d)
 {
     struct rx_event out = rx_event_ref(&d->newest);
-    out.time += rx_now(&d->op) - d->last;
+    out.time += rx_wall(&d->op);
     forget(d);
     rx_count(&d->op, RX_USED, 1);
     rx_timer_stop(&d->op, 0);
@@ -52,6 +52,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
             rx_count(op, RX_SUPERSEDED, 1);
         }
         d->newest = rx_event_ref(&span[i]);
+        d->newest.time -= rx_wall(op);
         d->pending = true;
         d->last = rx_now(op);
         rx_hold(op, 1);

@@ -81,7 +81,9 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     (void)port;
     for (size_t i = 0; i < n; i++) {
         struct due due = {.at = rx_now(op) + d->by, .sequence = rx_timer_reserve(op)};
-        if (!keep(d, &span[i], due))
+        struct rx_event event = span[i];
+        event.time -= rx_wall(op);
+        if (!keep(d, &event, due))
             rx_count(op, RX_EVICTED, 1);
     }
     if (first)
@@ -97,7 +99,7 @@ static void timer(struct rx_op *op, unsigned slot)
     rx_hold(op, -1);
     rx_count(op, RX_USED, 1);
     arm(d);
-    out.time += d->by;
+    out.time += rx_wall(op);
     rx_emit(op, &out, 1);
     rx_event_unref(&out);
     if (d->completing && d->kept.count == 0)

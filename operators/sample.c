@@ -10,7 +10,7 @@ struct sample {
     rx_time every;
     const struct rx_tree *with;
 
-    struct rx_event newest; /* its time is relative to now */
+    struct rx_event newest; /* its time is relative to the wall clock */
     bool pending;
 };
 
@@ -61,7 +61,7 @@ static void look(struct sample *s)
     if (!s->pending)
         return;
     struct rx_event out = rx_event_ref(&s->newest);
-    out.time += rx_now(&s->op);
+    out.time += rx_wall(&s->op);
     forget(s, RX_USED);
     rx_emit(&s->op, &out, 1);
     rx_event_unref(&out);
@@ -88,7 +88,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         forget(s, RX_SUPERSEDED);
         s->newest = rx_event_ref(&span[i]);
-        s->newest.time -= rx_now(op);
+        s->newest.time -= rx_wall(op);
         set_pending(s, true);
     }
 }

@@ -17,7 +17,7 @@ static const struct rx_option options[] = {
 
 static void emit_one(struct rx_op *op, struct rx_value value)
 {
-    struct rx_event out = {.value = value, .time = rx_now(op), .mark = rx_op_mark(op)};
+    struct rx_event out = {.value = value, .time = rx_wall(op), .mark = rx_op_mark(op)};
     rx_emit(op, &out, 1);
 }
 

@@ -8,7 +8,7 @@ struct throttle {
     rx_time pause;
     bool leading, trailing;
 
-    struct rx_event newest; /* waits for the end of the pause; its time is relative to now */
+    struct rx_event newest; /* waits for the end of the pause; its time is relative to the wall clock */
     bool pending, completing;
 };
 
@@ -49,7 +49,7 @@ static void send(struct throttle *t)
     if (!t->pending)
         return;
     struct rx_event out = rx_event_ref(&t->newest);
-    out.time += rx_now(&t->op);
+    out.time += rx_wall(&t->op);
     forget(t, RX_USED);
     rx_emit(&t->op, &out, 1);
     rx_event_unref(&out);
@@ -64,7 +64,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         forget(t, RX_SUPERSEDED);
         t->newest = rx_event_ref(&span[i]);
-        t->newest.time -= rx_now(op);
+        t->newest.time -= rx_wall(op);
         t->pending = true;
         rx_hold(op, 1);
         if (rx_timer_is_armed(op, 0))

@@ -29,7 +29,7 @@ static void next_timestamp(struct rx_op *op, unsigned port, const struct rx_even
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, RX_KEY_TIMESTAMP, rx_timestamp(rx_now(op))));
+        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, RX_KEY_TIMESTAMP, rx_timestamp(rx_wall(op))));
     }
 }
 

@@ -38,7 +38,7 @@ static const struct rx_option options[] = {
      .choices = align_choices},
     {.name = "emit_empty",
      .help = "open windows without events too: from the first event's window on, or with `align: start` from the "
-             "subscription",
+             "subscription. Where time jumps over more than 10,000 of them, those are left out",
      .type = RX_OPTION_BOOL,
      .offset = RX_AT(struct window, emit_empty, bool),
      .fallback = "false"},
@@ -58,13 +58,15 @@ static const struct windowing *windowing_of(const struct window *w)
     return w->size.count > 0 ? &rx_windowing_count : w->align == ALIGN_START ? &rx_windowing_time : &rx_windowing_epoch;
 }
 
+static bool by_time(const struct window *w) { return windowing_of(w) == &rx_windowing_time; }
+
 static bool has_every(const struct window *w) { return w->every.duration > 0 || w->every.count > 0; }
 
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct window *w = image;
     const struct rx_extent *every = has_every(w) ? &w->every : &w->size;
-    bool by_clock = windowing_of(w) == &rx_windowing_time || w->emit_empty;
+    bool by_clock = by_time(w) || w->emit_empty;
     return rx_extents_check(&w->size, every, by_clock, reterr);
 }
 
@@ -131,7 +133,7 @@ static void end_pane(struct window *w, struct pane *pane)
         pane->instance = NULL;
         rx_pane_close(w, pane);
     } else {
-        w->windowing->flush(w, pane, rx_now(&w->op));
+        w->windowing->flush(w, pane, rx_wall(&w->op));
     }
 }
 
@@ -199,6 +201,8 @@ static int save(struct rx_op *op, struct rx_writer *writer)
     for (struct pane *pane = w->first; pane; pane = pane->next) {
         rx_write_int(writer, pane->start);
         rx_write_int(writer, pane->end);
+        if (by_time(w))
+            rx_write_int(writer, pane->due);
         rx_write_uint(writer, pane->sequence);
         rx_write_uint(writer, pane->seen);
         rx_write_bool(writer, pane->opened);
@@ -220,6 +224,8 @@ static void load_pane(struct window *w, struct rx_reader *r)
         rx_reader_fail(r, -ENOMEM);
         return;
     }
+    if (by_time(w))
+        pane->due = rx_read_int(r);
     pane->sequence = rx_read_uint(r);
     pane->seen = rx_read_uint(r);
     pane->opened = rx_read_bool(r);

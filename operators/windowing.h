@@ -10,8 +10,9 @@
 struct pane {
     struct pane *next;
     struct rx_instance *instance; /* NULL: not opened yet, or ended by itself */
-    rx_time start, end;
-    uint64_t sequence, seen; /* the timer's place in the order of now; events so far */
+    rx_time start, end;           /* by the wall clock */
+    rx_time due;                  /* by time: when it ends, by the clock of waits */
+    uint64_t sequence, seen;      /* the timer's place in the order of now; events so far */
     bool opened;
 };
 

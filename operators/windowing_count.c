@@ -3,7 +3,7 @@
 
 static void open_pane(struct window *w)
 {
-    struct pane *pane = rx_pane_add(w, w->last, rx_now(&w->op), rx_now(&w->op));
+    struct pane *pane = rx_pane_add(w, w->last, rx_wall(&w->op), rx_wall(&w->op));
     if (pane && w->emit_empty)
         rx_pane_open(w, pane);
 }

@@ -2,6 +2,9 @@
  * event; where empty ones are wanted, from the first event's window on by the one before it. */
 #include "operators/windowing.h"
 
+/* Empty windows told in a row, where time jumps: a clock that was set, a stream that was away. The others are left out. */
+enum { EMPTY_MAX = 10000 };
+
 /* The pane that ends at `end`, at or behind `link`; made where it is missing. NULL: the window has closed. */
 static struct pane **pane_ending(struct window *w, struct pane **link, rx_time end)
 {
@@ -13,9 +16,13 @@ static struct pane **pane_ending(struct window *w, struct pane **link, rx_time e
     return wanted && rx_pane_add(w, link, end - w->size.duration, end) ? link : NULL;
 }
 
-static void open_empty(struct window *w, rx_time end)
+static void open_empty_after(struct window *w, rx_time end)
 {
-    struct pane **link = pane_ending(w, &w->first, end);
+    struct rx_schedule schedule = {.size = w->size.duration, .every = w->every.duration};
+    rx_time until = rx_boundary_until(&w->member), next = end + schedule.every;
+    if (until > next && (until - next) / schedule.every > EMPTY_MAX)
+        next = rx_schedule_end_after(&schedule, until);
+    struct pane **link = pane_ending(w, &w->first, next);
     if (link)
         rx_pane_open(w, *link);
 }
@@ -31,7 +38,7 @@ static void on_boundary(struct rx_boundary_member *member, rx_time end)
     if (due)
         rx_pane_close(w, pane);
     if (w->emit_empty && rx_op_live(&w->op) && !w->completing)
-        open_empty(w, end + w->every.duration);
+        open_empty_after(w, end);
 }
 
 static int next(struct window *w, const struct rx_event *event)

@@ -9,17 +9,18 @@ static void arm_close(struct window *w)
         content = pane->seen > 0;
     rx_timer_background(&w->op, WINDOW_SLOT_CLOSE, !content);
     if (w->first)
-        rx_timer_arm_at(&w->op, WINDOW_SLOT_CLOSE, w->first->end, w->first->sequence);
+        rx_timer_arm_at(&w->op, WINDOW_SLOT_CLOSE, w->first->due, w->first->sequence);
     else
         rx_timer_stop(&w->op, WINDOW_SLOT_CLOSE);
 }
 
 static void open_pane(struct window *w)
 {
-    rx_time now = rx_now(&w->op);
+    rx_time now = rx_wall(&w->op);
     struct pane *pane = rx_pane_add(w, w->last, now, now + w->size.duration);
     if (!pane)
         return;
+    pane->due = rx_now(&w->op) + w->size.duration;
     if (w->emit_empty)
         rx_pane_open(w, pane);
     pane->sequence = rx_timer_reserve(&w->op);
@@ -57,7 +58,7 @@ static void timer(struct window *w, unsigned slot)
         close_pane(w, w->first);
         return;
     }
-    while (w->first && w->first->end <= rx_now(&w->op) && rx_op_live(&w->op))
+    while (w->first && w->first->due <= rx_now(&w->op) && rx_op_live(&w->op))
         close_pane(w, w->first);
     open_pane(w);
     rx_timer_arm(&w->op, WINDOW_SLOT_OPEN, rx_now(&w->op) + w->every.duration);

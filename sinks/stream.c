@@ -131,7 +131,7 @@ static void end(struct rx_sink *sink, const struct rx_error *error)
     rx_buffer_append(&stream->json, "}", 1);
     struct rx_frame frame = {.json = stream->json.data,
                              .json_length = stream->json.length,
-                             .time = rx_sched_now(sink->sched),
+                             .time = rx_sched_wall(sink->sched),
                              .event = error ? "error" : "complete"};
     if (!stream->json.failed)
         rx_log_append(stream->log, &frame);

@@ -136,7 +136,7 @@ static void on_tick(struct rx_timer *tick)
     while (simulate->sent < due && rx_timer_armed(tick)) {
         struct rx_value record = next_record(simulate);
         simulate->sent++;
-        rx_source_event_take(source, (struct rx_event){.value = record, .time = now});
+        rx_source_event_take(source, (struct rx_event){.value = record, .time = rx_sched_wall(source->sched)});
     }
     rx_source_flush(source);
     if (!rx_timer_armed(tick))

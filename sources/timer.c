@@ -44,8 +44,8 @@ static void on_tick(struct rx_timer *tick)
     /* Armed before the event goes out: whoever hears it may stop the timer. */
     if (!last)
         rx_sched_arm(source->sched, tick, now + timer->every);
-    rx_source_event_take(source,
-                         (struct rx_event){.value = rx_record_take(source->heap, timer->shape, &number), .time = now});
+    struct rx_value value = rx_record_take(source->heap, timer->shape, &number);
+    rx_source_event_take(source, (struct rx_event){.value = value, .time = rx_sched_wall(source->sched)});
     rx_source_flush(source);
     if (last && source->running && !rx_timer_armed(tick)) {
         source->running = false;

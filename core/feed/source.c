@@ -208,7 +208,7 @@ static int decode(struct rx_source *source, enum rx_format format, const char *p
 
 static int stamp(struct rx_source *source, struct rx_event *event, struct rx_error *reterr)
 {
-    event->time = rx_sched_now(source->sched);
+    event->time = rx_sched_wall(source->sched);
     if (!source->event_time)
         return 0;
     struct rx_value value;

@@ -13,7 +13,7 @@ struct rx_event rx_error_event(struct rx_engine *engine, const char *reason, con
                                const struct rx_error *error, struct rx_value event)
 {
     struct rx_object_builder b;
-    rx_time now = rx_sched_now(engine->sched);
+    rx_time now = rx_sched_wall(engine->sched);
     rx_object_init(&b, engine->heap);
     rx_object_put_take(&b, rx_string(engine->heap, "at", 2), rx_timestamp(now));
     put_text(&b, "reason", reason);
@@ -75,7 +75,7 @@ enum rx_verdict rx_bad_event(struct rx_op *op, const struct rx_event *event, con
 enum rx_verdict rx_bad_result_of(struct rx_op *op, unsigned which, const struct rx_error *error)
 {
     const struct rx_step *step = op->node->steps[which];
-    struct rx_event none = {.time = rx_now(op)};
+    struct rx_event none = {.time = rx_wall(op)};
     if (step->on_error == RX_FAIL) {
         rx_fail(op, error);
         return RX_STEP_FAILED;

@@ -13,6 +13,7 @@ struct rx_boundary {
     struct rx_boundary_member *cursor; /* the next to be closed, while closing */
     rx_time closed;                    /* the last end closed */
     rx_time next;                      /* the earliest end that a member wants */
+    rx_time until;                     /* through which it closes, or has closed last */
     uint64_t births;
     bool closing, clocked;
 };
@@ -96,6 +97,7 @@ static bool close_through(struct rx_boundary *b, rx_time time)
     if (b->closing)
         return true;
     b->closing = true;
+    b->until = time;
     while (b->next <= time && b->next != RX_TIME_NEVER && closings++ < CLOSINGS_MAX)
         close_end(b, b->next);
     b->closing = false;
@@ -172,6 +174,13 @@ static void advance(struct rx_boundary_member *m, rx_time time)
     struct rx_error error;
     rx_error_set(&error, -ELOOP, "an event lies more than %d windows ahead of the one before", CLOSINGS_MAX);
     rx_fail(m->op, &error);
+}
+
+rx_time rx_boundary_until(const struct rx_boundary_member *m)
+{
+    const struct rx_boundary *b = m->boundary;
+    rx_time now = b && b->clocked ? rx_wall(m->op) : INT64_MIN;
+    return b && b->until > now ? b->until : now;
 }
 
 void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)

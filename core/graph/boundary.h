@@ -44,6 +44,8 @@ void rx_boundary_leave(struct rx_boundary_member *); /* no-op when it has not jo
 
 /* Before an event at `time` is taken in: closes what ends at or before it, for all members, in order of ends. */
 void rx_boundary_reach(struct rx_boundary_member *, rx_time time);
+/* While `close` is called: how far time has gone on; an end that lies before it will be closed at once. */
+rx_time rx_boundary_until(const struct rx_boundary_member *);
 /* For the class's slot: event time has reached `t`. Where it is told, it alone closes windows; where it is the clock, the
  * timer does, and rx_boundary_reach. */
 void rx_boundary_watermark(struct rx_boundary_member *, rx_time t);

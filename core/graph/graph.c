@@ -8,6 +8,7 @@
 struct rx_engine *rx_op_engine(const struct rx_op *op) { return op->instance->engine; }
 struct rx_heap *rx_op_heap(const struct rx_op *op) { return op->instance->engine->heap; }
 rx_time rx_now(const struct rx_op *op) { return rx_sched_now(op->instance->engine->sched); }
+rx_time rx_wall(const struct rx_op *op) { return rx_sched_wall(op->instance->engine->sched); }
 unsigned rx_op_inputs(const struct rx_op *op) { return op->node->input_count; }
 const struct rx_mark *rx_op_mark(const struct rx_op *op) { return op->instance->mark; }
 bool rx_op_live(const struct rx_op *op) { return op->state == RX_OP_LIVE; }
@@ -212,18 +213,14 @@ void rx_fail_memory(struct rx_op *op)
 
 void rx_timer_arm(struct rx_op *op, unsigned slot, rx_time due)
 {
-    rx_timer_arm_at(op, slot, due, rx_timer_reserve(op));
+    if (op->state == RX_OP_LIVE && rx_sched_arm(rx_op_engine(op)->sched, &op->timers[slot].timer, due) < 0)
+        rx_fail_memory(op);
 }
 
 void rx_timer_arm_at(struct rx_op *op, unsigned slot, rx_time due, uint64_t sequence)
 {
-    if (op->state != RX_OP_LIVE)
-        return;
-    if (rx_sched_arm_at(rx_op_engine(op)->sched, &op->timers[slot].timer, due, sequence) < 0) {
-        struct rx_error error;
-        rx_error_set(&error, -ENOMEM, "out of memory for a timer");
-        rx_fail(op, &error);
-    }
+    if (op->state == RX_OP_LIVE && rx_sched_arm_at(rx_op_engine(op)->sched, &op->timers[slot].timer, due, sequence) < 0)
+        rx_fail_memory(op);
 }
 
 uint64_t rx_timer_reserve(struct rx_op *op) { return rx_sched_reserve(rx_op_engine(op)->sched); }
@@ -282,7 +279,7 @@ void *rx_common_data(const struct rx_common *common) { return (void *)(uintptr_t
 
 void rx_common_arm(struct rx_common *common, rx_time due)
 {
-    rx_sched_arm_at(common->engine->sched, &common->timer, due, common->rank);
+    rx_sched_arm_wall(common->engine->sched, &common->timer, due, common->rank);
 }
 
 void rx_common_stop(struct rx_common *common) { rx_sched_stop(common->engine->sched, &common->timer); }

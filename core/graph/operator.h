@@ -91,8 +91,9 @@ struct rx_op {
 
 struct rx_engine *rx_op_engine(const struct rx_op *);
 struct rx_heap *rx_op_heap(const struct rx_op *);
-rx_time rx_now(const struct rx_op *);
-unsigned rx_op_inputs(const struct rx_op *);                                /* ports connected */
+rx_time rx_now(const struct rx_op *);        /* for waits: never stops, jumps or goes back */
+rx_time rx_wall(const struct rx_op *);       /* for times of events and bounds of windows: what the wall clock says */
+unsigned rx_op_inputs(const struct rx_op *); /* ports connected */
 const struct rx_key *rx_op_input_name(const struct rx_op *, unsigned port); /* the name the user gave the stream */
 const struct rx_mark *rx_op_mark(const struct rx_op *); /* of the scope it runs in; borrowed, may be NULL */
 bool rx_op_live(const struct rx_op *);                  /* false after a terminal or cancel */
@@ -102,7 +103,7 @@ bool rx_op_live(const struct rx_op *);                  /* false after a termina
 void rx_emit(struct rx_op *, const struct rx_event *span, size_t n);
 /* For one-to-one operators: emits `value` (taken) in place of `in`: same time, mark and meta. */
 void rx_emit_value_take(struct rx_op *, const struct rx_event *in, struct rx_value value);
-/* For steps that reduce: emits `value` (taken) with the mark of the scope, at the window's end less 1 ns, or now. */
+/* For steps that reduce: emits `value` (taken) with the mark of the scope, at the window's end less 1 ns, or the wall clock's now. */
 void rx_emit_result_take(struct rx_op *, struct rx_value value);
 void rx_finish(struct rx_op *);
 void rx_fail(struct rx_op *, const struct rx_error *);
@@ -205,7 +206,7 @@ struct rx_common_class {
 };
 struct rx_common *rx_common_get(struct rx_op *, const struct rx_common_class *); /* NULL: no memory */
 void *rx_common_data(const struct rx_common *);
-void rx_common_arm(struct rx_common *, rx_time due);
+void rx_common_arm(struct rx_common *, rx_time due); /* by the wall clock */
 void rx_common_stop(struct rx_common *);
 void rx_common_background(struct rx_common *, bool);
 bool rx_common_armed(const struct rx_common *);

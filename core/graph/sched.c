@@ -13,8 +13,9 @@ struct rx_sched {
     uint64_t next_sequence;
     struct rx_timer **heap;
     uint32_t count, capacity;
-    unsigned long guard;
-    unsigned long fired_at_now;
+    uint32_t instant;  /* counts the values that now has had */
+    rx_time drift;     /* of the wall clock: now + drift */
+    rx_time wall_held; /* what the wall clock had reached when it was set back */
 };
 
 struct rx_sched *rx_sched_create(rx_time now)
@@ -24,7 +25,7 @@ struct rx_sched *rx_sched_create(rx_time now)
         return NULL;
     s->now = now;
     s->next_sequence = FIRST_SEQUENCE;
-    s->guard = 1000000;
+    s->wall_held = INT64_MIN;
     return s;
 }
 
@@ -39,6 +40,14 @@ void rx_sched_destroy(struct rx_sched *s)
 }
 
 rx_time rx_sched_now(const struct rx_sched *s) { return s->now; }
+
+rx_time rx_sched_drift(const struct rx_sched *s) { return s->drift; }
+
+rx_time rx_sched_wall(const struct rx_sched *s)
+{
+    rx_time wall = s->now + s->drift;
+    return wall > s->wall_held ? wall : s->wall_held;
+}
 
 uint64_t rx_sched_reserve(struct rx_sched *s) { return s->next_sequence++; }
 
@@ -103,11 +112,6 @@ static int grow(struct rx_sched *s)
     return 0;
 }
 
-int rx_sched_arm(struct rx_sched *s, struct rx_timer *timer, rx_time due)
-{
-    return rx_sched_arm_at(s, timer, due, s->next_sequence++);
-}
-
 int rx_sched_arm_at(struct rx_sched *s, struct rx_timer *timer, rx_time due, uint64_t sequence)
 {
     rx_sched_stop(s, timer);
@@ -115,9 +119,44 @@ int rx_sched_arm_at(struct rx_sched *s, struct rx_timer *timer, rx_time due, uin
         return -ENOMEM;
     timer->due = due < s->now ? s->now : due;
     timer->sequence = sequence;
+    timer->wall = timer->fresh = false;
     place(s, s->count, timer);
     sift_up(s, s->count++);
     return 0;
+}
+
+int rx_sched_arm(struct rx_sched *s, struct rx_timer *timer, rx_time due)
+{
+    int r = rx_sched_arm_at(s, timer, due, s->next_sequence++);
+    timer->fresh = true;
+    return r;
+}
+
+int rx_sched_arm_wall(struct rx_sched *s, struct rx_timer *timer, rx_time due, uint64_t sequence)
+{
+    rx_time at;
+    if (due <= rx_sched_wall(s))
+        at = s->now;
+    else if (__builtin_sub_overflow(due, s->drift, &at))
+        at = RX_TIME_NEVER - 1;
+    int r = rx_sched_arm_at(s, timer, at, sequence);
+    timer->wall = r == 0;
+    return r;
+}
+
+/* Timers by the wall clock keep their wall time. What it has passed already fires now, in the order of those times. */
+void rx_sched_set_drift(struct rx_sched *s, rx_time drift)
+{
+    rx_time moved = s->drift - drift;
+    s->wall_held = rx_sched_wall(s);
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct rx_timer *timer = s->heap[i];
+        if (timer->wall && (moved < 0 || timer->due + s->drift > s->wall_held))
+            timer->due += moved;
+    }
+    s->drift = drift;
+    for (uint32_t i = s->count; i-- > 0;)
+        sift_down(s, i);
 }
 
 void rx_sched_stop(struct rx_sched *s, struct rx_timer *timer)
@@ -147,37 +186,38 @@ size_t rx_sched_foreground(const struct rx_sched *s)
 
 size_t rx_sched_armed(const struct rx_sched *s) { return s->count; }
 
-void rx_sched_set_guard(struct rx_sched *s, unsigned long guard) { s->guard = guard; }
-
 static void move_to(struct rx_sched *s, rx_time t)
 {
     if (t > s->now) {
         s->now = t;
-        s->fired_at_now = 0;
+        s->instant++;
     }
 }
 
-int rx_sched_step(struct rx_sched *s, rx_time t, bool through)
+static void count_repeat(const struct rx_sched *s, struct rx_timer *timer)
+{
+    bool again = timer->fresh && timer->instant == s->instant;
+    timer->repeats = again ? timer->repeats + 1 : 0;
+    timer->instant = s->instant;
+}
+
+bool rx_sched_step(struct rx_sched *s, rx_time t, bool through)
 {
     if (!s->count || s->heap[0]->due > t || (!through && s->heap[0]->due == t))
-        return 0;
+        return false;
     struct rx_timer *timer = s->heap[0];
     move_to(s, timer->due);
-    if (++s->fired_at_now > s->guard)
-        return -ELOOP;
     rx_sched_stop(s, timer);
+    count_repeat(s, timer);
     timer->fire(timer);
-    return 1;
+    return true;
 }
 
 long rx_sched_run_until(struct rx_sched *s, rx_time t, bool through)
 {
     long fired = 0;
-    int r;
-    while ((r = rx_sched_step(s, t, through)) > 0)
+    while (rx_sched_step(s, t, through))
         fired++;
-    if (r < 0)
-        return r;
     move_to(s, t);
     return fired;
 }

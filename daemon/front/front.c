@@ -152,6 +152,7 @@ int rx_front_create(struct rx_loop *loop, const struct rx_forest *forest, const 
         rx_front_destroy(f);
         return r;
     }
+    rx_front_watch_clock(f);
     rx_sched_arm(rx_loop_sched(loop), &f->pulse, now_of(f));
     *ret = f;
     return 0;

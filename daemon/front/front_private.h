@@ -32,7 +32,8 @@ struct rx_front {
     struct rx_reload *reload; /* the one in the air */
     uint64_t reloads, reloads_refused;
     struct rx_settings settings;
-    struct gather *gathers; /* questions to all workers, in the air */
+    struct gather *gathers;             /* questions to all workers, in the air */
+    uint64_t clock_forward, clock_back; /* steps of the wall clock */
     rx_time drain_until;
     bool draining;
 };
@@ -54,6 +55,9 @@ void rx_front_heard(struct rx_front *, struct rx_job *);     /* a job is back: t
 unsigned rx_front_stalled(struct rx_front *, unsigned from); /* the next that is, or worker_count */
 rx_time rx_front_pulse(void);                                /* how often to ask */
 int rx_front_conditions(const struct rx_front *, struct rx_conditions *ret); /* all threads' */
+/* front_clock.c */
+void rx_front_watch_clock(struct rx_front *);
+void rx_front_clock_metrics(const struct rx_front *, struct rx_metrics *);
 /* front_status.c */
 void rx_front_answer_metrics(void *front, struct rx_http_request *);
 void rx_front_answer_health(void *front, struct rx_http_request *);

@@ -156,6 +156,7 @@ static void answer_metrics(struct gather *g)
     struct rx_buffer out = {0};
     bool ready = take_conditions(g, &conditions);
     rx_metrics_of_process(&g->metrics);
+    rx_front_clock_metrics(g->front, &g->metrics);
     add_conditions(&g->metrics, &conditions, ready);
     add_reloads(&g->metrics, g->front);
     add_http(&g->metrics, &http);

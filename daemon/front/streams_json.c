@@ -54,7 +54,7 @@ static void collect_answer(struct reply *r, struct stream *s, const struct rx_su
     else if (!s->keyed && of->selection)
         add_latest_selected(r, s);
     else
-        rx_log_snapshot(s->log, rx_sched_now(rx_loop_sched(s->streams->loop)), add_latest, r);
+        rx_log_snapshot(s->log, rx_sched_wall(rx_loop_sched(s->streams->loop)), add_latest, r);
 }
 
 /* Where a poller goes on (?since=), and what it missed. */

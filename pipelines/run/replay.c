@@ -460,13 +460,11 @@ static int keep_note(struct rx_replay *r, struct rx_replay_feed *feed, struct rx
 
 static int run_until(struct rx_replay *r, rx_time t, bool through, struct rx_error *reterr)
 {
-    int fired, result = 0;
-    while (result == 0 && (fired = rx_sched_step(r->world.sched, t, through)) > 0)
+    int result = 0;
+    while (result == 0 && rx_sched_step(r->world.sched, t, through))
         result = passed(r, reterr);
     if (result < 0)
         return result;
-    if (fired == -ELOOP)
-        return rx_error_set(reterr, -ELOOP, "a pipeline schedules work at one instant without end");
     rx_sched_run_until(r->world.sched, t, false);
     return r->failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
 }

@@ -216,20 +216,152 @@ START_TEST(now_follows_the_wall_clock_and_never_goes_back)
         now = rx_loop_now(loop);
         ck_assert_int_ge(now, before);
         if (i % 100 == 0)
-            rx_loop_reanchor(loop);
+            rx_loop_look_at_clock(loop);
     }
 }
 END_TEST
 
-START_TEST(a_timer_fires_on_time_after_the_clock_was_taken_anew)
+START_TEST(a_timer_fires_on_time_after_the_clock_was_looked_at)
 {
     struct test_timer t = {.timer.fire = on_timer, .name = "t"};
     rx_time now = rx_loop_now(loop);
     rx_sched_arm(rx_loop_sched(loop), &t.timer, now + 2 * RX_MSEC);
     rx_loop_once(loop, 0);
-    rx_loop_reanchor(loop);
+    rx_loop_look_at_clock(loop);
     turn_until(1);
     ck_assert_str_eq(trace, "t");
+}
+END_TEST
+
+/* ---- a wall clock that is set ---- */
+
+#define HOUR (3600 * RX_SEC)
+
+static rx_time set_by; /* so much the clock was set, from what the machine says */
+static rx_time told_by;
+
+static rx_time read_set_clock(void *arg)
+{
+    struct timespec t;
+    (void)arg;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec + set_by;
+}
+
+static void hear_of_clock(void *arg, enum rx_clock_news news, rx_time by)
+{
+    (void)arg;
+    told_by = by;
+    note(news == RX_CLOCK_FORWARD ? "F" : news == RX_CLOCK_BACK ? "B" : news == RX_CLOCK_CAUGHT_UP ? "c" : "S");
+}
+
+static void set_clock(rx_time by)
+{
+    set_by += by;
+    rx_loop_look_at_clock(loop);
+}
+
+static void use_set_clock(void)
+{
+    set_by = 0;
+    rx_loop_set_wall(loop, read_set_clock, NULL);
+    rx_loop_on_clock(loop, hear_of_clock, NULL);
+}
+
+START_TEST(waits_do_not_hear_of_a_clock_that_is_set)
+{
+    struct test_timer wait = {.timer.fire = on_timer, .name = "w"};
+    struct rx_sched *sched = rx_loop_sched(loop);
+    use_set_clock();
+    rx_time now = rx_loop_now(loop), wall = rx_sched_wall(sched);
+    rx_sched_arm(sched, &wait.timer, now + 20 * RX_MSEC);
+    set_clock(HOUR);
+    ck_assert_int_ge(rx_sched_wall(sched), wall + HOUR - 100 * RX_MSEC);
+    set_clock(-2 * HOUR);
+    turn_until(3);
+    ck_assert_str_eq(trace, "FBw");
+    ck_assert_int_eq(wait.fired_at, now + 20 * RX_MSEC);
+}
+END_TEST
+
+START_TEST(the_wall_clock_follows_forward_at_once_and_stands_still_after_a_step_back)
+{
+    struct rx_sched *sched = rx_loop_sched(loop);
+    use_set_clock();
+    rx_loop_now(loop);
+    set_clock(HOUR);
+    ck_assert_int_ge(told_by, HOUR - RX_SEC);
+    rx_time high = rx_sched_wall(sched);
+    set_clock(-100 * RX_MSEC - 5 * RX_MSEC);
+    ck_assert_int_eq(rx_sched_wall(sched), high);
+    ck_assert_int_ge(told_by, 100 * RX_MSEC);
+    turn_until(3);
+    ck_assert_str_eq(trace, "FBc");
+    ck_assert_int_gt(rx_sched_wall(sched), high);
+}
+END_TEST
+
+START_TEST(a_machine_without_a_clock_chip_gets_the_time)
+{
+    struct rx_sched *sched = rx_loop_sched(loop);
+    struct test_timer end = {.timer.fire = on_timer, .name = "e"};
+    use_set_clock();
+    rx_loop_now(loop);
+    rx_sched_arm_wall(sched, &end.timer, rx_sched_wall(sched) + 5 * RX_SEC, 1);
+    set_clock(56L * 365 * 24 * HOUR);
+    turn_until(2);
+    ck_assert_str_eq(trace, "Fe");
+    ck_assert_int_lt(end.fired_at, rx_loop_now(loop) + 1);
+}
+END_TEST
+
+START_TEST(small_differences_are_no_news)
+{
+    use_set_clock();
+    set_clock(50 * RX_MSEC);
+    set_clock(-40 * RX_MSEC);
+    for (int i = 0; i < 1000; i++)
+        rx_loop_look_at_clock(loop);
+    ck_assert_str_eq(trace, "");
+}
+END_TEST
+
+/* ---- more timers than a turn has time for ---- */
+
+enum { MANY = 300000 };
+static unsigned many_fired, reads_meanwhile;
+static void on_one_of_many(struct rx_timer *timer)
+{
+    struct timespec t;
+    (void)timer;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    many_fired++;
+}
+
+static void read_meanwhile(void *arg, int fd, unsigned events)
+{
+    (void)arg, (void)fd, (void)events;
+    reads_meanwhile += many_fired > 0 && many_fired < MANY;
+}
+
+START_TEST(input_comes_through_while_very_many_timers_are_due)
+{
+    struct rx_timer *timers = calloc(MANY, sizeof *timers);
+    struct rx_watch *watch;
+    rx_time due = rx_loop_now(loop) + RX_MSEC;
+    many_fired = reads_meanwhile = 0;
+    for (int i = 0; i < MANY; i++) {
+        timers[i].fire = on_one_of_many;
+        ck_assert_int_eq(rx_sched_arm(rx_loop_sched(loop), &timers[i], due), 0);
+    }
+    ck_assert_int_eq(rx_watch_create(loop, pipe_fds[1], RX_WRITABLE, read_meanwhile, NULL, &watch), 0);
+    uint64_t turns = rx_loop_turns(loop);
+    while (many_fired < MANY)
+        ck_assert_int_eq(rx_loop_once(loop, 1000), 0);
+    ck_assert_uint_gt(reads_meanwhile, 0);
+    ck_assert_uint_gt(rx_loop_turns(loop), turns + 1);
+    rx_watch_destroy(watch);
+    free(timers);
 }
 END_TEST
 
@@ -319,7 +451,12 @@ int main(void)
     tcase_add_test(t, a_watch_may_destroy_itself_in_its_callback);
     tcase_add_test(t, work_for_the_same_instant_is_done_in_the_same_turn);
     tcase_add_test(t, now_follows_the_wall_clock_and_never_goes_back);
-    tcase_add_test(t, a_timer_fires_on_time_after_the_clock_was_taken_anew);
+    tcase_add_test(t, a_timer_fires_on_time_after_the_clock_was_looked_at);
+    tcase_add_test(t, waits_do_not_hear_of_a_clock_that_is_set);
+    tcase_add_test(t, the_wall_clock_follows_forward_at_once_and_stands_still_after_a_step_back);
+    tcase_add_test(t, a_machine_without_a_clock_chip_gets_the_time);
+    tcase_add_test(t, small_differences_are_no_news);
+    tcase_add_test(t, input_comes_through_while_very_many_timers_are_due);
     tcase_add_test(t, no_wake_up_is_lost_between_threads);
     tcase_add_test(t, another_thread_can_stop_the_loop);
     tcase_add_test(t, a_posix_signal_arrives_in_the_loop);

@@ -25,15 +25,29 @@ struct signal_hook {
 struct rx_loop {
     struct event_base *base;
     struct rx_sched *sched;
-    struct event *tick, *limit;
+    struct event *tick, *limit, *set;
     struct rx_wake *stopper;
     struct signal_hook *signals;
 
-    rx_time offset; /* wall = monotonic + offset */
+    rx_time offset; /* the scheduler's now = monotonic + offset */
     rx_time armed;  /* what the timerfd is set to; RX_TIME_NEVER: nothing */
     int timer_fd;
-    bool ticked;         /* the timerfd has fired and stays readable until it is set again */
-    bool driving;        /* timers are firing */
+    bool ticked;       /* the timerfd has fired and stays readable until it is set again */
+    bool driving;      /* timers are firing */
+    bool spent;        /* timers have had their slice of this turn */
+    unsigned fired;    /* timers, in this turn */
+    rx_time slice_end; /* monotonic; 0: not begun */
+
+    int set_fd; /* readable when the wall clock was set */
+    struct reading {
+        rx_time wall, monotonic, suspended; /* suspended: so far, since the machine was started */
+        rx_time uncertain;
+    } last; /* of the clocks */
+    rx_time (*read_wall)(void *arg);
+    void *wall_arg;
+    struct rx_timer caught_up; /* by the wall clock: when it has reached what it was set back from */
+    rx_clock_fn told;
+    void *told_arg;
     const void *entered; /* the watch or wake whose callback is about to run; NULL once it is destroyed */
     atomic_bool stopping;
     atomic_uint_fast64_t turns;
@@ -55,14 +69,30 @@ static rx_time read_clock(clockid_t clock)
     return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec;
 }
 
-static rx_time take_offset(void) { return read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC); }
+/* The clock is read once for so many timers. */
+enum { TIMERS_A_LOOK = 64 };
+#define SLICE       (10 * RX_MSEC)
+#define LOOK_PERIOD RX_SEC /* at the wall clock, beside the word that it was set */
+
+static bool is_spent(struct rx_loop *loop)
+{
+    if (++loop->fired % TIMERS_A_LOOK)
+        return false;
+    rx_time now = read_clock(CLOCK_MONOTONIC);
+    if (!loop->slice_end)
+        loop->slice_end = now + SLICE;
+    return loop->spent = now >= loop->slice_end;
+}
 
 /* Fires nothing when called from within a timer: the outer run goes on with what is due, in order. */
 static rx_time drive(struct rx_loop *loop, rx_time t, bool through)
 {
-    if (!loop->driving) {
+    if (!loop->driving && !loop->spent) {
         loop->driving = true;
-        rx_sched_run_until(loop->sched, t, through);
+        while (rx_sched_step(loop->sched, t, through) && !is_spent(loop)) {
+        }
+        if (!loop->spent)
+            rx_sched_run_until(loop->sched, t, through);
         loop->driving = false;
     }
     return rx_sched_now(loop->sched);
@@ -87,6 +117,8 @@ static void set_timer(struct rx_loop *loop, rx_time due)
 /* The end of a turn: what is due at the instant of the last input, then the timer for what comes next. */
 static void settle(struct rx_loop *loop)
 {
+    if (rx_sched_now(loop->sched) - loop->offset - loop->last.monotonic >= LOOK_PERIOD)
+        rx_loop_look_at_clock(loop);
     if (rx_sched_next_due(loop->sched) <= rx_sched_now(loop->sched))
         drive(loop, rx_sched_now(loop->sched), true);
     rx_time due = rx_sched_next_due(loop->sched);
@@ -101,6 +133,96 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     loop->ticked = true;
     drive(loop, rx_loop_clock(loop), true);
 }
+
+/* ---- the wall clock ---- */
+
+#define NOISE        RX_MSEC         /* clocks that differ by less have not been set */
+#define WORTH_A_WORD (100 * RX_MSEC) /* steps that somebody is told of */
+
+static rx_time read_realtime(void *arg)
+{
+    (void)arg;
+    return read_clock(CLOCK_REALTIME);
+}
+
+/* The wall clock between two readings of the monotonic one: the narrowest of three, since the thread may be put aside. */
+static struct reading read_clocks(const struct rx_loop *loop)
+{
+    struct reading best = {.uncertain = RX_TIME_NEVER};
+    for (int i = 0; i < 3; i++) {
+        rx_time before = read_clock(CLOCK_MONOTONIC), wall = loop->read_wall(loop->wall_arg);
+        rx_time after = read_clock(CLOCK_MONOTONIC);
+        if (after - before < best.uncertain)
+            best = (struct reading){.wall = wall, .monotonic = before, .uncertain = after - before};
+    }
+    best.suspended = read_clock(CLOCK_BOOTTIME) - best.monotonic;
+    return best;
+}
+
+static void tell(struct rx_loop *loop, enum rx_clock_news news, rx_time by)
+{
+    if (loop->told)
+        loop->told(loop->told_arg, news, by);
+}
+
+static void on_caught_up(struct rx_timer *timer)
+{
+    struct rx_loop *loop = (struct rx_loop *)(void *)((char *)timer - offsetof(struct rx_loop, caught_up));
+    tell(loop, RX_CLOCK_CAUGHT_UP, 0);
+}
+
+static void follow(struct rx_loop *loop, rx_time drift, rx_time by, bool suspended)
+{
+    rx_time held = rx_sched_wall(loop->sched);
+    rx_sched_set_drift(loop->sched, drift);
+    if (by > -WORTH_A_WORD && by < WORTH_A_WORD)
+        return;
+    tell(loop, by < 0 ? RX_CLOCK_BACK : suspended ? RX_CLOCK_SUSPENDED : RX_CLOCK_FORWARD, by < 0 ? -by : by);
+    if (by < 0)
+        rx_sched_arm_wall(loop->sched, &loop->caught_up, held + 1, rx_sched_reserve(loop->sched));
+}
+
+void rx_loop_look_at_clock(struct rx_loop *loop)
+{
+    struct reading now = read_clocks(loop);
+    rx_time drift = now.wall - now.monotonic - loop->offset, by = drift - rx_sched_drift(loop->sched);
+    bool suspended = now.suspended - loop->last.suspended > WORTH_A_WORD;
+    loop->last = now;
+    if (by > NOISE + now.uncertain || by < -(NOISE + now.uncertain))
+        follow(loop, drift, by, suspended);
+}
+
+void rx_loop_on_clock(struct rx_loop *loop, rx_clock_fn told, void *arg)
+{
+    loop->told = told;
+    loop->told_arg = arg;
+}
+
+void rx_loop_set_wall(struct rx_loop *loop, rx_time (*read)(void *arg), void *arg)
+{
+    loop->read_wall = read;
+    loop->wall_arg = arg;
+}
+
+/* Far in the future: what makes it readable is that the clock was set (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET). */
+static void wait_for_set(struct rx_loop *loop)
+{
+    struct itimerspec spec = {.it_value = {.tv_sec = RX_TIME_NEVER / RX_SEC}};
+    timerfd_settime(loop->set_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
+}
+
+static void on_set(evutil_socket_t fd, short what, void *arg)
+{
+    struct rx_loop *loop = arg;
+    uint64_t ignored;
+    (void)what;
+    while (read(fd, &ignored, sizeof ignored) < 0 && errno == EINTR) {
+    }
+    wait_for_set(loop);
+    rx_loop_look_at_clock(loop);
+}
+
+/* ---- life ---- */
 
 static void on_limit(evutil_socket_t fd, short what, void *arg) { (void)fd, (void)what, (void)arg; }
 
@@ -123,7 +245,10 @@ static void free_event(struct event *event)
 static int init(struct rx_loop *loop)
 {
     loop->base = event_base_new();
-    loop->offset = take_offset();
+    loop->read_wall = read_realtime;
+    loop->last = read_clocks(loop);
+    loop->offset = loop->last.wall - loop->last.monotonic;
+    loop->caught_up.fire = on_caught_up;
     loop->sched = rx_sched_create(rx_loop_clock(loop));
     loop->limit = loop->base ? evtimer_new(loop->base, on_limit, NULL) : NULL;
     if (!loop->limit || !loop->sched)
@@ -131,7 +256,13 @@ static int init(struct rx_loop *loop)
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (loop->timer_fd < 0)
         return -errno;
+    loop->set_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->set_fd < 0)
+        return -errno;
+    wait_for_set(loop);
     int r = add_event(loop, loop->timer_fd, EV_READ | EV_PERSIST, on_tick, loop, &loop->tick);
+    if (r == 0)
+        r = add_event(loop, loop->set_fd, EV_READ | EV_PERSIST, on_set, loop, &loop->set);
     return r ? r : rx_wake_create(loop, nothing, NULL, &loop->stopper);
 }
 
@@ -140,7 +271,7 @@ int rx_loop_create(struct rx_loop **ret)
     struct rx_loop *loop = calloc(1, sizeof *loop);
     if (!loop)
         return -ENOMEM;
-    loop->timer_fd = -1;
+    loop->timer_fd = loop->set_fd = -1;
     loop->armed = RX_TIME_NEVER;
     int r = init(loop);
     if (r) {
@@ -163,17 +294,28 @@ void rx_loop_destroy(struct rx_loop *loop)
     rx_wake_destroy(loop->stopper);
     free_event(loop->tick);
     free_event(loop->limit);
+    free_event(loop->set);
     if (loop->timer_fd >= 0)
         close(loop->timer_fd);
+    if (loop->set_fd >= 0)
+        close(loop->set_fd);
     rx_sched_destroy(loop->sched);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);
 }
 
+static void begin_slice(struct rx_loop *loop)
+{
+    loop->spent = false;
+    loop->fired = 0;
+    loop->slice_end = 0;
+}
+
 static int turn(struct rx_loop *loop, int flags)
 {
     settle(loop);
+    begin_slice(loop);
     int r = event_base_loop(loop->base, flags | EVLOOP_NO_EXIT_ON_EMPTY);
     settle(loop);
     atomic_fetch_add_explicit(&loop->turns, 1, memory_order_relaxed);
@@ -209,12 +351,6 @@ void rx_loop_stop(struct rx_loop *loop)
 
 struct rx_sched *rx_loop_sched(struct rx_loop *loop) { return loop->sched; }
 struct event_base *rx_loop_base(struct rx_loop *loop) { return loop->base; }
-
-void rx_loop_reanchor(struct rx_loop *loop)
-{
-    loop->offset = take_offset();
-    loop->ticked = true; /* the timerfd counts in monotonic time: set it anew */
-}
 
 uint64_t rx_loop_turns(const struct rx_loop *loop)
 {

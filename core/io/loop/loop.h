@@ -19,12 +19,21 @@ void rx_loop_stop(struct rx_loop *);
 
 struct rx_sched *rx_loop_sched(struct rx_loop *);
 /* Moves the scheduler to the present: fires what was due before, sets now. Every watch callback is entered this way
- * already; call it after long work inside one. Wall time = monotonic clock + an offset taken at creation, so that now
- * never goes backwards; rx_loop_reanchor takes the offset anew (forwards at once; backwards by letting now stand). */
+ * already; call it after long work inside one. Timers get 10 ms of a turn: where more are due, now stays at the last that
+ * fired, and the others fire in the turns to come, with input and health in between. */
 rx_time rx_loop_now(struct rx_loop *);
-void rx_loop_reanchor(struct rx_loop *);
 /* The present, without moving the scheduler: for who must not run timers where it stands. */
 rx_time rx_loop_clock(const struct rx_loop *);
+/* The scheduler's now is the monotonic clock plus an offset taken at creation, when it is the wall clock's. Where the wall
+ * clock is set, or the machine was suspended, the scheduler's wall clock follows (sched.h); `told` hears of steps of 100 ms
+ * and more, and of the end of standing still after one backwards. NULL: nobody. */
+enum rx_clock_news { RX_CLOCK_FORWARD, RX_CLOCK_BACK, RX_CLOCK_SUSPENDED, RX_CLOCK_CAUGHT_UP };
+typedef void (*rx_clock_fn)(void *arg, enum rx_clock_news, rx_time by);
+void rx_loop_on_clock(struct rx_loop *, rx_clock_fn told, void *arg);
+/* For tests: the wall clock is what `read` answers; looked at once a second, or when it is set, or at once by
+ * rx_loop_look_at_clock. */
+void rx_loop_set_wall(struct rx_loop *, rx_time (*read)(void *arg), void *arg);
+void rx_loop_look_at_clock(struct rx_loop *);
 /* Turns of the loop so far: progress, for watchdogs (readable from any thread). */
 uint64_t rx_loop_turns(const struct rx_loop *);
 
