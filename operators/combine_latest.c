@@ -130,7 +130,8 @@ static void take_in(struct combine_latest *c, unsigned port, const struct rx_eve
                            .meta = latest_of(c, e)[0].event.meta};
     rx_mark_ref(out.mark);
     rx_value_ref(out.meta);
-    rx_emit(&c->op, &out, 1);
+    if (rx_op_made(&c->op, NULL, &out.value))
+        rx_emit(&c->op, &out, 1);
     rx_event_unref(&out);
 }
 

@@ -22,8 +22,11 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 {
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        struct rx_value made = notification_take(op, "N", RX_KEY_VALUE, rx_value_ref(span[i].value));
+        if (!rx_op_made(op, &span[i], &made))
+            continue;
         rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], notification_take(op, "N", RX_KEY_VALUE, rx_value_ref(span[i].value)));
+        rx_emit_value_take(op, &span[i], made);
     }
 }
 

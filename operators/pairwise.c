@@ -14,17 +14,21 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     struct rx_event out[RX_SPAN_MAX];
     size_t made = 0;
     (void)port;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        bool good = true;
         if (p->begun) {
-            out[made] = span[i];
             struct rx_value pair[] = {p->previous, rx_value_ref(span[i].value)};
-            out[made++].value = rx_list_take(rx_op_heap(op), pair, 2);
+            out[made] = span[i];
+            out[made].value = rx_list_take(rx_op_heap(op), pair, 2);
+            good = rx_op_made(op, &span[i], &out[made].value);
+            made += good;
         }
         p->begun = true;
         p->previous = rx_value_ref(span[i].value);
+        rx_count(op, RX_USED, good);
     }
-    rx_count(op, RX_USED, n);
-    rx_emit(op, out, made);
+    if (made)
+        rx_emit(op, out, made);
     for (size_t i = 0; i < made; i++)
         rx_value_unref(out[i].value);
 }

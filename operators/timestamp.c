@@ -24,12 +24,19 @@ static struct rx_value with_time(struct rx_op *op, struct rx_value value, enum r
     return rx_object_finish(&b);
 }
 
+static void emit(struct rx_op *op, const struct rx_event *in, struct rx_value made)
+{
+    if (!rx_op_made(op, in, &made))
+        return;
+    rx_count(op, RX_USED, 1);
+    rx_emit_value_take(op, in, made);
+}
+
 static void next_timestamp(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, RX_KEY_TIMESTAMP, rx_timestamp(rx_wall(op))));
+        emit(op, &span[i], with_time(op, span[i].value, RX_KEY_TIMESTAMP, rx_timestamp(rx_wall(op))));
     }
 }
 
@@ -40,8 +47,7 @@ static void next_interval(struct rx_op *op, unsigned port, const struct rx_event
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         rx_time interval = rx_now(op) - t->last;
         t->last = rx_now(op);
-        rx_count(op, RX_USED, 1);
-        rx_emit_value_take(op, &span[i], with_time(op, span[i].value, RX_KEY_INTERVAL, rx_duration(interval)));
+        emit(op, &span[i], with_time(op, span[i].value, RX_KEY_INTERVAL, rx_duration(interval)));
     }
 }
 

@@ -43,7 +43,9 @@ static void complete(struct rx_op *op, unsigned port)
     (void)port;
     rx_hold(op, -(int64_t)t->kept.count);
     rx_count(op, RX_USED, t->kept.count);
-    rx_emit_result_take(op, rx_event_queue_list(&t->kept, rx_op_heap(op), 0, t->kept.count));
+    struct rx_value list = rx_event_queue_list(&t->kept, rx_op_heap(op), 0, t->kept.count);
+    if (rx_op_made(op, NULL, &list))
+        rx_emit_result_take(op, list);
     rx_finish(op);
 }
 

@@ -149,6 +149,8 @@ static int failed(struct rx_expr *e, int code, struct rx_error *reterr)
     if (reterr) {
         *reterr = (struct rx_error){0};
         rx_failure_describe(e, &e->failures[0], reterr);
+        if (code == -ENOMEM)
+            code = rx_heap_why(e->heap, reterr);
     }
     clear_failures(e);
     return code;

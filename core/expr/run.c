@@ -74,9 +74,13 @@ void rx_expr_release_temps(struct rx_expr *e, size_t mark)
         rx_value_unref(e->temps[--e->temp_count]);
 }
 
-/* Keeps what was just made; RX_NULL means that memory ran out. */
+/* Keeps what was just made; RX_NULL means that memory ran out, or that it would be too large. */
 static int give(struct rx_expr *e, struct rx_value made, struct rx_value *ret)
 {
+    if (made.kind >= RX_LIST && !rx_value_fits(e->heap, made)) {
+        rx_value_unref(made);
+        made = rx_null();
+    }
     if (made.kind == RX_NULL || keep(e, made) < 0)
         return fail(e, -ENOMEM, 0, rx_null(), rx_null());
     *ret = made;

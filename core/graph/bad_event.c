@@ -1,5 +1,6 @@
 /* One bad event: counted, sent to the error stream, and the pipeline goes on. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/graph/graph.h"
@@ -7,6 +8,19 @@
 static void put_text(struct rx_object_builder *b, const char *key, const char *text)
 {
     rx_object_put_take(b, rx_string(b->heap, key, strlen(key)), rx_string(b->heap, text, strlen(text)));
+}
+
+/* An event in a report: as it is, but for one that is too large to be looked at. */
+enum { SHOWN_PARTS_MAX = 10000 };
+
+static struct rx_value shown(struct rx_heap *heap, struct rx_value event)
+{
+    char text[64];
+    uint32_t parts = rx_value_parts(event);
+    if (parts <= SHOWN_PARTS_MAX)
+        return rx_value_ref(event);
+    int length = snprintf(text, sizeof text, "(left out: over %d parts)", SHOWN_PARTS_MAX);
+    return rx_string(heap, text, (size_t)length);
 }
 
 struct rx_event rx_error_event(struct rx_engine *engine, const char *reason, const char *step,
@@ -19,7 +33,7 @@ struct rx_event rx_error_event(struct rx_engine *engine, const char *reason, con
     put_text(&b, "reason", reason);
     put_text(&b, "step", step);
     put_text(&b, "message", error->message);
-    rx_object_put_take(&b, rx_string(engine->heap, "event", 5), rx_value_ref(event));
+    rx_object_put_take(&b, rx_string(engine->heap, "event", 5), shown(engine->heap, event));
     return (struct rx_event){.value = rx_object_finish(&b), .time = now};
 }
 
@@ -86,6 +100,17 @@ enum rx_verdict rx_bad_result_of(struct rx_op *op, unsigned which, const struct 
 }
 
 enum rx_verdict rx_bad_result(struct rx_op *op, const struct rx_error *error) { return rx_bad_result_of(op, 0, error); }
+
+bool rx_op_made(struct rx_op *op, const struct rx_event *in, struct rx_value *made)
+{
+    struct rx_error error;
+    if (made->kind != RX_NULL && rx_value_fits(rx_op_heap(op), *made))
+        return true;
+    rx_value_unref(*made);
+    *made = rx_null();
+    rx_heap_why(rx_op_heap(op), &error);
+    return (in ? rx_bad_event(op, in, &error) : rx_bad_result(op, &error)) == RX_USE_NULL;
+}
 
 bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env *env, struct rx_value *ret)
 {

@@ -189,6 +189,11 @@ enum rx_verdict rx_bad_event_of(struct rx_op *, unsigned which, const struct rx_
 enum rx_verdict rx_bad_result(struct rx_op *, const struct rx_error *);
 enum rx_verdict rx_bad_result_of(struct rx_op *, unsigned which, const struct rx_error *);
 
+/* After making a value from an event (NULL: from several), RX_NULL where it could not be: a bad event, or a bad result, as where
+ * it is too large (and then dropped, and RX_NULL). True
+ * when it is there to be emitted, which is also where on_error wants null. */
+bool rx_op_made(struct rx_op *, const struct rx_event *in, struct rx_value *made);
+
 /* Evaluates for an event. A failure is a bad event: false; or true with null where on_error says so. */
 bool rx_op_eval(struct rx_op *, struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret);
 /* A condition: 1 true, 0 false (counted as nothing; an absent operand as RX_ABSENT), -1 a bad event. */

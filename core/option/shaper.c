@@ -128,10 +128,12 @@ static int eval_children(struct rx_shaper *shaper, const struct shape_node *node
     return 0;
 }
 
-static int made(struct rx_value value, struct rx_value *ret, struct rx_error *reterr)
+static int made(struct rx_heap *heap, struct rx_value value, struct rx_value *ret, struct rx_error *reterr)
 {
-    if (value.kind == RX_NULL)
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    if (value.kind == RX_NULL || !rx_value_fits(heap, value)) {
+        rx_value_unref(value);
+        return rx_heap_why(heap, reterr);
+    }
     *ret = value;
     return 0;
 }
@@ -155,11 +157,11 @@ static int eval_list_or_object(struct rx_shaper *shaper, const struct shape_node
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     int r = eval_children(shaper, node, env, heap, values, reterr);
     if (r == 0 && node->kind == SHAPE_LIST)
-        r = made(rx_list_take(heap, values, (uint32_t)node->count), ret, reterr);
+        r = made(heap, rx_list_take(heap, values, (uint32_t)node->count), ret, reterr);
     else if (r == 0 && node->shape)
-        r = made(rx_record_take(heap, node->shape, values), ret, reterr);
+        r = made(heap, rx_record_take(heap, node->shape, values), ret, reterr);
     else if (r == 0)
-        r = made(object_of(heap, rx_null(), node, values), ret, reterr);
+        r = made(heap, object_of(heap, rx_null(), node, values), ret, reterr);
     if (values != few)
         free(values);
     return r;
@@ -217,7 +219,7 @@ static int overlay_record(const struct overlay *overlay, struct rx_heap *heap, c
         rx_value_unref(*slot);
         *slot = added[i];
     }
-    return made(rx_record_take(heap, overlay->result, values), ret, reterr);
+    return made(heap, rx_record_take(heap, overlay->result, values), ret, reterr);
 }
 
 static int apply_object(struct rx_shaper *shaper, const struct rx_expr_env *env, struct rx_heap *heap,
@@ -238,7 +240,7 @@ static int apply_object(struct rx_shaper *shaper, const struct rx_expr_env *env,
     if (record && overlay->result)
         r = overlay_record(overlay, heap, base.u.record, values, node->count, ret, reterr);
     else
-        r = made(object_of(heap, base, node, values), ret, reterr);
+        r = made(heap, object_of(heap, base, node, values), ret, reterr);
 out:
     if (values != few)
         free(values);
@@ -267,13 +269,13 @@ static int apply_value(struct rx_shaper *shaper, const struct rx_expr_env *env, 
         rx_object_put_take(&builder, rx_value_ref(key), rx_value_ref(value));
     }
     rx_value_unref(added);
-    return made(rx_object_finish(&builder), ret, reterr);
+    return made(heap, rx_object_finish(&builder), ret, reterr);
 }
 
 int rx_shaper_apply(struct rx_shaper *shaper, const struct rx_expr_env *env, struct rx_heap *heap, struct rx_value base,
                     struct rx_value *ret, struct rx_error *reterr)
 {
-    int r = made(rx_object_of(heap, base), &base, reterr);
+    int r = made(heap, rx_object_of(heap, base), &base, reterr);
     if (r < 0)
         return r;
     r = shaper->root->kind == SHAPE_OBJECT ? apply_object(shaper, env, heap, base, ret, reterr)

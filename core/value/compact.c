@@ -69,6 +69,7 @@ static const void *copy_list(struct copy *copy, const struct rx_list *from)
 {
     struct rx_list *list = carve(copy, sizeof *list + from->count * sizeof *list->items);
     list->count = from->count;
+    list->bulk = from->bulk;
     copy_all(copy, list->items, from->items, from->count);
     return list;
 }
@@ -77,6 +78,7 @@ static const void *copy_record(struct copy *copy, const struct rx_record *from)
 {
     struct rx_record *record = carve(copy, sizeof *record + from->shape->count * sizeof *record->values);
     record->shape = from->shape;
+    record->bulk = from->bulk;
     rx_chain_add(&copy->chain, record);
     copy_all(copy, record->values, from->values, from->shape->count);
     return record;
@@ -94,6 +96,7 @@ static const void *copy_optional(struct copy *copy, const struct rx_optional *fr
 {
     struct rx_optional *optional = carve(copy, sizeof *optional);
     optional->present = from->present;
+    optional->bulk = from->bulk;
     optional->value = copy_value(copy, from->value);
     return optional;
 }

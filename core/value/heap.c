@@ -1,8 +1,10 @@
 /* The heap of one worker: blocks from size-class slabs, large ones from malloc, and their iterative release. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/error.h"
 #include "core/value/event.h"
 #include "core/value/heap_private.h"
 
@@ -86,6 +88,16 @@ bool rx_heap_failed(struct rx_heap *heap)
     bool failed = heap->failed;
     heap->failed = false;
     return failed;
+}
+
+int rx_heap_why(struct rx_heap *heap, struct rx_error *reterr)
+{
+    bool too_bulky = heap->too_bulky;
+    heap->too_bulky = false;
+    if (!too_bulky)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    return rx_error_set(reterr, -E2BIG, "a value of more than %d parts, or nested deeper than %d", RX_VALUE_PARTS_MAX,
+                        RX_VALUE_DEPTH_MAX);
 }
 
 static struct rx_slab *slab_of(void *block)

@@ -23,6 +23,10 @@ size_t rx_heap_keys_met(const struct rx_heap *);    /* that are in the table now
 size_t rx_heap_shapes_met(const struct rx_heap *);
 /* True when an allocation failed since the last call. */
 bool rx_heap_failed(struct rx_heap *);
+/* Why the last value that could not be made was not: fills `reterr` and answers -E2BIG where it would have been too large
+ * or too deep (record.h), else -ENOMEM. */
+struct rx_error;
+int rx_heap_why(struct rx_heap *, struct rx_error *reterr);
 
 /* What a block holds at its first byte, so that it can release what it refers to. Other objects in the same block are
  * not visited, but for the records of a message: they must not refer to other blocks. */

@@ -40,7 +40,7 @@ void rx_shapes_tidy(struct rx_heap *);
 struct rx_heap {
     struct rx_pool pools[RX_POOL_CLASSES];
     uint8_t class_of[RX_POOL_UNITS_MAX + 1];
-    bool failed;
+    bool failed, too_bulky;
     size_t max_bytes, live_bytes, live_blocks;
     struct rx_shapes shapes;
     unsigned building; /* objects that are being made, by shapes that nobody counts yet */

@@ -23,7 +23,7 @@ struct rx_value rx_list_take(struct rx_heap *heap, struct rx_value *items, uint3
         return rx_null();
     }
     struct rx_list *list = rx_block_data(block);
-    *list = (struct rx_list){.count = count};
+    *list = (struct rx_list){.count = count, .bulk = rx_bulk(items, count)};
     memcpy(list->items, items, count * sizeof *items);
     return rx_block_value(block, RX_LIST, list, 0);
 }
@@ -37,7 +37,7 @@ struct rx_value rx_record_take(struct rx_heap *heap, const struct rx_shape *shap
         return rx_null();
     }
     struct rx_record *record = rx_block_data(block);
-    *record = (struct rx_record){.shape = rx_shape_ref(shape)};
+    *record = (struct rx_record){.shape = rx_shape_ref(shape), .bulk = rx_bulk(values, shape->count)};
     if (shape->count)
         memcpy(record->values, values, shape->count * sizeof *values);
     return rx_block_value(block, RX_RECORD, record, 0);
@@ -51,7 +51,7 @@ struct rx_value rx_optional_take(struct rx_heap *heap, struct rx_value value)
         return rx_null();
     }
     struct rx_optional *optional = rx_block_data(block);
-    *optional = (struct rx_optional){.present = 1, .value = value};
+    *optional = (struct rx_optional){.present = 1, .bulk = rx_bulk(&value, 1), .value = value};
     return rx_block_value(block, RX_OPTIONAL, optional, 0);
 }
 

@@ -48,13 +48,13 @@ static inline struct rx_value rx_key_text(const struct rx_key *key)
 }
 
 struct rx_list {
-    uint32_t count, spare_[3];
+    uint32_t count, bulk, spare_, link_; /* bulk: see rx_bulk; link_: of a chain, heap_private.h */
     struct rx_value items[];
 };
 
 struct rx_record {
     const struct rx_shape *shape; /* counted */
-    uint64_t spare_;
+    uint32_t bulk, link_;
     struct rx_value values[]; /* shape->count of them */
 };
 
@@ -68,7 +68,8 @@ struct rx_map {
 };
 
 struct rx_optional {
-    uint64_t present, spare_;
+    uint64_t present;
+    uint32_t bulk, link_;
     struct rx_value value;
 };
 
@@ -141,6 +142,15 @@ struct rx_value rx_list_take(struct rx_heap *, struct rx_value *items, uint32_t 
 
 /* A record of a shape that is at hand; the values are taken. RX_NULL on failure (values released). */
 struct rx_value rx_record_take(struct rx_heap *, const struct rx_shape *, struct rx_value *values);
+
+/* How large a value is as a tree, and how deep: what is shared counts each time it is met, since whoever writes, compares or
+ * copies it meets it so often. A part is a value, or 64 bytes of a text. What steps and expressions make is held to these
+ * bounds by them (rx_op_made, the interpreter, shapers); the decoder has limits of its own. */
+#define RX_VALUE_PARTS_MAX 1000000
+#define RX_VALUE_DEPTH_MAX 500
+uint32_t rx_value_parts(struct rx_value);                      /* saturates a little above the bound */
+bool rx_value_fits(struct rx_heap *, struct rx_value);         /* false: past them; rx_heap_why says so */
+uint32_t rx_bulk(const struct rx_value *values, size_t count); /* what a container of these values remembers */
 
 struct rx_value rx_optional_take(struct rx_heap *, struct rx_value); /* present */
 struct rx_value rx_optional_none(void);                              /* static */

@@ -1,9 +1,11 @@
 /* Records and maps: shapes by transition, the builder's fall-back to a map, access by key. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/error.h"
 #include "core/value/record.h"
 
 static struct rx_heap *heap;
@@ -292,6 +294,53 @@ START_TEST(a_builder_that_is_aborted_releases_all)
 }
 END_TEST
 
+/* Each level holds the one before twice: little memory, but whoever writes it out would never end. */
+START_TEST(what_is_shared_counts_each_time_and_is_bounded)
+{
+    struct rx_value value = rx_int(1);
+    struct rx_error error = {0};
+    unsigned levels = 0;
+    for (; rx_value_fits(heap, value); levels++) {
+        struct rx_object_builder builder;
+        rx_object_init(&builder, heap);
+        put(&builder, "a", rx_value_ref(value));
+        rx_object_put_take(&builder, levels % 5 ? text("b") : rx_int(2), value); /* now and then a map */
+        value = rx_object_finish(&builder);
+    }
+    ck_assert_uint_ge(levels, 18);
+    ck_assert_uint_le(levels, 20);
+    ck_assert_uint_gt(rx_value_parts(value), RX_VALUE_PARTS_MAX);
+    ck_assert_int_eq(rx_heap_why(heap, &error), -E2BIG);
+    ck_assert_ptr_nonnull(strstr(error.message, "1000000 parts"));
+    ck_assert_int_eq(rx_heap_why(heap, &error), -ENOMEM);
+    rx_value_unref(value);
+}
+END_TEST
+
+START_TEST(depth_is_bounded)
+{
+    struct rx_value value = rx_int(1);
+    unsigned levels = 0;
+    for (; rx_value_fits(heap, value) && levels < 10000; levels++)
+        value = levels % 2 ? rx_list_take(heap, &value, 1) : rx_optional_take(heap, value);
+    ck_assert_uint_eq(levels, RX_VALUE_DEPTH_MAX + 1);
+    rx_value_unref(value);
+}
+END_TEST
+
+START_TEST(parts_are_values_and_pieces_of_text)
+{
+    char long_text[640];
+    memset(long_text, 'x', sizeof long_text);
+    struct rx_value items[] = {rx_string(heap, long_text, sizeof long_text), rx_int(1), text("short")};
+    struct rx_value list = rx_list_take(heap, items, 3), copy = rx_value_compact(heap, list);
+    ck_assert_uint_eq(rx_value_parts(list), 1 + 11 + 1 + 1);
+    ck_assert_uint_eq(rx_value_parts(copy), rx_value_parts(list));
+    rx_value_unref(list);
+    rx_value_unref(copy);
+}
+END_TEST
+
 START_TEST(no_memory_is_an_answer)
 {
     struct rx_heap *tiny = rx_heap_create(&(struct rx_heap_limits){.max_bytes = 64});
@@ -327,6 +376,9 @@ int main(void)
     tcase_add_test(tests, a_long_name_makes_a_map);
     tcase_add_test(tests, removing_a_key_finds_the_smaller_shape);
     tcase_add_test(tests, a_builder_that_is_aborted_releases_all);
+    tcase_add_test(tests, what_is_shared_counts_each_time_and_is_bounded);
+    tcase_add_test(tests, depth_is_bounded);
+    tcase_add_test(tests, parts_are_values_and_pieces_of_text);
     tcase_add_test(tests, no_memory_is_an_answer);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
