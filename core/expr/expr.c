@@ -89,6 +89,8 @@ int rx_expr_compile(const char *text, size_t length, const struct rx_expr_option
     struct rx_error unseen = {0};
     struct rx_compiler c = {.expr = e, .options = options, .reterr = reterr ? reterr : &unseen};
     int r = compile(&c);
+    if (r < 0 && c.reterr->code == -ENOMEM) /* in the middle of looking for mistakes */
+        r = -ENOMEM;
     adopt(&c);
     rx_arena_finish(&c.arena);
     clear_failures(e);

@@ -230,11 +230,13 @@ static int load(struct zone *zone, const char *name)
     if (!data)
         return -ENOMEM;
     snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
+    errno = 0;
     FILE *file = is_zone_name(name) ? fopen(path, "rbe") : NULL;
+    bool starved = !file && errno == ENOMEM;
     size_t size = file ? fread(data, 1, FILE_MAX, file) : 0;
     if (file)
         fclose(file);
-    int r = size ? parse(zone, data, size) : -EINVAL;
+    int r = size ? parse(zone, data, size) : starved ? -ENOMEM : -EINVAL;
     free(data);
     if (r < 0)
         zone_finish(zone);

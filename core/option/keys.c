@@ -30,6 +30,10 @@ static int name_key(struct rx_keys *keys, size_t i, const struct rx_key *name, c
     keys->shape = name && keys->shape ? rx_shape_with(rx_plan_heap(request->arena), keys->shape, name) : NULL;
     if (keys->shape)
         return 0;
+    if (i < RX_SHAPE_KEYS_MAX) {
+        rx_diagnose_starved(request->diagnostics, blame);
+        return -ENOMEM;
+    }
     rx_diagnosef(request->diagnostics, blame, NULL, "no room for another key: at most %d", RX_SHAPE_KEYS_MAX);
     return -EINVAL;
 }

@@ -10,7 +10,14 @@
 #include "pipelines/plan/names.h"
 #include "pipelines/plan/registry.h"
 
-void *rx_planner_alloc(struct rx_planner *planner, size_t size) { return rx_plan_alloc(planner->plan->arena, size); }
+/* Says itself that memory is out: what then is missing is no mistake of the config. */
+void *rx_planner_alloc(struct rx_planner *planner, size_t size)
+{
+    void *memory = rx_plan_alloc(planner->plan->arena, size);
+    if (!memory)
+        rx_diagnose_starved(planner->diagnostics, NULL);
+    return memory;
+}
 
 char *rx_planner_text(struct rx_planner *planner, const char *text)
 {
@@ -51,7 +58,10 @@ int rx_planner_add_outlet(struct rx_planner *planner, struct rx_outlet *outlet, 
         return -ENOMEM;
     snprintf(text, size, "%s%s%s", name, suffix ? "." : "", suffix ? suffix : "");
     outlet->name = text;
-    return find_outlet(planner->plan, text) ? -EEXIST : rx_names_put(planner->plan->outlets, text, outlet);
+    int r = find_outlet(planner->plan, text) ? -EEXIST : rx_names_put(planner->plan->outlets, text, outlet);
+    if (r == -ENOMEM)
+        rx_diagnose_starved(planner->diagnostics, NULL);
+    return r;
 }
 
 static const char *nearest_stream(const struct rx_logical *plan, const char *name)
@@ -257,6 +267,8 @@ static int make_all(struct rx_planner *planner)
         r = rx_planner_order(planner);
     if (r == 0 && rx_diagnostics_count(planner->diagnostics) > 0)
         r = -EINVAL;
+    for (size_t i = 0; r == 0 && i < plan->pipeline_count; i++)
+        r = plan->pipelines[i].graph ? 0 : -ENOMEM; /* no mistake was told of, so it is that */
     if (r < 0)
         return r;
     rx_planner_ends(planner);

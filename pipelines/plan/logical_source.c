@@ -164,7 +164,10 @@ struct rx_logical_source *rx_planner_add_source(struct rx_planner *planner, cons
     bool known = read_source_keys(planner, tree, s);
     s->tree = tree;
     s->class = known ? rx_registry_source(s->kind->text) : NULL;
-    if (keep(planner, s) < 0) /* one that cannot be is there all the same for who reads it: one mistake is enough */
+    int r = keep(planner, s); /* one that cannot be is there all the same for who reads it: one mistake is enough */
+    if (r == -ENOMEM)
+        rx_diagnose_starved(planner->diagnostics, tree);
+    if (r < 0)
         return NULL;
     return known && try_options(planner, &s->class->base, s->options, s->kind, NULL) < 0 ? NULL : s;
 }

@@ -39,7 +39,7 @@ static int fail(struct builder *b)
 
 static int no_memory(struct builder *b, const struct rx_tree *where)
 {
-    rx_diagnosef(b->planner->diagnostics, where, NULL, "out of memory");
+    rx_diagnose_starved(b->planner->diagnostics, where);
     return fail(b);
 }
 

@@ -1,0 +1,177 @@
+// layer: pipelines
+/* The n-th allocation fails, for every n: each layer answers -ENOMEM, leaves nothing behind, and lives. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/run/world.h"
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+static long countdown; /* allocations until one fails; 0: none does */
+
+static bool fails(void)
+{
+    if (countdown == 0 || --countdown > 0)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+#ifndef SANITIZED
+/* In place of the C library's, which these stand in front of (glibc's manual, Replacing malloc). */
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+
+void *malloc(size_t size) { return fails() ? NULL : __libc_malloc(size); }
+void *calloc(size_t n, size_t size) { return fails() ? NULL : __libc_calloc(n, size); }
+void *realloc(void *p, size_t size) { return fails() ? NULL : __libc_realloc(p, size); }
+void *aligned_alloc(size_t alignment, size_t size) { return fails() ? NULL : __libc_memalign(alignment, size); }
+#endif
+
+/* As ck_assert, which allocates also where all is well. */
+static void expect(bool good, const char *what, int r, const char *said)
+{
+    if (good)
+        return;
+    countdown = 0;
+    ck_abort_msg("%s: %d %s", what, r, said);
+}
+
+static const char message[] = "{\"device\":\"a\",\"list\":[1,{\"n\":1.5e300,\"t\":\"x\\u00e9\"}],\"value\":3}";
+
+static int decode_scenario(void)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_value v = rx_null(), compact = rx_null();
+    if (!heap)
+        return -ENOMEM;
+    int r = rx_json_decode(heap, NULL, NULL, message, sizeof message - 1, &v, NULL);
+    if (r == 0 && (compact = rx_value_compact(heap, v)).kind == RX_NULL)
+        r = -ENOMEM;
+    rx_value_unref(v);
+    rx_value_unref(compact);
+    expect(rx_heap_live_blocks(heap) == 0, "blocks are left", r, "");
+    rx_heap_destroy(heap);
+    return r;
+}
+
+static const char *const expressions[] = {
+    "device == \"a\" && value * 2 > 1",
+    "{\"n\": value, \"l\": list.map(x, [x]), \"s\": device.matches(\"^a+$\")}",
+    "timestamp(\"2024-01-01T00:00:00Z\").getHours(\"Europe/Berlin\") + size(list)",
+};
+
+static int expr_scenario(void)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_expr_options options = {.heap = heap};
+    struct rx_event event = {.value = rx_null()};
+    int r = heap ? rx_json_decode(heap, NULL, NULL, message, sizeof message - 1, &event.value, NULL) : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < sizeof expressions / sizeof *expressions; i++) {
+        struct rx_expr *expr = NULL;
+        struct rx_error error = {0};
+        struct rx_value value;
+        r = rx_expr_compile(expressions[i], strlen(expressions[i]), &options, &expr, &error);
+        if (r == 0 && (r = rx_expr_eval(expr, &(struct rx_expr_env){.event = &event}, &value, &error)) == 0)
+            rx_value_unref(value);
+        expect(r == 0 || r == -ENOMEM, expressions[i], r, error.message);
+        rx_expr_destroy(expr);
+    }
+    rx_value_unref(event.value);
+    expect(!heap || rx_heap_live_blocks(heap) == 0, "blocks are left", r, "");
+    rx_heap_destroy(heap);
+    return r;
+}
+
+static const char config[] =
+    "sources: {a: {http: {}}, b: {timer: 1s}}\n"
+    "pipelines:\n"
+    "  p: {from: a, pipe: [{filter: value > 1}, {set: {x: value * 2, t: \"'a'\"}}, {group_by: device}, {window: 1s},"
+    " {aggregate: {n: count(), m: avg(value)}}, {debounce: 1s}]}\n"
+    "  q: {from: [a, b], pipe: [{buffer: {size: 3, every: 2}}, pairwise, {template: {x: \"{value}\"}}]}\n"
+    "  r: {from: p, pipe: [{combine_latest: q}, {delay: 1s}, {scan: {expr: acc, seed: 0}}]}\n";
+
+static int outcome(struct rx_diagnostics *diagnostics, int r)
+{
+    struct rx_buffer said = {0};
+    if (r < 0 && rx_diagnostics_starved(diagnostics))
+        r = -ENOMEM;
+    if (r < 0 && r != -ENOMEM) {
+        countdown = 0;
+        rx_diagnostics_render(diagnostics, &said);
+        rx_buffer_append(&said, "", 1);
+        ck_abort_msg("%d: %s", r, said.data ? said.data : "");
+    }
+    rx_diagnostics_destroy(diagnostics);
+    return r;
+}
+
+static int plan_scenario(void)
+{
+    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
+    struct rx_forest *forest = NULL;
+    struct rx_logical *logical = NULL;
+    struct rx_world world = {0};
+    if (!diagnostics)
+        return -ENOMEM;
+    int r = rx_forest_read_text(config, sizeof config - 1, "test", 0, diagnostics, &forest);
+    if (r == 0)
+        r = rx_logical_create(forest, &(struct rx_logical_options){.replay = true}, diagnostics, &logical);
+    if (r == 0)
+        r = rx_world_create(logical, &(struct rx_plan_options){0}, &world, NULL);
+    rx_world_destroy(&world);
+    rx_logical_destroy(logical);
+    rx_forest_destroy(forest);
+    return outcome(diagnostics, r);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(void);
+} scenarios[] = {{"decode", decode_scenario}, {"expr", expr_scenario}, {"plan", plan_scenario}};
+
+START_TEST(every_allocation_may_fail)
+{
+    long n = 1;
+    int r;
+    do {
+        countdown = n;
+        r = scenarios[_i].run();
+        bool reached = countdown == 0;
+        countdown = 0;
+        ck_assert_msg(r == 0 || (r == -ENOMEM && reached), "%s: allocation %ld: %d", scenarios[_i].name, n, r);
+        if (!reached)
+            break;
+    } while (++n < 100000);
+    ck_assert_int_eq(r, 0);
+#ifndef SANITIZED
+    ck_assert_int_gt(n, 10);
+#endif
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("no_memory");
+    TCase *t = tcase_create("no_memory");
+    suite_add_tcase(suite, t);
+    tcase_set_timeout(t, 100);
+    tcase_add_loop_test(t, every_allocation_may_fail, 0, (int)(sizeof scenarios / sizeof *scenarios));
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
