@@ -172,6 +172,7 @@ static void collect_unused(const void *node, VISIT visit, void *arg)
     unused->first = w;
 }
 
+/* What could not be settled yet keeps all: the next reload sweeps. */
 void rx_streams_sweep(struct rx_streams *streams)
 {
     struct unused unused = {0};

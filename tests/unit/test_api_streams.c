@@ -41,16 +41,18 @@ static const struct rx_http_route routes[] = {
     {RX_HTTP_GET, "/streams/", RX_HTTP_READ, rx_streams_parameters, rx_streams_answer},
 };
 
-static void start(void)
+static void start_within(const struct rx_http_limits *limits)
 {
     struct rx_error error = {0};
     ck_assert_int_eq(rx_loop_create(&loop), 0);
-    ck_assert_msg(rx_http_listen(loop, "127.0.0.1:0", NULL, &http, &error) == 0, "%s", error.message);
+    ck_assert_msg(rx_http_listen(loop, "127.0.0.1:0", limits, &http, &error) == 0, "%s", error.message);
     ck_assert_int_eq(rx_streams_create(loop, http, NULL, &streams), 0);
     ck_assert_int_eq(rx_http_routes(http, routes, sizeof routes / sizeof *routes, streams), 0);
     plain = add_stream("plain", 9, false, 0);
     keyed = add_stream("device_avg", 7, true, 0);
 }
+
+static void start(void) { start_within(NULL); }
 
 static void stop(void)
 {
@@ -538,6 +540,26 @@ START_TEST(draining_sends_what_is_there_and_ends)
 }
 END_TEST
 
+START_TEST(subscribers_count_as_connections_and_give_way_when_they_leave)
+{
+    start_within(&(struct rx_http_limits){.max_connections = 3});
+    struct client *c[] = {ask("/streams/plain", SSE), ask("/streams/plain", LINES), ask("/streams/plain", SOCKET)};
+    for (unsigned i = 0; i < 3; i++)
+        wait_for(c[i], "\r\n\r\n");
+    expect_refusal("/streams/plain", SSE, 503, "Retry-After: 1\r\n");
+    append_numbers(1, 1);
+    for (unsigned i = 0; i < 3; i++)
+        wait_for(c[i], "{\"n\":1}");
+    leave(c[1]);
+    double deadline = seconds() + 10;
+    while (strncmp(get_with("/streams/plain?last=1", ""), "HTTP/1.1 200 ", 13) != 0)
+        ck_assert(seconds() < deadline);
+    leave(c[0]);
+    leave(c[2]);
+    stop();
+}
+END_TEST
+
 /* On a thread of its own: some frames, from one acquisition to the release. */
 struct turn_of_writing {
     unsigned from, to;
@@ -658,6 +680,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_stream_that_is_removed_closes_its_subscribers);
     tcase_add_test(t, a_stream_that_is_removed_while_a_connection_is_taken_over_is_closed);
     tcase_add_test(t, draining_sends_what_is_there_and_ends);
+    tcase_add_test(t, subscribers_count_as_connections_and_give_way_when_they_leave);
     tcase_add_test(t, a_stream_goes_on_from_one_writer_to_the_next);
     tcase_add_test(t, a_stream_has_one_writer_at_a_time_and_goes_when_a_sweep_finds_none);
     tcase_add_test(t, ids_of_a_stream_that_comes_again_never_were);
