@@ -12,7 +12,7 @@ static void show(struct rx_value value, char *out, size_t size)
 {
     struct rx_buffer buffer = {0};
     if (value.kind < RX_KINDS)
-        rx_json_write(&buffer, value);
+        rx_json_write_cut(&buffer, value, VALUE_MAX + 8);
     size_t length = buffer.failed || !buffer.data ? 0 : buffer.length;
     if (length <= VALUE_MAX) {
         snprintf(out, size, "%.*s", (int)length, length ? buffer.data : "");

@@ -10,12 +10,6 @@ const struct rx_function *rx_function_overload(const struct rx_function *f)
     return f[1].name && strcmp(f[1].name, f->name) == 0 && f[1].style == f->style ? f + 1 : NULL;
 }
 
-rx_kinds rx_function_takes(const struct rx_function *f, unsigned argument)
-{
-    rx_kinds kinds = f->args[argument < 4 ? argument : 3];
-    return kinds ? kinds : RX_K_ALL;
-}
-
 static int size_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
 {
     (void)call;

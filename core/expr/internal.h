@@ -12,6 +12,8 @@ enum {
     RX_EXPR_DEPTH_MAX = 300,    /* levels of the tree; CEL asks for 32 of each kind of nesting */
     RX_EXPR_NEST_MAX = 128,     /* brackets, calls and conditionals inside one another */
     RX_EXPR_REGISTERS_MAX = 16000,
+    RX_EXPR_RESULT_MAX = 1000000,  /* elements and entries of what an evaluation makes, at all its levels */
+    RX_EXPR_RESULT_DEPTH = 128,    /* levels of it; as many as the JSON decoder takes */
     RX_EXPR_BUDGET = 1000000,      /* default run-time budget, in steps of about 10 ns */
     RX_EXPR_IN_ARGUMENT = 1 << 16, /* a flag beside the public ones: this is the argument of an aggregate */
 };
@@ -231,7 +233,11 @@ extern const struct rx_function *const rx_function_tables[]; /* ends with NULL; 
 const struct rx_function *rx_function_find(const char *name, size_t length, unsigned style);
 /* The next row where a function is declared by several, for other kinds of its first argument; NULL: none. */
 const struct rx_function *rx_function_overload(const struct rx_function *);
-rx_kinds rx_function_takes(const struct rx_function *, unsigned argument);
+static inline rx_kinds rx_function_takes(const struct rx_function *f, unsigned argument)
+{
+    rx_kinds kinds = f->args[argument < 4 ? argument : 3];
+    return kinds ? kinds : RX_K_ALL;
+}
 
 /* What a function may use. Values that it returns are given away. */
 struct rx_call {
@@ -328,7 +334,8 @@ struct rx_expr {
     const struct rx_function **functions;
     uint32_t code_count, access_count, handler_count, failure_count, loop_count, shape_count, function_count;
     uint32_t constant_count, register_count;
-    bool failed; /* some failure holds values */
+    bool failed;   /* some failure holds values */
+    bool may_grow; /* its result may be larger than what it saw */
 
     char *text;
     size_t length;

@@ -1153,12 +1153,54 @@ static inline void give_out(const struct rx_value *from, struct rx_value *ret)
     memcpy(ret, words, sizeof words);
 }
 
+static bool is_container(struct rx_value v) { return v.kind >= RX_LIST; }
+
+/* Takes what a value weighs from `left`: what holds a part twice weighs it twice, as who writes it out will find. */
+static bool fits(struct rx_value v, uint64_t *left, unsigned depth)
+{
+    bool object = v.kind == RX_RECORD || v.kind == RX_MAP;
+    uint32_t count = v.kind == RX_LIST ? v.u.list->count
+                     : object          ? rx_object_count(v)
+                                       : (uint32_t)v.u.optional->present;
+    if (depth == RX_EXPR_RESULT_DEPTH || count > *left)
+        return false;
+    *left -= count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct rx_value key, value;
+        if (object)
+            rx_object_entry(v, i, &key, &value);
+        else
+            value = v.kind == RX_LIST ? v.u.list->items[i] : v.u.optional->value;
+        uint64_t text = value.kind == RX_STRING || value.kind == RX_BYTES ? value.aux / 64 : 0;
+        if (text > *left || (is_container(value) && !fits(value, left, depth + 1)))
+            return false;
+        *left -= text;
+    }
+    return true;
+}
+
+/* A few turns of [x, x] make a value that is small in memory and endless when it is written. */
+static SLOW int check_result(struct rx_expr *e, struct rx_value value)
+{
+    uint64_t left = RX_EXPR_RESULT_MAX;
+    if (fits(value, &left, 0))
+        return 0;
+    struct rx_call call = {.expr = e, .heap = e->heap};
+    int r = rx_call_fail(&call, -ERANGE,
+                         "the value is too large: over %d levels, or over %d parts, each counted as often as it stands",
+                         RX_EXPR_RESULT_DEPTH, RX_EXPR_RESULT_MAX);
+    e->failures[0].at = e->code_count - 1;
+    return r;
+}
+
 int rx_expr_run(struct rx_expr *e, const struct rx_expr_env *env, uint32_t start, struct rx_value *ret)
 {
     const struct rx_value *value = NULL;
     e->env = env;
     e->steps = 0;
     int r = interpret(e, start, &value);
+    if (r == 0 && e->may_grow && is_container(*value))
+        r = check_result(e, *value);
     if (r == 0) {
         give_out(value, ret);
         rx_value_ref(*value);

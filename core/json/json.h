@@ -36,6 +36,8 @@ int rx_json_decode(struct rx_heap *, const struct rx_fields *fields, const struc
  * does ("3.0" is written 3), NaN and infinities as null, bytes as base64, timestamps as RFC 3339 UTC with as many
  * fractional digits as needed (0, 3, 6 or 9), durations as "1.5s", optionals as their value or null, types by name. */
 void rx_json_write(struct rx_buffer *, struct rx_value);
+/* The same, but ends (in the middle of it) once `limit` bytes are written: for messages. */
+void rx_json_write_cut(struct rx_buffer *, struct rx_value, size_t limit);
 void rx_json_write_string(struct rx_buffer *, const char *text, size_t length);
 
 #endif

@@ -17,6 +17,7 @@ struct frame {
 
 struct writer {
     struct rx_buffer *out;
+    size_t end; /* of `out`, where it is enough; SIZE_MAX: the whole value is wanted */
     struct frame *frames;
     size_t depth, capacity;
     struct frame inline_[FRAMES_INLINE];
@@ -268,11 +269,25 @@ static bool push(struct writer *writer, struct rx_value container, uint32_t coun
     return true;
 }
 
+/* As much of a text as may be wanted. */
+static struct rx_value shortened(const struct writer *writer, struct rx_value v)
+{
+    size_t wanted = writer->end > writer->out->length ? writer->end - writer->out->length : 0;
+    if ((v.kind != RX_STRING && v.kind != RX_BYTES) || v.aux <= wanted)
+        return v;
+    while (v.kind == RX_STRING && wanted && ((unsigned char)v.u.text[wanted] & 0xC0) == 0x80)
+        wanted--;
+    v.aux = (uint32_t)wanted;
+    return v;
+}
+
 /* Writes a value, a container only up to its opening bracket. */
 static void open_value(struct writer *writer, struct rx_value v)
 {
     while (v.kind == RX_OPTIONAL)
         v = v.u.optional->present ? v.u.optional->value : rx_null();
+    if (__builtin_expect(writer->end != SIZE_MAX, 0))
+        v = shortened(writer, v);
     if (v.kind == RX_LIST) {
         put_byte(writer->out, '[');
         push(writer, v, v.u.list->count);
@@ -303,21 +318,31 @@ static void step(struct writer *writer)
     }
     struct rx_value key, value;
     rx_object_entry(frame->container, i, &key, &value);
+    if (__builtin_expect(writer->end != SIZE_MAX, 0))
+        key = shortened(writer, key);
     write_key(writer->out, key);
     put_byte(writer->out, ':');
     open_value(writer, value);
 }
 
-void rx_json_write(struct rx_buffer *out, struct rx_value v)
+static void write_up_to(struct rx_buffer *out, struct rx_value v, size_t end)
 {
     struct writer writer;
     writer.out = out;
+    writer.end = end;
     writer.frames = writer.inline_;
     writer.capacity = FRAMES_INLINE;
     writer.depth = 0;
     open_value(&writer, v);
-    while (writer.depth > 0 && !out->failed)
+    while (writer.depth > 0 && !out->failed && out->length < end)
         step(&writer);
     if (writer.frames != writer.inline_)
         free(writer.frames);
+}
+
+void rx_json_write(struct rx_buffer *out, struct rx_value v) { write_up_to(out, v, SIZE_MAX); }
+
+void rx_json_write_cut(struct rx_buffer *out, struct rx_value v, size_t limit)
+{
+    write_up_to(out, v, out->length + limit);
 }

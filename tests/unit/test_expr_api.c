@@ -378,6 +378,45 @@ START_TEST(computing_constants_at_load_is_bounded)
 }
 END_TEST
 
+/* Small in memory, endless when written; and what the message quotes of it is cut. */
+START_TEST(what_an_evaluation_makes_is_bounded)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    static const char *const locals[] = {"acc", NULL};
+    struct rx_expr_options with_acc = {.locals = locals};
+    static const char *const turns[] = {"[acc, acc]", "[acc]", "{'a': acc, 'b': acc}", "[1, 2].map(x, acc)",
+                                        "optional.of(acc)"};
+    struct rx_event event = {.value = decode(heap, "{\"l\":[1]}")};
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        struct rx_expr *expr = compile(heap, turns[i], with_acc);
+        struct rx_value acc = rx_int(1), next;
+        struct rx_error error = {0};
+        unsigned turn = 0;
+        for (; turn < 200; turn++) {
+            struct rx_expr_env env = {.event = &event, .locals = &acc};
+            if (rx_expr_eval(expr, &env, &next, &error) < 0)
+                break;
+            rx_value_unref(acc);
+            acc = next;
+        }
+        ck_assert_msg(turn < 129 && error.code == -ERANGE, "%s: %u turns, %s", turns[i], turn, error.message);
+        ck_assert(strstr(error.message, "too large"));
+        struct rx_expr *wrong = compile(heap, "acc + 1", with_acc);
+        struct rx_expr_env env = {.event = &event, .locals = &acc};
+        ck_assert_int_eq(rx_expr_eval(wrong, &env, &next, &error), -EINVAL);
+        ck_assert(strlen(error.message) < 200);
+        rx_expr_destroy(wrong);
+        rx_value_unref(acc);
+        rx_expr_destroy(expr);
+    }
+    struct rx_expr *expr = compile(heap, "[event, event, l + l]", (struct rx_expr_options){0});
+    want(expr, &(struct rx_expr_env){.event = &event}, "[{\"l\":[1]},{\"l\":[1]},[1,1]]");
+    rx_expr_destroy(expr);
+    rx_event_unref(&event);
+    finish(heap);
+}
+END_TEST
+
 /* langdef, "Syntax": at least 32 of everything. And what is hostile is refused, not survived by luck. */
 static void nest(struct rx_heap *heap, const char *open, const char *middle, const char *close, unsigned n, bool works)
 {
@@ -497,6 +536,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_evaluation_is_bounded);
     tcase_add_test(tests, comparing_large_values_is_bounded);
     tcase_add_test(tests, the_cost_is_a_bound);
+    tcase_add_test(tests, what_an_evaluation_makes_is_bounded);
     tcase_add_test(tests, computing_constants_at_load_is_bounded);
     tcase_add_test(tests, limits_of_the_grammar_hold);
     tcase_add_test(tests, hints_and_fields_and_constants_are_told);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/number.h"
+#include "core/base/utf8.h"
 #include "core/json/json.h"
 
 static struct rx_heap *heap;
@@ -31,6 +32,26 @@ static void expect(struct rx_value v, const char *text)
 }
 
 static struct rx_value text(const char *s) { return rx_string_static(s, (uint32_t)strlen(s)); }
+
+START_TEST(what_is_cut_ends_soon_and_whole)
+{
+    struct rx_value item = text("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"), list = rx_list_take(heap, &item, 1);
+    for (int i = 0; i < 60; i++) { /* 2^60 times the text */
+        struct rx_value items[2] = {rx_value_ref(list), list};
+        list = rx_list_take(heap, items, 2);
+    }
+    for (size_t limit = 0; limit < 100; limit++) {
+        rx_buffer_clear(&out);
+        rx_json_write_cut(&out, list, limit);
+        ck_assert_uint_le(out.length, limit + 4);
+        ck_assert(rx_utf8_valid(out.data, out.length));
+    }
+    rx_buffer_clear(&out);
+    rx_json_write_cut(&out, item, 5);
+    ck_assert_mem_eq(out.data, "\"\xC3\xA9\xC3\xA9\"", 6);
+    rx_value_unref(list);
+}
+END_TEST
 
 START_TEST(doubles_are_written_as_ecmascript_does)
 {
@@ -251,6 +272,7 @@ int main(void)
     TCase *tests = tcase_create("json_write");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, what_is_cut_ends_soon_and_whole);
     tcase_add_test(tests, doubles_are_written_as_ecmascript_does);
     tcase_add_test(tests, doubles_have_the_fewest_and_nearest_digits);
     tcase_add_test(tests, integers_keep_every_digit);
