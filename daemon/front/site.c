@@ -303,6 +303,14 @@ static void add_broker(struct rx_metrics *m, const struct rx_broker_status *s, c
     rx_metrics_count(m, RX_METRIC_BROKER_UNCLAIMED, s->unclaimed, labels);
     rx_metrics_count(m, RX_METRIC_BROKER_DROPPED, s->dropped, labels);
     rx_metrics_count(m, RX_METRIC_BROKER_QUEUED, s->queued, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_ORPHANS, s->orphans, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_INFLIGHT, s->inflight, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_UNANSWERED, s->unanswered, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_PARKED_DROPPED, s->parked_dropped, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_OVERSIZED, s->oversized, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_TAKEN_OVER, s->taken_over, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_REFUSED_NOW, s->refused_now, labels);
+    rx_metrics_count(m, RX_METRIC_BROKER_PUBLISHES_REFUSED, s->publishes_refused, labels);
 }
 
 void rx_site_metrics(const struct rx_site_owner *owner, struct rx_metrics *m)

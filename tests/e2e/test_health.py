@@ -64,6 +64,28 @@ class Conditions(harness.EndToEnd):
         self.assertEqual(self.logged(daemon, "broker_down", "reason="), 2, "once for each worker's connection")
         self.assertGreaterEqual(self.logged(daemon, "broker_down", "lasted="), 1)
 
+    def test_a_wrong_password_and_a_refused_publish_in_words(self):
+        broker = self.broker(start=False)
+        acl, users = Path(self.folder) / "acl", Path(self.folder) / "users"
+        acl.write_text("topic read #\n")
+        users.write_text("")
+        broker.config.write_text(broker.config.read_text() + f"acl_file {acl}\nuser root\n")
+        broker.start()
+        publishing = {
+            "brokers": {"home": {"url": broker.url, "version": "5"}},
+            "sources": {"in": {"http": {}}},
+            "pipelines": {"p": {"from": "in", "to": ["stream", {"mqtt": {"broker": "home", "topic": "no/{n}", "qos": 1}}]}},
+        }
+        daemon = self.daemon(publishing)
+        daemon.post("/sources/in", '{"n": 1}')
+        self.wait_condition(daemon, "publish_refused", "home", "no/1")
+        self.wait_condition(daemon, "sink_drops", "p")
+        self.assertEqual(daemon.metrics().sum("rxd_sink_dropped_total", pipeline="p", reason="lost"), 1)
+        broker.stop()
+        broker.config.write_text(broker.config.read_text().replace("allow_anonymous true", f"password_file {users}"))
+        broker.start()
+        self.wait_condition(daemon, "broker_down", "home", "not authorized")
+
     def test_a_full_disk_and_room_again(self):
         path = Path(self.folder) / "out"
         path.symlink_to("/dev/full")

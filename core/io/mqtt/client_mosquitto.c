@@ -1,10 +1,12 @@
 /* The other client: libmosquitto, driven from the loop. It acknowledges on arrival, before a message is safe. */
 #include <errno.h>
+#include <fcntl.h>
 #include <mqtt_protocol.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "core/io/mqtt/mosquitto_private.h"
@@ -27,8 +29,11 @@ static void settle(struct rx_mosquitto *m);
 
 static void forget_socket(struct rx_mosquitto *m)
 {
+    if (!m->watch)
+        return;
     rx_watch_destroy(m->watch);
     m->watch = NULL;
+    close(m->fd);
 }
 
 /* The answer to every call that may end the connection. A refusal in CONNACK says more than the code. */
@@ -84,6 +89,19 @@ static void settle(struct rx_mosquitto *m)
         rx_watch_set(m->watch, RX_READABLE | (mosquitto_want_write(m->mosq) ? (unsigned)RX_WRITABLE : 0));
 }
 
+/* A descriptor of our own: libmosquitto closes its one when it likes, and another thread may have the number by the time we
+ * stop watching it. */
+static int watch_socket(struct rx_mosquitto *m)
+{
+    m->fd = fcntl(mosquitto_socket(m->mosq), F_DUPFD_CLOEXEC, 0);
+    if (m->fd < 0)
+        return -errno;
+    int r = rx_watch_create(m->broker->loop, m->fd, RX_READABLE | RX_WRITABLE, on_ready, m, &m->watch);
+    if (r < 0)
+        close(m->fd);
+    return r;
+}
+
 static void on_dialed(void *arg)
 {
     struct rx_mosquitto *m = arg;
@@ -95,11 +113,10 @@ static void on_dialed(void *arg)
             mosquitto_disconnect(m->mosq);
         return;
     }
-    int fd = code == MOSQ_ERR_SUCCESS ? mosquitto_socket(m->mosq) : -1;
-    if (fd < 0)
+    if (code != MOSQ_ERR_SUCCESS)
         rx_broker_lost(m->broker, reason_of(code, error), 0);
-    else if (rx_watch_create(m->broker->loop, fd, RX_READABLE | RX_WRITABLE, on_ready, m, &m->watch) < 0)
-        rx_broker_lost(m->broker, "out of memory", 0);
+    else if (watch_socket(m) < 0)
+        rx_broker_lost(m->broker, "no descriptor or memory left", 0);
     m->misc = rx_sched_now(m->broker->sched) + MISC_PERIOD;
     rx_broker_rearm(m->broker);
 }

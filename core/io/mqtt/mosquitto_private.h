@@ -14,6 +14,7 @@ struct rx_mosquitto {
     struct rx_mosquitto_dial *dial;
     struct rx_wake *wake;
     struct rx_watch *watch;
+    int fd; /* what is watched, while it is: ours to close */
     bool dialed;
     char refusal[128]; /* of CONNACK */
     rx_time misc;      /* when to look at its keep-alive next */
