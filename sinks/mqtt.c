@@ -64,6 +64,8 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
     if (!sink->site)
         return 0;
     mqtt->broker = sink->site->broker(sink->site, mqtt->broker_name);
+    if (!mqtt->broker && errno == ENOMEM)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
     return mqtt->broker ? 0 : rx_error_set(reterr, -EINVAL, "no broker is named \"%s\"", mqtt->broker_name);
 }
 

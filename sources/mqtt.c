@@ -231,6 +231,8 @@ static int init(struct rx_source *source, struct rx_error *reterr)
     if (r < 0 || !source->site)
         return r;
     mqtt->broker = source->site->broker(source->site, mqtt->broker_name);
+    if (!mqtt->broker && errno == ENOMEM)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
     if (!mqtt->broker)
         return rx_error_set(reterr, -EINVAL, "no broker is named \"%s\"", mqtt->broker_name);
     return 0;

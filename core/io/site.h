@@ -11,7 +11,8 @@ struct rx_log_writer;
 
 struct rx_site {
     struct rx_loop *loop;
-    /* The shared connection of a name in `brokers:`; NULL: no such name. */
+    /* The shared connection of a name in `brokers:`. NULL: errno is ENOENT for no such name, ENOMEM, or else why it could not
+     * be set up. */
     struct rx_broker *(*broker)(struct rx_site *, const char *name);
     /* The writing end of a served stream, for one sink at a time, until stream_done; NULL with reterr on failure. The
      * stream goes on with its ids, history and subscribers when another sink has it after that, also on another worker. */

@@ -84,9 +84,13 @@ static struct rx_broker *find_broker(struct rx_site *site, const char *name)
     struct rx_site_owner *owner = site->owner;
     struct named_broker *b = find(owner->staging ? &owner->staged : &owner->brokers, name);
     struct rx_error error = {0};
+    errno = b ? ENOMEM : ENOENT;
     if (b && !b->broker && rx_broker_create(site->loop, b->name, b->options, &b->broker, &error) < 0) {
+        errno = error.code == -ENOMEM ? ENOMEM : EIO;
         const char *pairs[] = {"broker", name, "error", error.message, NULL};
+        int why = errno;
         rx_log(RX_LOG_ERROR, "cannot set up the broker", pairs);
+        errno = why;
     }
     return b ? b->broker : NULL;
 }
@@ -138,8 +142,9 @@ static struct named_broker *read_broker(struct rx_site_owner *owner, const struc
     struct rx_error error;
     struct named_broker *b = create_broker(owner, forest, key->text);
     struct rx_broker_options *options = b ? rx_plan_alloc(b->arena, rx_broker_class.state_size) : NULL;
-    *ret_r = options ? 0 : -ENOMEM;
-    if (options && rx_options_parse(&rx_broker_class, tree, key, b->arena, options, diagnostics) == 0) {
+    int parsed = options ? rx_options_parse(&rx_broker_class, tree, key, b->arena, options, diagnostics) : -ENOMEM;
+    *ret_r = parsed < 0 && (parsed == -ENOMEM || rx_diagnostics_starved(diagnostics)) ? -ENOMEM : 0;
+    if (parsed == 0) {
         *ret_r = name_client(owner, b, options);
         if (rx_broker_check(options, &error) < 0)
             rx_diagnose(diagnostics, tree, &error);
