@@ -402,7 +402,7 @@ class EndToEnd(unittest.TestCase):
             if gaps:
                 raise AssertionError("\n".join(gaps))
             return True
-        wait_for("the ledger adds up", adds_up, 5)
+        wait_for("the ledger adds up", adds_up, 5 * SLOWNESS)
 
 
 def main():
