@@ -92,42 +92,69 @@ static void refuse(struct rx_ingest *ingest, const char *at, const struct rx_err
     ingest->error.at = place;
 }
 
-static bool take(struct rx_source *source, struct rx_ingest *ingest, const char *at, size_t length)
+/* A body is taken whole or not at all: its messages are visited twice where there are more than may wait. */
+struct body {
+    struct rx_source *source;
+    struct rx_ingest *ingest;
+    uint64_t staged, seen, checked; /* messages: that wait, of this visit, beyond what may wait */
+    bool taking;
+};
+
+static bool stage(struct body *b, const char *at, size_t length)
 {
-    struct rx_error error;
-    if (rx_source_message(source, RX_FORMAT_JSON, at, length, NULL, &error) < 0) {
-        refuse(ingest, at, &error);
+    struct rx_error error = {0};
+    int r = rx_source_stage(b->source, at, length, &error);
+    if (r < 0)
+        refuse(b->ingest, at, &error);
+    b->staged += r == 0;
+    b->checked += r > 0;
+    return r >= 0;
+}
+
+static bool take(struct body *b, const char *at, size_t length)
+{
+    struct rx_error error = {0};
+    if (b->seen++ < b->staged)
+        return true;
+    if (rx_source_message(b->source, RX_FORMAT_JSON, at, length, NULL, &error) < 0) {
+        refuse(b->ingest, at, &error);
         return false;
     }
-    ingest->accepted++;
+    b->ingest->accepted++;
     return true;
 }
 
-static void take_lines(struct rx_source *source, struct rx_ingest *ingest)
+/* False: it is refused, and no more are looked at. */
+static bool visit(struct body *b, const char *at, size_t length)
 {
-    const char *at = ingest->body, *end = at + ingest->length;
+    return b->taking ? take(b, at, length) : stage(b, at, length);
+}
+
+static void visit_lines(struct body *b)
+{
+    const char *at = b->ingest->body, *end = at + b->ingest->length;
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
         const char *text = skip_space(at, stop);
-        if (text < stop && !take(source, ingest, text, (size_t)(stop - text)))
+        if (text < stop && !visit(b, text, (size_t)(stop - text)))
             return;
         at = stop + 1;
     }
 }
 
 /* A fault between the elements of an array: a message that cannot be told apart, rejected as one. */
-static void reject_rest(struct rx_source *source, struct rx_ingest *ingest, const char *at, const char *message)
+static void reject_rest(struct body *b, const char *at, const char *message)
 {
     struct rx_error error;
     rx_error_set(&error, -EBADMSG, "%s", message);
-    rx_source_reject(source, RX_REJECT_SYNTAX, at, (size_t)(ingest->body + ingest->length - at), &error);
-    refuse(ingest, at, &error);
+    rx_source_reject(b->source, RX_REJECT_SYNTAX, at, (size_t)(b->ingest->body + b->ingest->length - at), &error);
+    refuse(b->ingest, at, &error);
 }
 
-static void take_array(struct rx_source *source, struct rx_ingest *ingest, const char *at)
+static void visit_array(struct body *b, const char *at)
 {
-    const char *end = ingest->body + ingest->length;
+    const char *end = b->ingest->body + b->ingest->length;
     at = skip_space(at + 1, end);
     bool open = at == end || *at != ']';
     while (open) {
@@ -135,14 +162,14 @@ static void take_array(struct rx_source *source, struct rx_ingest *ingest, const
         if (value < end)
             at = value_end(value, end);
         if (at == value) {
-            reject_rest(source, ingest, at, "expected a value");
+            reject_rest(b, at, "expected a value");
             return;
         }
-        if (!take(source, ingest, value, (size_t)(at - value)))
+        if (!visit(b, value, (size_t)(at - value)))
             return;
         at = skip_space(at, end);
         if (at == end || (*at != ',' && *at != ']')) {
-            reject_rest(source, ingest, at, "expected , or ] behind an element of the array");
+            reject_rest(b, at, "expected , or ] behind an element of the array");
             return;
         }
         open = *at == ',';
@@ -150,7 +177,7 @@ static void take_array(struct rx_source *source, struct rx_ingest *ingest, const
             at = skip_space(at + 1, end);
     }
     if (skip_space(at + 1, end) < end)
-        reject_rest(source, ingest, skip_space(at + 1, end), "expected nothing behind the array");
+        reject_rest(b, skip_space(at + 1, end), "expected nothing behind the array");
 }
 
 static bool is_lines_type(const char *type)
@@ -179,6 +206,16 @@ static bool looks_like_lines(const char *at, const char *end)
            value_end(at, end) == behind;
 }
 
+static void visit_body(struct body *b, const char *at, const char *end)
+{
+    if (is_lines_type(b->ingest->type) || looks_like_lines(at, end))
+        visit_lines(b);
+    else if (*at == '[')
+        visit_array(b, at);
+    else
+        visit(b, at, (size_t)(end - at));
+}
+
 static void ingest(struct rx_source *source, struct rx_ingest *ingest)
 {
     const char *end = ingest->body + ingest->length;
@@ -190,12 +227,17 @@ static void ingest(struct rx_source *source, struct rx_ingest *ingest)
         rx_error_set(&ingest->error, -EBADMSG, "the body is empty: expected JSON, a JSON array or NDJSON");
         return;
     }
-    if (is_lines_type(ingest->type) || looks_like_lines(at, end))
-        take_lines(source, ingest);
-    else if (*at == '[')
-        take_array(source, ingest, at);
-    else
-        take(source, ingest, at, (size_t)(end - at));
+    struct body b = {.source = source, .ingest = ingest};
+    visit_body(&b, at, end);
+    if (ingest->status != 202) {
+        rx_source_discard(source);
+        return;
+    }
+    ingest->accepted = b.staged;
+    rx_source_commit(source);
+    b.taking = true;
+    if (b.checked)
+        visit_body(&b, at, end);
     rx_source_flush(source);
 }
 

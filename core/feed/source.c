@@ -12,12 +12,20 @@
 #include "core/value/timestamp.h"
 
 enum { SAMPLE_BYTES = 256 }; /* of a rejected message */
+enum { STAGED_MAX = 16384 }; /* events of a body that wait for its end */
+
+struct rx_staged { /* events that wait for the rest of their body */
+    struct rx_event *events;
+    size_t count, capacity, bytes;
+};
 
 struct rx_source_work {
     struct rx_event span[RX_SPAN_MAX];
     size_t length;
     bool flushing;
     struct rx_source_records records;
+    struct rx_staged staged;
+    struct rx_fields *none; /* to decode nothing, only check; made when it is first needed */
 };
 
 const char *const rx_format_choices[] = {"auto", "json", "text", NULL};
@@ -51,7 +59,9 @@ void rx_source_finish(struct rx_source *source)
     if (!source || !source->work)
         return;
     release_span(source->work);
+    rx_source_discard(source);
     rx_source_records_finish(&source->work->records);
+    rx_fields_destroy(source->work->none);
     free(source->work);
     source->work = NULL;
 }
@@ -274,6 +284,92 @@ int rx_source_message(struct rx_source *source, enum rx_format format, const cha
     source->bytes += length;
     append_take(source, work, event);
     return 0;
+}
+
+/* Staging. */
+
+static bool has_room(struct rx_staged *staged)
+{
+    if (staged->count < staged->capacity)
+        return true;
+    size_t capacity = staged->capacity ? staged->capacity * 2 : 64;
+    struct rx_event *moved = realloc(staged->events, capacity * sizeof *moved);
+    if (!moved)
+        return false;
+    staged->events = moved;
+    staged->capacity = capacity;
+    return true;
+}
+
+/* Beyond what may wait a message is only read; with an event_time its event is made, since that can be wrong too. */
+static int check(struct rx_source *source, struct rx_source_work *work, const char *payload, size_t length,
+                 struct rx_error *reterr)
+{
+    struct rx_event event;
+    struct rx_value decoded;
+    if (source->event_time || (source->max_message && length > source->max_message)) {
+        int r = make_event(source, work, RX_FORMAT_JSON, payload, length, NULL, &event, reterr);
+        if (r == 0)
+            rx_event_unref(&event);
+        return r < 0 ? r : 1;
+    }
+    if (!work->none && !(work->none = rx_fields_create(source->heap)))
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    int r = rx_json_decode(source->heap, work->none, NULL, payload, length, &decoded, reterr);
+    if (r == 0)
+        rx_value_unref(decoded);
+    return r < 0 ? r : 1;
+}
+
+static int stage(struct rx_source *source, struct rx_source_work *work, const char *payload, size_t length,
+                 struct rx_error *reterr)
+{
+    struct rx_staged *staged = &work->staged;
+    if (staged->count == STAGED_MAX)
+        return check(source, work, payload, length, reterr);
+    if (!has_room(staged))
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    int r = make_event(source, work, RX_FORMAT_JSON, payload, length, NULL, &staged->events[staged->count], reterr);
+    if (r == 0) {
+        staged->count++;
+        staged->bytes += length;
+    }
+    return r;
+}
+
+int rx_source_stage(struct rx_source *source, const char *payload, size_t length, struct rx_error *reterr)
+{
+    struct rx_source_work *work = work_of(source);
+    int r = work ? stage(source, work, payload, length, reterr) : rx_error_set(reterr, -ENOMEM, "out of memory");
+    if (r < 0)
+        rx_source_reject(source, reason_of(r), payload, length, reterr);
+    return r;
+}
+
+void rx_source_commit(struct rx_source *source)
+{
+    struct rx_source_work *work = source->work;
+    if (!work)
+        return;
+    struct rx_staged staged = work->staged;
+    work->staged = (struct rx_staged){0};
+    source->received += staged.count;
+    source->decoded += staged.count;
+    source->bytes += staged.bytes;
+    for (size_t i = 0; i < staged.count; i++)
+        append_take(source, work, staged.events[i]);
+    free(staged.events);
+}
+
+void rx_source_discard(struct rx_source *source)
+{
+    struct rx_staged *staged = source->work ? &source->work->staged : NULL;
+    for (size_t i = 0; staged && i < staged->count; i++)
+        rx_event_unref(&staged->events[i]);
+    if (!staged)
+        return;
+    free(staged->events);
+    *staged = (struct rx_staged){0};
 }
 
 void rx_source_event_take(struct rx_source *source, struct rx_event event)

@@ -94,6 +94,12 @@ int rx_source_message(struct rx_source *, enum rx_format, const char *payload, s
 /* The place in the outside of the messages that follow; never back, 0: none. When they, or what became of them, have
  * passed all pipelines, class->ack is told. */
 void rx_source_position(struct rx_source *, uint64_t position);
+/* Bodies that are taken whole or not at all: as rx_source_message for a JSON message without captures, but its event waits
+ * for rx_source_commit, which counts it and hands it on, or rx_source_discard. 1: it is right, but as many wait as may:
+ * commit, and give it to rx_source_message. A rejection is counted and sent as there. */
+int rx_source_stage(struct rx_source *, const char *payload, size_t length, struct rx_error *reterr);
+void rx_source_commit(struct rx_source *);
+void rx_source_discard(struct rx_source *);
 /* Adds a ready event (its references are taken); received and decoded are counted. */
 void rx_source_event_take(struct rx_source *, struct rx_event);
 /* Hands the span to the hub, and acknowledges. Call at the end of each read: nothing waits in it. */

@@ -32,15 +32,36 @@ class HttpIngest(harness.EndToEnd):
         self.numbers([1, 2, 3, 4, 5, 6])
         self.assertEqual(self.out.events[0], {"n": 1, "twice": 2})
 
-    def test_a_bad_line_is_named_and_what_came_before_it_counts(self):
-        answer = self.rxd.post("/sources/clicks", '{"n": 1}\n{"n": 2}\n{"n": oops}\n{"n": 4}\n', "application/x-ndjson")
-        self.assertEqual(answer.status, 400)
-        told = json.loads(answer.text)
-        self.assertEqual(told["accepted"], 2)
-        self.assertIn("3", answer.text)
-        self.numbers([1, 2])
+    def test_a_bad_line_is_named_and_nothing_of_the_body_is_taken(self):
+        for body, kind, line in (
+            ('{"n": 1}\n{"n": 2}\n{"n": oops}\n{"n": 4}\n', "application/x-ndjson", 3),
+            ('[{"n": 1},\n {"n": oops}]', "application/json", 2),
+            ('[{"n": 1}, {"n": 2}} ', "application/json", 1),
+        ):
+            with self.subTest(body):
+                answer = self.rxd.post("/sources/clicks", body, kind)
+                self.assertEqual(answer.status, 400)
+                told = json.loads(answer.text)
+                self.assertEqual((told["status"], told["accepted"], told["line"]), (400, 0, line))
+                self.assertIn(f"line {line}, column", told["detail"])
+        self.assertEqual(self.rxd.post("/sources/clicks", '{"n": 9}').status, 202)
+        self.numbers([9])
         metrics = self.rxd.metrics()
-        self.assertEqual(metrics.sum("rxd_source_rejected_total", source="clicks", reason="syntax"), 1)
+        self.assertEqual(metrics.sum("rxd_source_rejected_total", source="clicks", reason="syntax"), 3)
+        self.assertEqual(metrics.sum("rxd_source_received_total", source="clicks"), 4)
+
+    def test_more_events_than_wait_for_the_end_of_a_body_are_whole_too(self):
+        n = 20000  # more than 16,384
+        lines = "".join(f'{{"n": {i}}}\n' for i in range(1, n + 1))
+        answer = self.rxd.post("/sources/clicks", lines + '{"n": oops}\n', "application/x-ndjson")
+        self.assertEqual((answer.status, json.loads(answer.text)["accepted"]), (400, 0))
+        self.assertEqual(json.loads(answer.text)["line"], n + 1)
+        answer = self.rxd.post("/sources/clicks", lines, "application/x-ndjson")
+        self.assertEqual((answer.status, json.loads(answer.text)["accepted"]), (202, n))
+        array = "[" + ",".join(f'{{"n": {i}}}' for i in range(n + 1, 2 * n + 1)) + "]"
+        answer = self.rxd.post("/sources/clicks", array)
+        self.assertEqual((answer.status, json.loads(answer.text)["accepted"]), (202, n))
+        self.numbers(list(range(1, 2 * n + 1)))
 
     def test_bad_bodies_are_400_and_hurt_nothing(self):
         for body in (b"", b"{", b'{"n": 1} x', b"\xff\xfe", b'{"n": "\xc3\x28"}', b"[" * 10000, b'{"n": 1e999}', b'["\\ud800"]'):
