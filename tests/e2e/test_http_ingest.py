@@ -2,6 +2,9 @@
 """Events by POST: JSON, NDJSON and arrays; what is bad is answered with its place."""
 
 import json
+import resource
+import select
+import socket
 
 import harness
 
@@ -73,6 +76,36 @@ class HttpIngest(harness.EndToEnd):
 
     def test_a_body_beyond_the_limit_is_refused(self):
         self.assertIn(self.rxd.post("/sources/clicks", b'{"n": 1, "s": "' + b"x" * (9 << 20) + b'"}').status, (400, 413))
+
+    def test_thousands_of_posts_that_end_at_once_are_all_answered(self):
+        n = 3000
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8000), most))
+        clients = []
+        for _ in range(n):
+            client = socket.create_connection(("127.0.0.1", self.rxd.port), timeout=harness.DEADLINE)
+            self.addCleanup(client.close)
+            client.sendall(b"POST /sources/clicks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n")
+            clients.append(client)
+        for client in clients:
+            client.sendall(b'{"n":0}')
+        codes = [client.recv(4096)[9:12] for client in clients]
+        self.assertEqual(set(codes) - {b"202", b"429"}, set())
+        received = self.rxd.metrics().sum("rxd_source_received_total", source="clicks")
+        self.assertEqual(received, codes.count(b"202"))
+
+    def test_bodies_under_way_are_bounded(self):
+        rxd = self.daemon({**CONFIG, "http": {"max_body": "1MiB", "max_client_bodies": "2MiB"}})
+        clients = [socket.create_connection(("127.0.0.1", rxd.port), timeout=harness.DEADLINE) for _ in range(8)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.sendall(b"POST /sources/clicks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+            client.sendall(b" " * 900000)
+        refused = [client for client in clients if select.select([client], [], [], 0.2)[0]]
+        self.assertEqual(len(refused), 6)
+        for client in refused:
+            self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 429 "))
+        self.assertEqual(rxd.get("/healthz").status, 200)
 
     def test_unknown_sources_and_other_methods(self):
         self.assertEqual(self.rxd.post("/sources/nothing", "{}").status, 404)
