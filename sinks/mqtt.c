@@ -5,6 +5,7 @@
 #include "core/feed/sink.h"
 #include "core/io/mqtt/mqtt.h"
 #include "core/io/site.h"
+#include "core/value/codec.h"
 #include "sinks/frame.h"
 
 struct mqtt {
@@ -144,10 +145,35 @@ static void stop(struct rx_sink *sink)
     struct mqtt *mqtt = (struct mqtt *)sink;
     if (!mqtt->joined)
         return;
-    flush(sink);
+    if (!sink->handed_over)
+        flush(sink);
     rx_broker_publisher_leave(mqtt->broker, &mqtt->publisher);
     mqtt->joined = false;
     sink->connected = false;
+}
+
+/* The messages themselves stay with the broker, which outlives a reload. In another process they are gone. */
+static void save(struct rx_sink *sink, struct rx_writer *w)
+{
+    const struct rx_publisher *publisher = &((struct mqtt *)sink)->publisher;
+    rx_write_uint(w, rx_broker_publisher_number(publisher));
+    rx_write_uint(w, publisher->held);
+    rx_write_uint(w, publisher->delivered);
+    rx_write_uint(w, publisher->lost);
+}
+
+static int load(struct rx_sink *sink, struct rx_reader *r)
+{
+    struct mqtt *mqtt = (struct mqtt *)sink;
+    uint64_t number = rx_read_uint(r), held = rx_read_uint(r);
+    mqtt->publisher.delivered = rx_read_uint(r);
+    mqtt->publisher.lost = rx_read_uint(r);
+    if (rx_reader_failed(r))
+        return -EBADMSG;
+    size_t adopted = number ? rx_broker_publisher_adopt(mqtt->broker, &mqtt->publisher, number) : 0;
+    mqtt->publisher.lost += held > adopted ? held - adopted : 0;
+    update_ledger(mqtt);
+    return 0;
 }
 
 static void dispose(struct rx_sink *sink)
@@ -170,5 +196,8 @@ const struct rx_sink_class rx_sink_mqtt = {
     .flush = flush,
     .drain = drain,
     .stop = stop,
+    .state_version = 1,
+    .save = save,
+    .load = load,
     .dispose = dispose,
 };

@@ -127,6 +127,10 @@ struct rx_publisher {
 int rx_broker_publisher_join(struct rx_broker *, struct rx_publisher *); /* -ENOMEM */
 /* What it has in the queue lives on in the broker and is still sent: rx_broker_status.orphans. */
 void rx_broker_publisher_leave(struct rx_broker *, struct rx_publisher *);
+/* Over a reload: what a publisher that has left queued under this number (rx_broker_publisher_number, not 0) becomes this
+ * one's to count. Answers how many messages there are still. */
+uint64_t rx_broker_publisher_number(const struct rx_publisher *);
+size_t rx_broker_publisher_adopt(struct rx_broker *, struct rx_publisher *, uint64_t number);
 /* Sends, or queues while disconnected or held up; copies. -EAGAIN: the queue is full. -EINVAL: no topic to publish to. */
 int rx_broker_publish(struct rx_broker *, struct rx_publisher *, const char *topic, size_t topic_length,
                       const void *payload, size_t length, int qos, bool retain);

@@ -41,9 +41,10 @@ struct rx_filter {
 
 /* Who queued a message; outlives the publisher for as long as anything of its is in the queue. */
 struct rx_tab {
+    struct rx_tab *previous, *next;
+    uint64_t number;
     struct rx_publisher *publisher; /* NULL: has left */
     size_t messages;
-    bool joined;
 };
 
 /* A client: who speaks MQTT for a broker. Its state is broker->link. It reports by the rx_broker_* functions below, from
@@ -96,6 +97,8 @@ struct rx_broker {
     size_t parked_count, parked_bytes;
     struct rx_timer unpark;
     struct rx_publisher *publishers;
+    struct rx_tab *tabs;
+    uint64_t tab_number;
 
     struct rx_outgoing *first, *last; /* the queue */
     size_t queued, queue_bytes, orphans;

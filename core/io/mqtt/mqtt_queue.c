@@ -12,7 +12,10 @@ int rx_broker_publisher_join(struct rx_broker *broker, struct rx_publisher *publ
     struct rx_tab *account = calloc(1, sizeof *account);
     if (!account)
         return -ENOMEM;
-    *account = (struct rx_tab){.publisher = publisher, .joined = true};
+    *account = (struct rx_tab){.publisher = publisher, .number = ++broker->tab_number, .next = broker->tabs};
+    if (broker->tabs)
+        broker->tabs->previous = account;
+    broker->tabs = account;
     publisher->account = account;
     publisher->previous = NULL;
     publisher->next = broker->publishers;
@@ -25,10 +28,35 @@ int rx_broker_publisher_join(struct rx_broker *broker, struct rx_publisher *publ
     return 0;
 }
 
-static void release_account(struct rx_tab *account)
+static void release_account(struct rx_broker *broker, struct rx_tab *account)
 {
-    if (!account->joined && account->messages == 0)
-        free(account);
+    if (account->publisher || account->messages > 0)
+        return;
+    if (account->next)
+        account->next->previous = account->previous;
+    *(account->previous ? &account->previous->next : &broker->tabs) = account->next;
+    free(account);
+}
+
+uint64_t rx_broker_publisher_number(const struct rx_publisher *publisher)
+{
+    return publisher->account ? publisher->account->number : 0;
+}
+
+size_t rx_broker_publisher_adopt(struct rx_broker *broker, struct rx_publisher *publisher, uint64_t number)
+{
+    struct rx_tab *left = broker->tabs, *own = publisher->account;
+    while (left && (left->number != number || left->publisher))
+        left = left->next;
+    if (!left || own->messages > 0)
+        return 0;
+    own->publisher = NULL;
+    release_account(broker, own);
+    publisher->account = left;
+    publisher->held += left->messages;
+    left->publisher = publisher;
+    broker->orphans -= left->messages;
+    return left->messages;
 }
 
 void rx_broker_publisher_leave(struct rx_broker *broker, struct rx_publisher *publisher)
@@ -45,9 +73,8 @@ void rx_broker_publisher_leave(struct rx_broker *broker, struct rx_publisher *pu
     publisher->previous = publisher->next = NULL;
     publisher->account = NULL;
     account->publisher = NULL;
-    account->joined = false;
     broker->orphans += account->messages;
-    release_account(account);
+    release_account(broker, account);
 }
 
 static size_t size_of(const struct rx_outgoing *outgoing)
@@ -68,7 +95,7 @@ static void settle(struct rx_broker *broker, struct rx_outgoing *o, bool deliver
     }
     if (account) {
         account->messages--;
-        release_account(account);
+        release_account(broker, account);
     }
     free(o);
 }
