@@ -142,10 +142,12 @@ static struct named_broker *read_broker(struct rx_site_owner *owner, const struc
     struct rx_error error;
     struct named_broker *b = create_broker(owner, forest, key->text);
     struct rx_broker_options *options = b ? rx_plan_alloc(b->arena, rx_broker_class.state_size) : NULL;
+    size_t told = rx_diagnostics_count(diagnostics);
     int parsed = options ? rx_options_parse(&rx_broker_class, tree, key, b->arena, options, diagnostics) : -ENOMEM;
-    *ret_r = parsed < 0 && (parsed == -ENOMEM || rx_diagnostics_starved(diagnostics)) ? -ENOMEM : 0;
+    bool silent = parsed < 0 && rx_diagnostics_count(diagnostics) == told; /* no mistake of the config, then */
+    *ret_r = parsed == -ENOMEM || silent || rx_diagnostics_starved(diagnostics) ? -ENOMEM : 0;
     if (parsed == 0) {
-        *ret_r = name_client(owner, b, options);
+        *ret_r = *ret_r < 0 ? *ret_r : name_client(owner, b, options);
         if (rx_broker_check(options, &error) < 0)
             rx_diagnose(diagnostics, tree, &error);
         warn(options, tree, diagnostics);
