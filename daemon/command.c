@@ -90,10 +90,12 @@ static int plan(struct rx_loaded *l, const struct rx_load_options *options, int 
     rx_diagnostics_settle(diagnostics);
     int r =
         rx_logical_create(l->forest, &(struct rx_logical_options){.replay = options->replay}, diagnostics, &l->logical);
+    size_t before = rx_diagnostics_count(diagnostics);
     int outside = options->outside ? check_outside(l, diagnostics) : 0;
+    bool brokers_are_right = rx_diagnostics_count(diagnostics) == before;
     r = read < 0 ? read : r < 0 ? r : outside;
-    if (r < 0)
-        return r;
+    if (r < 0 || !brokers_are_right) /* who names a broker that could not be made would be told that there is none */
+        return r < 0 ? r : -EINVAL;
     struct rx_plan_options physical = {.no_fusion = options->no_fusion, .site = l->site ? rx_site_of(l->site) : NULL};
     r = rx_plan_create(l->logical, l->engine, &physical, diagnostics, &l->plan);
     return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;

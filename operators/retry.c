@@ -6,6 +6,8 @@
 /* Failures at one instant without a pause: past it the stream is taken to fail always. */
 enum { AT_ONCE_MAX = 10000 };
 
+#define HOUR (3600 * RX_SEC)
+
 struct retry {
     struct rx_op op;
     int64_t count;
@@ -41,10 +43,9 @@ static const struct rx_option options[] = {
      .min = 1,
      .max = 1000},
     {.name = "max_delay",
-     .help = "the longest wait, not less than delay",
+     .help = "the longest wait; default: 1h, or delay where that is longer",
      .type = RX_OPTION_DURATION,
      .offset = RX_AT(struct retry, max_delay, rx_time),
-     .fallback = "1h",
      .max = 31536000},
     {.name = "reset_on_success",
      .help = "start counting anew after an event",
@@ -53,19 +54,6 @@ static const struct rx_option options[] = {
      .fallback = "false"},
     {0},
 };
-
-static int check(const void *image, struct rx_error *reterr)
-{
-    const struct retry *r = image;
-    char longest[32], delay[32];
-    if (r->delay <= r->max_delay)
-        return 0;
-    rx_format_duration(r->delay, delay, sizeof delay);
-    rx_format_duration(r->max_delay, longest, sizeof longest);
-    rx_error_set(reterr, -EINVAL, "`delay` is %s, and `max_delay`, the longest wait, is %s", delay, longest);
-    rx_error_hint(reterr, "write max_delay: %s too", delay);
-    return -EINVAL;
-}
 
 /* A loop, not a recursion, where the upstream fails before its subscription returns. */
 static void subscribe(struct retry *r)
@@ -92,10 +80,11 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 
 static rx_time wait_of(const struct retry *r)
 {
+    rx_time longest = r->max_delay ? r->max_delay : r->delay > HOUR ? r->delay : HOUR;
     double wait = (double)r->delay;
-    for (int64_t i = 1; i < r->so_far && wait < (double)r->max_delay; i++)
+    for (int64_t i = 1; i < r->so_far && wait < (double)longest; i++)
         wait *= r->backoff;
-    return wait < (double)r->max_delay ? (rx_time)wait : r->max_delay;
+    return wait < (double)longest ? (rx_time)wait : longest;
 }
 
 static bool gives_up(struct retry *r)
@@ -147,7 +136,6 @@ const struct rx_operator_class rx_operator_retry = {
              .options = options,
              .state_size = sizeof(struct retry),
              .flags = RX_PASSES | RX_RESUBSCRIBES,
-             .check = check,
              .example = "retry: {count: 5, delay: 1s, backoff: 2, max_delay: 30s}"},
     .min_inputs = 1,
     .max_inputs = 1,

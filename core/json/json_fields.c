@@ -49,21 +49,31 @@ const struct rx_key *rx_fields_find(const struct rx_fields *fields, const char *
     return NULL;
 }
 
-/* Past eight fields they are looked up by hash. */
-static int rebuild_table(struct rx_fields *fields)
+static void put(const struct rx_key **table, size_t slots, const struct rx_key *key)
 {
-    size_t slots = fields->count > 8 ? 32 : 0;
-    while (slots && slots < 2 * fields->count)
-        slots *= 2;
-    const struct rx_key **table = slots ? calloc(slots, sizeof *table) : NULL;
-    if (slots && !table)
-        return -ENOMEM;
-    for (size_t k = 0; k < fields->count && slots; k++) {
-        size_t i = rx_value_hash(rx_key_text(fields->keys[k])) & (slots - 1);
-        while (table[i])
-            i = (i + 1) & (slots - 1);
-        table[i] = fields->keys[k];
+    size_t i = rx_value_hash(rx_key_text(key)) & (slots - 1);
+    while (table[i])
+        i = (i + 1) & (slots - 1);
+    table[i] = key;
+}
+
+/* Past eight fields they are looked up by hash, in a table at most half full. */
+static int tabulate_last(struct rx_fields *fields)
+{
+    size_t slots = fields->slots ? fields->slots : 32;
+    if (fields->count <= 8)
+        return 0;
+    if (fields->slots && fields->slots >= 2 * fields->count) {
+        put(fields->table, slots, fields->keys[fields->count - 1]);
+        return 0;
     }
+    while (slots < 2 * fields->count)
+        slots *= 2;
+    const struct rx_key **table = calloc(slots, sizeof *table);
+    if (!table)
+        return -ENOMEM;
+    for (size_t k = 0; k < fields->count; k++)
+        put(table, slots, fields->keys[k]);
     free(fields->table);
     fields->table = table;
     fields->slots = slots;
@@ -87,7 +97,7 @@ int rx_fields_add(struct rx_fields *fields, const char *name, size_t length)
         return -ENOMEM;
     fields->keys[fields->count++] = key;
     memset(fields->layout, 0, sizeof *fields->layout);
-    int result = rebuild_table(fields);
+    int result = tabulate_last(fields);
     if (result < 0)
         rx_key_drop(fields->heap, fields->keys[--fields->count]);
     return result;

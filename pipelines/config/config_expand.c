@@ -13,6 +13,7 @@ enum { FILE_MAX = 64 << 10 };
 struct expander {
     const char *text;
     unsigned flags;
+    size_t before; /* bytes that ${} made in the scalars before this one */
     struct rx_buffer out;
     struct rx_splice *splices;
     size_t count;
@@ -124,8 +125,8 @@ static int expand_one(struct expander *expander, size_t at, size_t length, size_
                                                           : expand_variable(expander, inside, inner, at, reterr);
     if (r < 0)
         return r;
-    if (expander->out.length > RX_CONFIG_BYTES_MAX)
-        return fail(reterr, at, "the text is too long once expanded%.*s", "", 0, "at most 16 MiB");
+    if (expander->before + expander->out.length > RX_CONFIG_BYTES_MAX)
+        return fail(reterr, at, "the config is too large once its `${` are expanded%.*s", "", 0, "at most 16 MiB");
     expander->splices[expander->count++] =
         (struct rx_splice){.at = start, .length = expander->out.length - start, .source_length = inner + 3};
     *ret = inner + 3;
@@ -168,7 +169,7 @@ int config_expand(struct rx_tree *scalar, unsigned flags, struct config_pool *po
     size_t dollars = count_dollars(scalar);
     if (dollars == 0)
         return 0;
-    struct expander expander = {.text = scalar->text, .flags = flags};
+    struct expander expander = {.text = scalar->text, .flags = flags, .before = pool->expanded};
     expander.splices = config_alloc(pool, dollars * sizeof *expander.splices);
     int r = expander.splices ? expand_all(&expander, scalar->length, reterr) : -ENOMEM;
     char *text = r == 0 ? config_copy(pool, expander.out.data, expander.out.length) : NULL;
@@ -179,6 +180,7 @@ int config_expand(struct rx_tree *scalar, unsigned flags, struct config_pool *po
         scalar->length = expander.out.length;
         scalar->splices = expander.splices;
         scalar->splice_count = expander.count;
+        pool->expanded += expander.out.length;
     }
     rx_buffer_finish(&expander.out);
     return r;

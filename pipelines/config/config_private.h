@@ -11,6 +11,7 @@
 struct config_chunk;
 struct config_pool {
     struct config_chunk *newest;
+    size_t expanded; /* bytes of texts that held ${} */
 };
 void *config_alloc(struct config_pool *, size_t size); /* zeroed; NULL: out of memory */
 char *config_copy(struct config_pool *, const char *text, size_t length);

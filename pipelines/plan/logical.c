@@ -200,6 +200,18 @@ static int declare_pipelines(struct rx_planner *planner)
     return r;
 }
 
+/* What other systems call the parts of a pipeline. */
+static const char *known_elsewhere_as(const char *key)
+{
+    static const char *const words[][2] = {{"steps", "pipe"}, {"pipeline", "pipe"}, {"operators", "pipe"},
+                                           {"input", "from"}, {"source", "from"},   {"sources", "from"},
+                                           {"output", "to"},  {"sink", "to"},       {"sinks", "to"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(key, words[i][0]) == 0)
+            return words[i][1];
+    return NULL;
+}
+
 static void check_pipeline_keys(struct rx_planner *planner, const struct rx_tree *tree)
 {
     static const char *const known[] = {"from", "pipe", "to", NULL};
@@ -207,7 +219,7 @@ static void check_pipeline_keys(struct rx_planner *planner, const struct rx_tree
         const char *key = tree->keys[i]->text;
         if (strcmp(key, "from") == 0 || strcmp(key, "pipe") == 0 || strcmp(key, "to") == 0)
             continue;
-        const char *near = rx_nearest(key, known);
+        const char *other = known_elsewhere_as(key), *near = other ? other : rx_nearest(key, known);
         char hint[120] = "a pipeline has from, pipe and to";
         if (near)
             snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
@@ -247,7 +259,7 @@ static int make_pipeline(struct rx_planner *planner, struct rx_logical_pipeline 
     check_pipeline_keys(planner, p->tree);
     int r = make_steps(planner, p);
     if (r == 0)
-        r = rx_planner_sinks(planner, p, rx_tree_get(p->tree, "to"));
+        r = rx_planner_sinks(planner, p, rx_tree_get(p->tree, "to"), rx_plan_known(planner->scratch));
     rx_plan_arena_destroy(planner->scratch);
     planner->scratch = NULL;
     return r;
@@ -274,6 +286,8 @@ static int make_all(struct rx_planner *planner)
     rx_planner_ends(planner);
     rx_planner_singles(planner);
     r = rx_planner_fields(planner);
+    if (r == 0)
+        r = rx_planner_remarks(planner);
     return r == 0 && rx_diagnostics_count(planner->diagnostics) > 0 ? -EINVAL : r;
 }
 

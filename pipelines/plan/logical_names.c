@@ -1,8 +1,12 @@
-/* Names: results that would hide a key, and aggregates where there is one event. */
+/* Names: results that would hide a key, aggregates where there is one event, texts that lack their quotes. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pipelines/plan/logical_private.h"
+#include "pipelines/plan/names.h"
+
+static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 
 static const struct rx_tree *option_of_type(const struct rx_step *step, enum rx_option_type type)
 {
@@ -63,7 +67,6 @@ static void check_results(struct rx_planner *planner, const struct rx_step *step
 /* The first aggregate called in an expression's text, outside of quotes; its length, 0: there is none. */
 static size_t find_aggregate(const char *text, size_t *ret_at)
 {
-    static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
     char name[32], quote = 0;
     for (size_t i = 0; text[i];) {
         size_t n = strspn(text + i, word);
@@ -103,4 +106,136 @@ void rx_planner_check_names(struct rx_planner *planner, const struct rx_step *st
 {
     check_results(planner, step, scope);
     check_conditions(planner, step, scope);
+}
+
+/* ---- device == kitchen ---- */
+
+/* Names to how they are known: captures of topics, and what is given or read anywhere else than in one step. */
+struct known_names {
+    struct rx_planner *planner;
+    struct rx_names *captures, *others, *once;
+    int result;
+};
+
+static void note_name(struct known_names *k, struct rx_names *names, const char *text, size_t length)
+{
+    char *name = rx_planner_alloc(k->planner, length + 1);
+    if (!name || rx_names_put(names, memcpy(name, text, length), k) < 0)
+        k->result = -ENOMEM;
+}
+
+static void note_captures(struct known_names *k, const struct rx_tree *topics)
+{
+    for (size_t i = 0; topics->kind == RX_TREE_LIST && i < topics->count; i++)
+        note_captures(k, topics->items[i]);
+    for (const char *c = topics->text; c && (c = strchr(c, '{')); c++)
+        note_name(k, k->captures, c + 1, strspn(c + 1, word));
+}
+
+static void note_sources(struct known_names *k)
+{
+    const struct rx_logical *plan = k->planner->plan;
+    for (size_t i = 0; i < plan->source_count; i++) {
+        const struct rx_class *class = &plan->sources[i]->class->base;
+        for (const struct rx_option *o = class->options; o && o->name; o++) {
+            const struct rx_tree *topics =
+                o->flags & RX_CAPTURES ? rx_option_tree(class, plan->sources[i]->options, o) : NULL;
+            if (topics)
+                note_captures(k, topics);
+        }
+    }
+}
+
+/* What steps make by name, and what more than one of them reads. */
+static void note_step(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct known_names *k = arg;
+    const struct rx_tree *made = node->step->options;
+    (void)depth;
+    for (size_t i = 0; made && made->kind == RX_TREE_MAP && i < made->count; i++)
+        note_name(k, k->others, made->keys[i]->text, made->keys[i]->length);
+    for (size_t i = 0; i < node->need.count; i++) {
+        const char *field = node->need.fields[i];
+        bool again = rx_names_get(k->once, field) != NULL;
+        note_name(k, again ? k->others : k->once, field, strlen(field));
+    }
+}
+
+/* IDENT == IDENT from `at` on, nothing but names; false: there is no more. */
+static bool next_comparison(const char *text, size_t *at, size_t ends[4])
+{
+    for (const char *sign; (sign = strpbrk(text + *at, "=!")); *at = (size_t)(sign - text) + 1) {
+        size_t s = (size_t)(sign - text), left = s, begin, right = s + 2, end;
+        if (text[s + 1] != '=' || text[s + 2] == '=')
+            continue;
+        while (left > 0 && text[left - 1] == ' ')
+            left--;
+        for (begin = left; begin > 0 && strchr(word, text[begin - 1]);)
+            begin--;
+        right += strspn(text + right, " ");
+        end = right + strspn(text + right, word);
+        bool whole = begin < left && end > right && (begin == 0 || !strchr(".'\"`", text[begin - 1])) &&
+                     !strchr(".([`", text[end] ? text[end] : ' ') && !strchr("0123456789", text[right]);
+        if (!whole)
+            continue;
+        memcpy(ends, (size_t[]){begin, left, right, end}, 4 * sizeof *ends);
+        *at = s + 2;
+        return true;
+    }
+    return false;
+}
+
+static bool is_known(const struct known_names *k, const char *name)
+{
+    static const char *const words[] = {"true", "false", "null",  "event", "event_time",
+                                        "meta", "outer", "value", "window"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i], name) == 0)
+            return true;
+    return rx_names_get(k->captures, name) || rx_names_get(k->others, name);
+}
+
+static void remark(struct rx_planner *planner, const struct rx_tree *condition, const char *name, size_t at)
+{
+    struct rx_error note = {0};
+    rx_error_set(&note, -EINVAL, "%s is read as the name of a field, and nothing here gives one", name);
+    rx_error_hint(&note, "for the text write \"%s\", with quotes", name);
+    note.at.offset = at;
+    rx_remark_inside(planner->diagnostics, condition, &note);
+}
+
+static void look_for_texts(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct known_names *k = arg;
+    const struct rx_tree *condition = option_of_type(node->step, RX_OPTION_EXPR);
+    size_t at = 0, ends[4];
+    (void)depth;
+    while (condition && condition->kind == RX_TREE_SCALAR && next_comparison(condition->text, &at, ends)) {
+        char left[64], right[64];
+        snprintf(left, sizeof left, "%.*s", (int)(ends[1] - ends[0]), condition->text + ends[0]);
+        snprintf(right, sizeof right, "%.*s", (int)(ends[3] - ends[2]), condition->text + ends[2]);
+        if (rx_names_get(k->captures, left) && !is_known(k, right))
+            remark(k->planner, condition, right, ends[2]);
+        else if (rx_names_get(k->captures, right) && !is_known(k, left))
+            remark(k->planner, condition, left, ends[0]);
+    }
+}
+
+int rx_planner_remarks(struct rx_planner *planner)
+{
+    const struct rx_logical *plan = planner->plan;
+    struct known_names k = {
+        .planner = planner, .captures = rx_names_create(), .others = rx_names_create(), .once = rx_names_create()};
+    if (!k.captures || !k.others || !k.once)
+        k.result = -ENOMEM;
+    else
+        note_sources(&k);
+    for (size_t i = 0; k.result == 0 && i < plan->pipeline_count; i++)
+        rx_logical_walk(plan->pipelines[i].graph, note_step, &k);
+    for (size_t i = 0; k.result == 0 && i < plan->pipeline_count; i++)
+        rx_logical_walk(plan->pipelines[i].graph, look_for_texts, &k);
+    rx_names_destroy(k.captures);
+    rx_names_destroy(k.others);
+    rx_names_destroy(k.once);
+    return k.result;
 }

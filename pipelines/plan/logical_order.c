@@ -76,6 +76,7 @@ struct ordering {
     } * path;
     unsigned char *state; /* 0 new, 1 on the path, 2 done */
     size_t depth, done;
+    bool circle; /* then there is no telling how long the chains are */
 };
 
 static void enter(struct ordering *o, size_t position)
@@ -94,13 +95,14 @@ static void leave(struct ordering *o)
     for (size_t i = 0; i < p->depend_count; i++)
         if (p->chain <= plan->pipelines[p->depends[i]].chain)
             p->chain = plan->pipelines[p->depends[i]].chain + 1;
-    if (p->chain == RX_CHAIN_MAX)
+    if (p->chain == RX_CHAIN_MAX && !o->circle)
         rx_diagnosef(o->planner->diagnostics, p->tree, "let some of them read further up",
                      "\"%s\" is the end of more than %d pipelines that read one another", p->name, RX_CHAIN_MAX);
 }
 
 static void look_at(struct ordering *o, struct rx_logical_pipeline *p, size_t other)
 {
+    o->circle = o->circle || o->state[other] == 1;
     if (o->state[other] == 1)
         rx_diagnosef(o->planner->diagnostics, p->tree, "a stream cannot be made from itself",
                      "\"%s\" and \"%s\" read each other in a circle", p->name, o->planner->plan->pipelines[other].name);

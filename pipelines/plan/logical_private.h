@@ -40,7 +40,9 @@ struct rx_outlet *rx_planner_outlet(struct rx_planner *, const char *name, const
 /* logical_source.c */
 int rx_planner_sources(struct rx_planner *);
 struct rx_logical_source *rx_planner_add_source(struct rx_planner *, const char *name, const struct rx_tree *);
-int rx_planner_sinks(struct rx_planner *, struct rx_logical_pipeline *, const struct rx_tree *to);
+/* `known`: of the pipeline's events. */
+int rx_planner_sinks(struct rx_planner *, struct rx_logical_pipeline *, const struct rx_tree *to,
+                     struct rx_known known);
 
 /* logical_step.c: identities. */
 struct rx_step_words {
@@ -70,6 +72,8 @@ void rx_planner_types_after(struct rx_planner *, const struct rx_step *, unsigne
                             const struct rx_scope *);
 /* logical_names.c: refuses results that would hide a key, and what looks at many events where there is one. */
 void rx_planner_check_names(struct rx_planner *, const struct rx_step *, const struct rx_scope *);
+/* Notes what looks like a slip: a name without quotes that nothing gives, compared with a topic's capture. -ENOMEM. */
+int rx_planner_remarks(struct rx_planner *);
 /* Calls `each` for the names of a group's key, as written; a backtick on either side is left out. */
 void rx_planner_each_key(const struct rx_step *opener, void (*each)(void *arg, const char *name, size_t length),
                          void *arg);

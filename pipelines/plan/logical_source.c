@@ -37,9 +37,11 @@ static void check_broker(struct rx_planner *planner, const struct rx_class *clas
 
 /* Parses options to see whether they are right; `reaches` may be NULL. */
 static int try_options(struct rx_planner *planner, const struct rx_class *class, const struct rx_tree *options,
-                       const struct rx_tree *where, unsigned *reaches)
+                       const struct rx_tree *where, struct rx_known known, unsigned *reaches)
 {
     struct rx_plan_arena *arena = rx_plan_arena_create(planner->plan->heap);
+    if (arena)
+        rx_plan_know(arena, known);
     void *image = arena ? rx_plan_alloc(arena, class->state_size) : NULL;
     int r = image ? rx_options_parse(class, options, where, arena, image, planner->diagnostics) : -ENOMEM;
     check_broker(planner, class, options);
@@ -169,7 +171,8 @@ struct rx_logical_source *rx_planner_add_source(struct rx_planner *planner, cons
         rx_diagnose_starved(planner->diagnostics, tree);
     if (r < 0)
         return NULL;
-    return known && try_options(planner, &s->class->base, s->options, s->kind, NULL) < 0 ? NULL : s;
+    return known && try_options(planner, &s->class->base, s->options, s->kind, (struct rx_known){0}, NULL) < 0 ? NULL
+                                                                                                               : s;
 }
 
 int rx_planner_sources(struct rx_planner *planner)
@@ -192,7 +195,7 @@ static void refuse_second(struct rx_planner *planner, const struct rx_logical_pi
 }
 
 static int add_sink(struct rx_planner *planner, struct rx_logical_pipeline *p, const char *name,
-                    const struct rx_tree *where, const struct rx_tree *options)
+                    const struct rx_tree *where, const struct rx_tree *options, struct rx_known known)
 {
     const struct rx_sink_class *class = rx_registry_sink(name);
     if (!class) {
@@ -201,32 +204,34 @@ static int add_sink(struct rx_planner *planner, struct rx_logical_pipeline *p, c
     }
     refuse_second(planner, p, class, where);
     p->sinks[p->sink_count++] = (struct rx_logical_sink){.class = class, .where = where, .options = options};
-    return try_options(planner, &class->base, options, where, &p->out.reaches);
+    return try_options(planner, &class->base, options, where, known, &p->out.reaches);
 }
 
-static int add_sink_item(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *item)
+static int add_sink_item(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *item,
+                         struct rx_known known)
 {
     if (item->kind == RX_TREE_SCALAR)
-        return strcmp(item->text, "none") == 0 ? 0 : add_sink(planner, p, item->text, item, NULL);
+        return strcmp(item->text, "none") == 0 ? 0 : add_sink(planner, p, item->text, item, NULL, known);
     if (item->kind == RX_TREE_MAP && item->count == 1)
-        return add_sink(planner, p, item->keys[0]->text, item->keys[0], item->items[0]);
+        return add_sink(planner, p, item->keys[0]->text, item->keys[0], item->items[0], known);
     rx_diagnosef(planner->diagnostics, item, "to: [stream, mqtt: {broker: home, topic: alerts}]",
                  "expected one sink here: its name, with its options");
     return 0;
 }
 
-int rx_planner_sinks(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *to)
+int rx_planner_sinks(struct rx_planner *planner, struct rx_logical_pipeline *p, const struct rx_tree *to,
+                     struct rx_known known)
 {
     size_t n = !to || to->kind != RX_TREE_LIST ? 1 : to->count;
     p->sinks = rx_planner_alloc(planner, n * sizeof *p->sinks);
     if (!p->sinks)
         return -ENOMEM;
     if (!to)
-        return add_sink(planner, p, "stream", p->tree, NULL);
+        return add_sink(planner, p, "stream", p->tree, NULL, known);
     if (to->kind != RX_TREE_LIST)
-        return add_sink_item(planner, p, to);
+        return add_sink_item(planner, p, to, known);
     int r = 0;
     for (size_t i = 0; r == 0 && i < to->count; i++)
-        r = add_sink_item(planner, p, to->items[i]);
+        r = add_sink_item(planner, p, to->items[i], known);
     return r;
 }

@@ -78,7 +78,8 @@ static void connect(struct builder *b, int from, int to, const char *name)
     struct draft *up = &b->drafts[from], *down = &b->drafts[to];
     up->node.down = to;
     up->node.down_port = (uint8_t)down->node.input_count;
-    down->inputs[down->node.input_count++] = (struct rx_logical_input){.node = (uint16_t)from, .name = name};
+    down->inputs[down->node.input_count++] =
+        (struct rx_logical_input){.node = (uint16_t)from, .name = name ? name : ""};
 }
 
 /* ---- streams: names, lists of names, inline pipes ---- */
@@ -230,8 +231,15 @@ static int find_class(struct builder *b, struct written *step)
     if (step->class)
         return 0;
     const char *near = rx_registry_nearest_operator(step->name);
-    char hint[200];
-    if (near)
+    char hint[200], first[64];
+    size_t word = strcspn(step->name, " ");
+    snprintf(first, sizeof first, "%.*s", word < sizeof first ? (int)word : 0, step->name);
+    if (step->name[word] && rx_registry_operator(first))
+        snprintf(hint, sizeof hint, "write a colon behind the name: \"- %s:%.100s\"", first, step->name + word);
+    else if (rx_expr_is_aggregate(step->name))
+        snprintf(hint, sizeof hint, "aggregates have a step of their own: \"- aggregate: {x: %.40s(value)}\"",
+                 step->name);
+    else if (near)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
     else
         snprintf(hint, sizeof hint, "`rxd operators` lists them all");
@@ -269,6 +277,10 @@ static void connect_streams(struct builder *b, int node, const struct written *s
         if (!tree)
             continue;
         size_t n = rx_stream_count(tree);
+        if (n == 0) {
+            rx_diagnosef(b->planner->diagnostics, tree, "name a source or a pipeline", "`%s` names no stream", o->name);
+            fail(b);
+        }
         if (b->drafts[node].node.input_count + n > RX_PORTS_MAX) {
             rx_diagnosef(b->planner->diagnostics, tree, NULL, "at most %d streams in one step", RX_PORTS_MAX - 1);
             fail(b);

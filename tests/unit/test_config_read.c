@@ -146,6 +146,33 @@ START_TEST(variables_are_expanded_in_values)
 }
 END_TEST
 
+START_TEST(expansion_has_a_bound)
+{
+    struct rx_buffer text = {0};
+    struct rx_forest *forest = NULL;
+    char big[100001] = "", path[] = "/tmp/rxd-test-large-XXXXXX", with_file[80];
+    memset(big, 'x', sizeof big - 1);
+    setenv("RXD_TEST_BIG", big, 1);
+    for (int i = 0; i < 200; i++) /* 20 MB in all, no text of more than 100 KB */
+        rx_buffer_printf(&text, "k%d: ${RXD_TEST_BIG}\n", i);
+    ck_assert_int_lt(rx_forest_read_text(text.data, text.length, "x", RX_FOREST_FRAGMENT, diagnostics, &forest), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "x:168:7: the config is too large once its `${` are expanded"));
+    rx_forest_destroy(forest);
+    rx_buffer_finish(&text);
+    unsetenv("RXD_TEST_BIG");
+    int fd = mkstemp(path);
+    ck_assert_int_eq(write(fd, big, 100000), 100000);
+    close(fd);
+    snprintf(with_file, sizeof with_file, "k: ${file:%s}\n", path);
+    forest = NULL;
+    ck_assert_int_lt(rx_forest_read_text(with_file, strlen(with_file), "y", RX_FOREST_FRAGMENT, diagnostics, &forest),
+                     0);
+    ck_assert_msg(strstr(render(), "y:1:4: cannot read the file") != NULL, "%s", render());
+    rx_forest_destroy(forest);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(a_client_cannot_read_the_environment)
 {
     struct rx_forest *forest = NULL;
@@ -355,6 +382,7 @@ int main(void)
     tcase_add_test(tests, scalars_stay_text);
     tcase_add_test(tests, json_is_read_with_its_surrogate_pairs);
     tcase_add_test(tests, variables_are_expanded_in_values);
+    tcase_add_test(tests, expansion_has_a_bound);
     tcase_add_test(tests, a_client_cannot_read_the_environment);
     tcase_add_test(tests, aliases_share_a_value);
     tcase_add_test(tests, aliases_cannot_blow_up);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipelines/plan/plan.h"
+#include "pipelines/run/replay.h"
 
 static struct rx_heap *heap;
 static struct rx_sched *sched;
@@ -285,6 +285,28 @@ START_TEST(a_step_has_at_most_fifteen_other_streams)
 }
 END_TEST
 
+/* ---- a delay beyond the longest wait that nobody wrote ---- */
+
+static void keep_line(void *arg, const char *text, size_t length) { rx_buffer_append(arg, text, length); }
+
+START_TEST(a_retry_waits_as_long_as_it_was_told)
+{
+    struct rx_buffer out = {0};
+    struct rx_replay *replay = NULL;
+    struct rx_replay_options options = {.subscriptions = true, .write = keep_line, .arg = &out};
+    const char *line = "{\"at\": 0, \"source\": \"s\", \"error\": \"x\"}";
+    plan_text("sources: {s: {http: {}, replay: cold}}\n"
+              "pipelines: {p: {from: s, pipe: [retry: {delay: 2h, count: 1}]}}\n");
+    ck_assert_int_eq(rx_replay_create(logical, &(struct rx_plan_options){0}, &options, &replay, NULL), 0);
+    ck_assert_int_eq(rx_replay_line(replay, line, strlen(line), NULL), 0);
+    ck_assert_int_eq(rx_replay_finish(replay, NULL), 0);
+    rx_buffer_append(&out, "", 1);
+    ck_assert_ptr_nonnull(strstr(out.data, "\"subscribed\":7200000"));
+    rx_replay_destroy(replay);
+    rx_buffer_finish(&out);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -301,6 +323,7 @@ int main(void)
     tcase_add_test(tests, scopes_nest_sixteen_deep);
     tcase_add_test(tests, a_config_has_at_most_1024_sources);
     tcase_add_test(tests, a_step_has_at_most_fifteen_other_streams);
+    tcase_add_test(tests, a_retry_waits_as_long_as_it_was_told);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
