@@ -142,16 +142,24 @@ static int access_of(struct rx_compiler *c, const char *name, size_t length, str
 
 struct snapshot {
     size_t code, places, accesses, handlers, constants, shapes, functions;
-    uint32_t failures, loops, carried;
+    uint32_t failures, loops;
     int next_reg;
     double cost[5];
 };
 
 static struct snapshot take_snapshot(const struct rx_compiler *c)
 {
-    struct snapshot s = {c->code.count,      c->places.count, c->accesses.count,  c->handlers.count,
-                         c->constants.count, c->shapes.count, c->functions.count, c->failure_count,
-                         c->loop_count,      c->carried,      c->next_reg,        {0}};
+    struct snapshot s = {c->code.count,
+                         c->places.count,
+                         c->accesses.count,
+                         c->handlers.count,
+                         c->constants.count,
+                         c->shapes.count,
+                         c->functions.count,
+                         c->failure_count,
+                         c->loop_count,
+                         c->next_reg,
+                         {0}};
     memcpy(s.cost, c->cost, sizeof s.cost);
     return s;
 }
@@ -170,7 +178,6 @@ static void restore_snapshot(struct rx_compiler *c, const struct snapshot *s)
     c->functions.count = s->functions;
     c->failure_count = s->failures;
     c->loop_count = s->loops;
-    c->carried = s->carried;
     c->next_reg = s->next_reg;
     memcpy(c->cost, s->cost, sizeof s->cost);
 }
@@ -206,7 +213,6 @@ static int link_code(struct rx_compiler *c)
     e->register_count = (uint32_t)c->max_reg;
     e->code = c->code.data;
     e->code_count = (uint32_t)c->code.count;
-    e->may_grow = c->carried > 1;
     e->places = c->places.data;
     e->accesses = c->accesses.data;
     e->access_count = (uint32_t)c->accesses.count;
@@ -343,9 +349,8 @@ static int compile_name(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
         ins.op = OP_MOVE;
         ins.a = node->variables[0]->reg;
         break;
-    case R_LOCAL: /* an accumulator: each turn adds to the one before */
+    case R_LOCAL:
         ins.op = OP_LOCAL;
-        c->carried += 2;
         ins.x = (uint32_t)node->index;
         break;
     case R_EVENT:
@@ -430,8 +435,6 @@ static int compile_binary(struct rx_compiler *c, struct rx_ast *node, int16_t ds
         widen_literal(node->args[1], node->args[0]);
     }
     add_binary_cost(c, node);
-    if (node->op == O_ADD && (node->args[0]->kinds & node->args[1]->kinds & RX_K_LIST))
-        c->carried += 2;
     return compile_two(c, node, ops[node->op], dst);
 }
 
@@ -575,18 +578,10 @@ static int compile_optional_row(struct rx_compiler *c, struct rx_ast *node, unsi
     return 0;
 }
 
-/* Counts the parts that may be lists or maps themselves: where there are two, a value can be more than what it is made of. */
-static void carry_items(struct rx_compiler *c, const struct rx_ast *node, unsigned first, unsigned step)
-{
-    for (unsigned i = first; i < node->count; i += step)
-        c->carried += (node->args[i]->kinds & (RX_K_LIST | RX_K_MAP | RX_K_OPTIONAL)) != 0;
-}
-
 static int compile_list(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
 {
     struct rx_ins ins = {.op = node->optionals ? OP_LIST_OPT : OP_LIST, .dst = dst, .x = node->count};
     int r = compile_row(c, node, &ins.a);
-    carry_items(c, node, 0, 1);
     if (r == 0 && node->optionals)
         r = compile_optional_row(c, node, 1, ins.a);
     return r < 0 ? r : emit(c, node, ins);
@@ -630,7 +625,6 @@ static int compile_record(struct rx_compiler *c, struct rx_ast *node, const stru
 
 static int compile_map(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
 {
-    carry_items(c, node, 1, 2);
     const struct rx_shape *shape = literal_shape(c, node);
     if (shape)
         return compile_record(c, node, shape, dst);
@@ -909,13 +903,10 @@ static int compile_kind(struct rx_compiler *c, struct rx_ast *node, int16_t dst)
     case N_COALESCE:
         return compile_coalesce(c, node, dst);
     case N_COMPREHENSION:
-        c->carried += 2;
         return compile_loop(c, node, dst);
     case N_BIND:
-        c->carried += 2;
         return compile_bind(c, node, dst);
     case N_OPT_MAP:
-        c->carried += 2;
         return compile_opt_map(c, node, dst);
     case N_AGGREGATE:
         return emit(c, node, (struct rx_ins){.op = OP_SLOT, .dst = dst, .x = (uint32_t)node->index});

@@ -19,7 +19,6 @@ struct rx_compiler {
     struct rx_vector code, places, accesses, handlers, constants, shapes, functions, hints, fields, aggregates,
         keys; /* that the expression keeps */
     uint32_t failure_count, loop_count;
-    uint32_t carried; /* parts that may be large, in what is built */
     int next_reg, max_reg;
     unsigned uncertain;  /* inside an operand that may not be evaluated, or whose error may be absorbed */
     bool lenient;        /* folding: complaints wait for the outcome */

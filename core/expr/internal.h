@@ -12,8 +12,6 @@ enum {
     RX_EXPR_DEPTH_MAX = 300,    /* levels of the tree; CEL asks for 32 of each kind of nesting */
     RX_EXPR_NEST_MAX = 128,     /* brackets, calls and conditionals inside one another */
     RX_EXPR_REGISTERS_MAX = 16000,
-    RX_EXPR_RESULT_MAX = 1000000,  /* elements and entries of what an evaluation makes, at all its levels */
-    RX_EXPR_RESULT_DEPTH = 128,    /* levels of it; as many as the JSON decoder takes */
     RX_EXPR_BUDGET = 1000000,      /* default run-time budget, in steps of about 10 ns */
     RX_EXPR_IN_ARGUMENT = 1 << 16, /* a flag beside the public ones: this is the argument of an aggregate */
 };
@@ -334,8 +332,7 @@ struct rx_expr {
     const struct rx_function **functions;
     uint32_t code_count, access_count, handler_count, failure_count, loop_count, shape_count, function_count;
     uint32_t constant_count, register_count;
-    bool failed;   /* some failure holds values */
-    bool may_grow; /* its result may be larger than what it saw */
+    bool failed; /* some failure holds values */
 
     char *text;
     size_t length;

@@ -74,17 +74,23 @@ void rx_expr_release_temps(struct rx_expr *e, size_t mark)
         rx_value_unref(e->temps[--e->temp_count]);
 }
 
-/* Keeps what was just made; RX_NULL means that memory ran out, or that it would be too large. */
+/* Keeps what was just made and is small; RX_NULL means that memory ran out. */
+static int give_small(struct rx_expr *e, struct rx_value made, struct rx_value *ret)
+{
+    if (made.kind == RX_NULL || keep(e, made) < 0)
+        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    *ret = made;
+    return 0;
+}
+
+/* The same, of any size: what would be too large is refused as memory is. */
 static int give(struct rx_expr *e, struct rx_value made, struct rx_value *ret)
 {
     if (made.kind >= RX_LIST && !rx_value_fits(e->heap, made)) {
         rx_value_unref(made);
         made = rx_null();
     }
-    if (made.kind == RX_NULL || keep(e, made) < 0)
-        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
-    *ret = made;
-    return 0;
+    return give_small(e, made, ret);
 }
 
 static int charge(struct rx_expr *e, uint64_t steps)
@@ -505,9 +511,13 @@ static int build_record(struct rx_expr *e, const struct rx_ins *ins, struct rx_v
     struct rx_record *record = rx_block_data(block);
     *record = (struct rx_record){.shape = rx_shape_ref(e->shapes[ins->y])};
     const struct rx_value *values = &e->r[ins->a];
-    for (uint32_t i = 0; i < count; i++)
+    bool flat = true; /* of scalars and short texts, and so within all bounds */
+    for (uint32_t i = 0; i < count; i++) {
         record->values[i] = rx_value_ref(values[i]);
-    return give(e, rx_block_value(block, RX_RECORD, record, 0), ret);
+        flat &= values[i].kind < RX_STRING || (values[i].kind < RX_LIST && values[i].aux < 65536);
+    }
+    struct rx_value made = rx_block_value(block, RX_RECORD, record, 0);
+    return flat ? give_small(e, made, ret) : give(e, made, ret);
 }
 
 static SLOW int build(struct rx_expr *e, const struct rx_ins *ins, struct rx_value *ret)
@@ -586,6 +596,8 @@ static SLOW int call_function(struct rx_expr *e, const struct rx_ins *ins, struc
     int r = f->call(&call, args, ins->n, &made);
     if (r < 0)
         return e->failures[0].code == r ? r : fail(e, r, ins->n > 1 ? 2 : ins->n, args[0], args[ins->n > 1]);
+    if (made.kind >= RX_LIST)
+        return give(e, made, ret);
     if (keep(e, made) < 0)
         return fail(e, -ENOMEM, 0, rx_null(), rx_null());
     *ret = made;
@@ -750,8 +762,8 @@ static SLOW int end_loop(struct rx_expr *e, const struct rx_ins *ins, struct rx_
     } else {
         made = finish_list(e, loop);
     }
-    if (made.kind == RX_NULL || keep(e, made) < 0)
-        return fail(e, -ENOMEM, 0, rx_null(), rx_null());
+    if ((r = give(e, made, &made)) < 0)
+        return r;
     if (ins->op == OP_END_MAP && rx_object_count(made) < loop->acc.u.i)
         return fail(e, -EINVAL, 1, loop->range, rx_null());
     *ret = made;
@@ -1153,54 +1165,12 @@ static inline void give_out(const struct rx_value *from, struct rx_value *ret)
     memcpy(ret, words, sizeof words);
 }
 
-static bool is_container(struct rx_value v) { return v.kind >= RX_LIST; }
-
-/* Takes what a value weighs from `left`: what holds a part twice weighs it twice, as who writes it out will find. */
-static bool fits(struct rx_value v, uint64_t *left, unsigned depth)
-{
-    bool object = v.kind == RX_RECORD || v.kind == RX_MAP;
-    uint32_t count = v.kind == RX_LIST ? v.u.list->count
-                     : object          ? rx_object_count(v)
-                                       : (uint32_t)v.u.optional->present;
-    if (depth == RX_EXPR_RESULT_DEPTH || count > *left)
-        return false;
-    *left -= count;
-    for (uint32_t i = 0; i < count; i++) {
-        struct rx_value key, value;
-        if (object)
-            rx_object_entry(v, i, &key, &value);
-        else
-            value = v.kind == RX_LIST ? v.u.list->items[i] : v.u.optional->value;
-        uint64_t text = value.kind == RX_STRING || value.kind == RX_BYTES ? value.aux / 64 : 0;
-        if (text > *left || (is_container(value) && !fits(value, left, depth + 1)))
-            return false;
-        *left -= text;
-    }
-    return true;
-}
-
-/* A few turns of [x, x] make a value that is small in memory and endless when it is written. */
-static SLOW int check_result(struct rx_expr *e, struct rx_value value)
-{
-    uint64_t left = RX_EXPR_RESULT_MAX;
-    if (fits(value, &left, 0))
-        return 0;
-    struct rx_call call = {.expr = e, .heap = e->heap};
-    int r = rx_call_fail(&call, -ERANGE,
-                         "the value is too large: over %d levels, or over %d parts, each counted as often as it stands",
-                         RX_EXPR_RESULT_DEPTH, RX_EXPR_RESULT_MAX);
-    e->failures[0].at = e->code_count - 1;
-    return r;
-}
-
 int rx_expr_run(struct rx_expr *e, const struct rx_expr_env *env, uint32_t start, struct rx_value *ret)
 {
     const struct rx_value *value = NULL;
     e->env = env;
     e->steps = 0;
     int r = interpret(e, start, &value);
-    if (r == 0 && e->may_grow && is_container(*value))
-        r = check_result(e, *value);
     if (r == 0) {
         give_out(value, ret);
         rx_value_ref(*value);
