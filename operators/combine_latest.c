@@ -59,7 +59,7 @@ static void forget(struct combine_latest *c, struct rx_keyed *e)
 static int evaluate_key(struct combine_latest *c, const struct rx_event *event, struct rx_value *keys,
                         struct rx_error *reterr)
 {
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&c->op, event);
     keys[0] = rx_null();
     for (unsigned i = 0; c->by && i < width_of(c); i++) {
         int r = rx_expr_eval(rx_keys_expr(c->by, i), &env, &keys[i], reterr);

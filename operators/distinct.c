@@ -50,7 +50,7 @@ static bool remember(struct distinct *d, struct rx_value key)
 
 static bool passes(struct distinct *d, const struct rx_event *event)
 {
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&d->op, event);
     struct rx_value key;
     if (!rx_op_eval(&d->op, d->key, &env, &key))
         return false;

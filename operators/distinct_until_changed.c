@@ -22,7 +22,7 @@ static const struct rx_option options[] = {
 /* Keeps a compact copy of the key, so that a small key does not hold on to a large message. */
 static bool passes(struct distinct_until_changed *d, const struct rx_event *event)
 {
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&d->op, event);
     struct rx_value key;
     if (!rx_op_eval(&d->op, d->key, &env, &key))
         return false;

@@ -30,7 +30,7 @@ static const struct rx_aggregate_function *function_of(const struct rx_op *op)
 /* False: a bad event. */
 static bool fold_one(struct fold *f, const struct rx_event *event)
 {
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&f->op, event);
     struct rx_value value;
     struct rx_error error;
     int r = rx_expr_eval(f->of, &env, &value, NULL);

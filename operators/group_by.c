@@ -104,8 +104,11 @@ static void complete_group(struct group_by *g, struct rx_keyed *e, uint32_t flag
     if (!instance)
         return;
     rx_instance_set_tag(instance, NULL);
-    if (flags)
-        ((struct rx_mark *)(uintptr_t)rx_instance_mark(instance))->flags |= flags;
+    if (flags) {
+        const struct rx_mark *mark = rx_instance_mark(instance);
+        rx_instance_seal(instance,
+                         rx_mark_with_window(g->table.heap, mark, mark->start, mark->end, mark->flags | flags));
+    }
     rx_instance_complete(instance);
 }
 
@@ -138,7 +141,7 @@ static struct rx_keyed *open_group(struct group_by *g, const struct rx_value *ke
 static int evaluate_key(struct group_by *g, const struct rx_event *event, struct rx_value *keys,
                         struct rx_error *reterr)
 {
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&g->op, event);
     unsigned n = 0;
     int r = 0;
     while (n < g->table.width && r == 0) {

@@ -150,7 +150,7 @@ static int key_part(struct keyed_window *k, unsigned i, const struct rx_event *e
             return 0;
         }
     }
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&k->op, event);
     *ret_owned = true;
     int r = rx_expr_eval(rx_keys_expr(k->by, i), &env, ret, NULL);
     return r < 0 ? rx_expr_eval(rx_keys_expr(k->by, i), &env, ret, reterr) : 0;

@@ -45,7 +45,7 @@ static void write_line(struct log *l, const struct rx_event *event)
 {
     struct rx_engine *engine = rx_op_engine(&l->op);
     struct rx_buffer line = {0};
-    struct rx_expr_env env = rx_env(event);
+    struct rx_expr_env env = rx_op_env(&l->op, event);
     struct rx_error error;
     if (!engine->log || !allow(l))
         return;

@@ -17,7 +17,7 @@ static const struct rx_option options[] = {
 
 static bool map_one(struct map *m, const struct rx_event *in, struct rx_event *out)
 {
-    struct rx_expr_env env = rx_env(in);
+    struct rx_expr_env env = rx_op_env(&m->op, in);
     struct rx_error error;
     *out = (struct rx_event){.time = in->time, .mark = in->mark, .meta = in->meta};
     if (rx_shaper_eval(m->to, &env, rx_op_heap(&m->op), &out->value, &error) == 0)

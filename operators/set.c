@@ -17,7 +17,7 @@ static const struct rx_option options[] = {
 
 static bool set_one(struct set *s, const struct rx_event *in, struct rx_event *out)
 {
-    struct rx_expr_env env = rx_env(in);
+    struct rx_expr_env env = rx_op_env(&s->op, in);
     struct rx_error error;
     *out = (struct rx_event){.time = in->time, .mark = in->mark, .meta = in->meta};
     if (rx_shaper_apply(s->fields, &env, rx_op_heap(&s->op), in->value, &out->value, &error) == 0)

@@ -18,7 +18,7 @@ static const struct rx_option options[] = {
 
 static bool fill_one(struct template *t, const struct rx_event *in, struct rx_event *out)
 {
-    struct rx_expr_env env = rx_env(in);
+    struct rx_expr_env env = rx_op_env(&t->op, in);
     struct rx_error error;
     *out = (struct rx_event){.time = in->time, .mark = in->mark, .meta = in->meta};
     if (rx_shaper_eval(t->to, &env, rx_op_heap(&t->op), &out->value, &error) == 0)

@@ -121,8 +121,12 @@ static void finish_when_quiet(struct window *w)
 /* The group around was evicted: so is what its open windows have. */
 static void mark_partial(struct window *w, const struct pane *pane)
 {
-    if (rx_op_mark(&w->op) && pane->instance)
-        ((struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance))->flags |= rx_op_mark(&w->op)->flags;
+    const struct rx_mark *around = rx_op_mark(&w->op);
+    if (!around || !around->flags || !pane->instance)
+        return;
+    const struct rx_mark *mark = rx_instance_mark(pane->instance);
+    rx_instance_seal(pane->instance, rx_mark_with_window(rx_op_heap(&w->op), mark, mark->start, mark->end,
+                                                         mark->flags | around->flags));
 }
 
 static void end_pane(struct window *w, struct pane *pane)

@@ -8,13 +8,13 @@ static void open_pane(struct window *w)
         rx_pane_open(w, pane);
 }
 
-/* The bounds of a counted window are known when it closes: its mark is told then, before anything reads it. */
+/* The bounds of a counted window are known when it closes: it is sealed with them. */
 static void close_pane(struct window *w, struct pane *pane, rx_time last)
 {
-    struct rx_mark *mark = pane->instance ? (struct rx_mark *)(uintptr_t)rx_instance_mark(pane->instance) : NULL;
-    if (mark) {
-        mark->start = pane->start;
-        mark->end = last + 1;
+    if (pane->instance) {
+        const struct rx_mark *mark = rx_instance_mark(pane->instance);
+        rx_instance_seal(pane->instance,
+                         rx_mark_with_window(rx_op_heap(&w->op), mark, pane->start, last + 1, mark->flags));
     }
     rx_pane_close(w, pane);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/graph/graph.h"
+#include "core/graph/graph_private.h"
 
 static void put_text(struct rx_object_builder *b, const char *key, const char *text)
 {
@@ -112,6 +112,12 @@ bool rx_op_made(struct rx_op *op, const struct rx_event *in, struct rx_value *ma
     return (in ? rx_bad_event(op, in, &error) : rx_bad_result(op, &error)) == RX_USE_NULL;
 }
 
+struct rx_expr_env rx_op_env(const struct rx_op *op, const struct rx_event *event)
+{
+    const struct rx_event *outer = op->instance->outer;
+    return (struct rx_expr_env){.event = event, .outer = outer ? &outer->value : NULL};
+}
+
 bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env *env, struct rx_value *ret)
 {
     struct rx_error error;
@@ -125,7 +131,7 @@ bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env
 
 int rx_op_test(struct rx_op *op, struct rx_expr *condition, const struct rx_event *event)
 {
-    struct rx_expr_env env = {.event = event};
+    struct rx_expr_env env = rx_op_env(op, event);
     struct rx_error error;
     int result = rx_expr_test(condition, &env, NULL);
     if (result >= 0)

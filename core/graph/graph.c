@@ -130,6 +130,7 @@ static void end(struct rx_op *op, enum rx_op_state state)
     for (unsigned port = 0; port < op->node->input_count; port++)
         rx_cancel(op, port);
     rx_instances_close_all(op);
+    rx_calls_cancel_all(op);
     if (op->class == &rx_operator_subscription)
         rx_hub_unsubscribe((struct rx_observer *)(void *)(op + 1));
     if (instance->ops[op->node->index] == op)

@@ -42,8 +42,26 @@ struct rx_subgraph {
     size_t count;
 };
 
+/* A call that is pending: the caller's while it is, until it is answered or cancelled. */
+struct rx_call {
+    struct rx_call *next; /* private to core/graph, as are these two */
+    struct rx_op *op;
+    uint64_t tag;
+    struct rx_value request; /* what is asked */
+    void *ticket;            /* the caller's */
+};
+/* Who asks the outside. */
+struct rx_caller {
+    int (*begin)(void *arg, struct rx_call *, struct rx_error *reterr); /* does not answer at once */
+    void (*cancel)(void *arg, struct rx_call *);
+    void *arg;
+};
+/* The caller's answer, on the worker's thread: the value is borrowed; NULL: the error. The call is gone after it. */
+void rx_call_answer(struct rx_call *, const struct rx_value *, const struct rx_error *);
+
 /* The engine of one worker. */
 struct rx_engine {
+    struct rx_caller caller; /* zeroes: there is none */
     struct rx_heap *heap;
     struct rx_sched *sched;
     unsigned depth; /* of turns */

@@ -35,6 +35,9 @@ struct rx_instance {
     struct rx_op *opener; /* NULL: a root */
     struct rx_instance *next, **link;
     const struct rx_mark *mark;
+    const struct rx_event
+        *outer;                /* what `outer` names in it: its own, or that of the instance around it; NULL: nothing */
+    struct rx_event own_outer; /* of one that was opened for an event */
     void *tag;
     void (*on_note)(void *arg, const struct rx_note *); /* of a root */
     void *arg;
@@ -55,10 +58,15 @@ void rx_op_drain(struct rx_op *);                         /* what came while it 
 void rx_op_drop_queue(struct rx_op *);
 void rx_op_reach(struct rx_op *);      /* its inputs may have reached another time */
 void rx_op_port_ended(struct rx_op *); /* a barrier, or event time, may have waited for it */
+/* call.c */
+void rx_calls_cancel_all(struct rx_op *);
+void rx_calls_save(const struct rx_op *, struct rx_writer *);
+void rx_calls_load(struct rx_op *, struct rx_reader *);
 /* instance.c */
 struct rx_instance *rx_instance_create(struct rx_engine *, const struct rx_subgraph *); /* NULL: no memory */
 /* One of the op's own, nothing in it runs yet; `mark` is taken. NULL: no memory, the op has failed. */
 struct rx_instance *rx_instance_link(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag);
+void rx_instance_set_outer(struct rx_instance *, const struct rx_event *outer);
 void rx_instance_bury(struct rx_instance *);
 void rx_instance_note(struct rx_instance *, const struct rx_note *);
 void rx_instances_close_all(struct rx_op *);

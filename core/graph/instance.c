@@ -99,6 +99,7 @@ void rx_instance_bury(struct rx_instance *instance)
 void rx_instance_reclaim(struct rx_instance *instance)
 {
     rx_mark_unref(instance->mark);
+    rx_event_unref(&instance->own_outer);
     free(instance);
 }
 
@@ -153,21 +154,53 @@ struct rx_instance *rx_instance_link(struct rx_op *op, unsigned which, const str
         return NULL;
     }
     instance->mark = mark ? mark : rx_mark_ref(rx_op_mark(op));
+    instance->outer = op->instance->outer;
     instance->tag = tag;
     link_to_opener(instance, op);
     return instance;
 }
 
-struct rx_instance *rx_instance_open(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
+static struct rx_instance *start(struct rx_instance *instance)
 {
-    struct rx_instance *instance = rx_instance_link(op, which, mark, tag);
-    if (!instance)
-        return NULL;
     rx_engine_enter(instance->engine);
     start_exit(instance);
     bool ended = instance->ended;
     rx_engine_leave(instance->engine);
     return ended ? NULL : instance;
+}
+
+struct rx_instance *rx_instance_open(struct rx_op *op, unsigned which, const struct rx_mark *mark, void *tag)
+{
+    struct rx_instance *instance = rx_instance_link(op, which, mark, tag);
+    return instance ? start(instance) : NULL;
+}
+
+void rx_instance_set_outer(struct rx_instance *instance, const struct rx_event *outer)
+{
+    instance->own_outer = rx_event_ref(outer);
+    instance->outer = &instance->own_outer;
+}
+
+struct rx_instance *rx_instance_open_for(struct rx_op *op, unsigned which, void *tag, const struct rx_event *outer)
+{
+    struct rx_instance *instance = rx_instance_link(op, which, rx_mark_ref(outer->mark), tag);
+    if (!instance)
+        return NULL;
+    rx_instance_set_outer(instance, outer);
+    return start(instance);
+}
+
+const struct rx_event *rx_instance_outer(const struct rx_instance *instance)
+{
+    return instance->outer == &instance->own_outer ? instance->outer : NULL;
+}
+
+void rx_instance_seal(struct rx_instance *instance, const struct rx_mark *mark)
+{
+    if (!mark)
+        return;
+    rx_mark_unref(instance->mark);
+    instance->mark = mark;
 }
 
 void *rx_instance_tag(const struct rx_instance *instance) { return instance->tag; }

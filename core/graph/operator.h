@@ -51,6 +51,8 @@ struct rx_operator_class {
     void (*watermark)(struct rx_op *, rx_time t);
     void (*timer)(struct rx_op *, unsigned slot);
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
+    /* Of rx_call_begin; `answer` is borrowed, NULL: see the error. */
+    void (*answer)(struct rx_op *, uint64_t tag, const struct rx_value *answer, const struct rx_error *error);
     void (*cancel)(struct rx_op *); /* it will hear nothing more, and was not at its end. NULL: nothing to do */
     unsigned state_version;         /* of what save writes; older ones that load still reads are told from the length */
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
@@ -76,6 +78,7 @@ struct rx_op {
     struct rx_instance *opened; /* instances it opened, in order of opening (list head) */
     struct rx_instance **opened_tail;
     struct rx_op_timer *timers;                /* class->timer_slots of them */
+    struct rx_call *calls;                     /* pending, the oldest first */
     struct rx_emission *queued, **queued_tail; /* nested emissions */
     uint32_t queued_count;
     int64_t held;
@@ -135,9 +138,14 @@ rx_time rx_timer_due(const struct rx_op *, unsigned slot);
  * inner was told), or memory is out (reported as a failure of the op). Its notifications come to class->inner; after the terminal, or rx_instance_close, the
  * instance is gone (reclaimed at the end of the turn). */
 struct rx_instance *rx_instance_open(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag);
+/* The same for a stream that is opened for an event, `outer` to the expressions in it; the event is borrowed. */
+struct rx_instance *rx_instance_open_for(struct rx_op *, unsigned which, void *tag, const struct rx_event *outer);
 void *rx_instance_tag(const struct rx_instance *);
 void rx_instance_set_tag(struct rx_instance *, void *tag);
 const struct rx_mark *rx_instance_mark(const struct rx_instance *);
+/* A scope whose bounds or flags are known only at its close: a new mark (taken; NULL: no memory, the old one stays) for
+ * what comes from now on. What has left it keeps the old one, which never changes. */
+void rx_instance_seal(struct rx_instance *, const struct rx_mark *);
 struct rx_op *rx_instance_opener(const struct rx_instance *);
 /* Pushes into the instance's entry. False when nothing inside listens any more (the caller counts the event). */
 bool rx_instance_next(struct rx_instance *, const struct rx_event *span, size_t n);
@@ -150,11 +158,22 @@ size_t rx_instances_open(const struct rx_op *);
 int rx_instance_save(struct rx_instance *, struct rx_writer *);
 struct rx_instance *rx_instance_load(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag,
                                      struct rx_reader *);
+struct rx_instance *rx_instance_load_for(struct rx_op *, unsigned which, void *tag, const struct rx_event *outer,
+                                         struct rx_reader *);
+const struct rx_event *rx_instance_outer(const struct rx_instance *); /* NULL: it was not opened for one */
 
 /* For an op that runs several steps as one: the frames of steps that it stands for, as an operator with so many live
  * inputs and timers (none armed) would write them; `as` gives the event time. End with rx_frame_end, rx_frame_close. */
 size_t rx_frame_begin_step(struct rx_writer *, const struct rx_op *as, unsigned inputs, unsigned timers);
 struct rx_reader rx_frame_open_step(struct rx_reader *, unsigned inputs, unsigned timers);
+
+/* Calls out of the graph: a question to the outside that is answered later. The engine's caller asks it (rx_engine.caller);
+ * class->answer hears of it, with the value or the error; what cannot be asked at all is answered with the error at once. What is pending when the op ends is
+ * cancelled; when it is saved, asked again by whoever loads it, in the same order. `request` is borrowed; `tag` is the op's,
+ * a number that it can save. */
+void rx_call_begin(struct rx_op *, uint64_t tag, struct rx_value request);
+void rx_call_cancel(struct rx_op *, uint64_t tag); /* no answer comes; no-op when none is pending */
+size_t rx_calls_pending(const struct rx_op *);
 
 /* The ledger: every event that came in is accounted for once. Counters belong to the step, not to each instance. */
 enum rx_account {
@@ -216,7 +235,8 @@ void rx_common_stop(struct rx_common *);
 void rx_common_background(struct rx_common *, bool);
 bool rx_common_armed(const struct rx_common *);
 
-/* The environment for expressions on an event. */
-static inline struct rx_expr_env rx_env(const struct rx_event *event) { return (struct rx_expr_env){.event = event}; }
+/* The environment for expressions on an event: it, and the event for which an operator opened the stream that the op is in
+ * (`outer`; none elsewhere). */
+struct rx_expr_env rx_op_env(const struct rx_op *, const struct rx_event *);
 
 #endif

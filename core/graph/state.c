@@ -66,6 +66,8 @@ static void save_op(struct rx_op *op, struct rx_writer *w)
         op->class->save(op, w);
     if (opens_scopes(op))
         save_orphans(op, w);
+    if (op->class->answer)
+        rx_calls_save(op, w);
     rx_frame_end(w, frame);
 }
 
@@ -122,6 +124,8 @@ static void load_op(struct rx_op *op, struct rx_reader *outer)
         rx_reader_fail(&r, -EBADMSG);
     if (opens_scopes(op) && !rx_reader_failed(&r))
         load_orphans(op, &r);
+    if (op->class->answer && !rx_reader_failed(&r))
+        rx_calls_load(op, &r);
     rx_frame_close(outer, &r);
 }
 
@@ -180,6 +184,19 @@ struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const str
         return load_into(instance, r);
     rx_reader_fail(r, -EBADMSG);
     return NULL;
+}
+
+struct rx_instance *rx_instance_load_for(struct rx_op *op, unsigned which, void *tag, const struct rx_event *outer,
+                                         struct rx_reader *r)
+{
+    const struct rx_mark *mark = rx_mark_ref(outer->mark);
+    struct rx_instance *instance = rx_reader_failed(r) ? NULL : rx_instance_link(op, which, mark, tag);
+    if (!instance) {
+        rx_reader_fail(r, -EBADMSG);
+        return NULL;
+    }
+    rx_instance_set_outer(instance, outer);
+    return load_into(instance, r);
 }
 
 struct rx_instance *rx_graph_load(struct rx_engine *engine, const struct rx_subgraph *subgraph,
