@@ -271,9 +271,10 @@ static void connect_streams(struct builder *b, int node, const struct written *s
 {
     const struct rx_option *o = step->class->base.options;
     for (; o && o->name; o++) {
-        const struct rx_tree *tree = o->type == RX_OPTION_STREAM || o->type == RX_OPTION_STREAMS
-                                         ? rx_option_tree(&step->class->base, step->value, o)
-                                         : NULL;
+        const struct rx_tree *tree =
+            (o->type == RX_OPTION_STREAM || o->type == RX_OPTION_STREAMS) && !(o->flags & RX_OPENED)
+                ? rx_option_tree(&step->class->base, step->value, o)
+                : NULL;
         if (!tree)
             continue;
         size_t n = rx_stream_count(tree);
@@ -457,6 +458,35 @@ static void build_collection(struct builder *outer, int opener, const struct rx_
     free(b.drafts);
 }
 
+/* The stream that a step opens as often as it wants: a graph of its own, which reads nothing of the step's input but by
+ * `outer`. */
+static void build_opened(struct builder *outer, int opener, const struct written *step)
+{
+    const struct rx_tree *from = NULL, *pipe = NULL;
+    for (const struct rx_option *o = step->class->base.options; o && o->name; o++) {
+        if (o->type == RX_OPTION_STREAM && o->flags & RX_OPENED)
+            from = rx_option_tree(&step->class->base, step->value, o);
+        else if (o->type == RX_OPTION_PIPE)
+            pipe = rx_option_tree(&step->class->base, step->value, o);
+    }
+    if (!from)
+        return;
+    struct rx_logical_node *node = &outer->drafts[opener].node;
+    struct builder b = {.planner = outer->planner, .scopes = ""};
+    struct position at = {.pipe = pipe};
+    struct rx_plan_arena *scratch = outer->planner->scratch;
+    struct rx_known known = rx_plan_known(scratch);
+    rx_plan_know(scratch, (struct rx_known){0});
+    int last = build_stream(&b, from);
+    if (pipe && last >= 0)
+        last = build_steps(&b, last, &at);
+    rx_plan_know(scratch, known);
+    node->scope = seal(&b, last);
+    if (!node->scope)
+        fail(outer);
+    free(b.drafts);
+}
+
 /* How many scopes a reducing step closes: up to and with the innermost window; 0 when there is none. */
 static size_t closed_by_reduction(const char *scopes)
 {
@@ -483,6 +513,7 @@ static void open_scope(struct builder *b, int node, const struct written *step, 
     unsigned flags = step->class->base.flags;
     if (step->class->collects)
         build_collection(b, node, step->class->collects);
+    build_opened(b, node, step);
     at->closing = scopes_closed(b, step);
     if (!(flags & (RX_OPENS_GROUP | RX_OPENS_WINDOW)))
         return;

@@ -23,6 +23,7 @@ static const char *const chains[] = {
     "[{map: 10 / (value - 3), on_error: fail}, retry: {count: 2, delay: 100ms}]",
     "[merge_with: [prices, other_sensors], debounce: 200ms, take: 5]",
     "[merge_with: {with: {again: {from: a, pipe: [map: event]}}}]",
+    "[{flat_map: {from: prices, pipe: [{take: 2}, {set: {of: outer.device}}]}}]",
     "[distinct, log: '{metric}', distinct_until_changed]",
     "[log, group_by: device, with_latest_from: prices, window: 1s, to_array]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",

@@ -1,0 +1,262 @@
+/* flat_map: each element of a list that an expression gives becomes an event; or, for each event, a stream is subscribed, and
+ * what the streams put out is merged (RxJS mergeMap). In the stream's steps `outer` is the event that it was opened for. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/graph/operator.h"
+#include "core/value/event_queue.h"
+
+/* A stream that is open; the tag of its instance. */
+struct open_stream {
+    struct open_stream *previous, *next;
+    struct rx_instance *instance;
+};
+
+struct flat_map {
+    struct rx_op op;
+    struct rx_expr *of;
+    const struct rx_tree *from, *pipe;
+    int64_t concurrency, queue;
+
+    struct open_stream *first, *last; /* in order of opening */
+    int64_t open;
+    struct rx_event_queue waiting; /* for one of the open streams to end */
+    bool completing;
+};
+
+static const struct rx_option options[] = {
+    {.name = "of",
+     .help = "the list: each of its elements becomes an event",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct flat_map, of, struct rx_expr *),
+     .flags = RX_POSITIONAL},
+    {.name = "from",
+     .help = "instead: the stream to subscribe for each event",
+     .type = RX_OPTION_STREAM,
+     .offset = RX_AT(struct flat_map, from, const struct rx_tree *),
+     .flags = RX_OPENED},
+    {.name = "pipe",
+     .help = "the stream's steps; `outer` is the event that it was opened for",
+     .type = RX_OPTION_PIPE,
+     .offset = RX_AT(struct flat_map, pipe, const struct rx_tree *)},
+    {.name = "concurrency",
+     .help = "streams open at once; further events wait for one to end",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct flat_map, concurrency, int64_t),
+     .fallback = "1000",
+     .min = 1,
+     .max = 1e6},
+    {.name = "queue",
+     .help = "events that may wait; one more is discarded, and counted as evicted",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct flat_map, queue, int64_t),
+     .fallback = "10000",
+     .min = 0,
+     .max = 1e7},
+    {0},
+};
+
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct flat_map *f = image;
+    if ((f->of != NULL) != (f->from != NULL) && (f->from || !f->pipe))
+        return 0;
+    rx_error_set(reterr, -EINVAL, "flat_map takes the list that an expression gives, or a stream");
+    rx_error_hint(reterr, "write flat_map: event.readings, or flat_map: {from: NAME, pipe: [...]}");
+    return -EINVAL;
+}
+
+/* Of the events only the expression is known to be read; of a stream, `outer` may be. */
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct flat_map *f = image;
+    facts->reads_all = f->from != NULL;
+    if (f->of)
+        facts->events = 0;
+    else
+        facts->events = (uint64_t)f->queue + (uint64_t)f->concurrency;
+}
+
+/* ---- lists ---- */
+
+static void emit_elements(struct flat_map *f, const struct rx_event *in, struct rx_value list)
+{
+    for (uint32_t i = 0; i < list.u.list->count && rx_op_live(&f->op); i++)
+        rx_emit_value_take(&f->op, in, rx_value_ref(list.u.list->items[i]));
+}
+
+static void flatten(struct flat_map *f, const struct rx_event *in)
+{
+    struct rx_expr_env env = rx_op_env(&f->op, in);
+    struct rx_value value;
+    struct rx_error error;
+    if (!rx_op_eval(&f->op, f->of, &env, &value))
+        return;
+    if (value.kind == RX_LIST) {
+        rx_count(&f->op, RX_USED, 1);
+        emit_elements(f, in, value);
+    } else {
+        rx_error_set(&error, -EINVAL, "%s is no list, but %s", rx_expr_text(f->of),
+                     rx_kind_name((enum rx_kind)value.kind));
+        if (rx_bad_event(&f->op, in, &error) == RX_USE_NULL)
+            rx_count(&f->op, RX_USED, 1);
+    }
+    rx_value_unref(value);
+}
+
+/* ---- streams ---- */
+
+static void drop(struct flat_map *f, struct open_stream *s)
+{
+    *(s->previous ? &s->previous->next : &f->first) = s->next;
+    *(s->next ? &s->next->previous : &f->last) = s->previous;
+    f->open--;
+    free(s);
+}
+
+static struct open_stream *add(struct flat_map *f)
+{
+    struct open_stream *s = calloc(1, sizeof *s);
+    if (!s) {
+        rx_fail_memory(&f->op);
+        return NULL;
+    }
+    s->previous = f->last;
+    *(f->last ? &f->last->next : &f->first) = s;
+    f->last = s;
+    f->open++;
+    return s;
+}
+
+/* One that ends while it is subscribed is gone when the call returns: inner has dropped it. */
+static void subscribe(struct flat_map *f, const struct rx_event *event)
+{
+    struct open_stream *s = add(f);
+    struct rx_instance *instance = s ? rx_instance_open_for(&f->op, 0, s, event) : NULL;
+    if (instance)
+        s->instance = instance;
+}
+
+static void take_in(struct flat_map *f, const struct rx_event *event)
+{
+    if (f->open < f->concurrency) {
+        rx_count(&f->op, RX_USED, 1);
+        subscribe(f, event);
+    } else if ((int64_t)f->waiting.count >= f->queue || rx_event_queue_push(&f->waiting, event) < 0) {
+        rx_count(&f->op, RX_EVICTED, 1);
+    } else {
+        rx_hold(&f->op, 1);
+    }
+}
+
+static void go_on(struct flat_map *f)
+{
+    while (rx_op_live(&f->op) && f->open < f->concurrency && f->waiting.count > 0) {
+        struct rx_event event = rx_event_queue_pop(&f->waiting);
+        rx_hold(&f->op, -1);
+        rx_count(&f->op, RX_USED, 1);
+        subscribe(f, &event);
+        rx_event_unref(&event);
+    }
+    if (f->completing && f->open == 0)
+        rx_finish(&f->op);
+}
+
+static void inner(struct rx_op *op, struct rx_instance *instance, const struct rx_note *note)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    if (note->kind == RX_NEXT) {
+        rx_emit(op, note->span, note->count);
+        return;
+    }
+    drop(f, rx_instance_tag(instance));
+    if (note->kind == RX_ERROR)
+        rx_fail(op, note->error);
+    else
+        go_on(f);
+}
+
+/* ---- the class ---- */
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (f->of)
+            flatten(f, &span[i]);
+        else
+            take_in(f, &span[i]);
+    }
+}
+
+static void complete(struct rx_op *op, unsigned port)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    (void)port;
+    f->completing = true;
+    go_on(f);
+}
+
+static void dispose(struct rx_op *op)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    rx_event_queue_finish(&f->waiting);
+    while (f->first)
+        drop(f, f->first);
+}
+
+static int save(struct rx_op *op, struct rx_writer *w)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    rx_write_bool(w, f->completing);
+    rx_event_queue_save(&f->waiting, w);
+    rx_write_uint(w, (uint64_t)f->open);
+    for (struct open_stream *s = f->first; s; s = s->next) {
+        rx_write_event(w, rx_instance_outer(s->instance));
+        rx_instance_save(s->instance, w);
+    }
+    return 0;
+}
+
+static void load_stream(struct flat_map *f, struct rx_reader *r)
+{
+    struct rx_event outer = rx_read_event(r);
+    struct open_stream *s = rx_reader_failed(r) ? NULL : add(f);
+    if (s)
+        s->instance = rx_instance_load_for(&f->op, 0, s, &outer, r);
+    if (s && !s->instance)
+        drop(f, s);
+    rx_event_unref(&outer);
+}
+
+static int load(struct rx_op *op, struct rx_reader *r)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    f->completing = rx_read_bool(r);
+    if (rx_event_queue_load(&f->waiting, r) == 0)
+        rx_hold(op, (int64_t)f->waiting.count);
+    for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--)
+        load_stream(f, r);
+    return r->failed;
+}
+
+const struct rx_operator_class rx_operator_flat_map = {
+    .base = {.name = "flat_map",
+             .summary =
+                 "each element of a list becomes an event; or a stream is subscribed for each event, and all merged",
+             .options = options,
+             .state_size = sizeof(struct flat_map),
+             .flags = RX_REPLACES,
+             .check = check,
+             .example = "flat_map: event.readings"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next,
+    .complete = complete,
+    .inner = inner,
+    .save = save,
+    .load = load,
+    .dispose = dispose,
+    .describe = describe,
+};
