@@ -70,6 +70,7 @@ static void save_sink(const struct rx_delivery *d, size_t k, struct rx_writer *w
     size_t at = rx_section_begin(w, &section);
     rx_write_uint(w, sink->in);
     rx_write_uint(w, sink->out);
+    rx_write_uint(w, sink->lost);
     rx_write_uint(w, sink->dropped_full);
     rx_write_uint(w, sink->errored);
     if (sink->class->save)
@@ -87,6 +88,7 @@ static int load_sink(struct rx_delivery *d, size_t k, const struct rx_state *sta
         return 0;
     sink->in = rx_read_uint(&r);
     sink->out = rx_read_uint(&r);
+    sink->lost = rx_read_uint(&r);
     sink->dropped_full = rx_read_uint(&r);
     sink->errored = rx_read_uint(&r);
     int result = sink->class->load ? sink->class->load(sink, &r) : 0;
