@@ -3,6 +3,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 import harness
 
@@ -57,6 +58,63 @@ class Reload(harness.EndToEnd):
         self.assertEqual((len(generations), numbers), (1, list(range(1, before + 2))))
         history = json.loads(self.rxd.get("/streams/out?last=100").text)
         self.assertEqual(history, stays.events)
+
+    def go_over(self, config):
+        """A reload that adds one pipeline more."""
+        done = self.rxd.metrics().sum("rxd_reloads_total", outcome="done")
+        self.extra = getattr(self, "extra", 0) + 1
+        added = {f"more{self.extra}": {"from": next(iter(config["sources"])), "to": []}}
+        self.reload(json.dumps({**config, "pipelines": {**config["pipelines"], **added}}))
+        harness.wait_for("the reload", lambda: self.rxd.metrics().sum("rxd_reloads_total", outcome="done") > done)
+
+    def test_sources_go_on_where_they_were(self):
+        """A timer's count and beat, and made-up sensors: the same values as without a reload."""
+        signals = {"simulate": {"seed": 7, "devices": 2, "rate": 200, "count": 600}}
+        config = {
+            "sources": {"tick": {"timer": {"every": "20ms"}}, "made": signals},
+            "pipelines": {"ticks": {"from": "tick"}, "values": {"from": "made"}},
+        }
+        self.rxd = self.daemon(config)
+        ticks, values = self.subscribe(self.rxd, "sse", "ticks"), self.subscribe(self.rxd, "sse", "values", query="?last=1000")
+        for _ in range(5):
+            seen = len(ticks.events)
+            ticks.wait("some ticks", lambda events: len(events) > seen + 3)
+            self.go_over(config)
+        numbers = [e["value"] for e in ticks.events]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+        harness.wait_for("the end of the sensors", lambda: len(values.events) >= 600)
+        whole = self.daemon({"sources": {"made": signals}, "pipelines": {"values": {"from": "made"}}}, name="whole")
+        undisturbed = self.subscribe(whole, "sse", "values", query="?last=1000")
+        undisturbed.wait("all values", lambda events: len(events) >= 600)
+        self.assertEqual(values.events[:600], undisturbed.events[:600])
+
+    def test_a_file_is_read_on_from_where_it_was(self):
+        """Each line once, though the config is read again while it is being read."""
+        lines = 400_000
+        (path := Path(self.folder) / "lines.ndjson").write_text("".join(f'{{"n":{n}}}\n' for n in range(lines)))
+        total = [{"scan": {"expr": "{'n': acc.n + 1, 'sum': acc.sum + n}", "seed": {"n": 0, "sum": 0}}}, {"filter": "n % 1000 == 0"}]
+        config = {
+            "sources": {"file": {"file": str(path)}, "s": {"http": {}}},
+            "pipelines": {"total": {"from": "file", "pipe": total}, "held": {"from": "s"}},
+        }
+        self.rxd = self.daemon(config)
+        for _ in range(4):
+            self.go_over(config)
+        expected = {"n": lines, "sum": lines * (lines - 1) // 2}
+        harness.wait_for("the last line", lambda: expected in self.rxd.json("/streams/total?last=3"))
+
+    def test_lines_that_are_not_in_their_file_yet_are_not_lost(self):
+        path = Path(self.folder) / "out" / "lines.ndjson"
+        config = {**SOURCES, "pipelines": {"out": {"from": "s", "to": {"file": {"path": str(path)}}}}}
+        self.rxd = self.daemon(config, ready=False)
+        harness.wait_for("the intake", lambda: self.rxd.post("/sources/s", '{"n":0}').status == 202)
+        for n in range(1, 50):
+            self.assertEqual(self.rxd.post("/sources/s", f'{{"n":{n}}}').status, 202)
+        self.go_over(config)
+        self.assertEqual(self.rxd.metrics().sum("rxd_sink_held", pipeline="out"), 50)
+        path.parent.mkdir()
+        expected = "".join(f'{{"n":{n}}}\n' for n in range(50))
+        harness.wait_for("the lines", lambda: path.exists() and path.read_text() == expected)
 
 
 if __name__ == "__main__":
