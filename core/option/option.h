@@ -37,7 +37,8 @@ enum {
     RX_BRANCH = 16,   /* STRING: names a stream that the step feeds, PIPELINE.NAME */
     RX_BROKER = 32,   /* STRING: names one of `brokers:` */
     RX_CAPTURES = 64, /* STRINGS: {name} in it makes a field of the event */
-    RX_OPENED = 128,  /* STREAM: no further input, but a graph of its own that the step opens (with the PIPE beside it) */
+    RX_OPENED =
+        128, /* STREAM: no further input, but a graph of its own that the step opens (with the PIPE beside it) */
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
 };
 

@@ -6,141 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipelines/run/replay_source.h"
-#include "pipelines/run/state.h"
-#include "pipelines/run/world.h"
-
-/* What came out at the present instant, sorted by stream name before it is written. */
-struct line {
-    const char *stream;
-    char *text;
-    size_t length, order;
-};
-
-struct pending {
-    struct rx_replay_feed *feed;
-    struct rx_replay_note note;
-};
-
-struct output {
-    struct rx_observer observer;
-    struct rx_replay *replay;
-    struct rx_hub *hub;
-    char *name;  /* of the stream; outlives the hub */
-    bool silent; /* it only keeps the pipeline running that an output branches off */
-};
-
-struct rx_replay {
-    const struct rx_logical *logical;
-    struct rx_plan_options plan_options;
-    struct rx_world world;
-    struct rx_replay_options options;
-    struct rx_replay_feed *feeds; /* one per source */
-    struct output *outputs;
-    size_t output_count;
-    struct line *lines;
-    size_t line_count, line_capacity;
-    struct rx_buffer buffer;
-    rx_time lines_at;
-    struct pending *notes; /* hot notes, kept until the end when there are cold sources: those must be known first */
-    size_t note_count, note_capacity, note_done;
-    struct rx_replay_feed *filling;
-    rx_time last_at, end;
-    unsigned input_line;
-    unsigned long since_restart; /* events and timers */
-    bool has_cold, ended, started, failed;
-};
+#include "pipelines/run/replay_private.h"
 
 /* ---- output ---- */
 
-static int by_stream(const void *a, const void *b)
+static struct rx_buffer *begin_line(struct rx_replay_output *out)
 {
-    const struct line *x = a, *y = b;
-    int order = strcmp(x->stream, y->stream);
-    return order ? order : x->order < y->order ? -1 : 1;
+    return rx_replay_lines_begin(&out->replay->lines, rx_sched_now(out->replay->world.sched), out->name);
 }
 
-static void flush_lines(struct rx_replay *r)
-{
-    if (!r->line_count)
-        return;
-    qsort(r->lines, r->line_count, sizeof *r->lines, by_stream);
-    for (size_t i = 0; i < r->line_count; i++) {
-        r->options.write(r->options.arg, r->lines[i].text, r->lines[i].length);
-        free(r->lines[i].text);
-    }
-    r->line_count = 0;
-}
-
-static void write_ms(struct rx_buffer *b, rx_time t)
-{
-    if (t % RX_MSEC == 0)
-        rx_buffer_printf(b, "%lld", (long long)(t / RX_MSEC));
-    else
-        rx_json_write(b, rx_double((double)t / (double)RX_MSEC));
-}
-
-static void begin_line(struct rx_replay *r, const char *stream)
-{
-    rx_time now = rx_sched_now(r->world.sched);
-    if (now != r->lines_at)
-        flush_lines(r);
-    r->lines_at = now;
-    rx_buffer_clear(&r->buffer);
-    rx_buffer_text(&r->buffer, "{\"at\":");
-    write_ms(&r->buffer, now);
-    rx_buffer_text(&r->buffer, ",\"stream\":");
-    rx_json_write_string(&r->buffer, stream, strlen(stream));
-}
-
-static bool grow_lines(struct rx_replay *r)
-{
-    size_t capacity = r->line_capacity ? r->line_capacity * 2 : 64;
-    struct line *lines = realloc(r->lines, capacity * sizeof *lines);
-    if (!lines)
-        return false;
-    r->lines = lines;
-    r->line_capacity = capacity;
-    return true;
-}
-
-static void end_line(struct rx_replay *r, const char *stream)
-{
-    rx_buffer_text(&r->buffer, "}\n");
-    char *text = r->buffer.failed ? NULL : malloc(r->buffer.length);
-    if (!text || (r->line_count == r->line_capacity && !grow_lines(r))) {
-        free(text);
-        r->failed = true;
-        return;
-    }
-    memcpy(text, r->buffer.data, r->buffer.length);
-    r->lines[r->line_count] =
-        (struct line){.stream = stream, .text = text, .length = r->buffer.length, .order = r->line_count};
-    r->line_count++;
-}
-
-static void write_events(struct output *out, const struct rx_event *span, size_t n)
+static void write_events(struct rx_replay_output *out, const struct rx_event *span, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        begin_line(out->replay, out->name);
-        rx_buffer_text(&out->replay->buffer, ",\"next\":");
-        rx_json_write(&out->replay->buffer, span[i].value);
-        end_line(out->replay, out->name);
+        struct rx_buffer *text = begin_line(out);
+        rx_buffer_text(text, ",\"next\":");
+        rx_json_write(text, span[i].value);
+        rx_replay_lines_end(&out->replay->lines);
     }
 }
 
-static void write_end(struct output *out, const struct rx_error *error)
+static void write_end(struct rx_replay_output *out, const struct rx_error *error)
 {
-    begin_line(out->replay, out->name);
-    rx_buffer_text(&out->replay->buffer, error ? ",\"error\":" : ",\"complete\":true");
+    struct rx_buffer *text = begin_line(out);
+    rx_buffer_text(text, error ? ",\"error\":" : ",\"complete\":true");
     if (error)
-        rx_json_write_string(&out->replay->buffer, error->message, strlen(error->message));
-    end_line(out->replay, out->name);
+        rx_json_write_string(text, error->message, strlen(error->message));
+    rx_replay_lines_end(&out->replay->lines);
 }
 
 static void on_note(struct rx_observer *o, const struct rx_note *note)
 {
-    struct output *out = (struct output *)(void *)o;
+    struct rx_replay_output *out = (struct rx_replay_output *)(void *)o;
     if (out->silent)
         return;
     if (note->kind == RX_NEXT)
@@ -157,7 +53,7 @@ static int add_output(struct rx_replay *r, struct rx_hub *hub)
     if (!name)
         return -ENOMEM;
     r->outputs[r->output_count++] =
-        (struct output){.observer = {.note = on_note}, .replay = r, .hub = hub, .name = name};
+        (struct rx_replay_output){.observer = {.note = on_note}, .replay = r, .hub = hub, .name = name};
     return 0;
 }
 
@@ -267,6 +163,7 @@ int rx_replay_create(const struct rx_logical *logical, const struct rx_plan_opti
     r->logical = logical;
     r->plan_options = *plan_options;
     r->options = *options;
+    r->lines = (struct rx_replay_lines){.write = options->write, .arg = options->arg};
     int result = rx_world_create(logical, &r->plan_options, &r->world, reterr);
     if (result == 0)
         result = make_outputs(r, reterr);
@@ -280,18 +177,6 @@ int rx_replay_create(const struct rx_logical *logical, const struct rx_plan_opti
     return 0;
 }
 
-/* Everybody leaves, and what ran is gone; nobody is told. */
-static void end_world(struct rx_replay *r)
-{
-    if (!r->world.engine)
-        return;
-    rx_engine_enter(r->world.engine);
-    for (size_t i = 0; r->outputs && i < r->output_count; i++)
-        rx_hub_unsubscribe(&r->outputs[i].observer);
-    rx_engine_leave(r->world.engine);
-    rx_world_destroy(&r->world);
-}
-
 void rx_replay_destroy(struct rx_replay *r)
 {
     if (!r)
@@ -299,109 +184,24 @@ void rx_replay_destroy(struct rx_replay *r)
     size_t sources = r->world.plan ? r->world.plan->source_count : 0;
     for (size_t i = 0; r->feeds && i < sources; i++)
         rx_replay_feed_drop_span(&r->feeds[i]);
-    end_world(r);
+    rx_replay_end_world(r);
     for (size_t i = 0; r->feeds && i < sources; i++)
         rx_replay_feed_finish(&r->feeds[i]);
     for (size_t i = 0; r->outputs && i < r->output_count; i++)
         free(r->outputs[i].name);
-    for (size_t i = 0; i < r->line_count; i++)
-        free(r->lines[i].text);
+    rx_replay_lines_finish(&r->lines);
     for (size_t i = r->note_done; i < r->note_count; i++)
         rx_replay_note_finish(&r->notes[i].note);
-    rx_buffer_finish(&r->buffer);
     free(r->notes);
-    free(r->lines);
     free(r->outputs);
     free(r->feeds);
     free(r);
 }
 
-/* ---- restarts: everything is saved, and goes on in a new world ---- */
-
-static void save(struct rx_replay *r, struct rx_writer *w)
-{
-    struct rx_section section = {.kind = RX_SECTION_REPLAY, .name = "outputs", .class = "replay"};
-    rx_state_begin(w, r->world.sched);
-    rx_plan_save(r->world.plan, w);
-    size_t at = rx_section_begin(w, &section);
-    for (size_t i = 0; i < r->output_count; i++)
-        rx_observer_save(&r->outputs[i].observer, w);
-    rx_section_end(w, at);
-}
-
-static void replace_hubs(struct rx_replay *r)
-{
-    struct rx_plan *plan = r->world.plan;
-    for (size_t i = 0; i < plan->source_count; i++)
-        rx_replay_feed_bind(&r->feeds[i], r->world.engine, &plan->sources[i]);
-    for (size_t i = 0; i < r->output_count; i++)
-        r->outputs[i].hub = rx_plan_find_hub(plan, r->outputs[i].name);
-}
-
-static int load(struct rx_replay *r, const struct rx_state *state, struct rx_error *reterr)
-{
-    struct rx_reader bytes;
-    size_t kept = 0;
-    rx_state_restore_sched(state, r->world.sched);
-    int result = rx_plan_load(r->world.plan, state, &kept, reterr);
-    if (result < 0)
-        return result;
-    if (kept != r->world.plan->pipeline_count || !rx_state_find(state, RX_SECTION_REPLAY, "outputs", NULL, &bytes))
-        return rx_error_set(reterr, -EBADMSG, "the state is not of this config");
-    for (size_t i = 0; i < r->output_count; i++)
-        rx_observer_load(r->outputs[i].hub, &r->outputs[i].observer, &bytes);
-    return rx_reader_failed(&bytes) ? rx_error_set(reterr, -EBADMSG, "the state of the outputs is damaged") : 0;
-}
-
-static int move_on(struct rx_replay *r, const struct rx_writer *saved, struct rx_error *reterr)
-{
-    struct rx_state *state = NULL;
-    int result = rx_world_create(r->logical, &r->plan_options, &r->world, reterr);
-    if (result < 0)
-        return result;
-    replace_hubs(r);
-    struct rx_reader reader = {
-        .data = (const unsigned char *)saved->buffer.data, .length = saved->buffer.length, .heap = r->world.heap};
-    result = rx_state_open(&reader, &state, reterr);
-    if (result == 0)
-        result = load(r, state, reterr);
-    rx_state_close(state);
-    return result;
-}
-
-static void set_quiet(struct rx_replay *r, bool quiet)
-{
-    for (size_t i = 0; i < r->world.plan->source_count; i++)
-        r->feeds[i].quiet = quiet;
-}
-
-static int restart(struct rx_replay *r, struct rx_error *reterr)
-{
-    struct rx_writer saved = {0};
-    r->since_restart = 0;
-    if (r->filling)
-        rx_replay_feed_flush(r->filling);
-    save(r, &saved);
-    if (saved.buffer.failed) {
-        rx_buffer_finish(&saved.buffer);
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    }
-    set_quiet(r, true);
-    end_world(r);
-    /* The other kind of plan each time: fused and unfused read each other's state. */
-    if (r->options.alternate_fusion)
-        r->plan_options.no_fusion = !r->plan_options.no_fusion;
-    int result = move_on(r, &saved, reterr);
-    if (r->world.plan)
-        set_quiet(r, false);
-    rx_buffer_finish(&saved.buffer);
-    return result;
-}
-
 /* An event or a timer has had its way. */
 static int passed(struct rx_replay *r, struct rx_error *reterr)
 {
-    return r->options.restart && ++r->since_restart >= r->options.restart ? restart(r, reterr) : 0;
+    return r->options.restart && ++r->since_restart >= r->options.restart ? rx_replay_restart(r, reterr) : 0;
 }
 
 /* ---- input ---- */
@@ -444,7 +244,7 @@ static int keep_note(struct rx_replay *r, struct rx_replay_feed *feed, struct rx
 {
     if (r->note_count == r->note_capacity) {
         size_t capacity = r->note_capacity ? r->note_capacity * 2 : 256;
-        struct pending *bigger = realloc(r->notes, capacity * sizeof *bigger);
+        struct rx_replay_pending *bigger = realloc(r->notes, capacity * sizeof *bigger);
         if (!bigger)
             return -ENOMEM;
         r->notes = bigger;
@@ -452,7 +252,7 @@ static int keep_note(struct rx_replay *r, struct rx_replay_feed *feed, struct rx
     }
     int result = rx_replay_note_freeze(note);
     if (result == 0)
-        r->notes[r->note_count++] = (struct pending){.feed = feed, .note = *note};
+        r->notes[r->note_count++] = (struct rx_replay_pending){.feed = feed, .note = *note};
     return result;
 }
 
@@ -466,7 +266,7 @@ static int run_until(struct rx_replay *r, rx_time t, bool through, struct rx_err
     if (result < 0)
         return result;
     rx_sched_run_until(r->world.sched, t, false);
-    return r->failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
+    return r->lines.failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
 }
 
 static void subscribe_all(struct rx_replay *r)
@@ -572,21 +372,23 @@ static int run_out(struct rx_replay *r, struct rx_error *reterr)
 
 static void write_subscriptions(struct rx_replay *r, const struct rx_replay_feed *feed)
 {
+    struct rx_buffer text = {0};
     for (size_t i = 0; i < feed->subscription_count; i++) {
         const struct rx_replay_subscription *s = &feed->subscriptions[i];
-        rx_buffer_clear(&r->buffer);
-        rx_buffer_text(&r->buffer, "{\"source\":");
-        rx_json_write_string(&r->buffer, feed->source->name, strlen(feed->source->name));
-        rx_buffer_text(&r->buffer, ",\"subscribed\":");
-        write_ms(&r->buffer, s->subscribed);
-        rx_buffer_text(&r->buffer, ",\"unsubscribed\":");
+        rx_buffer_clear(&text);
+        rx_buffer_text(&text, "{\"source\":");
+        rx_json_write_string(&text, feed->source->name, strlen(feed->source->name));
+        rx_buffer_text(&text, ",\"subscribed\":");
+        rx_replay_write_ms(&text, s->subscribed);
+        rx_buffer_text(&text, ",\"unsubscribed\":");
         if (s->unsubscribed == RX_TIME_NEVER)
-            rx_buffer_text(&r->buffer, "null");
+            rx_buffer_text(&text, "null");
         else
-            write_ms(&r->buffer, s->unsubscribed);
-        rx_buffer_text(&r->buffer, "}\n");
-        r->options.write(r->options.arg, r->buffer.data, r->buffer.length);
+            rx_replay_write_ms(&text, s->unsubscribed);
+        rx_buffer_text(&text, "}\n");
+        r->options.write(r->options.arg, text.data, text.length);
     }
+    rx_buffer_finish(&text);
 }
 
 int rx_replay_finish(struct rx_replay *r, struct rx_error *reterr)
@@ -601,7 +403,7 @@ int rx_replay_finish(struct rx_replay *r, struct rx_error *reterr)
         rx_replay_feed_flush(r->filling);
     if (result == 0)
         result = run_out(r, reterr);
-    flush_lines(r);
+    rx_replay_lines_flush(&r->lines);
     for (size_t k = 0; r->options.subscriptions && k < r->world.plan->source_count; k++)
         write_subscriptions(r, &r->feeds[k]);
     return result;
