@@ -62,7 +62,7 @@ static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned 
     rx_metrics_count(m, RX_METRIC_SINK_IN, sink->in, labels);
     rx_metrics_count(m, RX_METRIC_SINK_OUT, sink->out, labels);
     rx_metrics_count(m, RX_METRIC_SINK_ERRORED, sink->errored, labels);
-    rx_metrics_count(m, RX_METRIC_SINK_HELD, sink->held, labels);
+    rx_metrics_count(m, RX_METRIC_SINK_HELD, sink->held + sink->waiting, labels);
     labels[6] = "reason";
     labels[7] = "full";
     rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->dropped_full, labels);

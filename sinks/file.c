@@ -18,6 +18,7 @@ struct file {
     const char *path;
     struct rx_shaper *line;
     uint64_t max_buffer;
+    int full;
 
     int fd; /* -1: not open */
     dev_t device;
@@ -45,6 +46,12 @@ static const struct rx_option options[] = {
      .fallback = "4MiB",
      .min = 1024,
      .max = 1 << 30},
+    {.name = "full",
+     .help = RX_FULL_HELP,
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct file, full, int),
+     .fallback = "drop",
+     .choices = rx_full_choices},
     {0},
 };
 
@@ -155,6 +162,7 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
     (void)reterr;
     file->fd = -1;
     file->retry.fire = on_retry;
+    sink->pauses = file->full == RX_FULL_PAUSE;
     return 0;
 }
 

@@ -12,7 +12,7 @@ struct mqtt {
     struct rx_sink sink;
     const char *broker_name;
     struct rx_shaper *topic, *payload;
-    int qos;
+    int qos, full;
     bool retain;
 
     struct rx_broker *broker; /* the site's; NULL without a site */
@@ -49,6 +49,12 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_BOOL,
      .offset = RX_AT(struct mqtt, retain, bool),
      .fallback = "false"},
+    {.name = "full",
+     .help = RX_FULL_HELP,
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct mqtt, full, int),
+     .fallback = "drop",
+     .choices = rx_full_choices},
     {0},
 };
 
@@ -62,6 +68,7 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
     mqtt->publisher.connection = on_connection;
+    sink->pauses = mqtt->full == RX_FULL_PAUSE;
     if (!sink->site)
         return 0;
     mqtt->broker = sink->site->broker(sink->site, mqtt->broker_name);

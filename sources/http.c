@@ -8,6 +8,7 @@
 struct http {
     struct rx_source source;
     uint64_t max_message;
+    bool paused;
 };
 
 static const struct rx_option options[] = {
@@ -222,6 +223,11 @@ static void ingest(struct rx_source *source, struct rx_ingest *ingest)
     const char *at = ingest->body ? skip_space(ingest->body, end) : end;
     ingest->status = 202;
     ingest->accepted = 0;
+    if (((struct http *)source)->paused) {
+        ingest->status = 429;
+        rx_error_set(&ingest->error, -EAGAIN, "what this source feeds has no room; try again");
+        return;
+    }
     if (at == end) {
         ingest->status = 400;
         rx_error_set(&ingest->error, -EBADMSG, "the body is empty: expected JSON, a JSON array or NDJSON");
@@ -255,6 +261,8 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     return 0;
 }
 
+static void set_paused(struct rx_source *source, bool paused) { ((struct http *)source)->paused = paused; }
+
 static void stop(struct rx_source *source) { source->running = false; }
 
 const struct rx_source_class rx_source_http = {
@@ -265,6 +273,7 @@ const struct rx_source_class rx_source_http = {
              .example = "http: {}"},
     .init = init,
     .start = start,
+    .pause = set_paused,
     .stop = stop,
     .ingest = ingest,
     .dispose = stop,

@@ -15,7 +15,7 @@ struct rx_sink_class {
     struct rx_class base;
     int (*init)(struct rx_sink *, struct rx_error *reterr); /* options set; resolve brokers, open nothing */
     int (*start)(struct rx_sink *, struct rx_error *reterr);
-    /* Takes one event: 0; -EAGAIN when full (the event is counted as dropped by reason "full"), or another errno (an
+    /* Takes one event: 0; -EAGAIN when full (the event is counted as dropped by reason "full", or waits: `pauses`), or another errno (an
      * error of this event: counted, sent to the pipeline's errors). The sink copies what it keeps. */
     int (*write)(struct rx_sink *, const struct rx_event *, struct rx_error *reterr);
     void (*flush)(struct rx_sink *);                        /* after each span; may be NULL */
@@ -37,14 +37,22 @@ struct rx_sink {
     struct rx_heap *heap;
     struct rx_sched *sched;
     struct rx_site *site;
-    /* The ledger: in = out + lost + dropped_full + errored + held. The class counts out, held, and lost (taken, and then
+    /* The ledger: in = out + lost + dropped_full + errored + held + waiting. The class counts out, held, and lost (taken, and then
      * given up: refused by the destination), as only it knows; whoever calls write counts the rest. */
     uint64_t in, out, lost, dropped_full, errored, held;
-    bool connected;              /* where it has a connection */
-    bool handed_over;            /* what it holds was saved, and is another's to deliver: stop does not */
-    const char *fault;           /* why it cannot deliver now, in words; NULL: it can. The class's */
+    bool pauses;       /* set by init, `full: pause`: what it has no room for waits, and the sources with it */
+    uint64_t waiting;  /* taken in, and kept by the pipelines layer until there is room: a part of what is held */
+    bool connected;    /* where it has a connection */
+    bool handed_over;  /* what it holds was saved, and is another's to deliver: stop does not */
+    const char *fault; /* why it cannot deliver now, in words; NULL: it can. The class's */
     struct rx_observer observer; /* private to the pipelines layer */
     struct rx_hub *errors;
 };
+
+/* The option `full` of sinks that can be full. */
+enum { RX_FULL_DROP, RX_FULL_PAUSE };
+extern const char *const rx_full_choices[]; /* "drop", "pause", NULL */
+#define RX_FULL_HELP                                                                                                   \
+    "what becomes of events when there is no room: drop (counted), or pause: they wait, and their sources are paused"
 
 #endif

@@ -25,25 +25,6 @@ static void log_line(struct rx_runtime *r, int level, const char *message, const
 
 /* ---- sinks ---- */
 
-static void write_one(struct rx_sink *sink, const struct rx_event *event)
-{
-    struct rx_error error = {0};
-    sink->in++;
-    int r = sink->class->write(sink, event, &error);
-    if (r == 0)
-        return; /* out or held: the sink's own account */
-    if (r == -EAGAIN) {
-        sink->dropped_full++;
-    } else {
-        sink->errored++;
-        if (!sink->errors)
-            return;
-        struct rx_event letter = rx_error_event(sink->engine, "sink", sink->class->base.name, &error, event->value);
-        rx_hub_next(sink->errors, &letter, 1);
-        rx_event_unref(&letter);
-    }
-}
-
 static void write_all(struct rx_delivery *d, const struct rx_event *span, size_t n)
 {
     if (d->sample)
@@ -51,7 +32,7 @@ static void write_all(struct rx_delivery *d, const struct rx_event *span, size_t
     for (size_t k = 0; k < d->sink_count; k++) {
         struct rx_sink *sink = d->sinks[k].sink;
         for (size_t i = 0; i < n; i++)
-            write_one(sink, &span[i]);
+            rx_delivery_write(d, k, &span[i]);
         if (sink->class->flush)
             sink->class->flush(sink);
     }
@@ -135,10 +116,12 @@ static void start_source(void *arg, struct rx_hub *hub)
 {
     struct rx_runtime *r = arg;
     size_t i = position_of(r, hub);
-    if (r->wants_start)
+    if (r->wants_start) {
         r->wants_start[i] = true;
-    else
-        run_source(r->plan->sources[i].source, hub);
+        return;
+    }
+    run_source(r->plan->sources[i].source, hub);
+    rx_runtime_source_started(r, i);
 }
 
 static void stop_source(void *arg, struct rx_hub *hub)
@@ -163,8 +146,10 @@ static void run_sources(struct rx_runtime *r)
     bool *wants = r->wants_start;
     r->wants_start = NULL;
     for (size_t i = 0; i < r->plan->source_count; i++)
-        if (wants[i] && rx_hub_subscribers(r->plan->sources[i].hub) > 0)
+        if (wants[i] && rx_hub_subscribers(r->plan->sources[i].hub) > 0) {
             run_source(r->plan->sources[i].source, r->plan->sources[i].hub);
+            rx_runtime_source_started(r, i);
+        }
     free(wants);
 }
 
@@ -173,7 +158,11 @@ static void run_sources(struct rx_runtime *r)
 static struct rx_delivery *add_delivery(struct rx_runtime *r, struct rx_hub *hub)
 {
     struct rx_delivery *d = &r->deliveries[r->count++];
-    *d = (struct rx_delivery){.observer = {.note = on_note}, .restart = {.fire = on_restart}, .runtime = r, .hub = hub};
+    *d = (struct rx_delivery){.observer = {.note = on_note},
+                              .restart = {.fire = on_restart},
+                              .room = {.fire = rx_delivery_on_room},
+                              .runtime = r,
+                              .hub = hub};
     return d;
 }
 
@@ -265,7 +254,8 @@ static int make(struct rx_runtime *r, struct rx_error *reterr)
     struct rx_plan *plan = r->plan;
     bind_sources(r);
     r->wants_start = calloc(plan->source_count + 1, sizeof *r->wants_start);
-    if (!r->wants_start || rx_pipelines_bind(plan) < 0)
+    r->pauses = calloc(plan->source_count + 1, sizeof *r->pauses);
+    if (!r->wants_start || !r->pauses || rx_pipelines_bind(plan) < 0)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         struct rx_delivery *d = add_delivery(r, plan->pipelines[i].hub);
@@ -338,11 +328,13 @@ void rx_runtime_settle(struct rx_runtime *r)
 bool rx_runtime_drained(struct rx_runtime *r)
 {
     bool drained = true;
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
+        drained = rx_delivery_write_waiting(&r->deliveries[i]) && drained;
         for (size_t k = 0; k < r->deliveries[i].sink_count; k++) {
             struct rx_sink *sink = r->deliveries[i].sinks[k].sink;
             drained = (!sink->class->drain || sink->class->drain(sink)) && drained;
         }
+    }
     return drained;
 }
 
@@ -351,6 +343,8 @@ void rx_runtime_destroy(struct rx_runtime *r)
     if (!r)
         return;
     rx_runtime_stop(r);
+    for (size_t i = 0; i < r->count; i++)
+        rx_delivery_finish(&r->deliveries[i]);
     for (size_t i = 0; i < r->count; i++)
         for (size_t k = 0; k < r->deliveries[i].sink_count; k++) {
             struct rx_sink *sink = r->deliveries[i].sinks[k].sink;
@@ -361,6 +355,7 @@ void rx_runtime_destroy(struct rx_runtime *r)
         rx_sample_destroy(r->samples[i]);
     free(r->samples);
     free(r->wants_start);
+    free(r->pauses);
     free(r->deliveries);
     free(r);
 }

@@ -2,6 +2,7 @@
 #ifndef RX_PIPELINES_RUNTIME_PRIVATE_H
 #define RX_PIPELINES_RUNTIME_PRIVATE_H
 
+#include "core/value/event_queue.h"
 #include "pipelines/run/runtime.h"
 
 /* A hub with sinks behind it: a pipeline, an error stream, a branch. */
@@ -17,6 +18,11 @@ struct rx_delivery {
     rx_time backoff;
     rx_time started;
     struct rx_pipeline_status status;
+
+    struct rx_event_queue *waiting; /* by sink: what it had no room for; NULL: nothing so far */
+    struct rx_timer room;           /* asks again */
+    bool pausing;                   /* the sources that feed it */
+    bool *feeds;                    /* which those are; NULL: not looked for yet */
 };
 
 struct rx_runtime {
@@ -24,10 +30,19 @@ struct rx_runtime {
     struct rx_delivery *deliveries; /* the pipelines first, as in the plan */
     size_t count, capacity;
     struct rx_sample **samples; /* of error streams: the sources', then the pipelines' */
+    unsigned *pauses;           /* by source: how many deliveries want it paused */
     bool *wants_start;          /* while loading, by source: it is to run when everything is loaded */
     bool stopped;
 };
 
+/* backpressure.c */
+void rx_delivery_write(struct rx_delivery *, size_t sink, const struct rx_event *);
+bool rx_delivery_write_waiting(struct rx_delivery *); /* true when nothing waits any more */
+void rx_delivery_on_room(struct rx_timer *);
+void rx_delivery_finish(struct rx_delivery *);
+void rx_delivery_save_waiting(const struct rx_delivery *, size_t sink, struct rx_writer *);
+int rx_delivery_load_waiting(struct rx_delivery *, size_t sink, struct rx_reader *);
+void rx_runtime_source_started(struct rx_runtime *, size_t source); /* it is paused again if anybody wants it so */
 /* runtime_state.c. Loading: after the sinks have started, before anything is subscribed. */
 int rx_runtime_load(struct rx_runtime *, const struct rx_state *, struct rx_error *reterr);
 

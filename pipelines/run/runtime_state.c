@@ -73,6 +73,7 @@ static void save_sink(const struct rx_delivery *d, size_t k, struct rx_writer *w
     rx_write_uint(w, sink->lost);
     rx_write_uint(w, sink->dropped_full);
     rx_write_uint(w, sink->errored);
+    rx_delivery_save_waiting(d, k, w);
     if (sink->class->save)
         sink->class->save(sink, w);
     rx_section_end(w, at);
@@ -91,7 +92,9 @@ static int load_sink(struct rx_delivery *d, size_t k, const struct rx_state *sta
     sink->lost = rx_read_uint(&r);
     sink->dropped_full = rx_read_uint(&r);
     sink->errored = rx_read_uint(&r);
-    int result = sink->class->load ? sink->class->load(sink, &r) : 0;
+    int result = rx_delivery_load_waiting(d, k, &r);
+    if (result == 0)
+        result = sink->class->load ? sink->class->load(sink, &r) : 0;
     if (result == 0 && !rx_reader_failed(&r))
         return 0;
     return rx_error_set(reterr, result == -ENOMEM ? result : -EBADMSG, "the state of sink \"%s\" is damaged", name);
