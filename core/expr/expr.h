@@ -53,7 +53,7 @@ void rx_expr_destroy(struct rx_expr *);
  *   -ENODATA  an operand was absent or null
  *   -EINVAL   a type error, no such overload, no such key
  *   -ERANGE   overflow, index or conversion out of range      -EDOM  division or modulus of integers by zero
- *   -ETIME    the run-time budget is used up                  -ENOMEM
+ *   -ETIME    the run-time budget is used up              -E2BIG  a value past RX_VALUE_PARTS_MAX      -ENOMEM
  * `reterr` may be NULL: then nothing is formatted. It names the sub-expression (place in the text) and the values. */
 int rx_expr_eval(struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret, struct rx_error *reterr);
 
