@@ -44,7 +44,7 @@ enum {
     RX_REASON_TOPIC_ALIAS = 0x94,
     RX_REASON_TOO_LARGE = 0x95,
 };
-const char *rx_reason_text(unsigned reason);    /* in words; "reason 0x.." has no table: "an unknown reason" */
+const char *rx_reason_text(unsigned reason);    /* in words */
 const char *rx_connack_text_311(unsigned code); /* the six of 3.1.1 */
 
 struct rx_packet {

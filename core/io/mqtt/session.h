@@ -84,7 +84,6 @@ int rx_session_unsubscribe(struct rx_session *, const char *filter, uint16_t *re
  * be, or there is no connection. Above 0: a reason code, the broker does not take such a message. */
 int rx_session_publish(struct rx_session *, struct rx_outgoing *);
 size_t rx_session_inflight(const struct rx_session *);
-struct rx_outgoing *rx_session_first(struct rx_session *); /* what is in flight, in order, by `next` */
 
 /* Messages at QoS 1 and 2 have positions 1, 2, ... What is at or below this one is safe: it is answered, in order. */
 void rx_session_ack(struct rx_session *, uint64_t position);

@@ -188,7 +188,6 @@ int rx_session_answered(struct rx_session *s, enum rx_packet_type type, const st
 }
 
 size_t rx_session_inflight(const struct rx_session *s) { return s->inflight; }
-struct rx_outgoing *rx_session_first(struct rx_session *s) { return s->first; }
 
 void rx_session_finish_out(struct rx_session *s)
 {
