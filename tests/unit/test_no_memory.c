@@ -19,6 +19,7 @@
 
 static long countdown; /* allocations until one fails; 0: none does */
 
+#ifndef SANITIZED
 static bool fails(void)
 {
     if (countdown == 0 || --countdown > 0)
@@ -27,7 +28,6 @@ static bool fails(void)
     return true;
 }
 
-#ifndef SANITIZED
 /* In place of the C library's, which these stand in front of (glibc's manual, Replacing malloc). */
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
