@@ -73,6 +73,8 @@ void http_connection_close(struct http_connection *c)
 /* False: the connection is lost. */
 static bool flush(struct http_connection *c)
 {
+    if (c->out.failed) /* an answer that lacks its end */
+        return false;
     while (unsent(c)) {
         struct iovec rest = {.iov_base = c->out.data + c->out_at, .iov_len = unsent(c)};
         ssize_t n = rx_conn_writev(c->conn, &rest, 1);
@@ -89,7 +91,7 @@ static bool flush(struct http_connection *c)
         rx_buffer_finish(&c->out);
         c->out_at = 0;
     }
-    return !c->out.failed;
+    return true;
 }
 
 static void end(struct http_connection *c)
