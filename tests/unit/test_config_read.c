@@ -181,6 +181,7 @@ START_TEST(a_client_cannot_read_the_environment)
                                 &forest);
     ck_assert_int_lt(r, 0);
     ck_assert_ptr_nonnull(strstr(render(), "`${HOME}` is not expanded here"));
+    rx_forest_destroy(forest);
 }
 END_TEST
 
