@@ -80,22 +80,13 @@ static void cancel(struct rx_call *call)
     destroy(call);
 }
 
-void rx_call_cancel(struct rx_op *op, uint64_t tag)
-{
-    struct rx_call *call = op->calls;
-    while (call && call->tag != tag)
-        call = call->next;
-    if (call)
-        cancel(call);
-}
-
 void rx_calls_cancel_all(struct rx_op *op)
 {
     while (op->calls)
         cancel(op->calls);
 }
 
-size_t rx_calls_pending(const struct rx_op *op)
+static size_t pending(const struct rx_op *op)
 {
     size_t n = 0;
     for (const struct rx_call *call = op->calls; call; call = call->next)
@@ -107,7 +98,7 @@ size_t rx_calls_pending(const struct rx_op *op)
 
 void rx_calls_save(const struct rx_op *op, struct rx_writer *w)
 {
-    rx_write_uint(w, rx_calls_pending(op));
+    rx_write_uint(w, pending(op));
     for (const struct rx_call *call = op->calls; call; call = call->next) {
         rx_write_uint(w, call->tag);
         rx_write_value(w, call->request);

@@ -235,11 +235,6 @@ void rx_timer_background(struct rx_op *op, unsigned slot, bool background)
 
 bool rx_timer_is_armed(const struct rx_op *op, unsigned slot) { return rx_timer_armed(&op->timers[slot].timer); }
 
-rx_time rx_timer_due(const struct rx_op *op, unsigned slot)
-{
-    return rx_timer_is_armed(op, slot) ? op->timers[slot].timer.due : RX_TIME_NEVER;
-}
-
 /* ---- what all instances of a node have in common ---- */
 
 static void on_common_timer(struct rx_timer *timer)
@@ -284,10 +279,6 @@ void rx_common_arm(struct rx_common *common, rx_time due)
 }
 
 void rx_common_stop(struct rx_common *common) { rx_sched_stop(common->engine->sched, &common->timer); }
-
-void rx_common_background(struct rx_common *common, bool background) { common->timer.background = background; }
-
-bool rx_common_armed(const struct rx_common *common) { return rx_timer_armed(&common->timer); }
 
 void rx_node_run_finish(struct rx_node_run *run)
 {

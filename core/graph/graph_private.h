@@ -70,7 +70,6 @@ void rx_instance_set_outer(struct rx_instance *, const struct rx_event *outer);
 void rx_instance_bury(struct rx_instance *);
 void rx_instance_note(struct rx_instance *, const struct rx_note *);
 void rx_instances_close_all(struct rx_op *);
-void rx_instance_reclaim(struct rx_instance *);
 /* hub.c */
 void rx_hub_settle(struct rx_hub *);
 #endif

@@ -21,6 +21,13 @@ void rx_engine_destroy(struct rx_engine *engine) { free(engine); }
 
 void rx_engine_enter(struct rx_engine *engine) { engine->depth++; }
 
+static void reclaim(struct rx_instance *instance)
+{
+    rx_mark_unref(instance->mark);
+    rx_event_unref(&instance->own_outer);
+    free(instance);
+}
+
 static bool reclaim_some(struct rx_engine *engine)
 {
     struct rx_op *ops = engine->dead;
@@ -37,7 +44,7 @@ static bool reclaim_some(struct rx_engine *engine)
     }
     for (struct rx_instance *i = instances, *next; i; i = next) {
         next = i->next;
-        rx_instance_reclaim(i);
+        reclaim(i);
     }
     return ops || instances || hubs;
 }
@@ -94,13 +101,6 @@ void rx_instance_bury(struct rx_instance *instance)
     instance->engine->dead_instances = instance;
     for (size_t i = instance->subgraph->count; i > 0; i--)
         rx_op_cancel(instance->ops[i - 1]);
-}
-
-void rx_instance_reclaim(struct rx_instance *instance)
-{
-    rx_mark_unref(instance->mark);
-    rx_event_unref(&instance->own_outer);
-    free(instance);
 }
 
 void rx_instances_close_all(struct rx_op *op)
@@ -206,7 +206,6 @@ void rx_instance_seal(struct rx_instance *instance, const struct rx_mark *mark)
 void *rx_instance_tag(const struct rx_instance *instance) { return instance->tag; }
 void rx_instance_set_tag(struct rx_instance *instance, void *tag) { instance->tag = tag; }
 const struct rx_mark *rx_instance_mark(const struct rx_instance *instance) { return instance->mark; }
-struct rx_op *rx_instance_opener(const struct rx_instance *instance) { return instance->opener; }
 
 bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span, size_t n)
 {
@@ -254,14 +253,6 @@ void rx_instance_close(struct rx_instance *instance)
     rx_engine_enter(engine);
     rx_instance_bury(instance);
     rx_engine_leave(engine);
-}
-
-size_t rx_instances_open(const struct rx_op *op)
-{
-    size_t n = 0;
-    for (const struct rx_instance *i = op->opened; i; i = i->next)
-        n++;
-    return n;
 }
 
 struct rx_instance *rx_graph_start(struct rx_engine *engine, const struct rx_subgraph *subgraph,

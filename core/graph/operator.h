@@ -131,7 +131,6 @@ void rx_timer_stop(struct rx_op *, unsigned slot);
 /* From now on this slot's timer is (not) in the background: it waits for input and alone keeps no replay going. */
 void rx_timer_background(struct rx_op *, unsigned slot, bool);
 bool rx_timer_is_armed(const struct rx_op *, unsigned slot);
-rx_time rx_timer_due(const struct rx_op *, unsigned slot);
 
 /* Sub-graphs: an instance of sub-graph `which` of the op's node. `mark` is taken (NULL: the op's own); `tag` is the
  * opener's (its group or window). The instance is subscribed before the call returns; NULL: it has ended already (class->
@@ -146,14 +145,12 @@ const struct rx_mark *rx_instance_mark(const struct rx_instance *);
 /* A scope whose bounds or flags are known only at its close: a new mark (taken; NULL: no memory, the old one stays) for
  * what comes from now on. What has left it keeps the old one, which never changes. */
 void rx_instance_seal(struct rx_instance *, const struct rx_mark *);
-struct rx_op *rx_instance_opener(const struct rx_instance *);
 /* Pushes into the instance's entry. False when nothing inside listens any more (the caller counts the event). */
 bool rx_instance_next(struct rx_instance *, const struct rx_event *span, size_t n);
 void rx_instance_watermark(struct rx_instance *, rx_time);
 void rx_instance_complete(struct rx_instance *);
 void rx_instance_error(struct rx_instance *, const struct rx_error *);
 void rx_instance_close(struct rx_instance *); /* cancels it; no terminal comes */
-size_t rx_instances_open(const struct rx_op *);
 /* save and load of an instance, for scope operators; the tag is the opener's to restore. */
 int rx_instance_save(struct rx_instance *, struct rx_writer *);
 struct rx_instance *rx_instance_load(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag,
@@ -172,8 +169,6 @@ struct rx_reader rx_frame_open_step(struct rx_reader *, unsigned inputs, unsigne
  * cancelled; when it is saved, asked again by whoever loads it, in the same order. `request` is borrowed; `tag` is the op's,
  * a number that it can save. */
 void rx_call_begin(struct rx_op *, uint64_t tag, struct rx_value request);
-void rx_call_cancel(struct rx_op *, uint64_t tag); /* no answer comes; no-op when none is pending */
-size_t rx_calls_pending(const struct rx_op *);
 
 /* The ledger: every event that came in is accounted for once. Counters belong to the step, not to each instance. */
 enum rx_account {
@@ -232,8 +227,6 @@ struct rx_common *rx_common_get(struct rx_op *, const struct rx_common_class *);
 void *rx_common_data(const struct rx_common *);
 void rx_common_arm(struct rx_common *, rx_time due); /* by the wall clock */
 void rx_common_stop(struct rx_common *);
-void rx_common_background(struct rx_common *, bool);
-bool rx_common_armed(const struct rx_common *);
 
 /* The environment for expressions on an event: it, and the event for which an operator opened the stream that the op is in
  * (`outer`; none elsewhere). */
