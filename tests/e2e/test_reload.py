@@ -32,6 +32,19 @@ class Reload(harness.EndToEnd):
         self.reload(json.dumps(config([{"map": {"v": "n * 10"}}])))
         harness.wait_for("the new pipeline's answer", lambda: self.latest('{"n": 1}') == {"v": 10})
 
+    def test_what_a_sink_holds_for_a_broker_that_is_away_stays_in_the_ledger(self):
+        broker = self.broker(start=False)
+        held = {"brokers": {"home": {"url": broker.url}}, **SOURCES, "pipelines": {
+            "out": {"from": "s", "to": ["stream", {"mqtt": {"broker": "home", "topic": "t", "qos": 1}}]}}}
+        self.rxd = self.daemon(held, ready=False)
+        self.rxd.post("/sources/s", '{"n": 1}\n' * 100, "application/x-ndjson")
+        harness.wait_for("100 held", lambda: self.rxd.metrics().sum("rxd_sink_held") == 100)
+        self.reload(json.dumps(held))
+        harness.wait_for("reloaded", lambda: "msg=reloaded" in self.rxd.log_text())
+        self.check_ledger(self.rxd)
+        broker.start()
+        harness.wait_for("all sent", lambda: self.rxd.metrics().sum("rxd_sink_out_total", sink="mqtt") == 100)
+
     def test_a_bad_one_changes_nothing(self):
         self.rxd = self.daemon(config([{"map": {"v": "n + 1"}}]))
         harness.wait_for("the first answer", lambda: self.latest('{"n": 1}') == {"v": 2})
