@@ -168,7 +168,7 @@ OPERATORS = {
     "withLatestFrom": lambda g: g.pick(g.streams(), {"of": ["b"]}, {"of": ["a"]}),
     "retry": lambda g: {
         "count": g.n(1, 3),
-        **g.maybe(0.6, ms=g.ms(), backoff=g.pick(1, 2), **g.maybe(0.3, maxMs=g.ms())),
+        **g.maybe(0.6, ms=10 * g.n(1, 5), backoff=g.pick(1, 2), **g.maybe(0.3, maxMs=10 * g.n(5, 10))),
         "resetOnSuccess": g.chance(0.3),
     },
     "repeat": lambda g: {"count": g.n(1, 3), **g.maybe(0.5, ms=g.ms())},
