@@ -195,12 +195,29 @@ const struct rx_event *rx_instance_outer(const struct rx_instance *instance)
     return instance->outer == &instance->own_outer ? instance->outer : NULL;
 }
 
+/* Scopes inside that have no window of their own are in this one: they are sealed with its bounds and flags, and their keys. */
+static void seal_inside(struct rx_instance *instance, const struct rx_mark *old, const struct rx_mark *mark)
+{
+    for (size_t i = 0; i < instance->subgraph->count; i++) {
+        struct rx_op *op = instance->ops[i];
+        for (struct rx_instance *inner = op ? op->opened : NULL; inner; inner = inner->next) {
+            const struct rx_mark *m = inner->mark;
+            if (m && m->start == old->start && m->end == old->end)
+                rx_instance_seal(inner, rx_mark_with_window(instance->engine->heap, m, mark->start, mark->end,
+                                                            m->flags | mark->flags));
+        }
+    }
+}
+
 void rx_instance_seal(struct rx_instance *instance, const struct rx_mark *mark)
 {
+    const struct rx_mark *old = instance->mark;
     if (!mark)
         return;
-    rx_mark_unref(instance->mark);
     instance->mark = mark;
+    if (old)
+        seal_inside(instance, old, mark);
+    rx_mark_unref(old);
 }
 
 void *rx_instance_tag(const struct rx_instance *instance) { return instance->tag; }
