@@ -114,6 +114,11 @@ OPERATORS = {
     "scan": lambda g: {"fn": g.pick("sum", "max", "min"), **g.maybe(0.5, seed=0)},
     "reduce": lambda g: {"fn": g.pick("sum", "max", "min"), **g.maybe(0.5, seed=0)},
     "pairwise": lambda g: {},
+    "mergeMap": lambda g: g.pick(
+        {"list": g.n(0, 3)},
+        {"inner": g.pick("b", "ic", "ic"), **g.maybe(0.4, concurrent=g.n(1, 3)), **g.maybe(0.4, bare=True)},
+        {"inner": "ic", **g.maybe(0.5, concurrent=1)},
+    ),
     "startWith": lambda g: {"values": g.pick([1, 2], [3])},
     "endWith": lambda g: {"values": g.pick([9], [8, 9])},
     "materialize": lambda g: {},

@@ -206,6 +206,14 @@ def rx_catch(step):
 FOLDS = {"count": "count()"}
 OBJECTS = {"unset": "fields", "default": "fields", "template": "to"}
 
+def rx_flat_map(step):
+    if "list" in step:
+        return [{"flat_map": f"[{', '.join(['event'] * step['list'])}]"}]
+    pipe = [] if step.get("bare") else [{"map": "[outer, event]"}]
+    concurrency = {"concurrency": step["concurrent"]} if "concurrent" in step else {}
+    return [{"flat_map": {"from": step["inner"], **({"pipe": pipe} if pipe else {}), **concurrency}}]
+
+
 OPERATORS = {
     "map": rx_map,
     "object": lambda s: [{"map": {k: expression(f) for k, f in s["fields"].items()}}],
@@ -234,6 +242,7 @@ OPERATORS = {
     "skip": lambda s: [{"skip": s["n"]}],
     "distinctUntilChanged": lambda s: [{"distinct_until_changed": expression(s["key"])}],
     "pairwise": lambda s: ["pairwise"],
+    "mergeMap": lambda s: rx_flat_map(s),
     "toArray": lambda s: ["to_array"],
     "count": lambda s: [{"count": expression(s["fn"])} if "fn" in s else "count"],
     "bufferCount": lambda s: [{"buffer": counted_extent(s)}],
@@ -310,7 +319,7 @@ def inputs_used(case):
     def visit(pipeline):
         for step in pipeline:
             used.update(step.get("of", ()))
-            for key in ("other", "with"):
+            for key in ("other", "with", "inner"):
                 if isinstance(step.get(key), str):
                     used.add(step[key])
             visit(chain_inside(step))

@@ -286,7 +286,9 @@ function runCase(c) {
     combineLatest: p => R.combineLatestWith(...srcs(p.of)),
     withLatestFrom: p => R.withLatestFrom(...srcs(p.of)),
     sequenceEqual: p => R.sequenceEqual(src(p.other)),
-    mergeMap: p => R.mergeMap(inner(p), p.concurrent ?? Infinity),
+    // `list`: that many copies of the value, as the elements of a list
+    mergeMap: p =>
+      'list' in p ? R.mergeMap(v => Array(p.list).fill(v)) : R.mergeMap(inner(p), p.concurrent ?? Infinity),
     concatMap: p => R.concatMap(inner(p)),
     switchMap: p => R.switchMap(inner(p)),
     exhaustMap: p => R.exhaustMap(inner(p)),
