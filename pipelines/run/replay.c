@@ -327,7 +327,7 @@ static int take_line(struct rx_replay *r, const char *text, size_t length, struc
         return result;
     result = read_input(r, line, in, reterr);
     rx_value_unref(line);
-    if (result == 0 && r->options.restart && rx_replay_note_freeze(&in->note) < 0)
+    if (result == 0 && in->feed && r->options.restart && rx_replay_note_freeze(&in->note) < 0)
         result = rx_error_set(reterr, -ENOMEM, "out of memory");
     return result;
 }
