@@ -1,5 +1,6 @@
 /* A broker's options. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -158,7 +159,7 @@ static int parse_path(const char *text, struct rx_broker_address *address, struc
         return rx_error_set(reterr, -EINVAL, "url: nothing may follow the port, but there is \"%.100s\"", text);
     if (strlen(text) >= sizeof address->path || strpbrk(text, " \r\n\t"))
         return rx_error_set(reterr, -EINVAL, "url: \"%.100s\" cannot be a path", text);
-    strcpy(address->path, text[0] ? text : "/mqtt");
+    snprintf(address->path, sizeof address->path, "%s", text[0] ? text : "/mqtt");
     return 0;
 }
 

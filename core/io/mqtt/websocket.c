@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -83,9 +84,8 @@ static void make_keys(struct rx_ws *ws)
     if (getrandom(random, sizeof random, 0) != sizeof random)
         memset(random, 0, sizeof random);
     EVP_EncodeBlock((unsigned char *)ws->key, random, sizeof random);
-    strcpy(text, ws->key);
-    strcat(text, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    SHA1((const unsigned char *)text, strlen(text), digest);
+    int len = snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", ws->key);
+    SHA1((const unsigned char *)text, (size_t)len, digest);
     EVP_EncodeBlock((unsigned char *)ws->accept, digest, sizeof digest);
 }
 
