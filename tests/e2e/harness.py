@@ -26,6 +26,7 @@ from mqtt_client import MqttClient
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOWNESS = float(os.environ.get("RXD_TEST_SLOWNESS", 1))  # how much longer everything may take (sanitizers)
+SANITIZER = os.environ.get("RXD_TEST_SANITIZER", "")
 DEADLINE = 20 * SLOWNESS
 CLIENT = os.environ.get("RXD_E2E_CLIENT")  # who speaks MQTT in rxd; default: rxd itself
 FULL = os.environ.get("RXD_E2E_FULL") == "1"  # the sizes of the acceptance checks, not those of every day
