@@ -221,11 +221,12 @@ static json_t *time_of(const struct rx_stream_info *i)
 static void add_info(void *arg, const struct rx_stream_info *i)
 {
     json_t **list = arg;
+    uint64_t dropped = i->fanout.skipped + i->fanout.lost;
+    uint64_t disconnected = i->fanout.stalled + i->fanout.overtaken + i->fanout.exhausted;
     json_t *row = json_pack("{s:s, s:f, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "name", i->name, "rate",
                             round(i->rate * 100) / 100, "events", (json_int_t)i->events, "last_event_time", time_of(i),
                             "keys", (json_int_t)i->keys, "subscribers", (json_int_t)i->fanout.subscribers, "dropped",
-                            (json_int_t)(i->fanout.skipped + i->fanout.lost), "disconnected",
-                            (json_int_t)(i->fanout.stalled + i->fanout.overtaken + i->fanout.exhausted), "first_id",
+                            (json_int_t)dropped, "disconnected", (json_int_t)disconnected, "first_id",
                             id_of(i, i->first), "last_id", id_of(i, i->last));
     if (json_array_append_new(*list, row) == 0)
         return;

@@ -233,10 +233,11 @@ static void answer_ready(struct gather *g)
 {
     struct rx_conditions conditions = {0};
     bool ready = take_conditions(g, &conditions);
-    json_t *body = json_pack("{s:b, s:s, s:b, s:i, s:o, s:o, s:I}", "ready", ready, "version", RXD_VERSION, "draining",
-                             g->front->draining, "workers_unanswered", (int)g->waiting, "conditions",
-                             json_conditions(&conditions), "brokers", json_brokers(g), "conditions_unlisted",
-                             (json_int_t)(conditions.unlisted[RX_FAULT] + conditions.unlisted[RX_WARNING]));
+    uint64_t unlisted = conditions.unlisted[RX_FAULT] + conditions.unlisted[RX_WARNING];
+    json_t *body =
+        json_pack("{s:b, s:s, s:b, s:i, s:o, s:o, s:I}", "ready", ready, "version", RXD_VERSION, "draining",
+                  g->front->draining, "workers_unanswered", (int)g->waiting, "conditions", json_conditions(&conditions),
+                  "brokers", json_brokers(g), "conditions_unlisted", (json_int_t)unlisted);
     rx_http_reply_json_take(g->request, ready ? 200 : 503, "application/json", body);
     rx_conditions_finish(&conditions);
 }
