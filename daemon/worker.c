@@ -106,7 +106,7 @@ static void on_drain(struct rx_timer *timer)
 {
     struct rx_worker *w = (struct rx_worker *)(void *)((char *)timer - offsetof(struct rx_worker, drain));
     struct rx_sched *sched = rx_loop_sched(w->loop);
-    if (rx_runtime_drained(w->runtime) || rx_sched_now(sched) >= w->drain_until)
+    if (!w->runtime || rx_runtime_drained(w->runtime) || rx_sched_now(sched) >= w->drain_until)
         rx_loop_stop(w->loop);
     else
         rx_sched_arm(sched, timer, rx_sched_now(sched) + DRAIN_POLL);

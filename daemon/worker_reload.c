@@ -80,19 +80,22 @@ static int swap(struct rx_worker *w, struct rx_worker_reload *reload)
     struct rx_writer saved = {0};
     if (!w->prepared || w->drain_until)
         return rx_error_set(&reload->error, -ECANCELED, "the worker is shutting down");
-    rx_runtime_save(w->runtime, &saved);
+    if (w->runtime)
+        rx_runtime_save(w->runtime, &saved);
     if (saved.buffer.failed) {
         rx_buffer_finish(&saved.buffer);
         abandon(w);
         return rx_error_set(&reload->error, -ENOMEM, "out of memory: the old pipelines run on");
     }
-    rx_runtime_hand_over(w->runtime);
+    if (w->runtime)
+        rx_runtime_hand_over(w->runtime);
+    bool stands_still = !w->runtime; /* an earlier swap had no memory for it: there is nothing to take over */
     rx_runtime_destroy(w->runtime);
     rx_plan_destroy(w->plan);
     w->runtime = NULL;
     w->plan = w->prepared;
     w->prepared = NULL;
-    int r = start(w, &saved, reload);
+    int r = stands_still ? rx_runtime_start(w->plan, NULL, &w->runtime, &reload->error) : start(w, &saved, reload);
     rx_buffer_finish(&saved.buffer);
     rx_site_commit(w->site);
     count_kept(w, reload);
