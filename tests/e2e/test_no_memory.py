@@ -102,7 +102,7 @@ class NoMemory(unittest.TestCase):
                     self.assertIn(ask().status, (200, 202, 204, 400, 429, 500, 503))
                 except (OSError, harness.http.client.HTTPException):
                     pass  # a connection that was let go for want of memory
-            if rounds % 20 == 0:
+            if rounds % 5 == 0:
                 daemon.process.send_signal(signal.SIGHUP)
         self.assertIn(daemon.process.poll(), (None, 1), daemon.log_text()[-2000:])
         self.assertGreater(rounds, 20)
