@@ -1,6 +1,7 @@
 // layer: io
 /* The loop: descriptors, timers in order of time, wake-ups from other threads, and destruction in mid-callback. */
 #include "core/base/ring.h"
+#include "core/io/loop/errand.h"
 #include "core/io/loop/loop.h"
 
 #include <check.h>
@@ -8,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -414,6 +416,60 @@ static void *stop_from_outside(void *arg)
     return NULL;
 }
 
+struct errand {
+    struct rx_errand errand;
+    atomic_bool may_end;
+    int found;
+};
+static atomic_int orphans;
+
+static void look_for_it(struct rx_errand *errand)
+{
+    struct errand *e = (struct errand *)errand;
+    while (!atomic_load(&e->may_end))
+        sched_yield();
+    e->found = 42;
+}
+
+static void count_orphan(struct rx_errand *errand)
+{
+    free(errand);
+    atomic_fetch_add(&orphans, 1);
+}
+
+static void note_wake(void *arg) { *(bool *)arg = true; }
+
+START_TEST(an_errand_is_taken_when_it_is_over_and_freed_by_its_thread_when_it_was_left)
+{
+    bool woken = false;
+    struct rx_wake *wake;
+    ck_assert_int_eq(rx_wake_create(loop, note_wake, &woken, &wake), 0);
+    struct errand taken = {.found = 0}, late = {.found = 0}, *left = calloc(1, sizeof *left);
+    ck_assert_int_eq(rx_errand_start(&taken.errand, wake, look_for_it, count_orphan), 0);
+    ck_assert(!rx_errand_take(&taken.errand));
+    atomic_store(&taken.may_end, true);
+    while (!woken)
+        ck_assert_int_eq(rx_loop_once(loop, 1000), 0);
+    ck_assert(rx_errand_take(&taken.errand));
+    ck_assert_int_eq(taken.found, 42);
+
+    ck_assert_int_eq(rx_errand_start(&left->errand, wake, look_for_it, count_orphan), 0);
+    ck_assert(!rx_errand_abandon(&left->errand));
+    atomic_store(&left->may_end, true);
+    while (atomic_load(&orphans) == 0)
+        sched_yield();
+
+    woken = false;
+    atomic_store(&late.may_end, true);
+    ck_assert_int_eq(rx_errand_start(&late.errand, wake, look_for_it, count_orphan), 0);
+    while (!woken)
+        ck_assert_int_eq(rx_loop_once(loop, 1000), 0);
+    ck_assert(rx_errand_abandon(&late.errand)); /* it is over: the caller's */
+    ck_assert_int_eq(atomic_load(&orphans), 1);
+    rx_wake_destroy(wake);
+}
+END_TEST
+
 START_TEST(another_thread_can_stop_the_loop)
 {
     pthread_t thread;
@@ -458,6 +514,7 @@ int main(void)
     tcase_add_test(t, small_differences_are_no_news);
     tcase_add_test(t, input_comes_through_while_very_many_timers_are_due);
     tcase_add_test(t, no_wake_up_is_lost_between_threads);
+    tcase_add_test(t, an_errand_is_taken_when_it_is_over_and_freed_by_its_thread_when_it_was_left);
     tcase_add_test(t, another_thread_can_stop_the_loop);
     tcase_add_test(t, a_posix_signal_arrives_in_the_loop);
     SRunner *runner = srunner_create(suite);

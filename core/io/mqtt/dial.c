@@ -6,31 +6,28 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/io/loop/errand.h"
+
 enum { CONNECT_MS = 10000 }; /* for each address */
 
-/* Owned by both ends; who comes last frees it. The lock also keeps the wake alive while it is signalled. */
 struct rx_dial {
-    pthread_mutex_t lock;
-    bool done, abandoned;
+    struct rx_errand errand;
     int fd;
     char why[160];
-    struct rx_wake *wake;
     char host[256], port[8];
 };
 
-static void destroy(struct rx_dial *dial)
+static void orphaned(struct rx_errand *errand)
 {
+    struct rx_dial *dial = (struct rx_dial *)errand;
     if (dial->fd >= 0)
         close(dial->fd);
-    pthread_mutex_destroy(&dial->lock);
     free(dial);
 }
 
@@ -82,34 +79,10 @@ static int look_up_and_connect(struct rx_dial *dial)
     return fd < 0 ? -1 : fd;
 }
 
-static void *run(void *arg)
+static void work(struct rx_errand *errand)
 {
-    struct rx_dial *dial = arg;
-    int fd = look_up_and_connect(dial);
-    pthread_mutex_lock(&dial->lock);
-    dial->fd = fd;
-    dial->done = true;
-    bool abandoned = dial->abandoned;
-    if (!abandoned)
-        rx_wake_signal(dial->wake);
-    pthread_mutex_unlock(&dial->lock);
-    if (abandoned)
-        destroy(dial);
-    return NULL;
-}
-
-/* Signals are for the thread that runs the loop. */
-static int start_thread(struct rx_dial *dial)
-{
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&thread, NULL, run, dial);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        pthread_detach(thread);
-    return -r;
+    struct rx_dial *dial = (struct rx_dial *)errand;
+    dial->fd = look_up_and_connect(dial);
 }
 
 int rx_dial_start(struct rx_wake *wake, const char *host, int port, struct rx_dial **ret)
@@ -117,14 +90,11 @@ int rx_dial_start(struct rx_wake *wake, const char *host, int port, struct rx_di
     struct rx_dial *dial = calloc(1, sizeof *dial);
     if (!dial)
         return -ENOMEM;
-    pthread_mutex_init(&dial->lock, NULL);
-    dial->fd = -1;
-    dial->wake = wake;
     snprintf(dial->host, sizeof dial->host, "%s", host);
     snprintf(dial->port, sizeof dial->port, "%d", port);
-    int r = start_thread(dial);
+    int r = rx_errand_start(&dial->errand, wake, work, orphaned);
     if (r < 0)
-        destroy(dial);
+        free(dial);
     else
         *ret = dial;
     return r;
@@ -132,26 +102,16 @@ int rx_dial_start(struct rx_wake *wake, const char *host, int port, struct rx_di
 
 bool rx_dial_finish(struct rx_dial *dial, int *ret_fd, char *why, size_t why_size)
 {
-    pthread_mutex_lock(&dial->lock);
-    bool done = dial->done;
-    pthread_mutex_unlock(&dial->lock);
-    if (!done)
+    if (!rx_errand_take(&dial->errand))
         return false;
     *ret_fd = dial->fd;
-    dial->fd = -1;
     snprintf(why, why_size, "%s", dial->why);
-    destroy(dial);
+    free(dial);
     return true;
 }
 
 void rx_dial_abandon(struct rx_dial *dial)
 {
-    if (!dial)
-        return;
-    pthread_mutex_lock(&dial->lock);
-    bool done = dial->done;
-    dial->abandoned = true;
-    pthread_mutex_unlock(&dial->lock);
-    if (done)
-        destroy(dial);
+    if (dial && rx_errand_abandon(&dial->errand))
+        orphaned(&dial->errand);
 }
