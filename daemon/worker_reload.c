@@ -48,9 +48,7 @@ static void abandon(struct rx_worker *w)
     rx_site_abandon(w->site);
 }
 
-/* With what was saved, else anew: a state that was written a moment ago and does not load is a fault of ours, and no
- * reason to stand still. */
-static int start(struct rx_worker *w, const struct rx_writer *saved, struct rx_worker_reload *reload)
+static int take_over(struct rx_worker *w, const struct rx_writer *saved, struct rx_worker_reload *reload)
 {
     struct rx_reader reader = {
         .data = (const unsigned char *)saved->buffer.data, .length = saved->buffer.length, .heap = w->heap};
@@ -59,10 +57,19 @@ static int start(struct rx_worker *w, const struct rx_writer *saved, struct rx_w
     if (r == 0)
         r = rx_runtime_start(w->plan, state, &w->runtime, &reload->error);
     rx_state_close(state);
-    if (r == 0)
+    if (r < 0) {
+        const char *pairs[] = {"error", reload->error.message, NULL};
+        rx_log(RX_LOG_ERROR, "the pipelines begin anew: what they knew could not be taken over", pairs);
+    }
+    return r;
+}
+
+/* With what was saved, else anew: a state that was written a moment ago and does not load is a fault of ours, and no
+ * reason to stand still. Nothing is saved where an earlier swap had no memory for a runtime. */
+static int start(struct rx_worker *w, const struct rx_writer *saved, struct rx_worker_reload *reload)
+{
+    if (saved->buffer.length > 0 && take_over(w, saved, reload) == 0)
         return 0;
-    const char *pairs[] = {"error", reload->error.message, NULL};
-    rx_log(RX_LOG_ERROR, "the pipelines begin anew: what they knew could not be taken over", pairs);
     return rx_runtime_start(w->plan, NULL, &w->runtime, &reload->error);
 }
 
@@ -89,13 +96,12 @@ static int swap(struct rx_worker *w, struct rx_worker_reload *reload)
     }
     if (w->runtime)
         rx_runtime_hand_over(w->runtime);
-    bool stands_still = !w->runtime; /* an earlier swap had no memory for it: there is nothing to take over */
     rx_runtime_destroy(w->runtime);
     rx_plan_destroy(w->plan);
     w->runtime = NULL;
     w->plan = w->prepared;
     w->prepared = NULL;
-    int r = stands_still ? rx_runtime_start(w->plan, NULL, &w->runtime, &reload->error) : start(w, &saved, reload);
+    int r = start(w, &saved, reload);
     rx_buffer_finish(&saved.buffer);
     rx_site_commit(w->site);
     count_kept(w, reload);

@@ -193,9 +193,8 @@ int rx_runtime_load(struct rx_runtime *r, const struct rx_state *state, struct r
         bool kept = i >= plan->pipeline_count || rx_pipeline_run_kept(plan->pipelines[i].run);
         result = load_delivery(&r->deliveries[i], kept, state, reterr);
     }
-    /* What was loaded would run with nobody to stop it, and outlive its plan. */
-    for (size_t i = 0; i < plan->pipeline_count && result < 0; i++)
-        rx_pipeline_run_discard(plan->pipelines[i].run);
+    if (result < 0)
+        rx_plan_discard(plan); /* it would outlive the plan */
     rx_engine_leave(plan->engine);
     return result;
 }

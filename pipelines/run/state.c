@@ -184,6 +184,12 @@ void rx_plan_save(const struct rx_plan *plan, struct rx_writer *w)
     }
 }
 
+void rx_plan_discard(struct rx_plan *plan)
+{
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        rx_pipeline_run_discard(plan->pipelines[i].run);
+}
+
 int rx_plan_load(struct rx_plan *plan, const struct rx_state *s, size_t *ret_kept, struct rx_error *reterr)
 {
     size_t kept = 0;
@@ -205,8 +211,8 @@ int rx_plan_load(struct rx_plan *plan, const struct rx_state *s, size_t *ret_kep
             result = rx_error_set(reterr, -EBADMSG, "the state of pipeline \"%s\" is damaged", p->name);
         kept += result == 0;
     }
-    for (size_t i = 0; i < plan->pipeline_count && result < 0; i++)
-        rx_pipeline_run_discard(plan->pipelines[i].run);
+    if (result < 0)
+        rx_plan_discard(plan);
     rx_engine_leave(plan->engine);
     if (ret_kept)
         *ret_kept = kept;

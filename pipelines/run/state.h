@@ -46,5 +46,7 @@ void rx_plan_save(const struct rx_plan *, struct rx_writer *);
 /* Hubs, then pipelines, upstream first. Nothing is subscribed yet. A pipeline that the state does not know, or knows with
  * other steps, is left out: *ret_kept counts the others. -EBADMSG with the pipeline's name: what was made is discarded. */
 int rx_plan_load(struct rx_plan *, const struct rx_state *, size_t *ret_kept, struct rx_error *reterr);
+/* Stops every pipeline, telling nobody: for what was loaded and has no subscriber that would stop it. Inside a turn. */
+void rx_plan_discard(struct rx_plan *);
 
 #endif

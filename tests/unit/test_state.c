@@ -48,8 +48,7 @@ static void end(struct run *r)
     rx_engine_enter(r->world.engine);
     for (int i = 0; i < 3; i++)
         rx_hub_unsubscribe(&r->outputs[i]);
-    for (size_t i = 0; i < r->world.plan->pipeline_count; i++)
-        rx_pipeline_run_discard(r->world.plan->pipelines[i].run);
+    rx_plan_discard(r->world.plan);
     rx_engine_leave(r->world.engine);
     rx_world_destroy(&r->world); /* asserts that no block of its heap is left */
     rx_logical_destroy(r->logical);
