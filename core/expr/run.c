@@ -320,16 +320,24 @@ static int no_element(struct rx_expr *e, int found, struct rx_value object, stru
     return fail(e, key.kind == RX_STRING ? -ENODATA : -EINVAL, 2, object, key);
 }
 
+/* What is in an optional, and anything else itself; false: nothing is. */
+static bool unwrap(struct rx_value *value)
+{
+    if (value->kind != RX_OPTIONAL)
+        return true;
+    if (!value->u.optional->present)
+        return false;
+    *value = value->u.optional->value;
+    return true;
+}
+
 /* Viral: an element of nothing is nothing, of something an optional. */
 static SLOW int index_optional(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
 {
     const struct rx_value *element;
-    if (object.kind == RX_OPTIONAL) {
-        if (!object.u.optional->present) {
-            *ret = rx_optional_none();
-            return 0;
-        }
-        object = object.u.optional->value;
+    if (!unwrap(&object)) {
+        *ret = rx_optional_none();
+        return 0;
     }
     int found = lookup(object, key, &element);
     if (found < 0)
@@ -364,12 +372,9 @@ static SLOW int select_field(struct rx_expr *e, struct rx_value object, struct r
 static SLOW int has_element(struct rx_expr *e, struct rx_value object, struct rx_value key, struct rx_value *ret)
 {
     const struct rx_value *element;
-    if (object.kind == RX_OPTIONAL) {
-        if (!object.u.optional->present) {
-            *ret = rx_bool(false);
-            return 0;
-        }
-        object = object.u.optional->value;
+    if (!unwrap(&object)) {
+        *ret = rx_bool(false);
+        return 0;
     }
     int found = lookup(object, key, &element);
     if (found < 0)
