@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/graph/reorder.h"
 #include "pipelines/run/world.h"
 
 #ifdef __has_feature
@@ -137,10 +138,34 @@ static int plan_scenario(void)
     return outcome(diagnostics, r);
 }
 
+static int push_all(struct rx_reorder *ahead, const struct rx_event *event)
+{
+    int r = 0;
+    for (int i = 0; i < 300 && r == 0; i++)
+        r = rx_reorder_push(ahead, event);
+    return r;
+}
+
+static int reorder_scenario(void)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_reorder ahead;
+    struct rx_event event = {.value = heap ? rx_string(heap, "a", 1) : rx_null()};
+    rx_reorder_init(&ahead, NULL, 1000);
+    int r = event.value.kind == RX_NULL ? -ENOMEM : push_all(&ahead, &event);
+    rx_event_unref(&event);
+    expect(r < 0 || ahead.count == 300, "not all are held", r, "");
+    rx_reorder_finish(&ahead);
+    expect(!heap || rx_heap_live_blocks(heap) == 0, "blocks are left", r, "");
+    rx_heap_destroy(heap);
+    return r;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
-} scenarios[] = {{"decode", decode_scenario}, {"expr", expr_scenario}, {"plan", plan_scenario}};
+} scenarios[] = {
+    {"decode", decode_scenario}, {"expr", expr_scenario}, {"plan", plan_scenario}, {"reorder", reorder_scenario}};
 
 START_TEST(every_allocation_may_fail)
 {
