@@ -43,11 +43,14 @@ static void format_type(const struct rx_option *option, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " | " : "", option->choices[i]);
 }
 
-static struct row row_of(const struct rx_option *option)
+/* An option, and the group that it is in: shown as `retry.max`, or by its name alone where the group is inline. */
+static struct row row_of(const struct rx_option *option, const struct rx_option *group)
 {
     struct row row = {0};
-    bool required = option->flags & RX_REQUIRED, positional = option->flags & RX_POSITIONAL;
-    snprintf(row.cells[0], sizeof row.cells[0], "%s%s", option->name, positional ? " *" : "");
+    bool within = group && !(group->flags & RX_INLINE);
+    bool required = option->flags & RX_REQUIRED && !group, positional = option->flags & RX_POSITIONAL && !group;
+    snprintf(row.cells[0], sizeof row.cells[0], "%s%s%s%s", within ? group->name : "", within ? "." : "", option->name,
+             positional ? " *" : "");
     format_type(option, row.cells[1], sizeof row.cells[1]);
     snprintf(row.cells[2], sizeof row.cells[2], "%s",
              required           ? "required"
@@ -87,29 +90,55 @@ static void write_row(struct rx_buffer *out, const struct row *row, const size_t
     rx_buffer_text(out, "\n");
 }
 
+/* Calls for each option, and for each of a group behind it. */
+static void each_option(const struct rx_class *class,
+                        void (*call)(void *arg, const struct rx_option *, const struct rx_option *group), void *arg)
+{
+    for (const struct rx_option *option = class->options; option && option->name; option++) {
+        if (!(option->flags & RX_INLINE))
+            call(arg, option, NULL);
+        const struct rx_option *inner = option->type == RX_OPTION_GROUP ? option->group->options : NULL;
+        for (; inner && inner->name; inner++)
+            call(arg, inner, option);
+    }
+}
+
+struct table {
+    struct rx_buffer *out;
+    size_t widths[COLUMNS];
+    bool positional, ranges;
+};
+
+static void measure_option(void *arg, const struct rx_option *option, const struct rx_option *group)
+{
+    struct table *table = arg;
+    struct row row = row_of(option, group);
+    measure(&row, table->widths);
+    table->positional |= !group && option->flags & RX_POSITIONAL;
+    table->ranges |= row.cells[3][0] != '\0';
+}
+
+static void write_option(void *arg, const struct rx_option *option, const struct rx_option *group)
+{
+    struct table *table = arg;
+    struct row row = row_of(option, group);
+    write_row(table->out, &row, table->widths, option->help);
+}
+
 void rx_class_describe(const struct rx_class *class, struct rx_buffer *out)
 {
     static const struct row head = {{"option", "type", "default", "range"}};
-    size_t widths[COLUMNS] = {0};
-    bool any = class->options && class->options->name, positional = false, ranges = false;
+    struct table table = {.out = out};
     rx_buffer_printf(out, "%s: %s\n", class->name, class->summary ? class->summary : "");
-    for (const struct rx_option *option = class->options; any && option->name; option++) {
-        struct row row = row_of(option);
-        measure(&row, widths);
-        positional |= (option->flags & RX_POSITIONAL) != 0;
-        ranges |= row.cells[3][0] != '\0';
-    }
-    if (any) {
-        measure(&head, widths);
-        widths[3] = ranges ? widths[3] : 0;
+    each_option(class, measure_option, &table);
+    if (class->options && class->options->name) {
+        measure(&head, table.widths);
+        table.widths[3] = table.ranges ? table.widths[3] : 0;
         rx_buffer_text(out, "\n");
-        write_row(out, &head, widths, NULL);
+        write_row(out, &head, table.widths, NULL);
     }
-    for (const struct rx_option *option = class->options; any && option->name; option++) {
-        struct row row = row_of(option);
-        write_row(out, &row, widths, option->help);
-    }
-    if (positional)
+    each_option(class, write_option, &table);
+    if (table.positional)
         rx_buffer_text(out, "\n  * what a bare value means\n");
     if (class->example)
         rx_buffer_printf(out, "\nExample\n  %s\n", class->example);

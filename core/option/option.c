@@ -33,7 +33,7 @@ static const struct rx_option *positional_of(const struct rx_class *class)
 static const struct rx_option *find_option(const struct rx_class *class, const char *name)
 {
     for (size_t i = 0; i < option_count(class); i++)
-        if (strcmp(class->options[i].name, name) == 0)
+        if (!(class->options[i].flags & RX_INLINE) && strcmp(class->options[i].name, name) == 0)
             return &class->options[i];
     return NULL;
 }
@@ -45,10 +45,43 @@ static bool is_mapping(const struct rx_class *class, const struct rx_tree *value
     return value && value->kind == RX_TREE_MAP && !(positional && positional->flags & RX_WHOLE);
 }
 
+static void note_given(const struct option_parse *parse, const struct rx_option *group)
+{
+    if (group->given)
+        *(bool *)((char *)parse->image + group->given) = true;
+}
+
 static int set_option(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *value)
 {
     parse->option = option;
+    if (option->type == RX_OPTION_GROUP)
+        note_given(parse, option);
     return option_set(parse, value, (char *)parse->image + option->offset);
+}
+
+/* The inline group that an option of that name belongs to; NULL: none. */
+static const struct rx_option *inline_group_of(const struct rx_class *class, const char *name)
+{
+    for (size_t i = 0; i < option_count(class); i++)
+        if (class->options[i].flags & RX_INLINE && find_option(class->options[i].group, name))
+            return &class->options[i];
+    return NULL;
+}
+
+static struct option_parse inside(const struct option_parse *parse, const struct rx_option *group)
+{
+    struct option_parse part = *parse;
+    part.class = group->group;
+    part.image = (char *)parse->image + group->offset;
+    return part;
+}
+
+static int set_inline(struct option_parse *parse, const struct rx_option *group, const struct rx_tree *key,
+                      const struct rx_tree *value)
+{
+    struct option_parse part = inside(parse, group);
+    note_given(parse, group);
+    return set_option(&part, find_option(group->group, key->text), value);
 }
 
 static bool takes_stream(const struct rx_option *option)
@@ -58,16 +91,32 @@ static bool takes_stream(const struct rx_option *option)
 
 static bool is_stream_key(const char *key) { return strcmp(key, "from") == 0 || strcmp(key, "pipe") == 0; }
 
+/* What a user may write, those of inline groups last; NULL-terminated, malloc'ed. NULL: no memory. */
+static const char **names_of(const struct rx_class *class, size_t *ret_count)
+{
+    size_t most = option_count(class) + 1, count = 0;
+    for (size_t i = 0; i < option_count(class); i++)
+        if (class->options[i].flags & RX_INLINE)
+            most += option_count(class->options[i].group);
+    const char **names = calloc(most, sizeof *names);
+    for (size_t i = 0; names && i < option_count(class); i++)
+        if (!(class->options[i].flags & RX_INLINE))
+            names[count++] = class->options[i].name;
+    for (size_t i = 0; names && i < option_count(class); i++)
+        for (size_t k = 0; class->options[i].flags & RX_INLINE && k < option_count(class->options[i].group); k++)
+            names[count++] = class->options[i].group->options[k].name;
+    *ret_count = count;
+    return names;
+}
+
 /* "did you mean `size`?", or what there is. */
 static void unknown_option(struct option_parse *parse, const struct rx_tree *key)
 {
     const struct rx_class *class = parse->class;
-    size_t count = option_count(class);
-    const char **names = calloc(count + 1, sizeof *names);
+    size_t count = 0;
+    const char **names = names_of(class, &count);
     struct rx_error error = {0};
     rx_error_set(&error, -EINVAL, "`%s` has no option `%s`", class->name, shown_text(key->text).text);
-    for (size_t i = 0; names && i < count; i++)
-        names[i] = class->options[i].name;
     const char *nearest = names ? rx_nearest(key->text, names) : NULL;
     const struct rx_option *positional = positional_of(class);
     if (positional && takes_stream(positional) && is_stream_key(key->text)) {
@@ -90,13 +139,14 @@ static int parse_mapping(struct option_parse *parse, const struct rx_tree *map)
 {
     int result = 0;
     for (size_t i = 0; i < map->count; i++) {
-        const struct rx_option *option = find_option(parse->class, map->keys[i]->text);
-        if (!option) {
-            unknown_option(parse, map->keys[i]);
+        const struct rx_tree *key = map->keys[i];
+        const struct rx_option *option = find_option(parse->class, key->text);
+        const struct rx_option *group = option ? NULL : inline_group_of(parse->class, key->text);
+        if (!option && !group)
+            unknown_option(parse, key);
+        if ((!option && !group) || (option && set_option(parse, option, map->items[i]) < 0) ||
+            (group && set_inline(parse, group, key, map->items[i]) < 0))
             result = -EINVAL;
-        } else if (set_option(parse, option, map->items[i]) < 0) {
-            result = -EINVAL;
-        }
     }
     return result;
 }
@@ -128,29 +178,60 @@ static void missing_option(struct option_parse *parse, const struct rx_option *o
                  option_article(option));
 }
 
+static int set_fallback(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *where)
+{
+    struct rx_tree *fallback = rx_plan_alloc(parse->arena, sizeof *fallback);
+    if (!fallback)
+        return -ENOMEM;
+    *fallback = (struct rx_tree){.text = option->fallback,
+                                 .length = strlen(option->fallback),
+                                 .file = where ? where->file : option_no_file(),
+                                 .at = where ? where->at : (struct rx_place){0}};
+    return set_option(parse, option, fallback) < 0 ? -EINVAL : 0;
+}
+
+/* Which values were written: in `map`, or the one of a bare value. */
+struct written {
+    const struct rx_tree *map, *where; /* where: who is blamed for what is missing */
+    const struct rx_option *bare;
+    bool any; /* false: a group of which nothing was written, so that nothing of it is required */
+};
+
+static int fill_in(struct option_parse *parse, const struct written *written);
+
+static int fill_in_group(struct option_parse *parse, const struct rx_option *group, const struct written *written)
+{
+    struct option_parse part = inside(parse, group);
+    struct written of_it = {.where = written->where};
+    if (group->flags & RX_INLINE) {
+        of_it.map = written->map;
+        for (size_t i = 0; written->map && i < written->map->count; i++)
+            of_it.any = of_it.any || find_option(group->group, written->map->keys[i]->text);
+    }
+    return fill_in(&part, &of_it);
+}
+
 /* Defaults for what was not given, in the words a user would write. */
-static int fill_in(struct option_parse *parse, const struct rx_tree *map, const struct rx_option *given,
-                   const struct rx_tree *where)
+static int fill_in(struct option_parse *parse, const struct written *written)
 {
     int result = 0;
     for (size_t i = 0; i < option_count(parse->class); i++) {
         const struct rx_option *option = &parse->class->options[i];
-        if (option == given || rx_tree_get(map, option->name))
+        bool named = !(option->flags & RX_INLINE);
+        int r = 0;
+        if (option == written->bare || (named && rx_tree_get(written->map, option->name)))
             continue;
-        if (option->flags & RX_REQUIRED) {
-            missing_option(parse, option, where);
-            result = -EINVAL;
+        if (option->flags & RX_REQUIRED && written->any) {
+            missing_option(parse, option, written->where);
+            r = -EINVAL;
+        } else if (option->type == RX_OPTION_GROUP) {
+            r = fill_in_group(parse, option, written);
         } else if (option->fallback) {
-            struct rx_tree *fallback = rx_plan_alloc(parse->arena, sizeof *fallback);
-            if (!fallback)
-                return -ENOMEM;
-            *fallback = (struct rx_tree){.text = option->fallback,
-                                         .length = strlen(option->fallback),
-                                         .file = where ? where->file : option_no_file(),
-                                         .at = where ? where->at : (struct rx_place){0}};
-            if (set_option(parse, option, fallback) < 0)
-                result = -EINVAL;
+            r = set_fallback(parse, option, written->where);
         }
+        if (r == -ENOMEM)
+            return r;
+        result = r < 0 ? r : result;
     }
     return result;
 }
@@ -175,7 +256,9 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
         result = parse_mapping(&parse, value);
     else if (value)
         result = parse_bare(&parse, positional, value);
-    int filled = fill_in(&parse, mapping ? value : NULL, value && !mapping ? positional : NULL, where);
+    struct written written = {
+        .map = mapping ? value : NULL, .bare = value && !mapping ? positional : NULL, .where = where, .any = true};
+    int filled = fill_in(&parse, &written);
     result = result < 0 ? result : filled;
     return result < 0 ? result : check_together(&parse, value ? value : where);
 }
@@ -197,6 +280,9 @@ const struct rx_tree *rx_stream_at(const struct rx_tree *tree, size_t i, const c
 const void *rx_option_field(const struct rx_class *class, const void *image, const char *name)
 {
     const struct rx_option *option = find_option(class, name);
+    const struct rx_option *group = option ? NULL : inline_group_of(class, name);
+    if (group)
+        return (const char *)image + group->offset + find_option(group->group, name)->offset;
     return option ? (const char *)image + option->offset : NULL;
 }
 
@@ -250,6 +336,8 @@ static int reach_option(const struct rx_option *option, const void *field, struc
         return reach_shaper(*(struct rx_shaper *const *)field, fields, reaches);
     case RX_OPTION_KEYS:
         return reach_keys(*(struct rx_keys *const *)field, fields, reaches);
+    case RX_OPTION_GROUP:
+        return rx_options_reach(option->group, field, fields, reaches);
     default:
         return 0;
     }

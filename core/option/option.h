@@ -27,6 +27,7 @@ enum rx_option_type {
     RX_OPTION_STREAM,  /* const struct rx_tree *: a name or {from:, pipe:}; resolved by the planner */
     RX_OPTION_STREAMS, /* const struct rx_tree *: one stream, a list of names, or a mapping of name to stream */
     RX_OPTION_PIPE,    /* const struct rx_tree *: a list of steps; resolved by the planner */
+    RX_OPTION_GROUP,   /* the struct of `group`, embedded: a mapping of that class's own options (or its bare value) */
 };
 
 enum {
@@ -40,6 +41,7 @@ enum {
     RX_OPENED =
         128, /* STREAM: no further input, but a graph of its own that the step opens (with the PIPE beside it) */
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
+    RX_INLINE = 256,  /* GROUP: its options stand among those of the class itself, not under a name */
 };
 
 struct rx_option {
@@ -51,6 +53,9 @@ struct rx_option {
     const char *const *choices; /* ENUM: NULL-terminated */
     unsigned flags;
     const char *const *locals; /* EXPR and SHAPER: names bound at evaluation (`acc`), NULL-terminated */
+    /* GROUP. Where nothing of it was written its defaults are set, and what it requires is not asked for. */
+    const struct rx_class *group;
+    size_t given; /* offset of a bool: whether something of it was written. 0: nobody asks */
 };
 
 /* offsetof that compiles only if the field has the type: RX_AT(struct take, count, int64_t). */

@@ -56,17 +56,25 @@ static bool add_plain(uint64_t *hash, const struct rx_option *option, const void
     }
 }
 
+static void add_option(uint64_t *hash, const struct rx_option *o, const struct rx_tree *tree, const void *field)
+{
+    add_bytes(hash, o->name, strlen(o->name));
+    if (o->type == RX_OPTION_GROUP) {
+        uint64_t part = rx_options_hash(o->group, tree, field);
+        add_bytes(hash, &part, sizeof part);
+    } else if (!add_plain(hash, o, field) && tree) {
+        add_tree(hash, tree);
+    }
+}
+
 uint64_t rx_options_hash(const struct rx_class *class, const struct rx_tree *value, const void *image)
 {
     uint64_t hash = 0;
     add_bytes(&hash, class->name, strlen(class->name));
-    for (const struct rx_option *o = class->options; image && o && o->name; o++) {
-        if (o->flags & RX_STATELESS)
-            continue;
-        add_bytes(&hash, o->name, strlen(o->name));
-        const struct rx_tree *tree = rx_option_tree(class, value, o);
-        if (!add_plain(&hash, o, (const char *)image + o->offset) && tree)
-            add_tree(&hash, tree);
-    }
+    for (const struct rx_option *o = class->options; image && o && o->name; o++)
+        if (!(o->flags & RX_STATELESS)) {
+            const struct rx_tree *tree = o->flags & RX_INLINE ? value : rx_option_tree(class, value, o);
+            add_option(&hash, o, tree, (const char *)image + o->offset);
+        }
     return hash;
 }

@@ -33,6 +33,7 @@ static const struct type_words words[] = {
     [RX_OPTION_STREAM] = {"stream", "the name of a stream, or {from: NAME, pipe: [...]}"},
     [RX_OPTION_STREAMS] = {"streams", "the name of a stream, a list of names, or a mapping of name to stream"},
     [RX_OPTION_PIPE] = {"list of steps", "a list of steps"},
+    [RX_OPTION_GROUP] = {"options", "a mapping of options"},
 };
 
 const char *rx_option_type_name(enum rx_option_type type) { return words[type].name; }
@@ -353,6 +354,11 @@ static int set_tree(struct option_parse *parse, const struct rx_tree *node, void
     return 0;
 }
 
+static int set_group(struct option_parse *parse, const struct rx_tree *node, void *field)
+{
+    return rx_options_parse(parse->option->group, node, node, parse->arena, field, parse->diagnostics);
+}
+
 enum { SCALAR = 1 << RX_TREE_SCALAR, LIST = 1 << RX_TREE_LIST, MAP = 1 << RX_TREE_MAP };
 
 struct setter {
@@ -379,6 +385,7 @@ static const struct setter setters[] = {
     [RX_OPTION_STREAM] = {SCALAR | MAP, set_tree},
     [RX_OPTION_STREAMS] = {SCALAR | LIST | MAP, set_tree},
     [RX_OPTION_PIPE] = {LIST, set_tree},
+    [RX_OPTION_GROUP] = {SCALAR | LIST | MAP, set_group},
 };
 
 int option_set(struct option_parse *parse, const struct rx_tree *value, void *field)

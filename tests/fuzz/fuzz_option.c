@@ -9,7 +9,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+struct part {
+    rx_time wait;
+    struct rx_shaper *text;
+};
+
 struct state {
+    struct part named, among;
     int64_t count;
     double ratio;
     rx_time every;
@@ -27,7 +33,16 @@ struct state {
 #name_, "", type_, RX_AT(struct state, field_, expected_), .flags = 0                                          \
     }
 
+static const struct rx_option part_options[] = {
+    {"wait", "", RX_OPTION_DURATION, RX_AT(struct part, wait, rx_time), .flags = RX_POSITIONAL},
+    {"say", "", RX_OPTION_TEMPLATE, RX_AT(struct part, text, struct rx_shaper *), .flags = RX_REQUIRED},
+    {0},
+};
+static const struct rx_class part = {.name = "part", .options = part_options, .state_size = sizeof(struct part)};
+
 static const struct rx_option options[] = {
+    {"named", "", RX_OPTION_GROUP, RX_AT(struct state, named, struct part), .group = &part},
+    {"", "", RX_OPTION_GROUP, RX_AT(struct state, among, struct part), .group = &part, .flags = RX_INLINE},
     ROW(count, RX_OPTION_INT, count, int64_t),
     ROW(ratio, RX_OPTION_DOUBLE, ratio, double),
     ROW(every, RX_OPTION_DURATION, every, rx_time),

@@ -400,6 +400,128 @@ START_TEST(the_catalogue_entry_is_aligned)
 }
 END_TEST
 
+/* Groups: options of their own, under a name or inline. */
+
+struct again {
+    int64_t most;
+    rx_time first;
+};
+static const struct rx_option again_options[] = {
+    {"most", "how often", RX_OPTION_INT, RX_AT(struct again, most, int64_t), .fallback = "3", .flags = RX_POSITIONAL},
+    {"first", "the first wait", RX_OPTION_DURATION, RX_AT(struct again, first, rx_time), .fallback = "1s"},
+    {0},
+};
+static const struct rx_class again = {.name = "again", .options = again_options, .state_size = sizeof(struct again)};
+
+struct place {
+    const char *url, *user;
+    bool quiet;
+};
+static const struct rx_option place_options[] = {
+    {"url", "where", RX_OPTION_STRING, RX_AT(struct place, url, const char *), .flags = RX_REQUIRED},
+    {"user", "who", RX_OPTION_STRING, RX_AT(struct place, user, const char *), .flags = 0},
+    {"quiet", "or not", RX_OPTION_BOOL, RX_AT(struct place, quiet, bool), .fallback = "true"},
+    {0},
+};
+static const struct rx_class place = {.name = "place", .options = place_options, .state_size = sizeof(struct place)};
+
+struct grouped {
+    int64_t own;
+    struct again again;
+    struct place place;
+    bool again_given, place_given;
+};
+static const struct rx_option grouped_options[] = {
+    {"own", "a number", RX_OPTION_INT, RX_AT(struct grouped, own, int64_t), .fallback = "1"},
+    {"again", "when it fails", RX_OPTION_GROUP, RX_AT(struct grouped, again, struct again), .group = &again,
+     .given = RX_AT(struct grouped, again_given, bool)},
+    {"place", "", RX_OPTION_GROUP, RX_AT(struct grouped, place, struct place), .group = &place, .flags = RX_INLINE,
+     .given = RX_AT(struct grouped, place_given, bool)},
+    {0},
+};
+static const struct rx_class grouped = {
+    .name = "grouped", .options = grouped_options, .state_size = sizeof(struct grouped)};
+
+static struct grouped group_state;
+
+static int parse_group(const char *yaml)
+{
+    memset(&group_state, 0, sizeof group_state);
+    return parse_as(&grouped, yaml, &group_state);
+}
+
+START_TEST(a_group_that_is_absent_has_its_defaults_and_requires_nothing)
+{
+    ck_assert_msg(parse_group("step: {own: 2}") == 0, "%s", render());
+    ck_assert_int_eq(group_state.again.most, 3);
+    ck_assert_int_eq(group_state.again.first, RX_SEC);
+    ck_assert(group_state.place.quiet && !group_state.place.url);
+    ck_assert(!group_state.again_given && !group_state.place_given);
+}
+END_TEST
+
+START_TEST(a_group_takes_its_bare_value)
+{
+    ck_assert_msg(parse_group("step: {again: 5}") == 0, "%s", render());
+    ck_assert_int_eq(group_state.again.most, 5);
+    ck_assert_int_eq(group_state.again.first, RX_SEC);
+    ck_assert(group_state.again_given);
+}
+END_TEST
+
+START_TEST(an_inline_group_stands_among_the_options)
+{
+    ck_assert_msg(parse_group("step: {own: 2, url: here, again: {first: 2s}, quiet: false}") == 0, "%s", render());
+    ck_assert_str_eq(group_state.place.url, "here");
+    ck_assert(!group_state.place.quiet && group_state.place_given);
+    ck_assert_int_eq(group_state.again.first, 2 * RX_SEC);
+    ck_assert_ptr_eq(rx_option_field(&grouped, &group_state, "url"), &group_state.place.url);
+}
+END_TEST
+
+START_TEST(mistakes_in_groups_are_told_where_they_stand)
+{
+    ck_assert_int_lt(parse_group("step: {again: {furst: 2s}, user: me, qiet: no}"), 0);
+    ck_assert_msg(strstr(render(), "`again` has no option `furst`"), "%s", render());
+    ck_assert_msg(strstr(render(), "did you mean `first`?"), "%s", render());
+    ck_assert_msg(strstr(render(), "did you mean `quiet`?"), "%s", render());
+    ck_assert_msg(strstr(render(), "`place` needs `url`, a text"), "%s", render());
+}
+END_TEST
+
+START_TEST(the_hash_knows_what_is_in_groups)
+{
+    static const char *const texts[] = {"step: {own: 1}", "step: {own: 1, again: 3}", "step: {own: 1, again: 4}",
+                                        "step: {own: 1, url: x}", "step: {own: 1, url: y}"};
+    uint64_t hashes[5];
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert_msg(parse_group(texts[i]) == 0, "%s", render());
+        hashes[i] = rx_options_hash(&grouped, rx_forest_root(forest)->items[0], &group_state);
+        for (size_t k = 0; k < i; k++)
+            ck_assert((hashes[k] == hashes[i]) == (k == 0 && i == 1));
+        rx_forest_destroy(forest);
+        forest = NULL;
+    }
+}
+END_TEST
+
+START_TEST(the_catalogue_entry_shows_groups)
+{
+    rx_class_describe(&grouped, &rendered);
+    rx_buffer_append(&rendered, "", 1);
+    ck_assert_str_eq(rendered.data, "grouped: \n"
+                                    "\n"
+                                    "  option       type          default\n"
+                                    "  own          integer       1        a number\n"
+                                    "  again        options       -        when it fails\n"
+                                    "  again.most   integer       3        how often\n"
+                                    "  again.first  duration      1s       the first wait\n"
+                                    "  url          text          -        where\n"
+                                    "  user         text          -        who\n"
+                                    "  quiet        true | false  true     or not\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("option");
@@ -426,6 +548,12 @@ int main(void)
     tcase_add_test(tests, an_aggregate_needs_a_name);
     tcase_add_test(tests, braces_in_a_template_must_match);
     tcase_add_test(tests, the_catalogue_entry_is_aligned);
+    tcase_add_test(tests, a_group_that_is_absent_has_its_defaults_and_requires_nothing);
+    tcase_add_test(tests, a_group_takes_its_bare_value);
+    tcase_add_test(tests, an_inline_group_stands_among_the_options);
+    tcase_add_test(tests, mistakes_in_groups_are_told_where_they_stand);
+    tcase_add_test(tests, the_hash_knows_what_is_in_groups);
+    tcase_add_test(tests, the_catalogue_entry_shows_groups);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
