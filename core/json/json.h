@@ -32,6 +32,10 @@ struct rx_json_limits {
 int rx_json_decode(struct rx_heap *, const struct rx_fields *fields, const struct rx_json_limits *, const char *text,
                    size_t length, struct rx_value *ret, struct rx_error *reterr);
 
+/* A text that is a JSON number, true or false as such (a cell of a table), any other as the string it is: UTF-8, which the
+ * caller has checked. A number out of range stays text. The caller's; RX_NULL on allocation failure. */
+struct rx_value rx_json_scalar(struct rx_heap *, const char *text, size_t length);
+
 /* Writes a value as compact JSON: shortest round-trip doubles, whole doubles below 1e15 without a fraction as JSON
  * does ("3.0" is written 3), NaN and infinities as null, bytes as base64, timestamps as RFC 3339 UTC with as many
  * fractional digits as needed (0, 3, 6 or 9), durations as "1.5s", optionals as their value or null, types by name. */

@@ -59,6 +59,45 @@ START_TEST(values_come_out_as_they_went_in)
 }
 END_TEST
 
+START_TEST(a_cell_is_a_number_or_a_truth_where_json_has_it_and_else_text)
+{
+    static const char *const cells[][2] = {
+        {"0", "0"},
+        {"-12", "-12"},
+        {"9223372036854775807", "9223372036854775807"},
+        {"21.50", "21.5"},
+        {"1e3", "1000"},
+        {"-0", "-0"},
+        {"true", "true"},
+        {"false", "false"},
+        {"True", "\"True\""},
+        {"", "\"\""},
+        {"007", "\"007\""},
+        {"1.", "\"1.\""},
+        {".5", "\".5\""},
+        {"+1", "\"+1\""},
+        {"-", "\"-\""},
+        {"1 ", "\"1 \""},
+        {"1e999", "\"1e999\""},
+        {"null", "\"null\""},
+        {"12 km", "\"12 km\""},
+        {"2026-01-01", "\"2026-01-01\""},
+        {"0x10", "\"0x10\""},
+        {"12345678901234567890123", "1.2345678901234568e+22"},
+    };
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        expect(rx_json_scalar(heap, cells[i][0], strlen(cells[i][0])), cells[i][1]);
+    char digits[500];
+    memset(digits, '1', sizeof digits);
+    struct rx_value v = rx_json_scalar(heap, digits, sizeof digits);
+    ck_assert(v.kind == RX_STRING && v.aux == sizeof digits);
+    rx_value_unref(v);
+    v = rx_json_scalar(heap, "7\0", 2);
+    ck_assert(v.kind == RX_STRING && v.aux == 2);
+    rx_value_unref(v);
+}
+END_TEST
+
 START_TEST(numbers_are_exact)
 {
     static const struct {
@@ -486,6 +525,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, values_come_out_as_they_went_in);
+    tcase_add_test(tests, a_cell_is_a_number_or_a_truth_where_json_has_it_and_else_text);
     tcase_add_test(tests, numbers_are_exact);
     tcase_add_test(tests, random_doubles_read_as_strtod_does);
     tcase_add_test(tests, what_is_not_json_is_refused_with_its_place);
