@@ -14,8 +14,15 @@ static void state_sink(struct rx_health *h, const struct rx_sink *sink, size_t p
     snprintf(part, sizeof part, position ? "%s %zu" : "%s", sink->class->base.name, position + 1);
     if (sink->fault)
         rx_health_holds(h, RX_CONDITION_SINK_FAILING, sink->pipeline, part, sink->fault, sink->held);
-    rx_health_counts(h, RX_CONDITION_SINK_DROPS, sink->pipeline, part, sink->dropped_full + sink->lost,
-                     sink->fault ? sink->fault : "it takes no more");
+    const char *why = sink->fault ? sink->fault : sink->loss;
+    rx_health_counts(h, RX_CONDITION_SINK_DROPS, sink->pipeline, part, sink->dropped_full + sink->lost + sink->refused,
+                     why ? why : "it takes no more");
+}
+
+static void state_source(struct rx_health *h, const struct rx_source *source)
+{
+    if (source->running && source->fault)
+        rx_health_holds(h, RX_CONDITION_SOURCE_FAILING, source->name, "", source->fault, source->failures);
 }
 
 static void state_pipeline(struct rx_health *h, const struct rx_plan_pipeline *p, const struct rx_pipeline_status *s)
@@ -29,8 +36,10 @@ static void state_pipeline(struct rx_health *h, const struct rx_plan_pipeline *p
 void rx_health_of_runtime(struct rx_health *h, const struct rx_plan *plan, const struct rx_runtime *runtime)
 {
     for (size_t i = 0; i < plan->source_count; i++)
-        if (plan->whole || plan->sources[i].used)
+        if (plan->whole || plan->sources[i].used) {
+            state_source(h, plan->sources[i].source);
             state_bad_events(h, plan->sources[i].name, rx_runtime_source_errors(runtime, i));
+        }
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         struct rx_pipeline_status status = rx_runtime_status(runtime, i);
         state_pipeline(h, &plan->pipelines[i], &status);

@@ -20,6 +20,9 @@ static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
     rx_metrics_count(m, RX_METRIC_SOURCE_RECEIVED, source->received, labels);
     rx_metrics_count(m, RX_METRIC_SOURCE_DECODED, source->decoded, labels);
     rx_metrics_count(m, RX_METRIC_SOURCE_BYTES, source->bytes, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_CONNECTS, source->connects, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_DISCONNECTS, source->disconnects, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_FAILURES, source->failures, labels);
     rx_metrics_count(m, RX_METRIC_SOURCE_RUNNING, source->running, labels);
     labels[2] = "reason";
     for (int i = 0; i < RX_REJECTS; i++) {
@@ -62,12 +65,15 @@ static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned 
     rx_metrics_count(m, RX_METRIC_SINK_IN, sink->in, labels);
     rx_metrics_count(m, RX_METRIC_SINK_OUT, sink->out, labels);
     rx_metrics_count(m, RX_METRIC_SINK_ERRORED, sink->errored, labels);
+    rx_metrics_count(m, RX_METRIC_SINK_FAILURES, sink->failures, labels);
     rx_metrics_count(m, RX_METRIC_SINK_HELD, sink->held + sink->waiting, labels);
     labels[6] = "reason";
     labels[7] = "full";
     rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->dropped_full, labels);
     labels[7] = "lost";
     rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->lost, labels);
+    labels[7] = "refused";
+    rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->refused, labels);
 }
 
 static void add_pipeline(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_plan_pipeline *p,

@@ -37,14 +37,16 @@ struct rx_sink {
     struct rx_heap *heap;
     struct rx_sched *sched;
     struct rx_site *site;
-    /* The ledger: in = out + lost + dropped_full + errored + held + waiting. The class counts out, held, and lost (taken, and then
-     * given up: refused by the destination), as only it knows; whoever calls write counts the rest. */
-    uint64_t in, out, lost, dropped_full, errored, held;
+    /* The ledger: in = out + lost + refused + dropped_full + errored + held + waiting. The class counts out, held, lost (taken, and
+     * then given up) and refused (the destination does not want it), as only it knows; whoever calls write counts the rest. */
+    uint64_t in, out, lost, refused, dropped_full, errored, held;
+    uint64_t failures; /* attempts to deliver that failed, and were or will be made again. The class's */
     bool pauses;       /* set by init, `full: pause`: what it has no room for waits, and the sources with it */
     uint64_t waiting;  /* taken in, and kept by the pipelines layer until there is room: a part of what is held */
     bool connected;    /* where it has a connection */
     bool handed_over;  /* what it holds was saved, and is another's to deliver: stop does not */
     const char *fault; /* why it cannot deliver now, in words; NULL: it can. The class's */
+    const char *loss;  /* why it last lost something, or had it refused; NULL: not known. The class's */
     struct rx_observer observer; /* private to the pipelines layer */
     struct rx_hub *errors;
 };

@@ -35,7 +35,7 @@ const char *rx_reject_name(enum rx_reject reason)
     static const char *const names[RX_REJECTS] = {
         [RX_REJECT_SYNTAX] = "syntax",       [RX_REJECT_UTF8] = "utf8",         [RX_REJECT_NUMBER] = "number",
         [RX_REJECT_TOO_LARGE] = "too_large", [RX_REJECT_TOO_DEEP] = "too_deep", [RX_REJECT_TOPIC] = "topic",
-        [RX_REJECT_TYPE] = "type",           [RX_REJECT_MEMORY] = "memory",
+        [RX_REJECT_TYPE] = "type",           [RX_REJECT_MEMORY] = "memory",     [RX_REJECT_GAP] = "gap",
     };
     return (unsigned)reason < RX_REJECTS ? names[reason] : "unknown";
 }
@@ -73,6 +73,7 @@ void rx_source_save_ledger(const struct rx_source *source, struct rx_writer *w)
     rx_write_uint(w, source->bytes);
     rx_write_uint(w, source->connects);
     rx_write_uint(w, source->disconnects);
+    rx_write_uint(w, source->failures);
     rx_write_uint(w, RX_REJECTS);
     for (unsigned i = 0; i < RX_REJECTS; i++)
         rx_write_uint(w, source->rejected[i]);
@@ -85,6 +86,7 @@ void rx_source_load_ledger(struct rx_source *source, struct rx_reader *r)
     source->bytes = rx_read_uint(r);
     source->connects = rx_read_uint(r);
     source->disconnects = rx_read_uint(r);
+    source->failures = rx_read_uint(r);
     uint64_t reasons = rx_read_uint(r);
     for (uint64_t i = 0; i < reasons && !rx_reader_failed(r); i++)
         source->rejected[i < RX_REJECTS ? i : RX_REJECT_SYNTAX] += rx_read_uint(r);

@@ -41,6 +41,7 @@ enum rx_reject {                   /* why a message was not decoded; counted by 
                  RX_REJECT_TOPIC,     /* does not match the pattern */
                  RX_REJECT_TYPE,      /* event_time missing or of a wrong type */
                  RX_REJECT_MEMORY,
+                 RX_REJECT_GAP, /* no message: the other side says that some are missing here */
                  RX_REJECTS
 };
 const char *rx_reject_name(enum rx_reject); /* "syntax", "utf8", "number", "too_large", "too_deep", "topic" ... */
@@ -61,7 +62,9 @@ struct rx_source {
     /* the ledger: received = decoded + the sum of rejected */
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];
     uint64_t connects, disconnects; /* of its connection, where it has one */
+    uint64_t failures;              /* attempts to connect, or to ask, that failed. The class's */
     bool running, connected;
+    const char *fault;           /* why it cannot read now, in words without secrets; NULL: it can. The class's */
     uint64_t position, acked;    /* what it has handed to rx_source_position; what class->ack was told */
     struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };

@@ -16,6 +16,7 @@ enum rx_option_type {
     RX_OPTION_SIZE,       /* uint64_t, bytes. "64KiB", "10MB" */
     RX_OPTION_STRING,     /* const char * */
     RX_OPTION_STRINGS,    /* struct rx_strings: one text or a list of texts */
+    RX_OPTION_PAIRS,      /* struct rx_pairs: a mapping of name to text (headers) */
     RX_OPTION_ENUM,       /* int: the index into choices */
     RX_OPTION_EXTENT,     /* struct rx_extent: a duration or a count, or `event` where choices says so */
     RX_OPTION_EXPR,       /* struct rx_expr * */
@@ -65,6 +66,11 @@ struct rx_option {
 
 struct rx_strings {
     const char *const *items;
+    size_t count;
+};
+
+struct rx_pairs {
+    const char *const *names, *const *texts;
     size_t count;
 };
 

@@ -20,6 +20,7 @@ static const struct type_words words[] = {
     [RX_OPTION_SIZE] = {"size", "a size such as 64KiB or 10MB"},
     [RX_OPTION_STRING] = {"text", "a text"},
     [RX_OPTION_STRINGS] = {"text or list of texts", "a text, or a list of texts such as [a, b]"},
+    [RX_OPTION_PAIRS] = {"texts by name", "a mapping of name to text"},
     [RX_OPTION_ENUM] = {"choice", "one of the choices"},
     [RX_OPTION_EXTENT] = {"duration or count", "a duration such as 5s, or a count such as 100"},
     [RX_OPTION_EXPR] = {"expression", "an expression such as `value > 10`"},
@@ -205,6 +206,23 @@ static int set_strings(struct option_parse *parse, const struct rx_tree *node, v
     return 0;
 }
 
+static int set_pairs(struct option_parse *parse, const struct rx_tree *node, void *field)
+{
+    const char **names = rx_plan_alloc(parse->arena, (2 * node->count + 1) * sizeof *names);
+    const char **texts = names ? names + node->count : NULL;
+    int r = names ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < node->count; i++) {
+        if (node->items[i]->kind != RX_TREE_SCALAR)
+            return wrong_kind(parse, node->items[i]);
+        r = copy_text(parse, node->keys[i], &names[i]);
+        if (r == 0)
+            r = copy_text(parse, node->items[i], &texts[i]);
+    }
+    if (r == 0)
+        *(struct rx_pairs *)field = (struct rx_pairs){.names = names, .texts = texts, .count = node->count};
+    return r;
+}
+
 static void list_choices(const char *const *choices, char *out, size_t size)
 {
     size_t used = 0;
@@ -374,6 +392,7 @@ static const struct setter setters[] = {
     [RX_OPTION_SIZE] = {SCALAR, set_size},
     [RX_OPTION_STRING] = {SCALAR, set_string},
     [RX_OPTION_STRINGS] = {SCALAR | LIST, set_strings},
+    [RX_OPTION_PAIRS] = {MAP, set_pairs},
     [RX_OPTION_ENUM] = {SCALAR, set_enum},
     [RX_OPTION_EXTENT] = {SCALAR, set_extent},
     [RX_OPTION_EXPR] = {SCALAR, set_expr},

@@ -71,6 +71,8 @@ static void save_sink(const struct rx_delivery *d, size_t k, struct rx_writer *w
     rx_write_uint(w, sink->in);
     rx_write_uint(w, sink->out);
     rx_write_uint(w, sink->lost);
+    rx_write_uint(w, sink->refused);
+    rx_write_uint(w, sink->failures);
     rx_write_uint(w, sink->dropped_full);
     rx_write_uint(w, sink->errored);
     rx_delivery_save_waiting(d, k, w);
@@ -90,6 +92,8 @@ static int load_sink(struct rx_delivery *d, size_t k, const struct rx_state *sta
     sink->in = rx_read_uint(&r);
     sink->out = rx_read_uint(&r);
     sink->lost = rx_read_uint(&r);
+    sink->refused = rx_read_uint(&r);
+    sink->failures = rx_read_uint(&r);
     sink->dropped_full = rx_read_uint(&r);
     sink->errored = rx_read_uint(&r);
     int result = rx_delivery_load_waiting(d, k, &r);

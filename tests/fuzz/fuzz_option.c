@@ -22,6 +22,7 @@ struct state {
     uint64_t room;
     const char *text;
     struct rx_strings topics;
+    struct rx_pairs headers;
     struct rx_extent size;
     struct rx_shaper *shape, *results, *payload;
     struct rx_keys *by;
@@ -49,6 +50,7 @@ static const struct rx_option options[] = {
     ROW(room, RX_OPTION_SIZE, room, uint64_t),
     ROW(text, RX_OPTION_STRING, text, const char *),
     ROW(topics, RX_OPTION_STRINGS, topics, struct rx_strings),
+    ROW(headers, RX_OPTION_PAIRS, headers, struct rx_pairs),
     ROW(size, RX_OPTION_EXTENT, size, struct rx_extent),
     ROW(shape, RX_OPTION_SHAPER, shape, struct rx_shaper *),
     ROW(results, RX_OPTION_AGGREGATES, results, struct rx_shaper *),

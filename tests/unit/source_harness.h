@@ -255,7 +255,8 @@ static inline int delivery_write(struct harness *h, struct rx_sink *sink, const 
 
 static inline void delivery_destroy(struct rx_sink *sink)
 {
-    ck_assert_uint_eq(sink->in, sink->out + sink->dropped_full + sink->lost + sink->errored + sink->held);
+    ck_assert_uint_eq(sink->in,
+                      sink->out + sink->dropped_full + sink->lost + sink->refused + sink->errored + sink->held);
     sink->class->stop(sink);
     sink->class->dispose(sink);
     free(sink);

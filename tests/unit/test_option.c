@@ -18,6 +18,7 @@ struct state {
     uint64_t room;
     const char *text;
     struct rx_strings topics;
+    struct rx_pairs headers;
     int mode;
     struct rx_extent size;
     struct rx_expr *when;
@@ -43,6 +44,7 @@ static const struct rx_option options[] = {
     {"room", "bytes", RX_OPTION_SIZE, RX_AT(struct state, room, uint64_t), .fallback = "64KiB", .min = 1024, .max = -1},
     {"text", "a text", RX_OPTION_STRING, RX_AT(struct state, text, const char *), .flags = 0},
     {"topics", "topics", RX_OPTION_STRINGS, RX_AT(struct state, topics, struct rx_strings), .flags = 0},
+    {"headers", "texts by name", RX_OPTION_PAIRS, RX_AT(struct state, headers, struct rx_pairs), .flags = 0},
     {"mode", "how inner streams meet", RX_OPTION_ENUM, RX_AT(struct state, mode, int), .fallback = "concat",
      .choices = modes},
     {"size", "the extent", RX_OPTION_EXTENT, RX_AT(struct state, size, struct rx_extent),
@@ -154,7 +156,7 @@ END_TEST
 START_TEST(the_option_decides_the_type)
 {
     parse_good("step: {size: 100, flag: no, count: 7, ratio: 0.25, every: 500ms, room: 1MB, text: 0123,\n"
-               "       topics: [a, 5], mode: merge, other: {from: x}, pipe: [take]}");
+               "       topics: [a, 5], headers: {X-Version: 1.10, b: c}, mode: merge, other: {from: x}, pipe: [take]}");
     ck_assert_uint_eq(state.size.count, 100);
     ck_assert(!state.flag);
     ck_assert_int_eq(state.count, 7);
@@ -164,6 +166,9 @@ START_TEST(the_option_decides_the_type)
     ck_assert_str_eq(state.text, "0123");
     ck_assert_uint_eq(state.topics.count, 2);
     ck_assert_str_eq(state.topics.items[1], "5");
+    ck_assert_uint_eq(state.headers.count, 2);
+    ck_assert_str_eq(state.headers.names[0], "X-Version");
+    ck_assert_str_eq(state.headers.texts[0], "1.10");
     ck_assert_int_eq(state.mode, FIRST);
     ck_assert_int_eq(state.other->kind, RX_TREE_MAP);
     ck_assert_uint_eq(state.pipe->count, 1);
