@@ -88,6 +88,7 @@ static void add_pipeline(struct rx_metrics *m, const struct rx_plan *plan, const
         add_sink(m, p->sinks[i].sink, (unsigned)i);
     add_hub(m, p->hub);
     add_hub(m, p->errors);
+    add_hub(m, p->late);
     for (size_t i = 0; i < p->branch_count; i++)
         add_hub(m, p->branches[i].hub);
 }

@@ -186,7 +186,7 @@ static void add_to_pane(struct keyed_window *k, struct rx_keyed *e, const struct
     struct pane *pane = pane_of(k, e);
     rx_time end = rx_schedule_end_after(&schedule, event->time);
     if (pane->end != end && !rx_boundary_want(&k->member, end)) {
-        rx_count_of(&k->op, WINDOW, RX_LATE, 1);
+        rx_late_event_of(&k->op, WINDOW, event);
         return;
     }
     pane->end = end;

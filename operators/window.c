@@ -96,7 +96,10 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         int taken = w->windowing->next(w, &span[i]);
-        rx_count(op, taken > 0 ? RX_USED : taken < 0 ? RX_LATE : RX_UNHEARD, 1);
+        if (taken < 0)
+            rx_late_event(op, &span[i]);
+        else
+            rx_count(op, taken > 0 ? RX_USED : RX_UNHEARD, 1);
     }
 }
 

@@ -55,6 +55,22 @@ static const char *reason_of(int code)
     }
 }
 
+void rx_late_event_of(struct rx_op *op, unsigned which, const struct rx_event *event)
+{
+    struct rx_hub *late = op->node->late;
+    struct rx_error error;
+    rx_count_of(op, which, RX_LATE, 1);
+    if (!late)
+        return;
+    rx_error_set(&error, -ETIME, "event time had passed it");
+    struct rx_event letter =
+        rx_error_event(rx_op_engine(op), "late", op->node->steps[which]->label, &error, event->value);
+    rx_hub_next(late, &letter, 1);
+    rx_event_unref(&letter);
+}
+
+void rx_late_event(struct rx_op *op, const struct rx_event *event) { rx_late_event_of(op, 0, event); }
+
 static void send_dead_letter(struct rx_op *op, const struct rx_step *step, const struct rx_event *event,
                              const struct rx_error *error)
 {

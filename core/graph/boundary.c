@@ -15,7 +15,8 @@ struct rx_boundary {
     rx_time next;                      /* the earliest end that a member wants */
     rx_time until;                     /* through which it closes, or has closed last */
     uint64_t births;
-    bool closing, clocked;
+    rx_time watermark; /* fixed, or running: then the timer closes */
+    bool closing;
 };
 
 static rx_time floor_to(rx_time t, rx_time step)
@@ -66,10 +67,10 @@ int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every
 static void set_next(struct rx_boundary *b, rx_time next)
 {
     b->next = next;
-    if (next == RX_TIME_NEVER || !b->clocked)
+    if (next == RX_TIME_NEVER || !rx_watermark_is_running(b->watermark))
         rx_common_stop(b->common);
     else
-        rx_common_arm(b->common, next);
+        rx_common_arm(b->common, next + (RX_WATERMARK_CLOCK - b->watermark));
 }
 
 /* Collects who wants more before the members are called: what they then want can only come to it. */
@@ -114,7 +115,7 @@ static struct rx_boundary *settle(struct rx_common *common)
 {
     struct rx_boundary *b = rx_common_data(common);
     if (!b->common)
-        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER, .clocked = true};
+        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER, .watermark = RX_WATERMARK_CLOCK};
     return b;
 }
 
@@ -179,13 +180,14 @@ static void advance(struct rx_boundary_member *m, rx_time time)
 rx_time rx_boundary_until(const struct rx_boundary_member *m)
 {
     const struct rx_boundary *b = m->boundary;
-    rx_time now = b && b->clocked ? rx_wall(m->op) : INT64_MIN;
+    bool runs = b && rx_watermark_is_running(b->watermark);
+    rx_time now = runs ? rx_watermark_at(b->watermark, rx_wall(m->op)) : INT64_MIN;
     return b && b->until > now ? b->until : now;
 }
 
 void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
 {
-    if (m->boundary && m->boundary->clocked)
+    if (m->boundary && m->boundary->watermark == RX_WATERMARK_CLOCK)
         advance(m, time);
 }
 
@@ -194,9 +196,9 @@ void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
     struct rx_boundary *b = m->boundary;
     if (!b)
         return;
-    b->clocked = t == RX_WATERMARK_CLOCK;
+    b->watermark = t;
     set_next(b, b->next);
-    if (!b->clocked)
+    if (!rx_watermark_is_running(t))
         advance(m, t);
 }
 
@@ -224,7 +226,7 @@ int rx_boundary_load(struct rx_boundary_member *m, struct rx_reader *r)
     rx_time next = rx_read_int(r);
     if (rx_reader_failed(r) || join(m, born) < 0)
         return r->failed ? r->failed : -ENOMEM;
-    m->boundary->clocked = rx_op_watermark(m->op) == RX_WATERMARK_CLOCK;
+    m->boundary->watermark = rx_op_watermark(m->op);
     if (next != RX_TIME_NEVER && !rx_boundary_want(m, next))
         return -EBADMSG;
     return 0;

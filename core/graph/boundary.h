@@ -46,8 +46,8 @@ void rx_boundary_leave(struct rx_boundary_member *); /* no-op when it has not jo
 void rx_boundary_reach(struct rx_boundary_member *, rx_time time);
 /* While `close` is called: how far time has gone on; an end that lies before it will be closed at once. */
 rx_time rx_boundary_until(const struct rx_boundary_member *);
-/* For the class's slot: event time has reached `t`. Where it is told, it alone closes windows; where it is the clock, the
- * timer does, and rx_boundary_reach. */
+/* For the class's slot: event time is at `t`. Where that is fixed, it alone closes windows; where it runs, the timer does; where it
+ * is the clock itself, rx_boundary_reach too. */
 void rx_boundary_watermark(struct rx_boundary_member *, rx_time t);
 /* The member has something in the window that ends at `end`. False: that window has been closed (the event is late). */
 bool rx_boundary_want(struct rx_boundary_member *, rx_time end);

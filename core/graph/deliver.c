@@ -1,4 +1,4 @@
-/* Delivery: notes along the edges, what waits for a busy receiver, event time and barriers over several inputs. */
+/* Delivery: notes along the edges, what waits for a busy receiver, and barriers over several inputs. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -11,62 +11,6 @@ static struct rx_op *consumer_of(const struct rx_op *op)
 {
     struct rx_op *down = op->instance->ops[op->node->down];
     return down && rx_input_live(down, op->node->down_port) ? down : NULL;
-}
-
-/* ---- event time: the least of the live inputs ---- */
-
-rx_time rx_op_watermark(const struct rx_op *op) { return op->reached; }
-
-static rx_time input_watermark(const struct rx_op *op)
-{
-    rx_time least = RX_WATERMARK_CLOCK;
-    for (unsigned port = 0; port < op->node->input_count; port++) {
-        const struct rx_op *child = op->instance->ops[op->node->inputs[port]];
-        if (rx_input_live(op, port) && child && child->watermark < least)
-            least = child->watermark;
-    }
-    return least;
-}
-
-void rx_emit_watermark(struct rx_op *op, rx_time t)
-{
-    if (op->state != RX_OP_LIVE || op->watermark == t)
-        return;
-    op->watermark = t;
-    rx_op_send(op, &(struct rx_note){.kind = RX_WATERMARK, .watermark = t});
-}
-
-/* An instance may end while it hears of it, and others with it. */
-void rx_pass_watermark(struct rx_op *op, rx_time t)
-{
-    for (struct rx_instance *i = op->opened, *next; i && op->state == RX_OP_LIVE; i = next) {
-        rx_instance_watermark(i, t);
-        next = i->ended ? op->opened : i->next;
-    }
-    rx_emit_watermark(op, t);
-}
-
-static void advance(struct rx_op *op, rx_time t)
-{
-    op->reached = t;
-    op->busy = true;
-    if (op->class->watermark)
-        op->class->watermark(op, t);
-    else
-        rx_pass_watermark(op, t);
-    op->busy = false;
-    rx_op_drain(op);
-}
-
-/* Between two known times it never goes back; from the clock it may, when a source begins to tell. */
-void rx_op_reach(struct rx_op *op)
-{
-    op->reach_again = op->busy;
-    if (op->state != RX_OP_LIVE || op->busy || !op->live_ports)
-        return;
-    rx_time t = input_watermark(op);
-    if (t != op->reached && (t > op->reached || op->reached == RX_WATERMARK_CLOCK))
-        advance(op, t);
 }
 
 /* ---- barriers ---- */
@@ -292,7 +236,7 @@ void rx_emit_result_take(struct rx_op *op, struct rx_value value)
 {
     const struct rx_mark *mark = rx_op_mark(op);
     bool ends = rx_mark_has_window(mark) && mark->end != RX_TIME_NEVER;
-    struct rx_event out = {.value = value, .time = ends ? mark->end - 1 : rx_now(op), .mark = mark};
+    struct rx_event out = {.value = value, .time = ends ? mark->end - 1 : rx_wall(op), .mark = mark};
     rx_emit(op, &out, 1);
     rx_value_unref(value);
 }

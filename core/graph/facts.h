@@ -21,6 +21,10 @@ struct rx_facts {
     bool ends_early; /* may complete before its input does */
     bool scope_ends; /* the scopes that it opens may end before its input does (idle groups) */
     bool spans;      /* may be handed events in spans */
+    /* Results depend on the order of events. Inside a window on event time they are then handed over in order of their times,
+     * ties by arrival, when it closes (rx_node.inner_ordered). */
+    bool needs_order;
+    bool lates; /* may find an event too late (rx_late_event) */
     /* What it may keep: so many keys or windows open at once, and of each (in all, without them) so many events, and bytes
      * besides. By default a class that saves state keeps its state struct, and no events. */
     uint64_t keys, windows, events, bytes;

@@ -113,6 +113,7 @@ void rx_op_reclaim(struct rx_op *op)
     if (op->class->dispose)
         op->class->dispose(op);
     rx_op_drop_queue(op);
+    rx_want_finish(op);
     if (op->held) {
         op->node->ledger->held -= op->held;
         op->node->ledger->accounts[RX_UNHEARD] += (uint64_t)op->held;
@@ -127,6 +128,7 @@ static void end(struct rx_op *op, enum rx_op_state state)
     op->state = (uint8_t)state;
     for (unsigned i = 0; i < op->class->timer_slots; i++)
         rx_sched_stop(instance->engine->sched, &op->timers[i].timer);
+    rx_want_stop(op);
     for (unsigned port = 0; port < op->node->input_count; port++)
         rx_cancel(op, port);
     rx_instances_close_all(op);
@@ -265,7 +267,7 @@ struct rx_common *rx_common_get(struct rx_op *op, const struct rx_common_class *
         return NULL;
     common->timer.fire = on_common_timer;
     common->engine = rx_op_engine(op);
-    common->rank = op->node->rank;
+    common->sequence = rx_node_sequence(op->node);
     common->class = class;
     load_common(common, &run->saved);
     return run->common = common;
@@ -275,7 +277,7 @@ void *rx_common_data(const struct rx_common *common) { return (void *)(uintptr_t
 
 void rx_common_arm(struct rx_common *common, rx_time due)
 {
-    rx_sched_arm_wall(common->engine->sched, &common->timer, due, common->rank);
+    rx_sched_arm_wall(common->engine->sched, &common->timer, due, common->sequence);
 }
 
 void rx_common_stop(struct rx_common *common) { rx_sched_stop(common->engine->sched, &common->timer); }

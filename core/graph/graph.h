@@ -31,9 +31,11 @@ struct rx_node {
     int32_t down;  /* consumer's index, -1: the exit */
     uint32_t rank; /* order in the plan: upstream first, across pipelines; never 0 */
     bool span_ok;  /* this node and all behind it take spans */
+    bool inner_ordered; /* it opens windows on event time in which a step needs order (rx_facts.needs_order) */
     struct rx_subgraph *subgraphs[2];
     struct rx_hub *hub;    /* of a subscription leaf */
-    struct rx_hub *errors; /* where bad events go; NULL: only counted */
+    struct rx_hub *errors; /* where bad events go; NULL: only counted. And late ones: */
+    struct rx_hub *late;
     struct rx_node_run *run;
 };
 

@@ -4,12 +4,24 @@
 
 #include "core/graph/graph.h"
 
+/* The first of the sequence numbers with which a node's timers of event time stand in the scheduler: before all others, those
+ * upstream first. */
+static inline uint64_t rx_node_sequence(const struct rx_node *node) { return (uint64_t)node->rank << 32; }
+
 enum rx_op_state { RX_OP_LIVE, RX_OP_DONE, RX_OP_CANCELLED };
 
 struct rx_op_timer {
     struct rx_timer timer;
     struct rx_op *op;
     unsigned slot;
+};
+
+/* What an op waits for in event time. */
+struct rx_op_want {
+    struct rx_timer timer; /* armed while its watermark runs */
+    struct rx_op *op;
+    rx_time t; /* RX_TIME_NEVER: nothing */
+    uint64_t sequence;
 };
 
 /* A note that came while its receiver was busy. */
@@ -24,7 +36,7 @@ struct rx_emission {
 struct rx_common {
     struct rx_timer timer;
     struct rx_engine *engine;
-    uint32_t rank;
+    uint64_t sequence;
     const struct rx_common_class *class;
     _Alignas(16) char data[];
 };
@@ -56,8 +68,15 @@ void rx_op_send(struct rx_op *, const struct rx_note *);  /* to what reads the o
 void rx_op_relay(struct rx_op *, const struct rx_note *); /* of a leaf: a note that is no event becomes its own */
 void rx_op_drain(struct rx_op *);                         /* what came while it was busy, in order */
 void rx_op_drop_queue(struct rx_op *);
-void rx_op_reach(struct rx_op *);      /* its inputs may have reached another time */
 void rx_op_port_ended(struct rx_op *); /* a barrier, or event time, may have waited for it */
+/* watermark.c */
+void rx_op_reach(struct rx_op *);       /* its inputs may have reached another time */
+void rx_want_stop(struct rx_op *);      /* it wants nothing any more */
+void rx_want_finish(struct rx_op *);    /* at reclaim */
+void rx_watermarks_save(const struct rx_op *, struct rx_writer *); /* of the op: what it has reached, put out, and wants */
+void rx_watermarks_load(struct rx_op *, struct rx_reader *);
+void rx_watermarks_save_step(const struct rx_op *as, struct rx_writer *); /* of a step that `as` stands for */
+void rx_watermarks_skip_step(struct rx_reader *);
 /* call.c */
 void rx_calls_cancel_all(struct rx_op *);
 void rx_calls_save(const struct rx_op *, struct rx_writer *);

@@ -24,8 +24,8 @@ struct rx_hub {
     uint64_t births;
     bool running, listed_idle, singles;
     enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
-    struct rx_error error;
-    rx_time watermark;
+    struct rx_error *error; /* why it FAILED */
+    rx_time watermark, initial;
     struct rx_hub_stats stats;
 };
 
@@ -40,7 +40,7 @@ struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
     }
     hub->engine = engine;
     hub->name = copy;
-    hub->watermark = RX_WATERMARK_CLOCK;
+    hub->watermark = hub->initial = RX_WATERMARK_CLOCK;
     return hub;
 }
 
@@ -49,11 +49,13 @@ void rx_hub_destroy(struct rx_hub *hub)
     if (!hub)
         return;
     free(hub->name);
+    free(hub->error);
     free(hub);
 }
 
 void rx_hub_set_producer(struct rx_hub *hub, const struct rx_producer *producer) { hub->producer = *producer; }
 void rx_hub_set_singles(struct rx_hub *hub, bool singles) { hub->singles = singles; }
+void rx_hub_set_told(struct rx_hub *hub) { hub->watermark = hub->initial = RX_WATERMARK_NONE; }
 const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
 size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }
 struct rx_hub_stats rx_hub_stats(const struct rx_hub *hub) { return hub->stats; }
@@ -92,6 +94,20 @@ static void tell_end(struct rx_observer *o, const struct rx_error *error)
     o->note(o, &(struct rx_note){.kind = error ? RX_ERROR : RX_COMPLETE, .error = error});
 }
 
+static const struct rx_error *why(const struct rx_hub *hub)
+{
+    static const struct rx_error forgotten = {.code = -ENOMEM, .message = "out of memory for the reason"};
+    return hub->error ? hub->error : &forgotten;
+}
+
+static void keep_why(struct rx_hub *hub, const struct rx_error *error)
+{
+    if (!hub->error)
+        hub->error = malloc(sizeof *hub->error);
+    if (hub->error)
+        *hub->error = *error;
+}
+
 static void run(struct rx_hub *hub)
 {
     if (hub->running)
@@ -109,7 +125,7 @@ void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
         hub->producer.subscribed(hub->producer.arg, hub, o);
     if (hub->ended != OPEN) {
         unlink(o);
-        tell_end(o, hub->ended == FAILED ? &hub->error : NULL);
+        tell_end(o, hub->ended == FAILED ? why(hub) : NULL);
     } else {
         run(hub);
     }
@@ -140,7 +156,7 @@ void rx_hub_settle(struct rx_hub *hub)
         if (hub->first || !hub->running)
             continue;
         hub->running = false;
-        hub->watermark = RX_WATERMARK_CLOCK;
+        hub->watermark = hub->initial;
         if (hub->producer.stop)
             hub->producer.stop(hub->producer.arg, hub);
     }
@@ -179,10 +195,10 @@ static void finish(struct rx_hub *hub, const struct rx_error *error)
     if (hub->producer.sticky) {
         hub->ended = error ? FAILED : COMPLETED;
         if (error)
-            hub->error = *error;
+            keep_why(hub, error);
     }
     hub->running = false;
-    hub->watermark = RX_WATERMARK_CLOCK;
+    hub->watermark = hub->initial;
     uint64_t births = hub->births;
     while (hub->first && hub->first->born <= births) {
         struct rx_observer *o = hub->first;
@@ -268,7 +284,7 @@ void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
     rx_write_int(w, hub->watermark);
     rx_write_uint(w, hub->ended);
     if (hub->ended == FAILED)
-        rx_write_text(w, hub->error.message, strlen(hub->error.message));
+        rx_write_text(w, why(hub)->message, strlen(why(hub)->message));
 }
 
 void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
@@ -288,7 +304,9 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
     if (hub->ended != FAILED)
         return;
     const char *message = rx_read_text(r, &length);
-    rx_error_set(&hub->error, -EIO, "%.*s", (int)length, message ? message : "");
+    struct rx_error error;
+    rx_error_set(&error, -EIO, "%.*s", (int)length, message ? message : "");
+    keep_why(hub, &error);
 }
 
 void rx_observer_save(struct rx_observer *o, struct rx_writer *w)

@@ -36,6 +36,7 @@ enum {
     RX_ENDS_EARLY = 1024, /* may complete before its input does (take) */
     RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub), named by its RX_BRANCH option */
     RX_MERGES = 8192,     /* what `from: [a, b]` means */
+    RX_ANY_ORDER = 16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };
 
 struct rx_operator_class {
@@ -47,7 +48,8 @@ struct rx_operator_class {
     void (*next)(struct rx_op *, unsigned port, const struct rx_event *span, size_t n);
     void (*complete)(struct rx_op *, unsigned port);                       /* NULL: finish after the last port */
     void (*error)(struct rx_op *, unsigned port, const struct rx_error *); /* NULL: forward */
-    /* Event time has reached `t` on all live inputs, or is the clock from now on. NULL: rx_pass_watermark. */
+    /* Event time is at `t` (in either form, note.h) on all live inputs; also called when it has reached what the op wanted.
+     * NULL: rx_pass_watermark. */
     void (*watermark)(struct rx_op *, rx_time t);
     void (*timer)(struct rx_op *, unsigned slot);
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
@@ -86,6 +88,7 @@ struct rx_op {
     uint64_t barrier;           /* the newest */
     uint16_t barrier_ports;     /* bit p: it has come on port p and waits for others */
     uint16_t live_ports;        /* bit p: port p is subscribed and has not ended */
+    struct rx_op_want *want;    /* of event time; NULL: nothing yet */
     uint8_t state;              /* enum in graph.c */
     bool busy;                  /* inside a callback that notes may not enter again */
     bool starting;              /* subscribing its inputs */
@@ -112,8 +115,14 @@ void rx_finish(struct rx_op *);
 void rx_fail(struct rx_op *, const struct rx_error *);
 void rx_fail_memory(struct rx_op *); /* out of memory */
 
-/* Event time. Of the op's live inputs: RX_WATERMARK_CLOCK where they are stamped on arrival. */
+/* Event time. The least watermark of the op's live inputs, never back (the forms: note.h); and the instant that it has reached
+ * by now. */
 rx_time rx_op_watermark(const struct rx_op *);
+rx_time rx_op_reached(const struct rx_op *);
+/* class->watermark is called when event time has reached `t`, by the note that says so or, where the watermark runs, by a timer;
+ * not before this call returns. One an op, the earliest of those wanted; it is saved with the op. When it has been told, ask
+ * again for the next. Operators upstream hear of one instant before those downstream. */
+void rx_watermark_want(struct rx_op *, rx_time t);
 void rx_pass_watermark(struct rx_op *, rx_time); /* to the instances that are open, in order, then downstream */
 void rx_emit_watermark(struct rx_op *, rx_time); /* downstream alone */
 
@@ -177,7 +186,7 @@ enum rx_account {
     RX_ABSENT,     /* filtered because an operand was absent or null (a part of filtered) */
     RX_ERRORED,    /* a bad event */
     RX_SUPERSEDED, /* discarded: a newer event took its place (debounce, throttle, sample) */
-    RX_LATE,       /* discarded: too late for its window */
+    RX_LATE,       /* discarded: too late, see rx_late_event */
     RX_EVICTED,    /* discarded: a limit's policy */
     RX_UNHEARD,    /* discarded: nobody downstream listens, or the step had ended */
     RX_ACCOUNTS
@@ -202,6 +211,11 @@ enum rx_verdict rx_bad_event_of(struct rx_op *, unsigned which, const struct rx_
 /* The same for a result that could not be made: no input is charged with it. */
 enum rx_verdict rx_bad_result(struct rx_op *, const struct rx_error *);
 enum rx_verdict rx_bad_result_of(struct rx_op *, unsigned which, const struct rx_error *);
+
+/* An event that came too late for what the step does: counted as RX_LATE, and sent to the pipeline's X.late as {at, reason:
+ * "late", step, message, event}. */
+void rx_late_event(struct rx_op *, const struct rx_event *);
+void rx_late_event_of(struct rx_op *, unsigned which, const struct rx_event *);
 
 /* After making a value from an event (NULL: from several), RX_NULL where it could not be: a bad event, or a bad result, as where
  * it is too large (and then dropped, and RX_NULL). True

@@ -6,7 +6,7 @@
 
 enum { ARITY = 4 };
 /* Below: fixed ranks, of timers that go first at their instant. */
-#define FIRST_SEQUENCE ((uint64_t)1 << 32)
+#define FIRST_SEQUENCE ((uint64_t)1 << 60)
 
 struct rx_sched {
     rx_time now;

@@ -38,29 +38,11 @@ static void save_orphans(const struct rx_op *op, struct rx_writer *w)
     }
 }
 
-/* Most know no event time but the clock. */
-static void save_watermarks(const struct rx_op *op, struct rx_writer *w)
-{
-    bool clocked = op->reached == RX_WATERMARK_CLOCK && op->watermark == RX_WATERMARK_CLOCK;
-    rx_write_bool(w, !clocked);
-    if (clocked)
-        return;
-    rx_write_int(w, op->reached);
-    rx_write_int(w, op->watermark);
-}
-
-static void load_watermarks(struct rx_op *op, struct rx_reader *r)
-{
-    bool told = rx_read_bool(r);
-    op->reached = told ? rx_read_int(r) : RX_WATERMARK_CLOCK;
-    op->watermark = told ? rx_read_int(r) : RX_WATERMARK_CLOCK;
-}
-
 static void save_op(struct rx_op *op, struct rx_writer *w)
 {
     size_t frame = rx_frame_begin(w);
     rx_write_uint(w, op->live_ports);
-    save_watermarks(op, w);
+    rx_watermarks_save(op, w);
     save_timers(op, w);
     if (op->class->save)
         op->class->save(op, w);
@@ -118,7 +100,7 @@ static void load_op(struct rx_op *op, struct rx_reader *outer)
     if (ports >> op->node->input_count)
         rx_reader_fail(&r, -EBADMSG);
     op->live_ports = rx_reader_failed(&r) ? 0 : (uint16_t)ports;
-    load_watermarks(op, &r);
+    rx_watermarks_load(op, &r);
     load_timers(op, &r);
     if (!rx_reader_failed(&r) && op->class->load && op->class->load(op, &r) < 0)
         rx_reader_fail(&r, -EBADMSG);
@@ -219,7 +201,7 @@ size_t rx_frame_begin_step(struct rx_writer *w, const struct rx_op *as, unsigned
     rx_write_bool(w, true);
     size_t frame = rx_frame_begin(w);
     rx_write_uint(w, (1u << inputs) - 1);
-    save_watermarks(as, w);
+    rx_watermarks_save_step(as, w);
     for (unsigned i = 0; i < timers; i++)
         rx_write_uint(w, 0);
     return frame;
@@ -227,13 +209,12 @@ size_t rx_frame_begin_step(struct rx_writer *w, const struct rx_op *as, unsigned
 
 struct rx_reader rx_frame_open_step(struct rx_reader *outer, unsigned inputs, unsigned timers)
 {
-    struct rx_op unused;
     if (!rx_read_bool(outer))
         rx_reader_fail(outer, -EBADMSG);
     struct rx_reader r = rx_frame_open(outer);
     if (rx_read_uint(&r) != (1u << inputs) - 1)
         rx_reader_fail(&r, -EBADMSG);
-    load_watermarks(&unused, &r);
+    rx_watermarks_skip_step(&r);
     for (unsigned i = 0; i < timers; i++)
         if (rx_read_uint(&r) != 0)
             rx_reader_fail(&r, -EBADMSG);

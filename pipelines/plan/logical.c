@@ -93,8 +93,8 @@ struct rx_outlet *rx_planner_outlet(struct rx_planner *planner, const char *name
     if (near)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
     else if (dot && has_outlet(planner->plan, name, (size_t)(dot - name)))
-        snprintf(hint, sizeof hint, "beside \"%.*s\" there are \"%.*s.errors\" and the streams of its taps",
-                 (int)(dot - name), name, (int)(dot - name), name);
+        snprintf(hint, sizeof hint, "beside \"%.*s\" there are \"%.*s.errors\", \"%.*s.late\" and the streams of its taps",
+                 (int)(dot - name), name, (int)(dot - name), name, (int)(dot - name), name);
     rx_diagnosef(planner->diagnostics, where, hint, "there is no source or pipeline \"%s\"", name);
     return NULL;
 }
@@ -133,7 +133,7 @@ static int add_branch(struct rx_planner *planner, struct rx_logical_pipeline *p,
     refuse_branch_name(planner, name);
     *branch = (struct rx_outlet){.pipeline = p};
     int r = rx_planner_add_outlet(planner, branch, p->name, name->text);
-    if (r == -EEXIST && strcmp(name->text, "errors") != 0)
+    if (r == -EEXIST && strcmp(name->text, "errors") != 0 && strcmp(name->text, "late") != 0)
         rx_diagnosef(planner->diagnostics, name, "give it another name", "there is a stream \"%s\" already",
                      branch->name);
     p->branch_count += r == 0;
@@ -175,10 +175,12 @@ static int declare_pipeline(struct rx_planner *planner, const struct rx_tree *ke
     struct rx_logical *plan = planner->plan;
     struct rx_logical_pipeline *p = &plan->pipelines[plan->pipeline_count];
     *p = (struct rx_logical_pipeline){.name = key->text, .key = key, .tree = tree, .position = plan->pipeline_count};
-    p->out.pipeline = p->errors.pipeline = p;
+    p->out.pipeline = p->errors.pipeline = p->late.pipeline = p;
     int r = rx_planner_add_outlet(planner, &p->out, p->name, NULL);
     if (r == 0) /* a clash of names was told by who read the files */
         r = rx_planner_add_outlet(planner, &p->errors, p->name, "errors");
+    if (r == 0)
+        r = rx_planner_add_outlet(planner, &p->late, p->name, "late");
     if (r == -ENOMEM)
         return r;
     plan->pipeline_count++;
@@ -285,6 +287,7 @@ static int make_all(struct rx_planner *planner)
         return r;
     rx_planner_ends(planner);
     rx_planner_singles(planner);
+    rx_planner_times(planner);
     r = rx_planner_fields(planner);
     if (r == 0)
         r = rx_planner_remarks(planner);

@@ -25,6 +25,7 @@ struct rx_outlet {
     struct rx_logical_source *source;     /* NULL: a pipeline's */
     struct rx_logical_pipeline *pipeline; /* NULL: a source's */
     bool singles;                         /* events go one by one: branches of it may meet again */
+    bool told;                            /* its events have times of their own, and its producer tells the watermark */
     struct rx_reading *readings;          /* by whom it is read; private to the planner, as is: */
     unsigned reaches;
 };
@@ -54,6 +55,8 @@ struct rx_logical_node {
     struct rx_known known; /* of its input, by its expressions */
     struct rx_need need;   /* of its own, of what comes in */
     bool ends;             /* what it puts out may end while the pipeline runs */
+    bool told;             /* what it puts out has event time of its own */
+    bool inner_ordered;    /* rx_node.inner_ordered */
     uint32_t seen;         /* private to the planner */
 };
 
@@ -85,7 +88,7 @@ struct rx_logical_pipeline {
     const char *name;
     const struct rx_tree *key, *tree;
     struct rx_logical_graph *graph;
-    struct rx_outlet out, errors;
+    struct rx_outlet out, errors, late;
     struct rx_outlet *branches;
     size_t branch_count;
     struct rx_logical_sink *sinks;
@@ -98,6 +101,7 @@ struct rx_logical_pipeline {
     uint32_t step_count;
     bool ends;              /* its stream may end while it runs */
     bool singles;           /* its events go one by one */
+    bool lates;             /* some step of it may find an event too late */
     unsigned leaves, chain; /* private to the planner, from here on */
     struct rx_logical_pipeline *reader;
 };

@@ -51,8 +51,8 @@ static struct rx_hub *hub_of(const struct rx_plan *plan, const struct rx_plan_pi
     const struct rx_logical_pipeline *logical = outlet->pipeline;
     if (!p)
         return NULL;
-    if (outlet == &logical->out || outlet == &logical->errors)
-        return outlet == &logical->out ? p->hub : p->errors;
+    if (outlet == &logical->out || outlet == &logical->errors || outlet == &logical->late)
+        return outlet == &logical->out ? p->hub : outlet == &logical->errors ? p->errors : p->late;
     return p->branches[outlet - logical->branches].hub;
 }
 
@@ -109,7 +109,8 @@ static int make_pipeline(struct rx_assembly *a, struct rx_logical_pipeline *logi
                                    .step_count = logical->step_count};
     p->hub = make_hub(plan, &logical->out);
     p->errors = make_hub(plan, &logical->errors);
-    return p->hub && p->errors ? make_branches(plan, p) : -ENOMEM;
+    p->late = make_hub(plan, &logical->late);
+    return p->hub && p->errors && p->late ? make_branches(plan, p) : -ENOMEM;
 }
 
 static int make_pipelines(struct rx_assembly *a)

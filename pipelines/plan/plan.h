@@ -43,7 +43,7 @@ struct rx_plan_pipeline {
     const char *name;
     const struct rx_tree *tree;
     struct rx_subgraph *graph;
-    struct rx_hub *hub, *errors;
+    struct rx_hub *hub, *errors, *late; /* X, X.errors, X.late */
     struct rx_plan_sink *sinks;
     size_t sink_count;
     struct rx_plan_branch *branches;

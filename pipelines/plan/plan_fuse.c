@@ -50,6 +50,8 @@ static int try_class(struct rx_assembly *a, const struct rx_operator_class *clas
     node->steps = steps;
     node->step_count = (uint16_t)n;
     node->common_step = class->fused_common;
+    for (unsigned i = 0; i < n; i++)
+        node->inner_ordered = node->inner_ordered || found[i]->inner_ordered;
     return 1;
 }
 

@@ -78,6 +78,9 @@ static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, co
         return r;
     node->step = node->steps[0];
     node->errors = p->errors;
+    node->late = p->late;
+    if (!fused)
+        node->inner_ordered = logical->inner_ordered;
     if (connect(a, logical, node) < 0 || give_ledgers(a, node) < 0)
         return -ENOMEM;
     if (!fused && logical->scope)

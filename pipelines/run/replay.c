@@ -86,7 +86,7 @@ static bool is_output(const struct rx_replay *r, const struct rx_hub *hub)
 
 static bool branches_off(const struct rx_plan_pipeline *p, const struct rx_hub *hub)
 {
-    bool is_branch = p->errors == hub;
+    bool is_branch = p->errors == hub || p->late == hub;
     for (size_t k = 0; k < p->branch_count; k++)
         is_branch = is_branch || p->branches[k].hub == hub;
     return is_branch;
@@ -421,6 +421,8 @@ void rx_replay_losses(const struct rx_replay *r, void (*each)(void *arg, const c
     const struct rx_plan *plan = r->world.plan;
     for (size_t i = 0; i < plan->source_count; i++)
         tell_loss(plan->sources[i].errors, each, arg);
-    for (size_t i = 0; i < plan->pipeline_count; i++)
+    for (size_t i = 0; i < plan->pipeline_count; i++) {
         tell_loss(plan->pipelines[i].errors, each, arg);
+        tell_loss(plan->pipelines[i].late, each, arg);
+    }
 }

@@ -210,6 +210,8 @@ static int add_side_streams(struct rx_runtime *r, struct rx_error *reterr)
     for (size_t i = 0; result == 0 && i < plan->pipeline_count; i++) {
         struct rx_plan_pipeline *p = &plan->pipelines[i];
         result = add_served(r, p->errors, p->tree, &r->samples[plan->source_count + i], reterr);
+        if (result == 0 && p->logical->lates)
+            result = add_served(r, p->late, p->tree, NULL, reterr);
         for (size_t k = 0; result == 0 && k < p->branch_count; k++)
             result = add_served(r, p->branches[k].hub, p->tree, NULL, reterr);
     }
@@ -231,7 +233,7 @@ static int start_sinks(struct rx_runtime *r, struct rx_error *reterr)
 
 static struct rx_runtime *create(struct rx_plan *plan)
 {
-    size_t capacity = plan->source_count + 2 * plan->pipeline_count;
+    size_t capacity = plan->source_count + 3 * plan->pipeline_count;
     for (size_t i = 0; i < plan->pipeline_count; i++)
         capacity += plan->pipelines[i].branch_count;
     struct rx_runtime *r = calloc(1, sizeof *r);

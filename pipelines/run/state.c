@@ -175,6 +175,7 @@ void rx_plan_save(const struct rx_plan *plan, struct rx_writer *w)
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         const struct rx_plan_pipeline *p = &plan->pipelines[i];
         save_hub(p->errors, w);
+        save_hub(p->late, w);
         for (size_t k = 0; k < p->branch_count; k++)
             save_hub(p->branches[k].hub, w);
         struct rx_section section = {.kind = RX_SECTION_PIPELINE, .name = p->name, .class = "pipeline"};
@@ -203,6 +204,7 @@ int rx_plan_load(struct rx_plan *plan, const struct rx_state *s, size_t *ret_kep
         struct rx_plan_pipeline *p = &plan->pipelines[plan->ordered[i]];
         struct rx_reader r;
         load_hub(p->errors, s);
+        load_hub(p->late, s);
         for (size_t k = 0; k < p->branch_count; k++)
             load_hub(p->branches[k].hub, s);
         if (!rx_state_find(s, RX_SECTION_PIPELINE, p->name, NULL, &r) || !rx_pipeline_run_same(p->run, &r))

@@ -122,6 +122,8 @@ static inline void on_note(void *arg, const struct rx_note *note)
     ck_assert_msg(!r->inside, "a notification inside another");
     ck_assert_msg(r->ends == 0, "a notification after the end");
     ck_assert_msg(!r->cancelled, "a notification after cancel");
+    if (note->kind == RX_WATERMARK || note->kind == RX_BARRIER)
+        return;
     r->inside = true;
     r->notes++;
     for (size_t i = 0; i < note->count && note->kind == RX_NEXT; i++) {

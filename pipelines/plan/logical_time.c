@@ -1,0 +1,45 @@
+/* Event time in the plan: where events have times of their own, and which windows must sort them. */
+#include "pipelines/plan/logical_private.h"
+
+static bool needs_order(const struct rx_logical_graph *graph)
+{
+    bool needs = false;
+    for (size_t i = 0; i < graph->count && !needs; i++)
+        needs = graph->nodes[i].step->facts.needs_order || (graph->nodes[i].scope && needs_order(graph->nodes[i].scope));
+    return needs;
+}
+
+static bool is_told(const struct rx_logical_graph *graph, const struct rx_logical_node *node, bool entry)
+{
+    bool told = node->reads ? node->reads->told : node->input_count == 0 && entry;
+    for (unsigned i = 0; i < node->input_count; i++)
+        told = told || graph->nodes[node->inputs[i].node].told;
+    return told;
+}
+
+static void look_at(struct rx_logical_pipeline *p, struct rx_logical_graph *graph, bool entry)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        struct rx_logical_node *node = &graph->nodes[i];
+        node->told = is_told(graph, node, entry);
+        p->lates = p->lates || node->step->facts.lates;
+        if (!node->scope)
+            continue;
+        bool group = node->step->class->base.flags & RX_OPENS_GROUP;
+        node->inner_ordered = node->told && !group && needs_order(node->scope);
+        look_at(p, node->scope, node->told);
+    }
+}
+
+/* Upstream first. */
+void rx_planner_times(struct rx_planner *planner)
+{
+    struct rx_logical *plan = planner->plan;
+    for (size_t i = 0; i < plan->pipeline_count; i++) {
+        struct rx_logical_pipeline *p = &plan->pipelines[plan->ordered[i]];
+        look_at(p, p->graph, false);
+        p->out.told = p->graph->nodes[p->graph->count - 1].told;
+        for (size_t k = 0; k < p->branch_count; k++)
+            p->branches[k].told = p->out.told;
+    }
+}
