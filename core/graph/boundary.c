@@ -115,7 +115,8 @@ static struct rx_boundary *settle(struct rx_common *common)
 {
     struct rx_boundary *b = rx_common_data(common);
     if (!b->common)
-        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER, .watermark = RX_WATERMARK_CLOCK};
+        *b = (struct rx_boundary){
+            .common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER, .watermark = RX_WATERMARK_CLOCK};
     return b;
 }
 

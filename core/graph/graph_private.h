@@ -70,10 +70,11 @@ void rx_op_drain(struct rx_op *);                         /* what came while it 
 void rx_op_drop_queue(struct rx_op *);
 void rx_op_port_ended(struct rx_op *); /* a barrier, or event time, may have waited for it */
 /* watermark.c */
-void rx_op_reach(struct rx_op *);       /* its inputs may have reached another time */
-void rx_want_stop(struct rx_op *);      /* it wants nothing any more */
-void rx_want_finish(struct rx_op *);    /* at reclaim */
-void rx_watermarks_save(const struct rx_op *, struct rx_writer *); /* of the op: what it has reached, put out, and wants */
+void rx_op_reach(struct rx_op *);    /* its inputs may have reached another time */
+void rx_want_stop(struct rx_op *);   /* it wants nothing any more */
+void rx_want_finish(struct rx_op *); /* at reclaim */
+void rx_watermarks_save(const struct rx_op *,
+                        struct rx_writer *); /* of the op: what it has reached, put out, and wants */
 void rx_watermarks_load(struct rx_op *, struct rx_reader *);
 void rx_watermarks_save_step(const struct rx_op *as, struct rx_writer *); /* of a step that `as` stands for */
 void rx_watermarks_skip_step(struct rx_reader *);

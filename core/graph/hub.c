@@ -24,7 +24,7 @@ struct rx_hub {
     uint64_t births;
     bool running, listed_idle, singles;
     enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
-    struct rx_error *error; /* why it FAILED */
+    struct rx_error *error;                 /* why it FAILED */
     rx_time watermark, initial;
     struct rx_hub_stats stats;
 };

@@ -93,7 +93,8 @@ struct rx_outlet *rx_planner_outlet(struct rx_planner *planner, const char *name
     if (near)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
     else if (dot && has_outlet(planner->plan, name, (size_t)(dot - name)))
-        snprintf(hint, sizeof hint, "beside \"%.*s\" there are \"%.*s.errors\", \"%.*s.late\" and the streams of its taps",
+        snprintf(hint, sizeof hint,
+                 "beside \"%.*s\" there are \"%.*s.errors\", \"%.*s.late\" and the streams of its taps",
                  (int)(dot - name), name, (int)(dot - name), name, (int)(dot - name), name);
     rx_diagnosef(planner->diagnostics, where, hint, "there is no source or pipeline \"%s\"", name);
     return NULL;

@@ -5,7 +5,8 @@ static bool needs_order(const struct rx_logical_graph *graph)
 {
     bool needs = false;
     for (size_t i = 0; i < graph->count && !needs; i++)
-        needs = graph->nodes[i].step->facts.needs_order || (graph->nodes[i].scope && needs_order(graph->nodes[i].scope));
+        needs =
+            graph->nodes[i].step->facts.needs_order || (graph->nodes[i].scope && needs_order(graph->nodes[i].scope));
     return needs;
 }
 
