@@ -27,6 +27,7 @@ class Case:
     legend: dict
     tick: int = 10
     inputs: dict = field(default_factory=dict)  # name -> (kind, diagram)
+    sources: dict = field(default_factory=dict)  # name -> what stands beside its kind, in the flow style
     start: str = ""  # `from`, as written
     pipelines: dict = field(default_factory=dict)  # name -> the lines under it; the one under test is `out`
     outputs: dict = field(default_factory=dict)  # stream -> diagram
@@ -151,7 +152,7 @@ def symbol_for(value, legend, names):
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-ENTRY = re.compile(r"(?P<key>case|in|cold|out|subs|pipe|pipeline|from|end|tick)(?: +(?P<name>[\w.-]+))?:(?P<rest>.*)")
+ENTRY = re.compile(r"(?P<key>case|in|cold|source|out|subs|pipe|pipeline|from|end|tick)(?: +(?P<name>[\w.-]+))?:(?P<rest>.*)")
 LEGEND = re.compile(r"(?P<symbol>\S) = (?P<value>.+)")
 
 
@@ -196,6 +197,8 @@ def add(case, found, entry):
     key, name, rest = found["key"], found["name"], found["rest"].strip()
     if key in ("in", "cold"):
         case.inputs[name] = ("hot" if key == "in" else "cold", rest)
+    elif key == "source":
+        case.sources[name] = rest
     elif key == "out":
         case.outputs[name or "out"] = rest
     elif key == "subs":

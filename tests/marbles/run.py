@@ -32,7 +32,8 @@ def config_of(case):
     """The config as text: the steps stand in it as the case writes them."""
     lines = ["sources:"]
     for name, (kind, _) in case.inputs.items():
-        lines.append(f"  {name}: {{ http: {{}}{', replay: cold' if kind == 'cold' else ''} }}")
+        options = (", replay: cold" if kind == "cold" else "") + (", " + case.sources[name] if name in case.sources else "")
+        lines.append(f"  {name}: {{ http: {{}}{options} }}")
     lines.append("pipelines:")
     first = case.start or next(iter(case.inputs))
     for name, text in {"out": "", **case.pipelines}.items():
@@ -53,6 +54,11 @@ def events_of(case):
         at = marble.instant(case.end, case.tick)
         rows = [row for row in rows if row["at"] <= at] + [{"at": at, "end": True}]
     return rows
+
+
+def streams_of(case):
+    """What rxd is asked to print: by default every pipeline, and what else a case looks at (out.errors, out.late)."""
+    return [*dict.fromkeys(["out", *case.pipelines, *case.outputs])] if any("." in s for s in case.outputs) else []
 
 
 def got_rows(outcome, stream):
@@ -105,7 +111,7 @@ def run_case(case, replayer):
     for name, flags in VARIANTS.items():
         replayer.flags = flags
         try:
-            outcome = replayer.run(config, events)
+            outcome = replayer.run(config, events, streams_of(case))
         except ReplayError as error:
             return [f"  {name or 'replay'}: {error}", textwrap.indent(config, "    | ")]
         found = check(case, outcome) if first is None else []
