@@ -97,6 +97,7 @@ static void describe(const void *image, struct rx_facts *facts)
 {
     const struct distinct *d = image;
     facts->keys = (uint64_t)d->max_keys;
+    facts->values = 4; /* a key may be the whole event */
 }
 
 const struct rx_operator_class rx_operator_distinct = {

@@ -66,6 +66,12 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_value_unref(((struct distinct_until_changed *)op)->last); }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    (void)image;
+    facts->values = 16; /* the key may be the whole event */
+}
+
 const struct rx_operator_class rx_operator_distinct_until_changed = {
     .base = {.name = "distinct_until_changed",
              .summary = "let an event through only when it, or its key, differs from the one before",
@@ -76,6 +82,7 @@ const struct rx_operator_class rx_operator_distinct_until_changed = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .describe = describe,
     .save = save,
     .load = load,
     .dispose = dispose,

@@ -114,6 +114,13 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 static void dispose(struct rx_op *op) { rx_value_unref(((struct scan *)op)->acc); }
 
+/* An accumulator grows to what the expression makes of it; an object is usual. */
+static void describe(const void *image, struct rx_facts *facts)
+{
+    (void)image;
+    facts->values = 16;
+}
+
 const struct rx_operator_class rx_operator_scan = {
     .base = {.name = "scan",
              .summary = "carry an accumulator over the events and put it out at each",
@@ -124,6 +131,7 @@ const struct rx_operator_class rx_operator_scan = {
     .min_inputs = 1,
     .max_inputs = 1,
     .init = init,
+    .describe = describe,
     .next = next,
     .save = save,
     .load = load,
@@ -140,6 +148,7 @@ const struct rx_operator_class rx_operator_reduce = {
     .min_inputs = 1,
     .max_inputs = 1,
     .init = init,
+    .describe = describe,
     .next = next_reduce,
     .complete = complete_reduce,
     .save = save,

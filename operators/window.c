@@ -263,6 +263,7 @@ static void describe(const void *image, struct rx_facts *facts)
     facts->windows = every && every < size ? (size + every - 1) / every + 1 : 1;
     facts->wait = w->size.duration;
     facts->counts = w->size.count || w->max;
+    facts->scope_events = w->size.count ? w->size.count : (uint64_t)w->max;
 }
 
 #define CUTTER(name_, summary_, flags_, collects_, example_)                                                           \

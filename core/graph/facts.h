@@ -25,11 +25,14 @@ struct rx_facts {
      * ties by arrival, when it closes (rx_node.inner_ordered). */
     bool needs_order;
     bool lates; /* may find an event too late (rx_late_event) */
-    /* What it may keep: so many keys or windows open at once, and of each (in all, without them) so many events, and bytes
-     * besides. By default a class that saves state keeps its state struct, and no events. */
-    uint64_t keys, windows, events, bytes;
-    int64_t wait; /* ns until its first output after its first input, at the most; 0: none of its own */
-    bool counts;  /* it also puts out when a count is full */
+    /* What it may keep beside its state struct, at the most: so many keys or windows open at once, and of each (in all, without
+     * them) so many events, so many values (of an expression: an accumulator, a last one), and bytes. Keys themselves are
+     * counted already. By default a class that saves state keeps one value. The planner makes bytes of it
+     * (pipelines/plan/logical_bound.c), times the groups and windows around the step. */
+    uint64_t keys, windows, events, values, bytes;
+    uint64_t scope_events; /* each scope that it opens takes so many events at the most; 0: as many as come */
+    int64_t wait;          /* ns until its first output after its first input, at the most; 0: none of its own */
+    bool counts;           /* it also puts out when a count is full */
 };
 
 #endif

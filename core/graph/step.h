@@ -21,6 +21,8 @@ struct rx_step {
     enum rx_on_error on_error;
     uint32_t number; /* dense, from 0: the place of its ledger in a plan */
     struct rx_facts facts;
+    uint64_t
+        bytes; /* it may keep, in all its groups and windows, by its facts; an estimate where events may be of any size */
     uint64_t hash; /* of the options that shape its state, canonical: equal hashes read each other's state */
 };
 

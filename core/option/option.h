@@ -134,6 +134,7 @@ int rx_parse_duration(const char *text, rx_time *ret, struct rx_error *);
 int rx_parse_size(const char *text, uint64_t *ret, struct rx_error *);
 int rx_parse_bool(const char *text, bool *ret, struct rx_error *);
 void rx_format_duration(rx_time, char *out, size_t size); /* "1m30s" */
+void rx_format_size(uint64_t, char *out, size_t size);    /* "54.9 MiB", rounded */
 const char *rx_option_type_name(enum rx_option_type);     /* "duration", "expression" ...: for people */
 
 /* The catalogue entry of a class as text, for `rxd operators NAME`. */

@@ -207,3 +207,13 @@ void rx_format_duration(rx_time time, char *out, size_t size)
     }
     snprintf(out, size, "%s", time == 0 ? "0s" : text);
 }
+
+void rx_format_size(uint64_t bytes, char *out, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double amount = (double)bytes;
+    size_t unit = 0;
+    for (; amount >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        amount /= 1024;
+    snprintf(out, size, unit > 0 && amount < 100 ? "%.1f %s" : "%.0f %s", amount, units[unit]);
+}

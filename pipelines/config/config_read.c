@@ -32,7 +32,7 @@ static const struct section {
     const char *name, *entry;
 } sections[] = {
     {"http", NULL},    {"brokers", "a broker"}, {"sources", "a source"}, {"pipelines", "a pipeline"},
-    {"workers", NULL}, {"log", NULL},
+    {"workers", NULL}, {"log", NULL},           {"max_state", NULL},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 

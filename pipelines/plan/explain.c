@@ -35,23 +35,26 @@ static void put_options(struct rx_buffer *out, const struct rx_step *step)
 
 static void put_count(struct rx_buffer *out, uint64_t count, const char *what)
 {
-    rx_buffer_printf(out, " at most %llu %s", (unsigned long long)count, what);
+    rx_buffer_printf(out, " at most %llu %s%s", (unsigned long long)count, what, count == 1 ? "" : "s");
 }
 
 static void put_bound(struct rx_buffer *out, const struct rx_step *step)
 {
     const struct rx_facts *facts = &step->facts;
-    if (!facts->keys && !facts->windows && !facts->events && !facts->bytes)
+    char bytes[24];
+    if (step->bytes == 0)
         return;
+    rx_format_size(step->bytes, bytes, sizeof bytes);
     rx_buffer_text(out, "  state:");
     if (facts->keys || facts->windows)
-        put_count(out, facts->keys ? facts->keys : facts->windows, facts->keys ? "keys" : "windows");
+        put_count(out, facts->keys ? facts->keys : facts->windows, facts->keys ? "key" : "window");
     if (facts->events && facts->keys)
         rx_buffer_text(out, ", of each");
     if (facts->events)
-        put_count(out, facts->events, "events");
+        put_count(out, facts->events, "event");
     if (!facts->keys && !facts->windows && !facts->events)
         rx_buffer_text(out, " fixed");
+    rx_buffer_printf(out, ", %s", bytes);
 }
 
 static void put_logical(void *arg, const struct rx_logical_node *node, unsigned depth)
@@ -108,6 +111,13 @@ static void put_first_output(struct rx_buffer *out, const struct rx_logical_pipe
     rx_buffer_text(out, f.counted ? ", and when a count is full\n" : "\n");
 }
 
+static void put_total(struct rx_buffer *out, const char *of, uint64_t total)
+{
+    char bytes[24];
+    rx_format_size(total, bytes, sizeof bytes);
+    rx_buffer_printf(out, "%s: at most %s\n", of, bytes);
+}
+
 /* ---- the whole ---- */
 
 static void put_sources(const struct rx_logical *plan, struct rx_buffer *out)
@@ -138,6 +148,7 @@ static void put_pipeline(const struct rx_plan_pipeline *p, struct rx_buffer *out
         rx_buffer_printf(out, " %s", p->sinks[i].sink->class->base.name);
     rx_buffer_text(out, "\n");
     put_first_output(out, p->logical);
+    put_total(out, "  state", p->logical->bytes);
 }
 
 void rx_explain(const struct rx_plan *plan, const char *name, struct rx_buffer *out)
@@ -146,6 +157,8 @@ void rx_explain(const struct rx_plan *plan, const char *name, struct rx_buffer *
     for (size_t i = 0; i < plan->pipeline_count; i++)
         if (!name || strcmp(plan->pipelines[i].name, name) == 0)
             put_pipeline(&plan->pipelines[i], out);
+    rx_buffer_text(out, "\n");
+    put_total(out, "state of all pipelines", plan->logical->bytes);
 }
 
 /* ---- Graphviz ---- */

@@ -291,6 +291,8 @@ static int make_all(struct rx_planner *planner)
     rx_planner_times(planner);
     r = rx_planner_fields(planner);
     if (r == 0)
+        rx_planner_bound(planner);
+    if (r == 0)
         r = rx_planner_remarks(planner);
     return r == 0 && rx_diagnostics_count(planner->diagnostics) > 0 ? -EINVAL : r;
 }

@@ -57,6 +57,7 @@ struct rx_logical_node {
     bool ends;             /* what it puts out may end while the pipeline runs */
     bool told;             /* what it puts out has event time of its own */
     bool inner_ordered;    /* rx_node.inner_ordered */
+    unsigned width;        /* fields of an event that it puts out, as well as can be told */
     uint32_t seen;         /* private to the planner */
 };
 
@@ -99,6 +100,7 @@ struct rx_logical_pipeline {
     unsigned order;      /* topological: what it reads comes first */
     uint32_t first_step; /* its steps have consecutive numbers */
     uint32_t step_count;
+    uint64_t bytes;         /* that its steps may keep */
     bool ends;              /* its stream may end while it runs */
     bool singles;           /* its events go one by one */
     bool lates;             /* some step of it may find an event too late */
@@ -114,7 +116,8 @@ struct rx_logical {
     size_t *ordered;        /* positions of pipelines, upstream first */
     struct rx_step **steps; /* by number */
     size_t step_count;
-    struct rx_heap *heap; /* the rest is private */
+    uint64_t bytes, max_state; /* that all steps may keep; the budget, UINT64_MAX: none */
+    struct rx_heap *heap;      /* the rest is private */
     struct rx_plan_arena *arena;
     struct rx_names *outlets; /* by name */
 };

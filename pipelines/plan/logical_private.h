@@ -85,6 +85,8 @@ void rx_planner_singles(struct rx_planner *);
 void rx_planner_ends(struct rx_planner *); /* refuses what would wait for an end that never comes */
 /* logical_time.c: where events have times of their own, and which windows must sort them. */
 void rx_planner_times(struct rx_planner *);
+/* logical_bound.c: what each step may keep, in bytes; refuses more than `max_state`. */
+void rx_planner_bound(struct rx_planner *);
 /* logical_fields.c: which fields each source must decode. */
 int rx_planner_need(struct rx_planner *, const struct rx_class *, const void *image, struct rx_need *ret);
 int rx_planner_fields(struct rx_planner *);

@@ -108,7 +108,7 @@ static struct rx_facts facts_of(const struct rx_operator_class *class)
         .spans = flags & RX_SPAN_SAFE,
         .needs_order = class->save && !(flags & (RX_ANY_ORDER | RX_OPENS_GROUP)),
         .lates = class->watermark || class->collects,
-        .bytes = class->save ? class->base.state_size : 0,
+        .values = class->save != NULL,
     };
 }
 

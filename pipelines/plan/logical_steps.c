@@ -452,6 +452,9 @@ static void build_collection(struct builder *outer, int opener, const struct rx_
         add_node(&b, &(struct rx_step_words){
                          .class = class, .name = class->base.name, .where = node->step->where, .parent = node->step});
     connect(&b, entry, last, "");
+    void *image = last < 0 ? NULL : parse_options(&b, &(struct written){.class = class, .where = node->step->where});
+    if (image && class->describe)
+        class->describe(image, &b.planner->plan->steps[b.drafts[last].node.step->number]->facts);
     node->scope = seal(&b, last);
     if (!node->scope)
         fail(outer);

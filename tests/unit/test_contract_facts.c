@@ -65,8 +65,31 @@ START_TEST(a_class_says_the_truth_of_itself)
 }
 END_TEST
 
+/* What it keeps after many events: as it would save it, and on the heap. */
+START_TEST(what_is_kept_is_within_the_bound)
+{
+    struct run r;
+    struct rx_writer saved = {0};
+    if (!run_init(&r, _i, _i % 2))
+        return;
+    begin(&r);
+    size_t empty = rx_heap_live_bytes(r.heap);
+    drive(&r, 0, EVENTS);
+    size_t grown = rx_heap_live_bytes(r.heap) - empty, frames = r.logical->step_count * 160;
+    ck_assert_msg(grown <= r.logical->bytes, "case %d keeps %zu bytes, and says %llu", _i, grown,
+                  (unsigned long long)r.logical->bytes);
+    if (r.instance)
+        ck_assert_int_eq(rx_instance_save(r.instance, &saved), 0);
+    ck_assert_msg(saved.buffer.length <= r.logical->bytes + frames, "case %d saves %zu bytes, and says %llu", _i,
+                  saved.buffer.length, (unsigned long long)r.logical->bytes);
+    rx_buffer_finish(&saved.buffer);
+    run_finish(&r);
+}
+END_TEST
+
 int main(void)
 {
-    return contract_main("contract_facts", (const TTest *const[]){what_is_not_decoded_is_not_missed,
-                                                                  a_class_says_the_truth_of_itself, NULL});
+    return contract_main("contract_facts",
+                         (const TTest *const[]){what_is_not_decoded_is_not_missed, a_class_says_the_truth_of_itself,
+                                                what_is_kept_is_within_the_bound, NULL});
 }

@@ -289,6 +289,41 @@ END_TEST
 
 static void keep_line(void *arg, const char *text, size_t length) { rx_buffer_append(arg, text, length); }
 
+static uint64_t bytes_of(const char *pipe, const char *id)
+{
+    char text[1000];
+    snprintf(text, sizeof text, "sources: {s: {http: {}}}\npipelines:\n  p:\n    from: s\n    pipe: %s\n", pipe);
+    plan_text(text);
+    return step_of(id)->bytes;
+}
+
+START_TEST(a_bound_counts_events_keys_and_the_scopes_around)
+{
+    uint64_t ten = bytes_of("[take_last: 10]", "p/take_last/1"), twenty = bytes_of("[take_last: 20]", "p/take_last/1");
+    ck_assert_uint_gt(ten, 10 * 1000);
+    ck_assert_uint_lt(ten, 10 * 1100);
+    ck_assert_uint_eq(twenty - ten, 10 * 1024);
+    uint64_t alone = bytes_of("[take_last: 10]", "p/take_last/1");
+    ck_assert_uint_eq(bytes_of("[{group_by: {by: k, max_keys: 7}}, take_last: 10]", "p/take_last/1"), 7 * alone);
+    ck_assert_uint_eq(
+        bytes_of("[{group_by: {by: k, max_keys: 7}}, window: {size: 4s, every: 1s}, take_last: 10]", "p/take_last/1"),
+        7 * 5 * alone);
+    ck_assert_uint_eq(logical->pipelines[0].bytes, logical->bytes);
+    uint64_t group = bytes_of("[{group_by: {by: k, max_keys: 1}}, map: v]", "p/group_by/1");
+    ck_assert_uint_eq(bytes_of("[{group_by: {by: k, max_keys: 1001}}, map: v]", "p/group_by/1") - group, 1000 * 768);
+}
+END_TEST
+
+START_TEST(a_bound_knows_small_events_and_full_windows)
+{
+    uint64_t wide = bytes_of("[take_last: 100]", "p/take_last/1");
+    uint64_t narrow = bytes_of("[{map: {a: v}}, take_last: 100]", "p/take_last/1");
+    ck_assert_uint_lt(narrow, wide / 2);
+    ck_assert_uint_lt(bytes_of("[buffer: 3]", "p/buffer/1/to_array"), 4 * 1100);
+    ck_assert_uint_gt(bytes_of("[buffer: 3s]", "p/buffer/1/to_array"), 50 * 1000 * 1000);
+}
+END_TEST
+
 START_TEST(a_retry_waits_as_long_as_it_was_told)
 {
     struct rx_buffer out = {0};
@@ -323,6 +358,8 @@ int main(void)
     tcase_add_test(tests, scopes_nest_sixteen_deep);
     tcase_add_test(tests, a_config_has_at_most_1024_sources);
     tcase_add_test(tests, a_step_has_at_most_fifteen_other_streams);
+    tcase_add_test(tests, a_bound_counts_events_keys_and_the_scopes_around);
+    tcase_add_test(tests, a_bound_knows_small_events_and_full_windows);
     tcase_add_test(tests, a_retry_waits_as_long_as_it_was_told);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
