@@ -52,16 +52,30 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     }
 }
 
+/* False: there is none, and it has been said why. */
+static bool make_result(struct aggregate *a, struct rx_value *ret)
+{
+    struct rx_op *op = &a->op;
+    struct rx_error error;
+    if (rx_aggregation_result(a->calls, a->accumulators, rx_op_mark(op), rx_op_heap(op), ret, &error) == 0)
+        return true;
+    rx_bad_result(op, &error);
+    return false;
+}
+
+static void peek(struct rx_op *op, rx_time at)
+{
+    struct rx_value value;
+    if (make_result((struct aggregate *)op, &value))
+        rx_emit_result_at_take(op, value, at);
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
-    struct aggregate *a = (struct aggregate *)op;
     struct rx_value value;
-    struct rx_error error;
     (void)port;
-    if (rx_aggregation_result(a->calls, a->accumulators, rx_op_mark(op), rx_op_heap(op), &value, &error) == 0)
+    if (make_result((struct aggregate *)op, &value))
         rx_emit_result_take(op, value);
-    else
-        rx_bad_result(op, &error);
     rx_finish(op);
 }
 
@@ -98,6 +112,7 @@ const struct rx_operator_class rx_operator_aggregate = {
     .init = init,
     .next = next,
     .complete = complete,
+    .peek = peek,
     .save = save,
     .load = load,
     .dispose = dispose,

@@ -29,6 +29,11 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     }
 }
 
+static void peek(struct rx_op *op, rx_time at)
+{
+    rx_emit_result_at_take(op, rx_json_int(((struct count *)op)->counted), at);
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
     (void)port;
@@ -59,6 +64,7 @@ const struct rx_operator_class rx_operator_count = {
     .max_inputs = 1,
     .next = next,
     .complete = complete,
+    .peek = peek,
     .save = save,
     .load = load,
 };

@@ -74,6 +74,26 @@ static void finish_without(struct rx_op *op)
         rx_fail(op, &error);
 }
 
+/* Of a window it is the result: the bounds are those that the window has by now. */
+static struct rx_event result_of(const struct first *f)
+{
+    struct rx_event out = f->kept;
+    if (rx_mark_has_window(rx_op_mark(&f->op)))
+        out.mark = rx_op_mark(&f->op);
+    return rx_event_ref(&out);
+}
+
+static void peek_last(struct rx_op *op, rx_time at)
+{
+    struct first *f = (struct first *)op;
+    (void)at;
+    if (!f->found)
+        return;
+    struct rx_event out = result_of(f);
+    rx_emit(op, &out, 1);
+    rx_event_unref(&out);
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
     struct first *f = (struct first *)op;
@@ -82,7 +102,7 @@ static void complete(struct rx_op *op, unsigned port)
         finish_without(op);
         return;
     }
-    struct rx_event out = rx_event_ref(&f->kept);
+    struct rx_event out = result_of(f);
     forget(f, RX_USED);
     rx_emit(op, &out, 1);
     rx_event_unref(&out);
@@ -143,6 +163,7 @@ const struct rx_operator_class rx_operator_last = {
     .next = next_last,
     .describe = describe,
     .complete = complete,
+    .peek = peek_last,
     .save = save,
     .load = load,
     .dispose = dispose,

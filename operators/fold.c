@@ -51,13 +51,28 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 }
 
 /* Of nothing: a sum is 0; a least, greatest or average there is none. */
+static bool make_result(struct fold *f, struct rx_value *ret)
+{
+    const struct rx_aggregate_function *function = function_of(&f->op);
+    if (!f->accumulator.count && function != rx_aggregate_find("sum"))
+        return false;
+    *ret = rx_aggregate_result(function, &f->accumulator);
+    return true;
+}
+
+static void peek(struct rx_op *op, rx_time at)
+{
+    struct rx_value value;
+    if (make_result((struct fold *)op, &value))
+        rx_emit_result_at_take(op, value, at);
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
-    struct fold *f = (struct fold *)op;
-    const struct rx_aggregate_function *function = function_of(op);
+    struct rx_value value;
     (void)port;
-    if (f->accumulator.count || function == rx_aggregate_find("sum"))
-        rx_emit_result_take(op, rx_aggregate_result(function, &f->accumulator));
+    if (make_result((struct fold *)op, &value))
+        rx_emit_result_take(op, value);
     rx_finish(op);
 }
 
@@ -86,6 +101,7 @@ static void dispose(struct rx_op *op) { rx_aggregate_clear(function_of(op), &((s
         .max_inputs = 1,                                                                                               \
         .next = next,                                                                                                  \
         .complete = complete,                                                                                          \
+        .peek = peek,                                                                                                  \
         .save = save,                                                                                                  \
         .load = load,                                                                                                  \
         .dispose = dispose,                                                                                            \

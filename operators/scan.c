@@ -84,6 +84,13 @@ static void next_reduce(struct rx_op *op, unsigned port, const struct rx_event *
             rx_count(op, RX_USED, 1);
 }
 
+static void peek_reduce(struct rx_op *op, rx_time at)
+{
+    struct scan *r = (struct scan *)op;
+    if (r->begun)
+        rx_emit_result_at_take(op, rx_value_ref(r->acc), at);
+}
+
 static void complete_reduce(struct rx_op *op, unsigned port)
 {
     struct scan *r = (struct scan *)op;
@@ -151,6 +158,7 @@ const struct rx_operator_class rx_operator_reduce = {
     .describe = describe,
     .next = next_reduce,
     .complete = complete_reduce,
+    .peek = peek_reduce,
     .save = save,
     .load = load,
     .dispose = dispose,

@@ -37,6 +37,14 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     }
 }
 
+static void peek(struct rx_op *op, rx_time at)
+{
+    struct to_array *t = (struct to_array *)op;
+    struct rx_value list = rx_event_queue_list(&t->kept, rx_op_heap(op), 0, t->kept.count);
+    if (rx_op_made(op, NULL, &list))
+        rx_emit_result_at_take(op, list, at);
+}
+
 static void complete(struct rx_op *op, unsigned port)
 {
     struct to_array *t = (struct to_array *)op;
@@ -83,6 +91,7 @@ const struct rx_operator_class rx_operator_to_array = {
     .next = next,
     .describe = describe,
     .complete = complete,
+    .peek = peek,
     .save = save,
     .load = load,
     .dispose = dispose,

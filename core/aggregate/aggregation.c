@@ -89,15 +89,6 @@ int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumula
     return first;
 }
 
-static void put_window(struct rx_object_builder *b, const struct rx_mark *mark)
-{
-    struct rx_object_builder window;
-    rx_object_init(&window, b->heap);
-    rx_object_put_key_take(&window, rx_key_known(b->heap, RX_KEY_START), rx_timestamp(mark->start));
-    rx_object_put_key_take(&window, rx_key_known(b->heap, RX_KEY_END), rx_timestamp(mark->end));
-    rx_object_put_key_take(b, rx_key_known(b->heap, RX_KEY_WINDOW), rx_object_finish(&window));
-}
-
 /* Key first, then the step's own fields (which win), then the window. */
 static struct rx_value dress(struct rx_value fields, const struct rx_mark *mark, struct rx_heap *heap)
 {
@@ -109,7 +100,7 @@ static struct rx_value dress(struct rx_value fields, const struct rx_mark *mark,
         rx_object_put_take(&b, rx_value_ref(key), rx_value_ref(value));
     }
     if (rx_mark_has_window(mark))
-        put_window(&b, mark);
+        rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_WINDOW), rx_mark_window(heap, mark));
     if (mark->flags & RX_WINDOW_PARTIAL)
         rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_PARTIAL), rx_bool(true));
     return rx_object_finish(&b);

@@ -154,11 +154,7 @@ static struct rx_value static_text(const char *text)
 
 static int window_of(struct rx_expr *e, const struct rx_mark *mark, struct rx_value *ret)
 {
-    struct rx_object_builder window;
-    rx_object_init(&window, e->heap);
-    rx_object_put_take(&window, static_text("start"), rx_timestamp(mark->start));
-    rx_object_put_take(&window, static_text("end"), rx_timestamp(mark->end));
-    return give(e, rx_object_finish(&window), ret);
+    return give(e, rx_mark_window(e->heap, mark), ret);
 }
 
 static bool is_window(const struct rx_expr *e, const struct rx_access *access)

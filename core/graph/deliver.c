@@ -232,13 +232,18 @@ void rx_emit_value_take(struct rx_op *op, const struct rx_event *in, struct rx_v
     rx_value_unref(value);
 }
 
+void rx_emit_result_at_take(struct rx_op *op, struct rx_value value, rx_time at)
+{
+    struct rx_event out = {.value = value, .time = at, .mark = rx_op_mark(op)};
+    rx_emit(op, &out, 1);
+    rx_value_unref(value);
+}
+
 void rx_emit_result_take(struct rx_op *op, struct rx_value value)
 {
     const struct rx_mark *mark = rx_op_mark(op);
     bool ends = rx_mark_has_window(mark) && mark->end != RX_TIME_NEVER;
-    struct rx_event out = {.value = value, .time = ends ? mark->end - 1 : rx_wall(op), .mark = mark};
-    rx_emit(op, &out, 1);
-    rx_value_unref(value);
+    rx_emit_result_at_take(op, value, ends ? rx_mark_time(mark) : rx_wall(op));
 }
 
 void rx_op_relay(struct rx_op *op, const struct rx_note *note)

@@ -25,6 +25,8 @@ struct rx_facts {
      * ties by arrival, when it closes (rx_node.inner_ordered). */
     bool needs_order;
     bool lates; /* may find an event too late (rx_late_event) */
+    /* Asks for results before its scopes close (rx_instance_peek): the last step in them must be one that can say it. */
+    bool early;
     /* What it may keep beside its state struct, at the most: so many keys or windows open at once, and of each (in all, without
      * them) so many events, so many values (of an expression: an accumulator, a last one), and bytes. Keys themselves are
      * counted already. By default a class that saves state keeps one value. The planner makes bytes of it

@@ -262,6 +262,31 @@ void rx_instance_error(struct rx_instance *instance, const struct rx_error *erro
         rx_fail(instance->entry, error);
 }
 
+static void peek_inside(struct rx_op *op, rx_time at)
+{
+    for (struct rx_instance *i = op->opened, *next; i && op->state == RX_OP_LIVE; i = next) {
+        next = i->next;
+        rx_instance_peek(i, at);
+    }
+}
+
+void rx_instance_peek(struct rx_instance *instance, rx_time at)
+{
+    struct rx_op *op = instance->ended ? NULL : instance->ops[instance->subgraph->count - 1];
+    if (!op || op->busy)
+        return;
+    struct rx_engine *engine = instance->engine;
+    rx_engine_enter(engine);
+    op->busy = true;
+    if (op->class->peek)
+        op->class->peek(op, at);
+    else
+        peek_inside(op, at);
+    op->busy = false;
+    rx_op_drain(op);
+    rx_engine_leave(engine);
+}
+
 void rx_instance_close(struct rx_instance *instance)
 {
     if (!instance)

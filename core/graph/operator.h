@@ -56,6 +56,9 @@ struct rx_operator_class {
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
     /* Of rx_call_begin; `answer` is borrowed, NULL: see the error. */
     void (*answer)(struct rx_op *, uint64_t tag, const struct rx_value *answer, const struct rx_error *error);
+    /* Puts out, with that event time, the result that it would have if its input ended now, and goes on as if it had not been
+     * asked: of steps that reduce, where results come before a window closes (rx_facts.early, rx_instance_peek). NULL: it cannot. */
+    void (*peek)(struct rx_op *, rx_time at);
     void (*cancel)(struct rx_op *); /* it will hear nothing more, and was not at its end. NULL: nothing to do */
     unsigned state_version;         /* of what save writes; older ones that load still reads are told from the length */
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
@@ -112,6 +115,7 @@ void rx_emit(struct rx_op *, const struct rx_event *span, size_t n);
 void rx_emit_value_take(struct rx_op *, const struct rx_event *in, struct rx_value value);
 /* For steps that reduce: emits `value` (taken) with the mark of the scope, at the window's end less 1 ns, or the wall clock's now. */
 void rx_emit_result_take(struct rx_op *, struct rx_value value);
+void rx_emit_result_at_take(struct rx_op *, struct rx_value value, rx_time at); /* the same, with that event time */
 void rx_finish(struct rx_op *);
 void rx_fail(struct rx_op *, const struct rx_error *);
 void rx_fail_memory(struct rx_op *); /* out of memory */
@@ -161,6 +165,9 @@ void rx_instance_watermark(struct rx_instance *, rx_time);
 void rx_instance_complete(struct rx_instance *);
 void rx_instance_error(struct rx_instance *, const struct rx_error *);
 void rx_instance_close(struct rx_instance *); /* cancels it; no terminal comes */
+/* Asks for the result so far: the step at the exit puts it out (class->peek), or where that opens groups, in each of them the
+ * one at theirs, in order. Facts with `early` have seen to it at load that they can. */
+void rx_instance_peek(struct rx_instance *, rx_time at);
 /* save and load of an instance, for scope operators; the tag is the opener's to restore. */
 int rx_instance_save(struct rx_instance *, struct rx_writer *);
 struct rx_instance *rx_instance_load(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag,

@@ -46,3 +46,16 @@ const struct rx_mark *rx_mark_with_window(struct rx_heap *heap, const struct rx_
     struct rx_value key = outer ? rx_value_ref(outer->key) : rx_null();
     return mark_take(heap, (struct rx_mark){.key = key, .start = start, .end = end, .flags = flags});
 }
+
+struct rx_value rx_mark_window(struct rx_heap *heap, const struct rx_mark *mark)
+{
+    struct rx_object_builder b;
+    rx_object_init(&b, heap);
+    rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_START), rx_timestamp(mark->start));
+    rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_END), rx_timestamp(mark->end));
+    if (mark->flags & RX_WINDOW_EARLY)
+        rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_FINAL), rx_bool(mark->flags & RX_WINDOW_FINAL));
+    if (mark->flags & RX_WINDOW_MERGED)
+        rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_MERGED), rx_bool(true));
+    return rx_object_finish(&b);
+}

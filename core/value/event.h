@@ -7,14 +7,21 @@
 
 #include "core/value/record.h"
 
-enum { RX_WINDOW_PARTIAL = 1 };
+/* Flags of a window, of which a mark only ever gets more. */
+enum {
+    RX_WINDOW_PARTIAL = 1,  /* closed early (evicted, flushed) */
+    RX_WINDOW_EARLY = 2,    /* results come before its close too, and say whether they are final */
+    RX_WINDOW_FINAL = 4,    /* with EARLY: it has closed */
+    RX_WINDOW_MERGED = 8,   /* another one has taken it in */
+    RX_WINDOW_THROUGH = 16, /* it holds (start, end], not [start, end) */
+};
 
 /* The scope's mark: the key path of the groups and the window that an event is in. Immutable; in a block of its own,
  * counted like a value. Set where a scope opens, carried through map. */
 struct rx_mark {
     struct rx_value key; /* RX_RECORD {name: value, ...} of all enclosing groups, outermost first; RX_NULL: none */
     rx_time start, end;  /* window bounds [start, end); start > end: no window */
-    uint32_t flags;      /* RX_WINDOW_PARTIAL: closed early (evicted, flushed) */
+    uint32_t flags;      /* RX_WINDOW_* */
     uint32_t spare_;
 };
 
@@ -44,6 +51,15 @@ static inline void rx_mark_unref(const struct rx_mark *mark)
 }
 
 static inline bool rx_mark_has_window(const struct rx_mark *mark) { return mark && mark->start <= mark->end; }
+
+/* The event time of a window's result: the last instant in it. */
+static inline rx_time rx_mark_time(const struct rx_mark *mark)
+{
+    return mark->flags & RX_WINDOW_THROUGH ? mark->end : mark->end - 1;
+}
+
+/* The mark's window as users see it: {start, end}, and where it says so {final} and {merged}. The caller's; RX_NULL: no memory. */
+struct rx_value rx_mark_window(struct rx_heap *, const struct rx_mark *);
 
 /* A mark like `outer` (may be NULL) with `key` entries (RX_RECORD, or RX_NULL: unchanged) appended. NULL: no memory. */
 const struct rx_mark *rx_mark_with_key(struct rx_heap *, const struct rx_mark *outer, struct rx_value key);

@@ -421,6 +421,34 @@ static int add_entry(struct builder *b, const struct rx_step *opener)
                            .class = &rx_operator_entry, .name = "entry", .where = opener->where, .parent = opener});
 }
 
+/* Results before the close: the last step inside must be able to say its own, and nothing may end the window by itself. */
+static void check_no_end(struct builder *b, const struct rx_logical_graph *scope)
+{
+    for (size_t i = 0; i < scope->count; i++) {
+        const struct rx_logical_node *node = &scope->nodes[i];
+        if (node->step->facts.ends_early)
+            rx_diagnosef(b->planner->diagnostics, node->step->where, "leave `emit` out, or this step",
+                         "with `emit` a window puts out results until it closes, and \"%s\" may end it earlier",
+                         node->step->class->base.name);
+        if (node->scope && node->step->class->base.flags & RX_OPENS_GROUP)
+            check_no_end(b, node->scope);
+    }
+}
+
+static void check_early(struct builder *b, const struct rx_logical_node *opener)
+{
+    if (!opener->step->facts.early || !opener->scope)
+        return;
+    check_no_end(b, opener->scope);
+    const struct rx_logical_node *last = &opener->scope->nodes[opener->scope->count - 1];
+    while (last->scope && last->step->class->base.flags & RX_OPENS_GROUP)
+        last = &last->scope->nodes[last->scope->count - 1];
+    if (!last->step->class->peek)
+        rx_diagnosef(
+            b->planner->diagnostics, opener->step->where, "end it with a step that reduces: - aggregate: {n: count()}",
+            "`emit` puts out the window's result before it closes, and \"%s\" has none", last->step->class->base.name);
+}
+
 /* The steps behind an opener, up to the one that closes its scope, as a graph of its own. */
 static void build_scope(struct builder *outer, int opener, char kind, struct position *at)
 {
@@ -439,6 +467,7 @@ static void build_scope(struct builder *outer, int opener, char kind, struct pos
     node->scope = seal(&b, last);
     if (!node->scope)
         fail(outer);
+    check_early(outer, node);
     free(b.drafts);
 }
 
