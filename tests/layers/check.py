@@ -21,9 +21,10 @@ PURE = r"core/(?!io/)"
 LAYERS = {
     **{f"core/{room}": [rf"core/({'|'.join(CORE[: i + 1])})/"] for i, room in enumerate(CORE)},
     "core/io/loop": [PURE, r"core/io/loop/"],
-    **{f"core/io/{hand}": [PURE, r"core/io/loop/", rf"core/io/{hand}/"] for hand in ("http", "mqtt", "client", "store")},
+    "core/io/net": [PURE, r"core/io/(loop|net)/"],
+    **{f"core/io/{hand}": [PURE, r"core/io/(loop|net)/", rf"core/io/{hand}/"] for hand in ("http", "mqtt", "client", "store")},
     "core/io": [r"core/"],  # site.h: all hands that a source or a sink reaches
-    "core/io/serve": [PURE, r"core/io/(loop|http|serve)/"],
+    "core/io/serve": [PURE, r"core/io/(loop|net|http|serve)/"],
     "operators": [PURE],
     "sources": [r"core/"],
     "sinks": [r"core/"],

@@ -103,34 +103,73 @@ static inline void harness_finish(struct harness *h)
         }                                                                                                              \
     } while (0)
 
-/* The image of a class with options given as name, value, ..., NULL; a name that comes again makes a list. */
+/* A mapping under way. */
+struct harness_map {
+    struct rx_tree tree, *keys[HARNESS_OPTIONS], *items[HARNESS_OPTIONS];
+};
+
+static inline struct rx_tree *harness_node(struct harness *h, const char *text, size_t length)
+{
+    static const struct rx_file file = {.path = "test", .text = "", .length = 0};
+    struct rx_tree *node = rx_plan_alloc(h->arena, sizeof *node);
+    char *copy = rx_plan_alloc(h->arena, length + 1);
+    memcpy(copy, text, length);
+    *node = (struct rx_tree){.text = copy, .length = length, .file = &file};
+    return node;
+}
+
+static inline struct harness_map *harness_map_create(struct harness *h)
+{
+    struct harness_map *map = rx_plan_alloc(h->arena, sizeof *map);
+    map->tree = *harness_node(h, "", 0);
+    map->tree.kind = RX_TREE_MAP;
+    map->tree.keys = map->keys;
+    map->tree.items = map->items;
+    return map;
+}
+
+/* The place of a name; NULL in it where it is new. */
+static inline struct rx_tree **harness_place(struct harness *h, struct harness_map *map, const char *name,
+                                             size_t length)
+{
+    for (size_t i = 0; i < map->tree.count; i++)
+        if (map->keys[i]->length == length && memcmp(map->keys[i]->text, name, length) == 0)
+            return &map->items[i];
+    ck_assert_uint_lt(map->tree.count, HARNESS_OPTIONS);
+    map->keys[map->tree.count] = harness_node(h, name, length);
+    return &map->items[map->tree.count++];
+}
+
+static inline void harness_put(struct harness *h, struct harness_map *map, const char *name, const char *value)
+{
+    size_t group = strcspn(name, ".");
+    struct rx_tree **place = harness_place(h, map, name, group), *item = harness_node(h, value, strlen(value));
+    if (name[group]) {
+        if (!*place)
+            *place = &harness_map_create(h)->tree;
+        harness_put(h, (struct harness_map *)(void *)*place, name + group + 1, value);
+    } else if (!*place) {
+        *place = item;
+    } else {
+        if ((*place)->kind != RX_TREE_LIST) {
+            struct rx_tree *list = harness_node(h, "", 0);
+            list->kind = RX_TREE_LIST;
+            list->items = rx_plan_alloc(h->arena, HARNESS_OPTIONS * sizeof(struct rx_tree *));
+            list->items[list->count++] = *place;
+            *place = list;
+        }
+        (*place)->items[(*place)->count++] = item;
+    }
+}
+
+/* The image of a class with options given as name, value, ..., NULL; a name that comes again makes a list, one of the form
+ * GROUP.NAME stands in a mapping. */
 static inline void *harness_image_v(struct harness *h, const struct rx_class *class, va_list args)
 {
-    struct rx_tree nodes[HARNESS_OPTIONS * 2], lists[HARNESS_OPTIONS], *items[HARNESS_OPTIONS], *keys[HARNESS_OPTIONS];
-    struct rx_tree *several[HARNESS_OPTIONS][4];
-    static const struct rx_file file = {.path = "test", .text = "", .length = 0};
-    struct rx_tree map = {.kind = RX_TREE_MAP, .items = items, .keys = keys, .file = &file};
-    size_t used = 0;
-    for (const char *name; (name = va_arg(args, const char *));) {
-        const char *value = va_arg(args, const char *);
-        struct rx_tree *key = &nodes[used++], *item = &nodes[used++];
-        *key = (struct rx_tree){.text = name, .length = strlen(name), .file = &file};
-        *item = (struct rx_tree){.text = value, .length = strlen(value), .file = &file};
-        size_t i = 0;
-        while (i < map.count && strcmp(keys[i]->text, name) != 0)
-            i++;
-        if (i == map.count) {
-            keys[map.count] = key;
-            items[map.count++] = item;
-            continue;
-        }
-        if (items[i]->kind != RX_TREE_LIST) {
-            several[i][0] = items[i];
-            lists[i] = (struct rx_tree){.kind = RX_TREE_LIST, .file = &file, .count = 1, .items = several[i]};
-            items[i] = &lists[i];
-        }
-        several[i][items[i]->count++] = item;
-    }
+    struct harness_map *options = harness_map_create(h);
+    for (const char *name; (name = va_arg(args, const char *));)
+        harness_put(h, options, name, va_arg(args, const char *));
+    const struct rx_tree map = options->tree;
     void *image = calloc(1, class->state_size);
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     struct rx_buffer text = {0};

@@ -74,8 +74,8 @@ static void serve_tls(const char *host)
 
 static void expect_tls(const char *ca, const char *insecure, bool accepted)
 {
-    client = ca ? client_create(&h, url_of("mqtts"), "insecure", insecure, "ca", ca, NULL)
-                : client_create(&h, url_of("mqtts"), "insecure", insecure, NULL);
+    client = ca ? client_create(&h, url_of("mqtts"), "tls.insecure", insecure, "tls.ca", ca, NULL)
+                : client_create(&h, url_of("mqtts"), "tls.insecure", insecure, NULL);
     rx_broker_publisher_join(client.broker, &publisher);
     if (accepted) {
         client_send(&client, &publisher, "t/a", "1", 1, false);
@@ -187,8 +187,8 @@ START_TEST(options_that_cannot_be_are_refused)
         {{.url = "mqtt://x:1883/path", .clean_start = true}, "nothing may follow"},
         {{.url = "mqtt://ann:secret@x", .clean_start = true}, "user and password"},
         {{.url = "mqtt://x"}, "client_id"},
-        {{.url = "mqtt://x", .clean_start = true, .ca = "f"}, "mqtts"},
-        {{.url = "mqtts://x", .clean_start = true, .cert = "f"}, "together"},
+        {{.url = "mqtt://x", .clean_start = true, .tls.ca = "f"}, "mqtts"},
+        {{.url = "mqtts://x", .clean_start = true, .tls.cert = "f"}, "together"},
         {{.url = "mqtt://x", .clean_start = true, .password = "p"}, "user"},
     };
     struct rx_error error;

@@ -1,9 +1,8 @@
 /* One request: what its handler may ask. */
 #include "core/io/http/http_private.h"
+#include "core/io/net/ws.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,13 +187,9 @@ bool rx_http_wants_websocket(const struct rx_http_request *request, char ret_acc
 {
     const char *key = rx_http_header(request, "Sec-WebSocket-Key");
     const char *version = rx_http_header(request, "Sec-WebSocket-Version");
-    char joined[64];
-    unsigned char digest[SHA_DIGEST_LENGTH];
     if (request->method != RX_HTTP_GET || !has_word(request, "Upgrade", "websocket") ||
         !has_word(request, "Connection", "upgrade") || !version || strcmp(version, "13") != 0 || !is_websocket_key(key))
         return false;
-    int length = snprintf(joined, sizeof joined, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
-    SHA1((const unsigned char *)joined, (size_t)length, digest);
-    EVP_EncodeBlock((unsigned char *)ret_accept, digest, sizeof digest);
+    rx_ws_accept(key, ret_accept);
     return true;
 }

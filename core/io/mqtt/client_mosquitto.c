@@ -205,8 +205,9 @@ static int no_password(char *buffer, int size, int writing, void *userdata)
 static int set_tls(struct rx_mosquitto *m)
 {
     const struct rx_broker_options *o = m->broker->options;
-    int code = mosquitto_tls_set(m->mosq, o->ca, o->ca ? NULL : "/etc/ssl/certs", o->cert, o->key, no_password);
-    return code == MOSQ_ERR_SUCCESS ? mosquitto_tls_insecure_set(m->mosq, o->insecure) : code;
+    int code = mosquitto_tls_set(m->mosq, o->tls.ca, o->tls.ca ? NULL : "/etc/ssl/certs", o->tls.cert, o->tls.key,
+                                 no_password);
+    return code == MOSQ_ERR_SUCCESS ? mosquitto_tls_insecure_set(m->mosq, o->tls.insecure) : code;
 }
 
 static int set_will(struct rx_mosquitto *m)

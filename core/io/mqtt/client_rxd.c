@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/io/mqtt/mqtt_private.h"
-#include "core/io/mqtt/tls.h"
-#include "core/io/mqtt/transport.h"
+#include "core/io/net/tls.h"
+#include "core/io/net/transport.h"
 
 /* Reads are put together above a rate, by resting after one that emptied the socket. Below it nothing waits. */
 #define BUSY_RATE   20000 /* messages a second */
@@ -189,7 +189,7 @@ static int create(struct rx_broker *broker, struct rx_error *reterr)
     struct rx_session_options options = session_options(broker);
     if (rx_session_create(&options, &session_host, c, &c->session) < 0)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
-    return broker->address.tls ? rx_tls_create(broker->options, &c->tls, reterr) : 0;
+    return broker->address.tls ? rx_tls_create(&broker->options->tls, &c->tls, reterr) : 0;
 }
 
 static void close_transport(struct rxd_client *c, bool linger)
@@ -218,8 +218,12 @@ static void destroy(struct rx_broker *broker)
 static int open_connection(struct rx_broker *broker)
 {
     struct rxd_client *c = link_of(broker);
-    return rx_transport_create(broker->loop, &broker->address, c->tls, broker->options->insecure, &transport_host, c,
-                               &c->transport);
+    struct rx_transport_options options = {.address = &broker->address,
+                                           .tls = c->tls,
+                                           .insecure = broker->options->tls.insecure,
+                                           .peer = "broker",
+                                           .ws = {.port = broker->address.port, .subprotocol = "mqtt"}};
+    return rx_transport_create(broker->loop, &options, &transport_host, c, &c->transport);
 }
 
 /* What the session said last (why it ends) is offered to the kernel. */

@@ -8,6 +8,7 @@
 #define RX_IO_MQTT_H
 
 #include "core/io/loop/loop.h"
+#include "core/io/net/tls.h"
 #include "core/option/option.h"
 
 /* `brokers: NAME: {...}`: parse with rx_options_parse(&rx_broker_class, ...) into one of these. */
@@ -16,8 +17,7 @@ struct rx_broker_options {
     int version, client;
     bool clean_start;
     rx_time keep_alive, session_expiry;
-    const char *ca, *cert, *key;
-    bool insecure;
+    struct rx_tls_options tls;
     struct rx_value will;  /* {topic, payload, qos, retain} */
     struct rx_value birth; /* the same, published at each connection; and retained unless it says otherwise */
     int64_t max_inflight, max_queue, receive_maximum;

@@ -3,12 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "core/io/mqtt/mqtt_private.h"
+#include "core/io/net/tls.h"
 
-#define BACKOFF_MIN   (RX_SEC / 4)
-#define BACKOFF_MAX   (30 * RX_SEC)
 #define OPEN_DEADLINE (15 * RX_SEC) /* of an attempt, from the name to CONNACK */
 #define STOOD         (10 * RX_SEC) /* a session that lasted so long, or carried a message, was one */
 #define SHORT_LIFE    (5 * RX_SEC)
@@ -18,13 +16,6 @@ enum { SHORT_LIVES = 3 }; /* in a row: over 3.1.1 the only sign of another clien
 static void note_error(struct rx_broker *broker, const char *what, const char *why)
 {
     snprintf(broker->last_error, sizeof broker->last_error, "%s: %s", what, why);
-}
-
-/* A quarter of the delay is left to chance, so that a thousand daemons do not come back in step. */
-static rx_time jittered(struct rx_broker *broker, rx_time delay)
-{
-    broker->random = broker->random * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
-    return delay - (rx_time)((broker->random >> 33) % (uint64_t)(delay / 4));
 }
 
 static void set_state(struct rx_broker *broker, enum rx_broker_state state)
@@ -42,8 +33,7 @@ static void set_state(struct rx_broker *broker, enum rx_broker_state state)
 static void wait_for_next(struct rx_broker *broker)
 {
     set_state(broker, RX_BROKER_WAITING);
-    rx_sched_arm(broker->sched, &broker->tick, rx_sched_now(broker->sched) + jittered(broker, broker->backoff));
-    broker->backoff = broker->backoff * 2 < BACKOFF_MAX ? broker->backoff * 2 : BACKOFF_MAX;
+    rx_sched_arm(broker->sched, &broker->tick, rx_sched_now(broker->sched) + rx_backoff_next(&broker->backoff));
 }
 
 static void open_connection(struct rx_broker *broker)
@@ -65,7 +55,7 @@ static void judge_session(struct rx_broker *broker, uint8_t reason)
     bool taken = reason == RX_REASON_TAKEN_OVER || (reason == 0 && broker->short_lived >= SHORT_LIVES);
     broker->status.taken_over += taken;
     if (!taken && (lasted >= STOOD || broker->carried > 0))
-        broker->backoff = BACKOFF_MIN;
+        rx_backoff_reset(&broker->backoff);
 }
 
 void rx_broker_lost(struct rx_broker *broker, const char *why, uint8_t reason)
@@ -146,9 +136,7 @@ void rx_broker_start(struct rx_broker *broker)
 
 static void identify(struct rx_broker *broker)
 {
-    if (getrandom(&broker->random, sizeof broker->random, GRND_NONBLOCK) != sizeof broker->random)
-        broker->random = (uint64_t)rx_sched_now(broker->sched) ^ (uintptr_t)broker;
-    snprintf(broker->made_up_id, sizeof broker->made_up_id, "rxd-%016llx", (unsigned long long)broker->random);
+    snprintf(broker->made_up_id, sizeof broker->made_up_id, "rxd-%016llx", (unsigned long long)broker->backoff.random);
     const char *given = broker->options->client_id;
     broker->client_id = given && *given ? given : broker->made_up_id;
 }
@@ -164,7 +152,7 @@ static int init(struct rx_broker *broker, const char *name, struct rx_error *ret
     if (r == 0)
         r = rx_broker_parse_note("birth", o->birth, true, &broker->birth, reterr);
     if (r == 0)
-        r = rx_broker_check_files(o, reterr);
+        r = rx_tls_check_files(&o->tls, reterr);
     if (r < 0)
         return r;
     broker->name = strdup(name);
@@ -183,7 +171,7 @@ int rx_broker_create(struct rx_loop *loop, const char *name, const struct rx_bro
     broker->loop = loop;
     broker->sched = rx_loop_sched(loop);
     broker->options = options;
-    broker->backoff = BACKOFF_MIN;
+    rx_backoff_init(&broker->backoff);
     broker->tick.fire = on_tick;
     broker->status.since = rx_sched_now(broker->sched);
     identify(broker);

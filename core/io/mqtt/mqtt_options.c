@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/io/mqtt/mqtt_private.h"
 #include "core/io/mqtt/mqtt_topic.h"
@@ -51,17 +50,11 @@ static const struct rx_option options[] = {
      .fallback = "30s",
      .min = 5,
      .max = 65535},
-    {.name = "ca",
-     .help = "file of the certificates to trust; default: the system's",
-     .type = RX_OPTION_STRING,
-     AT(ca, const char *)},
-    {.name = "cert", .help = "file of our certificate", .type = RX_OPTION_STRING, AT(cert, const char *)},
-    {.name = "key", .help = "file of its private key, not encrypted", .type = RX_OPTION_STRING, AT(key, const char *)},
-    {.name = "insecure",
-     .help = "true: takes a certificate that was made for another host (tests)",
-     .type = RX_OPTION_BOOL,
-     AT(insecure, bool),
-     .fallback = "false"},
+    {.name = "tls",
+     .help = "certificates, for mqtts:// and wss://",
+     .type = RX_OPTION_GROUP,
+     AT(tls, struct rx_tls_options),
+     .group = &rx_tls_class},
     {.name = "client",
      .help = "who speaks MQTT here: rxd; or libmosquitto, which acknowledges before events are safe",
      .type = RX_OPTION_ENUM,
@@ -122,75 +115,29 @@ const struct rx_class rx_broker_class = {
     .example = "home: { url: mqtt://127.0.0.1:1883 }",
 };
 
-static int parse_port(const char *text, size_t length, int *ret, struct rx_error *reterr)
-{
-    long port = 0;
-    for (size_t i = 0; i < length && port <= 65535; i++)
-        port = text[i] >= '0' && text[i] <= '9' ? port * 10 + (text[i] - '0') : 65536;
-    if (length == 0 || port < 1 || port > 65535)
-        return rx_error_set(reterr, -EINVAL, "url: the port must be 1 to 65535, not \"%.*s\"", (int)length, text);
-    *ret = (int)port;
-    return 0;
-}
-
-static const struct scheme {
-    const char *prefix;
-    int port;
-    bool tls, websocket;
-} schemes[] = {
+static const struct rx_net_scheme schemes[] = {
     {"mqtt://", 1883, false, false},
     {"mqtts://", 8883, true, false},
     {"ws://", 80, false, true},
     {"wss://", 443, true, true},
+    {0},
 };
 
-static const struct scheme *scheme_of(const char *url)
+int rx_broker_parse_url(const char *url, struct rx_net_address *ret, struct rx_error *reterr)
 {
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (strncmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
-            return &schemes[i];
-    return NULL;
-}
-
-static int parse_path(const char *text, struct rx_broker_address *address, struct rx_error *reterr)
-{
-    bool none = text[0] == '\0' || strcmp(text, "/") == 0;
-    if (!address->websocket && !none)
-        return rx_error_set(reterr, -EINVAL, "url: nothing may follow the port, but there is \"%.100s\"", text);
-    if (strlen(text) >= sizeof address->path || strpbrk(text, " \r\n\t"))
-        return rx_error_set(reterr, -EINVAL, "url: \"%.100s\" cannot be a path", text);
-    snprintf(address->path, sizeof address->path, "%s", text[0] ? text : "/mqtt");
-    return 0;
-}
-
-int rx_broker_parse_url(const char *url, struct rx_broker_address *ret, struct rx_error *reterr)
-{
-    const struct scheme *scheme = scheme_of(url);
-    if (!scheme) {
-        int r = rx_error_set(reterr, -EINVAL,
-                             "url: expected mqtt://HOST:PORT, mqtts://HOST:PORT, ws:// or wss://, not \"%.100s\"", url);
+    struct rx_net_address address;
+    int r = rx_net_parse_url(url, schemes, &address, reterr);
+    if (r == -ENOENT) {
+        rx_error_set(reterr, -EINVAL,
+                     "url: expected mqtt://HOST:PORT, mqtts://HOST:PORT, ws:// or wss://, not \"%.100s\"", url);
         rx_error_hint(reterr, "mqtt://127.0.0.1:1883");
-        return r;
+        return -EINVAL;
     }
-    struct rx_broker_address address = {.tls = scheme->tls, .websocket = scheme->websocket, .port = scheme->port};
-    const char *host = url + strlen(scheme->prefix);
-    bool bracketed = *host == '[';
-    host += bracketed;
-    size_t length = strcspn(host, bracketed ? "]/?@" : ":/?@");
-    const char *behind = host + length + (bracketed && host[length] == ']');
-    if (length == 0 || length >= sizeof address.host || (bracketed && host[length] != ']'))
-        return rx_error_set(reterr, -EINVAL, "url: no host in \"%.100s\"", url);
-    if (strchr(host, '@'))
-        return rx_error_set(reterr, -EINVAL, "url: the name and password belong into user and password");
-    memcpy(address.host, host, length);
-    if (*behind == ':') {
-        size_t digits = strcspn(behind + 1, "/");
-        int r = parse_port(behind + 1, digits, &address.port, reterr);
-        if (r < 0)
-            return r;
-        behind += 1 + digits;
-    }
-    int r = parse_path(behind, &address, reterr);
+    bool none = r == 0 && (address.path[0] == '\0' || strcmp(address.path, "/") == 0);
+    if (r == 0 && !address.websocket && !none)
+        return rx_error_set(reterr, -EINVAL, "url: nothing may follow the port, but there is \"%.100s\"", address.path);
+    if (r == 0 && address.path[0] == '\0')
+        memcpy(address.path, "/mqtt", sizeof "/mqtt");
     if (r == 0)
         *ret = address;
     return r;
@@ -255,7 +202,7 @@ static int check_lengths(const struct rx_broker_options *o, struct rx_error *ret
 
 int rx_broker_check(const struct rx_broker_options *o, struct rx_error *reterr)
 {
-    struct rx_broker_address address;
+    struct rx_net_address address;
     struct rx_broker_note note;
     int r = rx_broker_parse_url(o->url, &address, reterr);
     if (r == 0)
@@ -271,10 +218,11 @@ int rx_broker_check(const struct rx_broker_options *o, struct rx_error *reterr)
     if (!o->clean_start && !(o->client_id && *o->client_id))
         return rx_error_set(reterr, -EINVAL,
                             "clean_start: false needs a client_id, by which the broker knows us again");
-    if (!address.tls && (o->ca || o->cert || o->key || o->insecure))
-        return rx_error_set(reterr, -EINVAL, "ca, cert, key and insecure need mqtts:// or wss:// in the url");
-    if (!o->cert != !o->key)
-        return rx_error_set(reterr, -EINVAL, "cert and key come together");
+    r = rx_tls_class.check(&o->tls, reterr);
+    if (r < 0)
+        return r;
+    if (!address.tls && rx_tls_given(&o->tls))
+        return rx_error_set(reterr, -EINVAL, "tls needs mqtts:// or wss:// in the url");
     if (o->password && !o->user)
         return rx_error_set(reterr, -EINVAL, "a password needs a user");
     return 0;
@@ -293,20 +241,3 @@ const char *rx_broker_warning(const struct rx_broker_options *o, size_t i)
 
 bool rx_broker_is_v5(const struct rx_broker_options *o) { return o->version == VERSION_5; }
 const struct rx_client_class *rx_broker_client(const struct rx_broker_options *o) { return clients[o->client]; }
-
-static int check_file(const char *name, const char *path, struct rx_error *reterr)
-{
-    if (path && access(path, R_OK) < 0) {
-        int code = -errno;
-        return rx_error_set(reterr, code, "%s: cannot read %s: %s", name, path, strerror(-code));
-    }
-    return 0;
-}
-
-int rx_broker_check_files(const struct rx_broker_options *o, struct rx_error *reterr)
-{
-    int r = check_file("ca", o->ca, reterr);
-    if (r == 0)
-        r = check_file("cert", o->cert, reterr);
-    return r == 0 ? check_file("key", o->key, reterr) : r;
-}

@@ -4,12 +4,8 @@
 
 #include "core/io/mqtt/mqtt.h"
 #include "core/io/mqtt/session.h"
-
-struct rx_broker_address {
-    char host[256], path[256]; /* path: of a WebSocket */
-    int port;
-    bool tls, websocket;
-};
+#include "core/io/net/address.h"
+#include "core/io/net/backoff.h"
 
 /* A message that the broker itself sends: its will, its birth. Borrowed texts. */
 struct rx_broker_note {
@@ -76,7 +72,7 @@ struct rx_broker {
     struct rx_sched *sched;
     char *name;
     const struct rx_broker_options *options;
-    struct rx_broker_address address;
+    struct rx_net_address address;
     struct rx_broker_note will, birth;
     char made_up_id[24]; /* when none is configured */
     const char *client_id;
@@ -87,8 +83,9 @@ struct rx_broker {
     bool was_open, in_read, closing;
     unsigned short_lived; /* sessions in a row that the other side ended soon */
     struct rx_timer tick; /* the next attempt; the deadline of opening; keep-alive */
-    rx_time backoff, deadline;
-    uint64_t random, carried; /* carried: messages of this connection */
+    struct rx_backoff backoff;
+    rx_time deadline;
+    uint64_t carried; /* messages of this connection */
 
     struct rx_filter *filters;
     size_t filter_count;
@@ -108,11 +105,10 @@ struct rx_broker {
 };
 
 /* mqtt_options.c */
-int rx_broker_parse_url(const char *url, struct rx_broker_address *ret, struct rx_error *reterr);
+int rx_broker_parse_url(const char *url, struct rx_net_address *ret, struct rx_error *reterr);
 /* *ret is left empty where the value is null. `what` names it in messages. */
 int rx_broker_parse_note(const char *what, struct rx_value, bool retain, struct rx_broker_note *ret,
                          struct rx_error *reterr);
-int rx_broker_check_files(const struct rx_broker_options *, struct rx_error *reterr);
 bool rx_broker_is_v5(const struct rx_broker_options *);
 const struct rx_client_class *rx_broker_client(const struct rx_broker_options *);
 

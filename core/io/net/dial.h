@@ -1,6 +1,6 @@
 /* Connecting without blocking: name look-up and connect(2) may take minutes, so they run on a thread of their own. */
-#ifndef RX_IO_MQTT_DIAL_H
-#define RX_IO_MQTT_DIAL_H
+#ifndef RX_IO_NET_DIAL_H
+#define RX_IO_NET_DIAL_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
-/* The byte stream to a broker. */
-#include "core/io/mqtt/transport.h"
+/* Connections that we make. */
+#include "core/io/net/transport.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -13,9 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/io/mqtt/dial.h"
-#include "core/io/mqtt/tls.h"
-#include "core/io/mqtt/websocket.h"
+#include "core/io/net/dial.h"
+#include "core/io/net/tls.h"
 
 enum {
     READ_MAX = 64 * 1024,
@@ -29,9 +28,9 @@ struct rx_transport {
     const struct rx_transport_host *host;
     void *arg;
     unsigned holds; /* callbacks under way, that the transport must outlive */
-    bool destroyed, insecure;
-    struct rx_broker_address address;
-    SSL_CTX *tls;
+    bool destroyed;
+    struct rx_net_address address;
+    struct rx_transport_options options;
     struct rx_dial *dial;
     struct rx_wake *wake;
     int fd; /* plain; -1: none */
@@ -41,7 +40,8 @@ struct rx_transport {
     size_t sent;                /* of out */
     struct rx_ws *ws;
     struct rx_timer rest;
-    bool resting;
+    bool resting, paused;
+    char why[80];
 };
 
 static void release(struct rx_transport *t)
@@ -58,18 +58,27 @@ static bool enter(struct rx_transport *t)
     return !t->destroyed;
 }
 
+/* Valid until the next call. */
+static const char *closed(struct rx_transport *t)
+{
+    snprintf(t->why, sizeof t->why, "the %s closed the connection", t->options.peer);
+    return t->why;
+}
+
 static void fail(struct rx_transport *t, const char *why)
 {
     if (!t->destroyed)
         t->host->down(t->arg, why);
 }
 
+static bool is_deaf(const struct rx_transport *t) { return t->resting || t->paused; }
+
 /* Writing. */
 
 static void watch_for(struct rx_transport *t)
 {
     unsigned events =
-        (t->resting ? 0u : (unsigned)RX_READABLE) | (t->out.length > t->sent ? (unsigned)RX_WRITABLE : 0u);
+        (is_deaf(t) ? 0u : (unsigned)RX_READABLE) | (t->out.length > t->sent ? (unsigned)RX_WRITABLE : 0u);
     rx_watch_set(t->watch, events);
 }
 
@@ -121,7 +130,24 @@ void rx_transport_write(struct rx_transport *t, const void *bytes, size_t length
         put_on_wire(t, bytes, length);
         return;
     }
-    rx_ws_send(t->ws, bytes, length);
+    rx_transport_send(t, false, bytes, length);
+}
+
+void rx_transport_send(struct rx_transport *t, bool text, const void *bytes, size_t length)
+{
+    rx_ws_send(t->ws, text, bytes, length);
+    put_frames_on_wire(t);
+}
+
+void rx_transport_ping(struct rx_transport *t)
+{
+    rx_ws_ping(t->ws);
+    put_frames_on_wire(t);
+}
+
+void rx_transport_say_goodbye(struct rx_transport *t, unsigned code)
+{
+    rx_ws_close(t->ws, code, "");
     put_frames_on_wire(t);
 }
 
@@ -159,6 +185,14 @@ static void hand_on(struct rx_transport *t, struct rx_buffer *buffer)
         memmove(buffer->data, buffer->data + used, buffer->length);
 }
 
+static void hand_on_messages(struct rx_transport *t)
+{
+    struct rx_ws_message message;
+    while (!t->destroyed && rx_ws_next(t->ws, &message))
+        t->host->message(t->arg, &message);
+}
+
+/* What came before a mistake is as good as ever. */
 static void unwrap(struct rx_transport *t)
 {
     bool was_open = rx_ws_open(t->ws);
@@ -166,14 +200,14 @@ static void unwrap(struct rx_transport *t)
     int r = rx_ws_feed(t->ws, (const unsigned char *)t->in.data, t->in.length, &why);
     rx_buffer_clear(&t->in);
     put_frames_on_wire(t);
-    if (r < 0) {
-        fail(t, why);
-        return;
-    }
     if (!was_open && rx_ws_open(t->ws))
         t->host->up(t->arg);
-    if (!t->destroyed)
+    if (!t->destroyed && t->options.ws.max_message > 0)
+        hand_on_messages(t);
+    else if (!t->destroyed && r == 0)
         hand_on(t, rx_ws_plain(t->ws));
+    if (r < 0)
+        fail(t, why);
 }
 
 static void take(struct rx_transport *t, size_t length)
@@ -196,7 +230,7 @@ static void on_ready(void *arg, int fd, unsigned events)
         watch_for(t);
         drained(t);
     }
-    if (!t->destroyed && (events & RX_READABLE) && !t->resting) {
+    if (!t->destroyed && (events & RX_READABLE) && !is_deaf(t)) {
         ssize_t n = rx_buffer_reserve(&t->in, READ_MAX) < 0
                         ? -1
                         : recv(fd, t->in.data + t->in.length, t->in.capacity - t->in.length, MSG_DONTWAIT);
@@ -204,7 +238,7 @@ static void on_ready(void *arg, int fd, unsigned events)
             t->in.length += (size_t)n;
             take(t, (size_t)n);
         } else if (t->in.failed || n == 0 || (errno != EAGAIN && errno != EINTR)) {
-            fail(t, t->in.failed ? "out of memory" : n == 0 ? "the broker closed the connection" : strerror(errno));
+            fail(t, t->in.failed ? "out of memory" : n == 0 ? closed(t) : strerror(errno));
         }
     }
     release(t);
@@ -234,14 +268,27 @@ static void on_tls_write(struct bufferevent *stream, void *arg)
     release(t);
 }
 
+static void listen_or_not(struct rx_transport *t)
+{
+    if (t->stream && is_deaf(t))
+        bufferevent_disable(t->stream, EV_READ);
+    else if (t->stream)
+        bufferevent_enable(t->stream, EV_READ);
+    else if (t->watch)
+        watch_for(t);
+}
+
 static void read_again(struct rx_timer *timer)
 {
     struct rx_transport *t = (struct rx_transport *)(void *)((char *)timer - offsetof(struct rx_transport, rest));
     t->resting = false;
-    if (t->stream)
-        bufferevent_enable(t->stream, EV_READ);
-    else
-        watch_for(t);
+    listen_or_not(t);
+}
+
+void rx_transport_pause(struct rx_transport *t, bool paused)
+{
+    t->paused = paused;
+    listen_or_not(t);
 }
 
 void rx_transport_rest(struct rx_transport *t, rx_time duration)
@@ -251,10 +298,7 @@ void rx_transport_rest(struct rx_transport *t, rx_time duration)
     if (rx_sched_arm(sched, &t->rest, rx_sched_now(sched) + duration) < 0)
         return;
     t->resting = true;
-    if (t->stream)
-        bufferevent_disable(t->stream, EV_READ);
-    else
-        watch_for(t);
+    listen_or_not(t);
 }
 
 /* The goodbye must be with the kernel before the close, or the broker would publish our will. */
@@ -283,8 +327,7 @@ static void why_tls(struct rx_transport *t, short what, char *why, size_t size)
     if (tls_error || SSL_get_verify_result(ssl) != X509_V_OK || !SSL_is_init_finished(ssl))
         rx_tls_why(ssl, tls_error, why, size);
     else
-        snprintf(why, size, "%s",
-                 (what & BEV_EVENT_EOF) || error == 0 ? "the broker closed the connection" : strerror(error));
+        snprintf(why, size, "%s", (what & BEV_EVENT_EOF) || error == 0 ? closed(t) : strerror(error));
 }
 
 static void up(struct rx_transport *t)
@@ -314,7 +357,7 @@ static void on_tls_event(struct bufferevent *stream, short what, void *arg)
 /* Takes the descriptor, also on failure. */
 static int begin_tls(struct rx_transport *t, int fd)
 {
-    SSL *ssl = rx_tls_connection(t->tls, t->address.host, t->insecure);
+    SSL *ssl = rx_tls_connection(t->options.tls, t->address.host, t->options.insecure);
     if (ssl)
         t->stream = bufferevent_openssl_socket_new(rx_loop_base(t->loop), fd, ssl, BUFFEREVENT_SSL_CONNECTING,
                                                    BEV_OPT_CLOSE_ON_FREE);
@@ -333,7 +376,7 @@ static int begin_tls(struct rx_transport *t, int fd)
 static void begin_stream(struct rx_transport *t, int fd)
 {
     int r;
-    if (t->tls) {
+    if (t->options.tls) {
         r = begin_tls(t, fd);
     } else {
         t->fd = fd;
@@ -341,7 +384,7 @@ static void begin_stream(struct rx_transport *t, int fd)
     }
     if (r < 0)
         fail(t, "out of memory");
-    else if (!t->tls)
+    else if (!t->options.tls)
         up(t);
 }
 
@@ -361,23 +404,29 @@ static void on_dialed(void *arg)
     release(t);
 }
 
-int rx_transport_create(struct rx_loop *loop, const struct rx_broker_address *address, SSL_CTX *tls, bool insecure,
+static int create_ws(struct rx_transport *t)
+{
+    struct rx_ws_options o = t->options.ws;
+    o.host = t->address.host;
+    o.path = t->address.path;
+    t->ws = rx_ws_create(&o);
+    return t->ws ? 0 : -ENOMEM;
+}
+
+int rx_transport_create(struct rx_loop *loop, const struct rx_transport_options *options,
                         const struct rx_transport_host *host, void *arg, struct rx_transport **ret)
 {
     struct rx_transport *t = calloc(1, sizeof *t);
     if (!t)
         return -ENOMEM;
     *t = (struct rx_transport){
-        .loop = loop, .host = host, .arg = arg, .tls = tls, .insecure = insecure, .address = *address, .fd = -1};
-    int r = 0;
-    if (address->websocket) {
-        t->ws = rx_ws_create(address->host, address->port, address->path);
-        r = t->ws ? 0 : -ENOMEM;
-    }
+        .loop = loop, .host = host, .arg = arg, .options = *options, .address = *options->address, .fd = -1};
+    t->options.address = &t->address;
+    int r = t->address.websocket ? create_ws(t) : 0;
     if (r == 0)
         r = rx_wake_create(loop, on_dialed, t, &t->wake);
     if (r == 0)
-        r = rx_dial_start(t->wake, address->host, address->port, &t->dial);
+        r = rx_dial_start(t->wake, t->address.host, t->address.port, &t->dial);
     if (r < 0)
         rx_transport_destroy(t, false);
     else

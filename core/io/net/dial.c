@@ -1,5 +1,5 @@
 /* Connecting on a thread of its own. */
-#include "core/io/mqtt/dial.h"
+#include "core/io/net/dial.h"
 
 #include <errno.h>
 #include <netdb.h>

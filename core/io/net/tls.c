@@ -1,11 +1,61 @@
-/* TLS for connections to brokers: OpenSSL, as they should be checked. */
-#include "core/io/mqtt/tls.h"
+/* TLS for connections that we make: OpenSSL, as they should be checked. */
+#include "core/io/net/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AT(field_, type_) .offset = RX_AT(struct rx_tls_options, field_, type_)
+
+static const struct rx_option options_table[] = {
+    {.name = "ca",
+     .help = "file of the certificates to trust; default: the system's",
+     .type = RX_OPTION_STRING,
+     AT(ca, const char *)},
+    {.name = "cert", .help = "file of our certificate", .type = RX_OPTION_STRING, AT(cert, const char *)},
+    {.name = "key", .help = "file of its private key, not encrypted", .type = RX_OPTION_STRING, AT(key, const char *)},
+    {.name = "insecure",
+     .help = "true: takes a certificate that was made for another host (tests)",
+     .type = RX_OPTION_BOOL,
+     AT(insecure, bool),
+     .fallback = "false"},
+    {0},
+};
+
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct rx_tls_options *o = image;
+    return !o->cert == !o->key ? 0 : rx_error_set(reterr, -EINVAL, "cert and key come together");
+}
+
+const struct rx_class rx_tls_class = {.name = "tls",
+                                      .summary = "Certificates of a connection",
+                                      .options = options_table,
+                                      .state_size = sizeof(struct rx_tls_options),
+                                      .check = check};
+
+bool rx_tls_given(const struct rx_tls_options *o) { return o->ca || o->cert || o->key || o->insecure; }
+
+static int check_file(const char *name, const char *path, struct rx_error *reterr)
+{
+    if (path && access(path, R_OK) < 0) {
+        int code = -errno;
+        return rx_error_set(reterr, code, "%s: cannot read %s: %s", name, path, strerror(-code));
+    }
+    return 0;
+}
+
+int rx_tls_check_files(const struct rx_tls_options *o, struct rx_error *reterr)
+{
+    int r = check_file("ca", o->ca, reterr);
+    if (r == 0)
+        r = check_file("cert", o->cert, reterr);
+    return r == 0 ? check_file("key", o->key, reterr) : r;
+}
 
 /* Never asks on the terminal: an encrypted key is an error. */
 static int no_password(char *buffer, int size, int writing, void *userdata)
@@ -21,7 +71,7 @@ static const char *newest_error(void)
     return text ? text : "it cannot be used";
 }
 
-static int load_files(SSL_CTX *context, const struct rx_broker_options *o, struct rx_error *reterr)
+static int load_files(SSL_CTX *context, const struct rx_tls_options *o, struct rx_error *reterr)
 {
     int trusted = o->ca ? SSL_CTX_load_verify_file(context, o->ca) : SSL_CTX_set_default_verify_paths(context);
     if (trusted != 1)
@@ -36,7 +86,7 @@ static int load_files(SSL_CTX *context, const struct rx_broker_options *o, struc
     return 0;
 }
 
-int rx_tls_create(const struct rx_broker_options *options, SSL_CTX **ret, struct rx_error *reterr)
+int rx_tls_create(const struct rx_tls_options *options, SSL_CTX **ret, struct rx_error *reterr)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (!context)
@@ -80,7 +130,7 @@ void rx_tls_why(const SSL *ssl, unsigned long error, char *why, size_t size)
     long verified = SSL_get_verify_result(ssl);
     const char *text = error ? ERR_reason_error_string(error) : NULL;
     if (verified != X509_V_OK)
-        snprintf(why, size, "TLS: the broker's certificate: %s", X509_verify_cert_error_string(verified));
+        snprintf(why, size, "TLS: the server's certificate: %s", X509_verify_cert_error_string(verified));
     else
-        snprintf(why, size, "TLS: %s", text ? text : "the broker ended the handshake");
+        snprintf(why, size, "TLS: %s", text ? text : "the server ended the handshake");
 }
