@@ -21,6 +21,7 @@ int rx_command_explain(int argc, char **argv);
 int rx_command_replay(int argc, char **argv);
 int rx_command_eval(int argc, char **argv);
 int rx_command_operators(int argc, char **argv);
+int rx_command_schema(int argc, char **argv);
 
 /* The -c PATH... of a command line: paths follow -c until the next option; -c may be repeated. */
 struct rx_paths {

@@ -21,6 +21,7 @@ const struct rx_command rx_commands[] = {
      "--explain           the compiled expression instead\n"
      "--                  before an expression that begins with a dash"},
     {"operators", "[NAME]", "list operators, sources and sinks, or describe one", rx_command_operators, NULL},
+    {"schema", "", "the config's JSON Schema, for editors", rx_command_schema, NULL},
     {0},
 };
 

@@ -88,7 +88,7 @@ static const struct rx_option http_options[] = {
     {0},
 };
 
-static const struct rx_class http_class = {
+const struct rx_class rx_http_settings_class = {
     .name = "http",
     .summary = "the HTTP endpoint",
     .options = http_options,
@@ -108,7 +108,7 @@ static const struct rx_option log_options[] = {
     {0},
 };
 
-static const struct rx_class log_class = {
+const struct rx_class rx_log_settings_class = {
     .name = "log",
     .summary = "what is logged, to stderr",
     .options = log_options,
@@ -122,8 +122,8 @@ static void read_workers(const struct rx_tree *tree, struct rx_diagnostics *diag
     if (!tree)
         return;
     unsigned long n = tree->text ? strtoul(tree->text, &end, 10) : 0;
-    if (!tree->text || *end || n < 1 || n > 64)
-        rx_diagnosef(diagnostics, tree, "workers: 2", "workers is a number from 1 to 64");
+    if (!tree->text || *end || n < 1 || n > RX_WORKERS_MAX)
+        rx_diagnosef(diagnostics, tree, "workers: 2", "workers is a number from 1 to %d", RX_WORKERS_MAX);
     else
         *ret = (unsigned)n;
 }
@@ -194,9 +194,9 @@ int rx_settings_read(const struct rx_forest *forest, struct rx_plan_arena *arena
     const struct rx_tree *start = rx_forest_start(forest), *http = rx_forest_section(forest, "http");
     const struct rx_tree *listen = http ? rx_tree_get(http, "listen") : NULL;
     *ret = (struct rx_settings){0};
-    rx_options_parse(&http_class, http, http ? http : start, arena, &ret->http, diagnostics);
+    rx_options_parse(&rx_http_settings_class, http, http ? http : start, arena, &ret->http, diagnostics);
     const struct rx_tree *log = rx_forest_section(forest, "log");
-    rx_options_parse(&log_class, log, log ? log : start, arena, &ret->log, diagnostics);
+    rx_options_parse(&rx_log_settings_class, log, log ? log : start, arena, &ret->log, diagnostics);
     read_workers(rx_forest_section(forest, "workers"), diagnostics, &ret->workers);
     ret->descriptors = count_descriptors(forest, ret->workers);
     if (listen_override)
@@ -233,7 +233,7 @@ static void refuse_change(const struct rx_forest *next, const struct rx_tree *wh
 void rx_settings_compare(const struct rx_forest *now, const struct rx_forest *next, bool listen_overridden,
                          struct rx_diagnostics *diagnostics)
 {
-    const struct rx_class *class = &http_class;
+    const struct rx_class *class = &rx_http_settings_class;
     const struct rx_tree *old = rx_forest_section(now, "http"), *new = rx_forest_section(next, "http");
     for (const struct rx_option *o = class->options; o->name; o++) {
         const struct rx_tree *value = new ? rx_option_tree(class, new, o) : NULL;

@@ -6,6 +6,8 @@
 #include "core/option/option.h"
 #include "pipelines/config/config_read.h"
 
+#define RX_WORKERS_MAX 64
+
 struct rx_http_settings {
     const char *listen;
     uint64_t max_body, max_header, max_bodies, max_client_bodies;
@@ -25,6 +27,8 @@ struct rx_settings {
     unsigned workers;
     unsigned descriptors; /* that workers, brokers and files of this config need, and some to spare */
 };
+
+extern const struct rx_class rx_http_settings_class, rx_log_settings_class;
 
 /* Diagnoses what differs and is read at the start only: `http` and `workers`. */
 void rx_settings_compare(const struct rx_forest *now, const struct rx_forest *next, bool listen_overridden,

@@ -122,6 +122,9 @@ struct rx_logical {
     struct rx_names *outlets; /* by name */
 };
 
+/* What may stand beside a step's operator, and beside a source's kind. */
+extern const struct rx_option rx_step_siblings[], rx_source_siblings[];
+
 struct rx_logical_options {
     bool replay; /* sources will be replaced: any may end */
 };

@@ -56,6 +56,17 @@ static int try_options(struct rx_planner *planner, const struct rx_class *class,
 
 /* ---- sources ---- */
 
+static const char *const replays[] = {"hot", "cold", NULL};
+
+const struct rx_option rx_source_siblings[] = {
+    {.name = "replay",
+     .help = "under rxd replay: hot, or cold: from the start for each who subscribes",
+     .type = RX_OPTION_ENUM,
+     .fallback = "hot",
+     .choices = replays},
+    {0},
+};
+
 static void read_replay(struct rx_planner *planner, const struct rx_tree *value, struct rx_logical_source *s)
 {
     s->cold = value->text && strcmp(value->text, "cold") == 0;

@@ -183,11 +183,22 @@ struct written {
     const struct rx_operator_class *class;
 };
 
+static const char *const verdicts[] = {"dead_letter", "drop", "fail", "null", NULL}; /* enum rx_on_error */
+
+const struct rx_option rx_step_siblings[] = {
+    {.name = "id", .help = "a name for the step, once in its pipeline", .type = RX_OPTION_STRING},
+    {.name = "on_error",
+     .help = "what becomes of an event that the step cannot take",
+     .type = RX_OPTION_ENUM,
+     .fallback = "dead_letter",
+     .choices = verdicts},
+    {0},
+};
+
 static int read_on_error(struct builder *b, const struct rx_tree *value, enum rx_on_error *ret)
 {
-    static const char *const names[] = {"dead_letter", "drop", "fail", "null", NULL};
-    for (int i = 0; value->text && names[i]; i++) {
-        if (strcmp(value->text, names[i]) == 0) {
+    for (int i = 0; value->text && verdicts[i]; i++) {
+        if (strcmp(value->text, verdicts[i]) == 0) {
             *ret = (enum rx_on_error)i;
             return 0;
         }
