@@ -224,7 +224,7 @@ static void dispose(struct rx_op *op)
 static void describe(const void *image, struct rx_facts *facts)
 {
     const struct pivot *p = image;
-    facts->events = (uint64_t)p->max_names;
+    facts->values = 2 * (uint64_t)p->max_names;
 }
 
 const struct rx_operator_class rx_operator_pivot = {

@@ -182,3 +182,14 @@ void rx_object_abort(struct rx_object_builder *builder)
     builder->count = 0;
     builder->heap->building--;
 }
+
+struct rx_value rx_object_with_take(struct rx_heap *heap, struct rx_value value, const struct rx_key *key,
+                                    struct rx_value field)
+{
+    struct rx_object_builder builder;
+    struct rx_value object = rx_object_of(heap, value);
+    rx_object_init_from(&builder, heap, object);
+    rx_object_put_key_take(&builder, key, field);
+    rx_value_unref(object);
+    return rx_object_finish(&builder);
+}

@@ -138,6 +138,9 @@ void rx_object_entry(struct rx_value object, uint32_t i, struct rx_value *ret_ke
 /* `value` itself where it is a record or a map, else the record {value: VALUE}: what steps that work on fields make of a bare
  * value. The caller's to unref; RX_NULL on allocation failure. */
 struct rx_value rx_object_of(struct rx_heap *, struct rx_value value);
+/* That with one field set; the field is taken. RX_NULL on allocation failure. */
+struct rx_value rx_object_with_take(struct rx_heap *, struct rx_value value, const struct rx_key *,
+                                    struct rx_value field);
 
 /* Lists. The items are taken. RX_NULL on allocation failure (the items are then released). */
 struct rx_value rx_list_take(struct rx_heap *, struct rx_value *items, uint32_t count);
