@@ -7,6 +7,7 @@
 #include "core/io/serve/stream_options.h"
 
 struct rx_broker;
+struct rx_client;
 struct rx_log_writer;
 
 struct rx_site {
@@ -14,6 +15,8 @@ struct rx_site {
     /* The shared connection of a name in `brokers:`. NULL: errno is ENOENT for no such name, ENOMEM, or else why it could not
      * be set up. */
     struct rx_broker *(*broker)(struct rx_site *, const char *name);
+    /* The HTTP client of the worker, made when it is first asked for; NULL with reterr where it cannot be. */
+    struct rx_client *(*client)(struct rx_site *, struct rx_error *reterr);
     /* The writing end of a served stream, for one sink at a time, until stream_done; NULL with reterr on failure. The
      * stream goes on with its ids, history and subscribers when another sink has it after that, also on another worker. */
     struct rx_log_writer *(*stream)(struct rx_site *, const char *name, const struct rx_stream_options *,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/io/client/client.h"
 #include "daemon/log.h"
 
 #define SILENCE (5 * RX_SEC) /* an attempt to connect that is still going on */
@@ -33,6 +34,7 @@ struct rx_site_owner {
     struct rx_site_options options;
     struct brokers brokers, staged; /* staged: of a config that is being taken over */
     bool staging;
+    struct rx_client *client; /* NULL: nobody has asked for it */
 };
 
 /* ---- brokers ---- */
@@ -203,6 +205,16 @@ bool rx_site_broker_status(const struct rx_site_owner *owner, size_t i, struct r
     return ret->used;
 }
 
+/* ---- HTTP ---- */
+
+static struct rx_client *find_client(struct rx_site *site, struct rx_error *reterr)
+{
+    struct rx_site_owner *owner = site->owner;
+    if (!owner->client)
+        rx_client_create(site->loop, &owner->client, reterr);
+    return owner->client;
+}
+
 /* ---- reload ---- */
 
 int rx_site_prepare(struct rx_site_owner *owner, const struct rx_forest *forest, struct rx_diagnostics *diagnostics)
@@ -224,6 +236,8 @@ void rx_site_commit(struct rx_site_owner *owner)
     for (size_t i = 0; i < owner->brokers.count; i++)
         if (owner->brokers.items[i]->broker)
             rx_broker_drop_unused(owner->brokers.items[i]->broker);
+    if (owner->client)
+        rx_client_drop_left(owner->client);
 }
 
 void rx_site_abandon(struct rx_site_owner *owner)
@@ -273,6 +287,7 @@ int rx_site_create(const struct rx_site_options *options, struct rx_diagnostics 
     owner->options = *options;
     owner->site = (struct rx_site){.loop = options->loop,
                                    .broker = find_broker,
+                                   .client = find_client,
                                    .stream = open_stream,
                                    .stream_done = close_stream,
                                    .log = log_line,
@@ -292,6 +307,7 @@ void rx_site_destroy(struct rx_site_owner *owner)
         return;
     drop_all(&owner->staged);
     drop_all(&owner->brokers);
+    rx_client_destroy(owner->client);
     free(owner);
 }
 

@@ -9,17 +9,18 @@
 
 void rx_backoff_init(struct rx_backoff *b)
 {
-    b->next = LEAST;
+    *b = (struct rx_backoff){.next = LEAST, .least = LEAST, .most = MOST, .factor = 2};
     if (getrandom(&b->random, sizeof b->random, GRND_NONBLOCK) != sizeof b->random)
         b->random = (uint64_t)time(NULL) ^ (uintptr_t)b;
 }
 
-void rx_backoff_reset(struct rx_backoff *b) { b->next = LEAST; }
+void rx_backoff_reset(struct rx_backoff *b) { b->next = b->least; }
 
 rx_time rx_backoff_next(struct rx_backoff *b)
 {
     rx_time wait = b->next;
-    b->next = wait * 2 < MOST ? wait * 2 : MOST;
+    double longer = (double)wait * b->factor;
+    b->next = longer < (double)b->most ? (rx_time)longer : b->most;
     b->random = b->random * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
     return wait - (rx_time)((b->random >> 33) % (uint64_t)(wait / 4));
 }

@@ -1,4 +1,4 @@
-/* How long to wait before the next attempt to connect: from 0.25 s, doubled each time, to 30 s. */
+/* How long to wait before the next attempt to connect, or to deliver: from 0.25 s, doubled each time, to 30 s, or as it is told. */
 #ifndef RX_IO_NET_BACKOFF_H
 #define RX_IO_NET_BACKOFF_H
 
@@ -9,6 +9,8 @@
 struct rx_backoff {
     rx_time next;
     uint64_t random;
+    rx_time least, most; /* may be set before rx_backoff_reset, both over 4 ns */
+    double factor;
 };
 void rx_backoff_init(struct rx_backoff *);
 void rx_backoff_reset(struct rx_backoff *); /* it was worth it: the next attempt comes soon */

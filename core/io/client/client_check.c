@@ -1,0 +1,82 @@
+/* URLs and headers as configs and templates give them: what is wrong with them, and what may be shown of them. */
+#include "core/io/client/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Behind "http://" or "https://"; NULL: it begins otherwise. */
+static const char *behind_scheme(const char *url)
+{
+    if (strncasecmp(url, "http://", 7) == 0)
+        return url + 7;
+    return strncasecmp(url, "https://", 8) == 0 ? url + 8 : NULL;
+}
+
+/* The host and all behind it: without the user and password. */
+static const char *host_of(const char *authority)
+{
+    const char *end = authority + strcspn(authority, "/?#"), *host = authority;
+    for (const char *c = authority; c < end; c++)
+        if (*c == '@')
+            host = c + 1;
+    return host;
+}
+
+int rx_client_check_url(const char *url, struct rx_error *reterr)
+{
+    const char *authority = behind_scheme(url), *host = authority ? host_of(authority) : NULL;
+    if (!authority) {
+        rx_error_set(reterr, -EINVAL, "a URL begins with http:// or https://");
+        rx_error_hint(reterr, "for example http://127.0.0.1:9000/path");
+        return -EINVAL;
+    }
+    if (strcspn(host, "/?#:") == 0)
+        return rx_error_set(reterr, -EINVAL, "the URL names no host");
+    for (const char *c = url; *c; c++)
+        if ((unsigned char)*c <= ' ' || *c == 127)
+            return rx_error_set(reterr, -EINVAL, "a URL holds no blanks or control characters");
+    return 0;
+}
+
+static bool is_token(const char *name)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return *name && name[strspn(name, token)] == '\0';
+}
+
+/* RFC 9110, 5.5 and 5.6.2; and not the headers that frame the message, which are the client's to write. */
+int rx_client_check_header(const char *name, const char *text, struct rx_error *reterr)
+{
+    static const char *const own[] = {"Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding", NULL};
+    if (!is_token(name))
+        return rx_error_set(reterr, -EINVAL, "\"%.60s\" is no name of a header", name);
+    for (const char *const *o = own; *o; o++)
+        if (strcasecmp(name, *o) == 0)
+            return rx_error_set(reterr, -EINVAL, "the header %s is written by rxd itself", *o);
+    for (const char *c = text; *c; c++)
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 127)
+            return rx_error_set(reterr, -EINVAL, "the header %.60s holds a control character, such as a line break",
+                                name);
+    return 0;
+}
+
+int rx_client_check_headers(const struct rx_pairs *headers, struct rx_error *reterr)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < headers->count; i++)
+        r = rx_client_check_header(headers->names[i], headers->texts[i], reterr);
+    return r;
+}
+
+void rx_client_name_url(const char *url, char *out, size_t size)
+{
+    const char *authority = behind_scheme(url);
+    if (!authority) {
+        snprintf(out, size, "an odd URL");
+        return;
+    }
+    const char *host = host_of(authority);
+    snprintf(out, size, "%.*s%.*s", (int)(authority - url), url, (int)strcspn(host, "?#"), host);
+}
