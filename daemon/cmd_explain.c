@@ -26,8 +26,7 @@ static int parse(int argc, char **argv, struct arguments *a)
             return rx_usage("explain", "unexpected argument \"%s\"", argv[i]);
         }
     }
-    rx_paths_default(&a->paths);
-    return a->paths.count ? 0 : rx_usage("explain", "name the config with -c");
+    return rx_paths_finish(&a->paths, "explain");
 }
 
 static int explain(const struct arguments *a, struct rx_loaded *loaded)

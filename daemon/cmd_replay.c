@@ -7,9 +7,11 @@
 #include "daemon/command.h"
 #include "pipelines/run/replay.h"
 
+enum { NAMES_MAX = 255 };
+
 struct arguments {
     struct rx_paths paths;
-    const char *names[256];
+    const char *names[NAMES_MAX + 1];
     size_t name_count;
     bool subscriptions, no_fusion, alternate_fusion;
     size_t span;
@@ -40,12 +42,13 @@ static int parse(int argc, char **argv, struct arguments *a)
             a->alternate_fusion = true;
         } else if (argv[i][0] == '-') {
             return rx_usage("replay", "there is no option \"%s\"", argv[i]);
-        } else if (a->name_count < 255) {
+        } else if (a->name_count < NAMES_MAX) {
             a->names[a->name_count++] = argv[i];
+        } else {
+            return rx_usage("replay", "at most %d names; without any all pipelines are shown", NAMES_MAX);
         }
     }
-    rx_paths_default(&a->paths);
-    return a->paths.count ? 0 : rx_usage("replay", "name the config with -c");
+    return rx_paths_finish(&a->paths, "replay");
 }
 
 static int feed(struct rx_replay *replay, struct rx_error *reterr)

@@ -29,12 +29,13 @@ static int parse(int argc, char **argv, struct rx_paths *paths, const char **lis
             struct rx_error error;
             if (rx_http_check_address(*listen = argv[++i], &error) < 0)
                 return rx_usage("run", "%s", error.message);
-        } else {
+        } else if (argv[i][0] == '-' && argv[i][1]) {
             return rx_usage("run", "unexpected argument \"%s\"", argv[i]);
+        } else {
+            rx_paths_add(paths, argv[i]);
         }
     }
-    rx_paths_default(paths);
-    return paths->count ? 0 : rx_usage("run", "name a config with -c, or put one at /etc/rxd/rxd.yaml");
+    return rx_paths_finish(paths, "run");
 }
 
 /* ---- SIGTERM and SIGINT ---- */

@@ -25,28 +25,39 @@ int rx_usage(const char *command, const char *format, ...)
     return RX_EXIT_USAGE;
 }
 
+void rx_paths_add(struct rx_paths *paths, const char *path)
+{
+    if (paths->count < RX_PATHS_MAX)
+        paths->items[paths->count++] = path;
+    else
+        paths->lost++;
+}
+
 bool rx_paths_take(struct rx_paths *paths, int argc, char **argv, int *i)
 {
     if (strcmp(argv[*i], "-c") != 0 && strcmp(argv[*i], "--config") != 0)
         return false;
-    size_t before = paths->count;
+    bool first = true;
     while (*i + 1 < argc && (argv[*i + 1][0] != '-' || argv[*i + 1][1] == '\0') &&
-           (paths->count == before || access(argv[*i + 1], F_OK) == 0 || strchr(argv[*i + 1], '/'))) {
-        if (paths->count < sizeof paths->items / sizeof *paths->items)
-            paths->items[paths->count++] = argv[*i + 1];
-        (*i)++;
+           (first || access(argv[*i + 1], F_OK) == 0 || strchr(argv[*i + 1], '/'))) {
+        rx_paths_add(paths, argv[++*i]);
+        first = false;
     }
-    if (paths->count == before)
+    if (first)
         *i = -1;
     return true;
 }
 
-void rx_paths_default(struct rx_paths *paths)
+int rx_paths_finish(struct rx_paths *paths, const char *command)
 {
     static const char *const places[] = {"/etc/rxd/rxd.yaml", "/etc/rxd/pipelines.d"};
-    for (size_t i = 0; i < 2 && paths->count < 2; i++)
+    bool named = paths->count > 0;
+    for (size_t i = 0; !named && i < 2; i++)
         if (access(places[i], F_OK) == 0)
-            paths->items[paths->count++] = places[i];
+            rx_paths_add(paths, places[i]);
+    if (paths->lost > 0)
+        return rx_usage(command, "at most %d paths: name the folder that they are in", RX_PATHS_MAX);
+    return paths->count ? 0 : rx_usage(command, "name a config with -c, or put one at /etc/rxd/rxd.yaml");
 }
 
 void rx_show(const struct rx_diagnostics *diagnostics)
@@ -125,8 +136,10 @@ int rx_load(const struct rx_paths *paths, const struct rx_load_options *options,
         r = -ENOMEM;
     if (r == 0)
         r = plan(l, options, rx_forest_read(paths->items, paths->count, diagnostics, &l->forest), diagnostics);
-    if (diagnostics)
+    if (diagnostics) {
         rx_show(diagnostics);
+        l->remarks = rx_diagnostics_remarks(diagnostics);
+    }
     int status = r < 0 ? rx_config_status(diagnostics, r) : 0;
     rx_diagnostics_destroy(diagnostics);
     return status;

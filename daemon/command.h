@@ -24,14 +24,17 @@ int rx_command_operators(int argc, char **argv);
 int rx_command_schema(int argc, char **argv);
 
 /* The -c PATH... of a command line: paths follow -c until the next option; -c may be repeated. */
+enum { RX_PATHS_MAX = 256 };
 struct rx_paths {
-    const char *items[256];
-    size_t count;
+    const char *items[RX_PATHS_MAX];
+    size_t count, lost; /* lost: beyond the most that it takes */
 };
 /* At argv[*i] == "-c" or "--config": takes it and its paths. False if argv[*i] is no such option; -1 in *i on a mistake. */
 bool rx_paths_take(struct rx_paths *, int argc, char **argv, int *i);
-/* With no -c: /etc/rxd/rxd.yaml and /etc/rxd/pipelines.d, where they are. */
-void rx_paths_default(struct rx_paths *);
+void rx_paths_add(struct rx_paths *, const char *path);
+/* After the command line was read: without a path /etc/rxd/rxd.yaml and /etc/rxd/pipelines.d, where they are. 0, or RX_EXIT_USAGE
+ * with what is wrong told. */
+int rx_paths_finish(struct rx_paths *, const char *command);
 
 /* Says on stderr how the command is written; answers RX_EXIT_USAGE. */
 int rx_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -53,6 +56,7 @@ struct rx_loaded {
     struct rx_forest *forest;
     struct rx_logical *logical;
     struct rx_plan *plan;
+    size_t remarks; /* things that are legal and look like slips; of rx_load */
 };
 struct rx_load_options {
     bool outside; /* brokers and settings are checked too, as a run would; nothing is connected or opened */

@@ -1,13 +1,15 @@
 /* rxd: the command line. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/command.h"
 
 const struct rx_command rx_commands[] = {
-    {"run", "[-c PATH...] [--listen ADDRESS]", "run in the foreground; the default", rx_command_run,
+    {"run", "[[-c] PATH...] [--listen ADDRESS]", "run in the foreground; the default", rx_command_run,
      "--listen ADDRESS    instead of the config's http.listen"},
-    {"check", "[-c PATH...]", "validate a config, touch nothing", rx_command_check, NULL},
+    {"check", "[[-c] PATH...] [--strict]", "validate a config, touch nothing", rx_command_check,
+     "--strict            warnings count as mistakes"},
     {"explain", "[-c PATH...] [NAME] [--dot]", "show the plan: steps, fields, state, first output", rx_command_explain,
      "--dot               as a graph for Graphviz"},
     {"replay", "[-c PATH...] [NAME...] < FILE", "run recorded events under virtual time", rx_command_replay,
@@ -61,15 +63,17 @@ static const struct rx_command *find(const char *name)
     return NULL;
 }
 
+static bool is_path(const char *argument) { return strpbrk(argument, "/.") || access(argument, F_OK) == 0; }
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && (is_help(argv[1]) || strcmp(argv[1], "help") == 0))
         return help();
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         return puts("rxd " RXD_VERSION) < 0;
-    if (argc < 2 || argv[1][0] == '-')
+    const struct rx_command *command = argc > 1 ? find(argv[1]) : NULL;
+    if (argc < 2 || argv[1][0] == '-' || (!command && is_path(argv[1])))
         return rx_command_run(argc, argv);
-    const struct rx_command *command = find(argv[1]);
     if (command && argc > 2 && is_help(argv[2]))
         return help_on(command);
     if (command)

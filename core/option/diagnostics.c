@@ -54,6 +54,8 @@ size_t rx_diagnostics_count(const struct rx_diagnostics *diagnostics)
     return diagnostics->count - diagnostics->remarks + diagnostics->lost;
 }
 
+size_t rx_diagnostics_remarks(const struct rx_diagnostics *diagnostics) { return diagnostics->remarks; }
+
 bool rx_diagnostics_starved(const struct rx_diagnostics *diagnostics) { return diagnostics->starved; }
 
 static bool is_break(char c) { return c == '\n' || c == '\r'; }
@@ -236,6 +238,11 @@ void rx_diagnose_inside(struct rx_diagnostics *diagnostics, const struct rx_tree
     add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), &copy, false);
 }
 
+void rx_remark(struct rx_diagnostics *diagnostics, const struct rx_tree *node, const struct rx_error *error)
+{
+    add(diagnostics, node->file, node->at, error, true);
+}
+
 void rx_remark_inside(struct rx_diagnostics *diagnostics, const struct rx_tree *scalar, const struct rx_error *error)
 {
     add(diagnostics, scalar->file, rx_tree_place(scalar, error->at.offset), error, true);
@@ -286,7 +293,7 @@ static void render_one(const struct diagnostic *item, struct rx_buffer *out)
         rx_buffer_printf(out, "%s:%u:%u: ", item->path, item->at.line, item->at.column);
     else if (item->path)
         rx_buffer_printf(out, "%s: ", item->path);
-    rx_buffer_text(out, item->remark ? "note: " : "");
+    rx_buffer_text(out, item->remark ? "warning: " : "");
     append_printable(out, item->message, strlen(item->message));
     rx_buffer_text(out, "\n");
     if (item->excerpt) {

@@ -16,7 +16,8 @@ void rx_diagnose(struct rx_diagnostics *, const struct rx_tree *node, const stru
 void rx_diagnose_inside(struct rx_diagnostics *, const struct rx_tree *scalar, const struct rx_error *);
 void rx_diagnosef(struct rx_diagnostics *, const struct rx_tree *node, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Something legal that looks like a slip: shown as a note, and not counted as a mistake. */
+/* Something legal that looks like a slip: shown as a warning, and not counted as a mistake. At a node, or inside a scalar. */
+void rx_remark(struct rx_diagnostics *, const struct rx_tree *node, const struct rx_error *);
 void rx_remark_inside(struct rx_diagnostics *, const struct rx_tree *scalar, const struct rx_error *);
 /* "out of memory" there: none of the config's mistakes, see rx_diagnostics_starved. */
 void rx_diagnose_starved(struct rx_diagnostics *, const struct rx_tree *node);
@@ -24,6 +25,7 @@ void rx_diagnose_starved(struct rx_diagnostics *, const struct rx_tree *node);
 void rx_diagnostics_settle(struct rx_diagnostics *);
 
 size_t rx_diagnostics_count(const struct rx_diagnostics *);
+size_t rx_diagnostics_remarks(const struct rx_diagnostics *);
 /* Memory ran out on the way (an error of -ENOMEM was among them, or one could not be kept): what is counted need not be the
  * config's fault. */
 bool rx_diagnostics_starved(const struct rx_diagnostics *);

@@ -205,7 +205,7 @@ static int read_parts(struct compiler *compiler, const struct rx_tree *scalar, s
 static int compile_template(struct compiler *compiler, const struct rx_tree *scalar, struct shape_node *node)
 {
     size_t braces = 0;
-    for (size_t i = 0; i < scalar->length; i++)
+    for (size_t i = 0; !scalar->raw && i < scalar->length; i++)
         braces += scalar->text[i] == '{' || scalar->text[i] == '}';
     if (braces == 0) {
         node->kind = SHAPE_CONST;

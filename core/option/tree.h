@@ -14,6 +14,7 @@ enum rx_tree_kind { RX_TREE_SCALAR, RX_TREE_LIST, RX_TREE_MAP };
 struct rx_tree {
     enum rx_tree_kind kind;
     bool quoted;      /* scalar: written in quotes or as a block: always a string where spelling would decide */
+    bool raw;         /* scalar: !raw: what is in it means nothing, neither ${} nor {EXPR} */
     const char *text; /* scalar: NUL-terminated, after ${} expansion; else NULL */
     size_t length;
     const struct rx_file *file; /* never NULL */

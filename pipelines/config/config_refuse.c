@@ -45,6 +45,11 @@ void config_refuse_tag(struct config_reader *reader, struct rx_place at)
     while (length < line && !strchr(" \t,}]", text[length]))
         length++;
     char message[160], hint[160];
+    if (length == 4 && memcmp(text, "!raw", 4) == 0) {
+        config_mistake(reader, at, "write it before each text: {a: !raw \"{{ x }}\"}",
+                       "`!raw` keeps one text as written, and stands before a list or a mapping here");
+        return;
+    }
     snprintf(message, sizeof message, "`%.*s` is a tag to YAML, not an expression", length < 60 ? (int)length : 1,
              text);
     config_quote_hint(reader->file, at.offset, memchr(text, ',', line) ? length : line, hint, sizeof hint);

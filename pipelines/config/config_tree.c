@@ -85,19 +85,19 @@ static int new_node(struct config_reader *reader, enum rx_tree_kind kind, struct
     return count_weight(reader, at, 1);
 }
 
-/* The anchor stands before the node: the node's own text starts after it. */
-static struct rx_place skip_anchor(struct config_reader *reader, struct rx_place at)
+/* Anchor and tag stand before the node: the node's own text starts after them. */
+static struct rx_place skip_properties(struct config_reader *reader, struct rx_place at)
 {
     const struct rx_file *file = reader->file;
-    if (at.offset >= file->length || file->text[at.offset] != '&')
-        return at;
-    while (at.offset < file->length && !strchr(" \t\r\n", file->text[at.offset])) {
-        at.column += ((unsigned char)file->text[at.offset] & 0xC0) != 0x80;
-        at.offset++;
-    }
-    while (at.offset < file->length && file->text[at.offset] == ' ') {
-        at.offset++;
-        at.column++;
+    while (at.offset < file->length && strchr("&!", file->text[at.offset])) {
+        while (at.offset < file->length && !strchr(" \t\r\n", file->text[at.offset])) {
+            at.column += ((unsigned char)file->text[at.offset] & 0xC0) != 0x80;
+            at.offset++;
+        }
+        while (at.offset < file->length && file->text[at.offset] == ' ') {
+            at.offset++;
+            at.column++;
+        }
     }
     return at;
 }
@@ -140,6 +140,8 @@ static int read_alias(struct config_reader *reader, const yaml_event_t *event, s
     return r;
 }
 
+static bool is_raw(const yaml_char_t *tag) { return tag && strcmp((const char *)tag, "!raw") == 0; }
+
 static int read_scalar(struct config_reader *reader, const yaml_event_t *event, struct rx_place at,
                        struct rx_tree **ret)
 {
@@ -148,8 +150,9 @@ static int read_scalar(struct config_reader *reader, const yaml_event_t *event, 
     if (r < 0)
         return r;
     *ret = node;
-    node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->length = event->data.scalar.length;
+    node->raw = is_raw(event->data.scalar.tag);
+    node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || (node->raw && node->length > 0);
     node->text = config_copy(reader->pool, (const char *)event->data.scalar.value, node->length);
     return node->text ? 0 : config_no_memory(reader);
 }
@@ -275,18 +278,21 @@ static int read_collection(struct config_reader *reader, const yaml_event_t *eve
 
 struct properties {
     const char *anchor;
-    bool tagged;
+    bool tagged, raw;
 };
 
 static struct properties properties_of(const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
-        return (struct properties){(const char *)event->data.scalar.anchor, event->data.scalar.tag};
+        return (struct properties){(const char *)event->data.scalar.anchor, event->data.scalar.tag,
+                                   is_raw(event->data.scalar.tag)};
     case YAML_SEQUENCE_START_EVENT:
-        return (struct properties){(const char *)event->data.sequence_start.anchor, event->data.sequence_start.tag};
+        return (struct properties){(const char *)event->data.sequence_start.anchor, event->data.sequence_start.tag,
+                                   false};
     case YAML_MAPPING_START_EVENT:
-        return (struct properties){(const char *)event->data.mapping_start.anchor, event->data.mapping_start.tag};
+        return (struct properties){(const char *)event->data.mapping_start.anchor, event->data.mapping_start.tag,
+                                   false};
     default:
         return (struct properties){0};
     }
@@ -300,7 +306,7 @@ static int read_content(struct config_reader *reader, const yaml_event_t *event,
     if (event->type != YAML_SCALAR_EVENT)
         return read_collection(reader, event, at, ret);
     int r = read_scalar(reader, event, at, ret);
-    return r == 0 && !is_key ? expand(reader, *ret) : r;
+    return r == 0 && !is_key && !(*ret)->raw ? expand(reader, *ret) : r;
 }
 
 /* Reads the node that the event begins; takes the event. */
@@ -311,10 +317,10 @@ static int read_node(struct config_reader *reader, yaml_event_t *event, struct r
     size_t weight = reader->weight;
     unsigned deepest = reader->deepest;
     reader->deepest = reader->depth;
-    if (properties.tagged)
+    if (properties.tagged && !properties.raw)
         config_refuse_tag(reader, at);
-    else if (properties.anchor)
-        at = skip_anchor(reader, at);
+    else if (properties.anchor || properties.raw)
+        at = skip_properties(reader, at);
     int r = read_content(reader, event, at, ret, is_key);
     if (r == 0 && properties.anchor)
         r = remember(reader, properties.anchor, *ret, reader->weight - weight, reader->deepest - reader->depth);

@@ -53,6 +53,48 @@ class WithConfig(unittest.TestCase):
         return harness.run_rxd("replay", "-c", self.config, *streams, stdin=text)
 
 
+class Paths(WithConfig):
+    def test_files_and_folders_with_and_without_c(self):
+        self.config_of([{"take": 3}])
+        folder = self.config.parent
+        (folder / "pipelines.d").mkdir()
+        (folder / "pipelines.d" / "more.yaml").write_text("pipelines: {more: {from: a}}")
+        for words in (["-c", self.config, folder / "pipelines.d"], ["-c", self.config, "-c", folder / "pipelines.d"], [self.config, folder / "pipelines.d"]):
+            done = harness.run_rxd("check", *words)
+            self.assertEqual((done.returncode, done.stdout), (0, b"ok: 1 sources, 2 pipelines\n"), done.stderr)
+
+    def test_so_many_and_no_more(self):
+        self.config.write_text("http: {}")
+        done = harness.run_rxd("check", "-c", *[self.config] * 256)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = harness.run_rxd("check", "-c", *[self.config] * 257)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn(b"at most 256 paths", done.stderr)
+
+    def test_replay_takes_so_many_names(self):
+        self.config_of([])
+        self.assertEqual(self.replay(streams=["out"] * 255).returncode, 0)
+        done = self.replay(streams=["out"] * 256)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn(b"at most 255 names", done.stderr)
+
+    def test_what_looks_like_a_path_is_none_of_the_commands(self):
+        done = harness.run_rxd("/nonexistent/rxd.yaml")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(b"cannot read `/nonexistent/rxd.yaml`", done.stderr)
+
+
+class Strict(WithConfig):
+    def test_warnings_are_told_and_with_strict_they_are_mistakes(self):
+        self.config.write_text('sources: {a: {file: {path: x}}}\npipelines: {p: {from: a, pipe: [filter: battery-level > 3]}}')
+        done = harness.run_rxd("check", self.config)
+        self.assertEqual((done.returncode, done.stdout), (0, b"ok: 1 sources, 1 pipelines; 1 warning\n"))
+        self.assertIn(b"rxd.yaml:2:41: warning: ", done.stderr)
+        done = harness.run_rxd("check", "--strict", self.config)
+        self.assertEqual((done.returncode, done.stdout), (78, b""))
+        self.assertIn(b"1 warning, and --strict", done.stderr)
+
+
 class Explain(WithConfig):
     def test_it_names_every_step_and_what_is_decoded(self):
         self.config_of([{"filter": "kind == 'x'"}, {"group_by": "device"}, {"window": "5s"}, {"aggregate": {"m": "max(value)"}}])

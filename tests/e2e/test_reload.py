@@ -45,6 +45,20 @@ class Reload(harness.EndToEnd):
         broker.start()
         harness.wait_for("all sent", lambda: self.rxd.metrics().sum("rxd_sink_out_total", sink="mqtt") == 100)
 
+    def test_a_file_that_was_dropped_into_the_folder_is_seen(self):
+        folder = Path(self.folder) / "pipelines.d"
+        folder.mkdir()
+        self.rxd = self.daemon(config([{"map": {"v": "n + 1"}}]), "-c", str(folder))
+        harness.wait_for("the first answer", lambda: self.latest('{"n": 1}') == {"v": 2})
+        (folder / "20-more.yaml").write_text("pipelines: {more: {from: s, pipe: [map: {w: n}]}}")
+        (folder / ".20-more.yaml.swp").write_text("{{{")
+        self.rxd.process.send_signal(signal.SIGHUP)
+        harness.wait_for("the new stream", lambda: self.rxd.get("/streams/more").status in (200, 204))
+        harness.wait_for("its answer", lambda: self.latest('{"n": 7}') and json.loads(self.rxd.get("/streams/more").text) == {"w": 7})
+        (folder / "20-more.yaml").unlink()
+        self.rxd.process.send_signal(signal.SIGHUP)
+        harness.wait_for("it to go", lambda: self.rxd.get("/streams/more").status == 404)
+
     def test_a_bad_one_changes_nothing(self):
         self.rxd = self.daemon(config([{"map": {"v": "n + 1"}}]))
         harness.wait_for("the first answer", lambda: self.latest('{"n": 1}') == {"v": 2})

@@ -146,6 +146,28 @@ START_TEST(variables_are_expanded_in_values)
 }
 END_TEST
 
+START_TEST(a_raw_text_stays_as_written)
+{
+    setenv("RXD_TEST_HOST", "broker", 1);
+    struct rx_forest *forest = read_flags("a: !raw \"{{ x }} ${RXD_TEST_HOST}\"\n"
+                                          "b: !raw 007\n"
+                                          "c: !raw ''\n"
+                                          "d: &n !raw no\n"
+                                          "e: *n\n"
+                                          "f: !raw |\n  $${x}\n",
+                                          RX_FOREST_FRAGMENT);
+    assert_text(forest, "a", "{{ x }} ${RXD_TEST_HOST}");
+    assert_text(forest, "b", "007");
+    assert_text(forest, "c", "");
+    assert_text(forest, "e", "no");
+    assert_text(forest, "f", "$${x}\n");
+    ck_assert(at(forest, "b")->quoted && at(forest, "b")->raw && at(forest, "e")->raw);
+    ck_assert_uint_eq(at(forest, "b")->at.column, 9);
+    ck_assert_uint_eq(at(forest, "d")->at.column, 12);
+    rx_forest_destroy(forest);
+}
+END_TEST
+
 START_TEST(expansion_has_a_bound)
 {
     struct rx_buffer text = {0};
@@ -255,6 +277,13 @@ static void write_file(const char *folder, const char *name, const char *text)
     fclose(file);
 }
 
+static void remove_file(const char *folder, const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    unlink(path);
+}
+
 static void remove_folder(const char *folder)
 {
     static const char *const names[] = {"a.yaml", "b.json", "c.txt"};
@@ -272,7 +301,10 @@ START_TEST(a_folder_is_read_sorted_and_merged)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     write_file(folder, "b.json", "{\"pipelines\": {\"two\": {\"from\": \"s\"}}}");
     write_file(folder, "a.yaml", "sources: {s: {timer: {every: 1s}}}\npipelines: {one: {from: s}}\n");
-    write_file(folder, "c.txt", "{{{{ not a config");
+    static const char *const others[] = {"c.txt",    ".d.yaml",     "a.yaml~",        "a.yaml.bak",
+                                         "#a.yaml#", ".a.yaml.swp", "a.yaml.dpkg-old"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        write_file(folder, others[i], "{{{{ not a config");
     const char *paths[] = {folder};
     struct rx_forest *forest = NULL;
     ck_assert_msg(rx_forest_read(paths, 1, diagnostics, &forest) == 0, "%s", render());
@@ -281,6 +313,8 @@ START_TEST(a_folder_is_read_sorted_and_merged)
     ck_assert_str_eq(pipelines->keys[0]->text, "one");
     ck_assert_str_eq(pipelines->keys[1]->text, "two");
     rx_forest_destroy(forest);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        remove_file(folder, others[i]);
     remove_folder(folder);
 }
 END_TEST
@@ -383,6 +417,7 @@ int main(void)
     tcase_add_test(tests, scalars_stay_text);
     tcase_add_test(tests, json_is_read_with_its_surrogate_pairs);
     tcase_add_test(tests, variables_are_expanded_in_values);
+    tcase_add_test(tests, a_raw_text_stays_as_written);
     tcase_add_test(tests, expansion_has_a_bound);
     tcase_add_test(tests, a_client_cannot_read_the_environment);
     tcase_add_test(tests, aliases_share_a_value);
