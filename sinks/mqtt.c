@@ -35,7 +35,7 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct mqtt, topic, struct rx_shaper *),
      .flags = RX_REQUIRED},
     {.name = "payload",
-     .help = "what is sent, a template: text is sent as it is, anything else as JSON; default: the event as JSON",
+     .help = RX_PAYLOAD_HELP,
      .type = RX_OPTION_TEMPLATE,
      .offset = RX_AT(struct mqtt, payload, struct rx_shaper *)},
     {.name = "qos",
@@ -94,35 +94,17 @@ static void update_ledger(struct mqtt *mqtt)
     mqtt->sink.lost = mqtt->publisher.lost;
 }
 
-static int write_payload(struct mqtt *mqtt, const struct rx_event *event, struct rx_error *reterr)
-{
-    struct rx_value value;
-    rx_buffer_clear(&mqtt->payload_text);
-    if (!mqtt->payload) {
-        rx_frame_json(&mqtt->payload_text, event);
-        return 0;
-    }
-    int r = rx_shaper_eval(mqtt->payload, &(struct rx_expr_env){.event = event}, mqtt->sink.heap, &value, reterr);
-    if (r < 0)
-        return r;
-    if (value.kind == RX_STRING || value.kind == RX_BYTES)
-        rx_buffer_append(&mqtt->payload_text, value.u.text, value.aux);
-    else
-        rx_json_write(&mqtt->payload_text, value);
-    rx_value_unref(value);
-    return 0;
-}
-
 static int write_event(struct rx_sink *sink, const struct rx_event *event, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
+    bool text;
     rx_buffer_clear(&mqtt->topic_text);
     int r = rx_shaper_text(mqtt->topic, &(struct rx_expr_env){.event = event}, &mqtt->topic_text, reterr);
     if (r == 0)
-        r = write_payload(mqtt, event, reterr);
+        r = rx_frame_payload(&mqtt->payload_text, mqtt->payload, event, sink->heap, &text, reterr);
     if (r < 0)
         return r;
-    if (mqtt->topic_text.failed || mqtt->payload_text.failed)
+    if (mqtt->topic_text.failed)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     r = rx_broker_publish(mqtt->broker, &mqtt->publisher, mqtt->topic_text.data, mqtt->topic_text.length,
                           mqtt->payload_text.data, mqtt->payload_text.length, mqtt->qos, mqtt->retain);

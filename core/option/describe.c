@@ -48,7 +48,8 @@ static struct row row_of(const struct rx_option *option, const struct rx_option 
 {
     struct row row = {0};
     bool within = group && !(group->flags & RX_INLINE);
-    bool required = option->flags & RX_REQUIRED && !group, positional = option->flags & RX_POSITIONAL && !group;
+    bool required = option->flags & RX_REQUIRED && (!group || group->flags & RX_REQUIRED),
+         positional = option->flags & RX_POSITIONAL && !group;
     snprintf(row.cells[0], sizeof row.cells[0], "%s%s%s%s", within ? group->name : "", within ? "." : "", option->name,
              positional ? " *" : "");
     format_type(option, row.cells[1], sizeof row.cells[1]);

@@ -205,6 +205,7 @@ static int fill_in_group(struct option_parse *parse, const struct rx_option *gro
     struct written of_it = {.where = written->where};
     if (group->flags & RX_INLINE) {
         of_it.map = written->map;
+        of_it.any = group->flags & RX_REQUIRED && written->any;
         for (size_t i = 0; written->map && i < written->map->count; i++)
             of_it.any = of_it.any || find_option(group->group, written->map->keys[i]->text);
     }
@@ -221,7 +222,7 @@ static int fill_in(struct option_parse *parse, const struct written *written)
         int r = 0;
         if (option == written->bare || (named && rx_tree_get(written->map, option->name)))
             continue;
-        if (option->flags & RX_REQUIRED && written->any) {
+        if (named && option->flags & RX_REQUIRED && written->any) {
             missing_option(parse, option, written->where);
             r = -EINVAL;
         } else if (option->type == RX_OPTION_GROUP) {

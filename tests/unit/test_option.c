@@ -494,6 +494,19 @@ START_TEST(mistakes_in_groups_are_told_where_they_stand)
 }
 END_TEST
 
+START_TEST(a_required_inline_group_asks_for_what_it_requires)
+{
+    static const struct rx_option rows[] = {
+        {"place", "", RX_OPTION_GROUP, 0, .group = &place, .flags = RX_INLINE | RX_REQUIRED},
+        {0},
+    };
+    static const struct rx_class needs = {.name = "needs", .options = rows, .state_size = sizeof(struct place)};
+    struct place image = {0};
+    ck_assert_int_lt(parse_as(&needs, "step: {quiet: true}", &image), 0);
+    ck_assert_msg(strstr(render(), "`place` needs `url`, a text"), "%s", render());
+}
+END_TEST
+
 START_TEST(the_hash_knows_what_is_in_groups)
 {
     static const char *const texts[] = {"step: {own: 1}", "step: {own: 1, again: 3}", "step: {own: 1, again: 4}",
@@ -557,6 +570,7 @@ int main(void)
     tcase_add_test(tests, a_group_takes_its_bare_value);
     tcase_add_test(tests, an_inline_group_stands_among_the_options);
     tcase_add_test(tests, mistakes_in_groups_are_told_where_they_stand);
+    tcase_add_test(tests, a_required_inline_group_asks_for_what_it_requires);
     tcase_add_test(tests, the_hash_knows_what_is_in_groups);
     tcase_add_test(tests, the_catalogue_entry_shows_groups);
     suite_add_tcase(suite, tests);

@@ -49,6 +49,8 @@ static int parse_authority(const char *url, const char *host, struct rx_net_addr
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)host[i] <= ' ' || host[i] == 0x7F)
             return rx_error_set(reterr, -EINVAL, "url: no host in \"%.100s\"", url);
+    if (*behind && !strchr(":/?#", *behind))
+        return rx_error_set(reterr, -EINVAL, "url: \"%.100s\" cannot stand behind the host", behind);
     memcpy(address->host, host, length);
     *ret_behind = behind;
     if (*behind != ':')

@@ -365,8 +365,8 @@ static const char *mistake_by_code(unsigned code)
 static void read_frames(struct rx_ws *ws)
 {
     int received = wslay_event_recv(ws->context);
-    bool stopped = received != 0 || ws->at != ws->end;
     int sent = wslay_event_send(ws->context); /* also why it ends, if it does */
+    bool stopped = received != 0 || ws->at != ws->end || wslay_event_get_close_sent(ws->context);
     if (ws->plain.failed || ws->pieces.failed || ws->wire.failed)
         ws->why = "out of memory";
     else if (stopped && !ws->why)

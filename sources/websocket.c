@@ -1,0 +1,142 @@
+/* websocket: the messages of a WebSocket server, which is told what to send after each connect. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/utf8.h"
+#include "core/feed/source.h"
+#include "core/io/net/ws_client.h"
+#include "core/io/site.h"
+
+struct websocket {
+    struct rx_source source;
+    struct rx_ws_client_options connection;
+    struct rx_strings send;
+    int format;
+    uint64_t max_message;
+
+    struct rx_ws_client *client; /* NULL: stopped */
+};
+
+static const struct rx_option options[] = {
+    {.name = "connection",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct websocket, connection, struct rx_ws_client_options),
+     .group = &rx_ws_client_class,
+     .flags = RX_INLINE | RX_REQUIRED},
+    {.name = "send",
+     .help = "texts that are sent after each connect, to subscribe",
+     .type = RX_OPTION_STRINGS,
+     .offset = RX_AT(struct websocket, send, struct rx_strings)},
+    {.name = "format",
+     .help = "what a message is: json, text, or auto (text where it cannot be JSON)",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct websocket, format, int),
+     .fallback = "auto",
+     .choices = rx_format_choices},
+    {.name = "max_message",
+     .help = "the largest message; a server that sends a larger one is left, and asked again later",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct websocket, max_message, uint64_t),
+     .fallback = "1MiB",
+     .min = 1,
+     .max = 1 << 28},
+    {0},
+};
+
+static void on_up(void *arg)
+{
+    struct websocket *ws = arg;
+    ws->source.connects++;
+    ws->source.connected = true;
+    for (size_t i = 0; i < ws->send.count; i++)
+        rx_ws_client_send(ws->client, true, ws->send.items[i], strlen(ws->send.items[i]));
+}
+
+static void on_message(void *arg, const struct rx_ws_message *message)
+{
+    struct websocket *ws = arg;
+    rx_source_message(&ws->source, (enum rx_format)ws->format, message->data, message->length, NULL, NULL);
+}
+
+static void on_read_end(void *arg) { rx_source_flush(&((struct websocket *)arg)->source); }
+
+static void on_drained(void *arg) { (void)arg; }
+
+static void on_down(void *arg, bool was_up)
+{
+    struct websocket *ws = arg;
+    ws->source.disconnects += was_up;
+    ws->source.failures += !was_up;
+    ws->source.connected = false;
+    ws->source.fault = rx_ws_client_fault(ws->client);
+    rx_source_flush(&ws->source);
+}
+
+static void on_fine(void *arg) { ((struct websocket *)arg)->source.fault = NULL; }
+
+static const struct rx_ws_client_host host = {.up = on_up,
+                                              .message = on_message,
+                                              .read_end = on_read_end,
+                                              .drained = on_drained,
+                                              .down = on_down,
+                                              .fine = on_fine};
+
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct websocket *ws = image;
+    int r = rx_ws_client_check(&ws->connection, reterr);
+    for (size_t i = 0; r == 0 && i < ws->send.count; i++)
+        if (!rx_utf8_valid(ws->send.items[i], strlen(ws->send.items[i])))
+            r = rx_error_set(reterr, -EINVAL, "send: a text must be UTF-8");
+    return r;
+}
+
+static int init(struct rx_source *source, struct rx_error *reterr)
+{
+    (void)reterr;
+    source->max_message = ((struct websocket *)source)->max_message;
+    return 0;
+}
+
+static int start(struct rx_source *source, struct rx_error *reterr)
+{
+    struct websocket *ws = (struct websocket *)source;
+    source->running = true;
+    int r = rx_ws_client_create(source->site->loop, &ws->connection, (size_t)ws->max_message, &host, ws, &ws->client,
+                                reterr);
+    source->running = r == 0;
+    return r;
+}
+
+static void set_paused(struct rx_source *source, bool paused)
+{
+    struct websocket *ws = (struct websocket *)source;
+    if (ws->client)
+        rx_ws_client_pause(ws->client, paused);
+}
+
+static void stop(struct rx_source *source)
+{
+    struct websocket *ws = (struct websocket *)source;
+    source->running = false;
+    source->disconnects += source->connected;
+    source->connected = false;
+    source->fault = NULL;
+    struct rx_ws_client *client = ws->client;
+    ws->client = NULL;
+    rx_ws_client_destroy(client);
+}
+
+const struct rx_source_class rx_source_websocket = {
+    .base = {.name = "websocket",
+             .summary = "The messages of a WebSocket server",
+             .options = options,
+             .state_size = sizeof(struct websocket),
+             .example = "websocket: { url: wss://example.net/feed, send: ['{\"subscribe\": \"trades\"}'] }",
+             .check = check},
+    .init = init,
+    .start = start,
+    .pause = set_paused,
+    .stop = stop,
+    .dispose = stop,
+};

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""The websocket source and sink against real servers: TLS, headers, subprotocols, subscribing at each connect, coming back,
+pings, and peers that send garbage, fragments without end, or a gigabyte."""
+
+import json
+import signal
+import struct
+import time
+
+import harness
+import websocket_server as ws
+
+
+class WebSockets(harness.EndToEnd):
+    def server(self, **options):
+        server = ws.Server(**options)
+        self.addCleanup(server.close)
+        return server.start()
+
+    def raw(self, talk):
+        server = ws.RawServer(talk)
+        self.addCleanup(server.close)
+        return server
+
+    def url(self, server, path="/feed?x=1"):
+        return f"ws://127.0.0.1:{server.port}{path}"
+
+    def source(self, server, ready=True, sink=None, **options):
+        config = {
+            "sources": {"in": {"websocket": {"url": self.url(server), **options}}},
+            "pipelines": {"out": {"from": "in"}, "bad": {"from": "in.errors"}},
+        }
+        return self.daemon(config, ready=ready)
+
+    def conditions(self, rxd):
+        return {c["kind"]: c["reason"] for c in json.loads(rxd.get("/readyz").text)["conditions"]}
+
+    def count(self, rxd, what):
+        return rxd.metrics().sum(f"rxd_source_{what}", source="in")
+
+    # --- the source ---
+
+    def test_messages_become_events_and_it_subscribes_at_each_connect(self):
+        server = self.server()
+        rxd = self.source(server, send=['{"subscribe":"trades"}', "again"], headers={"Authorization": "Bearer abc"})
+        out = self.subscribe(rxd, "ndjson", "out")
+        harness.wait_for("the subscription", lambda: server.received == ['{"subscribe":"trades"}', "again"])
+        self.assertEqual(server.headers[0]["authorization"], "Bearer abc")
+        server.send('{"n":1}', b'{"n":2}')
+        out.wait("the events", lambda events: events == [{"n": 1}, {"n": 2}])
+        server.drop()
+        harness.wait_for("it subscribes again", lambda: server.received[2:] == ['{"subscribe":"trades"}', "again"])
+        server.send('{"n":3}')
+        out.wait("what comes after", lambda events: events[2:] == [{"n": 3}])
+        self.assertEqual((self.count(rxd, "connects_total"), self.count(rxd, "disconnects_total")), (2, 1))
+        harness.wait_for("it is ready again", lambda: rxd.get("/readyz").status == 200)
+
+    def test_tls_takes_the_certificate_that_it_trusts(self):
+        cert, key = ws.certificate(self.folder)
+        server = self.server(tls=(cert, key), subprotocols=["v2.feed"])
+        url = f"wss://localhost:{server.port}/"
+        rxd = self.daemon(
+            {
+                "sources": {
+                    "in": {"websocket": {"url": url, "subprotocol": "v3.feed, v2.feed", "tls": {"ca": str(cert)}}},
+                    "no": {"websocket": {"url": url, "subprotocol": "v2.feed"}},
+                },
+                "pipelines": {"out": {"from": "in"}, "never": {"from": "no"}},
+            },
+            ready=False,
+        )
+        out = self.subscribe(rxd, "ndjson", "out")
+        harness.wait_for("the connection", lambda: server.accepted == 1)
+        server.send('{"n":1}')
+        out.wait("the event", lambda events: events == [{"n": 1}])
+        harness.wait_for("the other's refusal", lambda: "certificate" in self.conditions(rxd).get("source_failing", ""))
+
+    def test_a_server_that_does_not_choose_the_subprotocol_is_refused(self):
+        rxd = self.source(self.server(), ready=False, subprotocol="v2.feed")
+        harness.wait_for("the reason", lambda: "does not speak v2.feed" in self.conditions(rxd).get("source_failing", ""))
+
+    def test_an_answer_that_is_no_websocket_is_told(self):
+        def talk(connection):
+            ws.read_request(connection)
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        rxd = self.source(self.raw(talk), ready=False)
+        harness.wait_for("the reason", lambda: "status 403" in self.conditions(rxd).get("source_failing", ""))
+
+    def test_a_silent_server_is_given_up_and_asked_again(self):
+        def talk(connection):
+            ws.handshake(connection)
+            connection.settimeout(30)
+            while connection.recv(4096):  # hears the pings, and says nothing
+                pass
+        server = self.raw(talk)
+        rxd = self.source(server, ready=False, ping="200ms")
+        harness.wait_for("it comes again", lambda: server.accepted >= 2)
+        harness.wait_for("the reason", lambda: "answers no ping" in self.conditions(rxd).get("source_failing", ""))
+
+    def test_a_handshake_alone_does_not_make_it_hammer(self):
+        def talk(connection):
+            ws.handshake(connection)
+            connection.sendall(b"\x81\x021\n")  # even with something to say
+        server = self.raw(talk)
+        rxd = self.source(server, ready=False)
+        harness.wait_for("three attempts", lambda: server.accepted >= 3)
+        begin = time.monotonic()
+        harness.wait_for("one more", lambda: server.accepted >= 5)
+        self.assertGreater(time.monotonic() - begin, 1.5)  # 1 s and 2 s, less a quarter
+        self.assertGreaterEqual(self.count(rxd, "decoded_total"), 3)
+
+    def hostile(self, bytes_of, reason, **options):
+        """A server that begins well, and then says this, each time."""
+        def talk(connection):
+            ws.handshake(connection)
+            connection.sendall(b'\x81\x07{"n":1}')
+            for piece in bytes_of():
+                connection.sendall(piece)
+            connection.settimeout(30)
+            while connection.recv(65536):
+                pass
+        server = self.raw(talk)
+        rxd = self.source(server, ready=False, max_message="64KiB", **options)
+        before = rxd.resident()
+        harness.wait_for("it comes again", lambda: server.accepted >= 2)
+        harness.wait_for("the reason", lambda: reason in self.conditions(rxd).get("source_failing", ""))
+        self.assertIn("source_failing", rxd.log_text())
+        self.assertGreaterEqual(self.count(rxd, "disconnects_total"), 1)
+        self.assertGreaterEqual(self.count(rxd, "decoded_total"), 1)  # what came before it
+        self.assertLess(rxd.resident() - before, 8 << 20)
+
+    def test_garbage_ends_the_connection(self):
+        self.hostile(lambda: [b"\xff\xfe\xfd garbage" * 10], "malformed")
+
+    def test_text_that_is_no_utf8_ends_it(self):
+        self.hostile(lambda: [b"\x81\x03a\xc3("], "UTF-8")
+
+    def test_a_message_of_a_gigabyte_ends_it(self):
+        self.hostile(lambda: [b"\x82\x7f" + struct.pack(">Q", 1 << 30), b"x" * 1000], "max_message")
+
+    def test_fragments_without_end_end_it(self):
+        def fragments():
+            yield b"\x02\x7e" + struct.pack(">H", 1000) + b"x" * 1000
+            for _ in range(1000):
+                yield b"\x00\x7e" + struct.pack(">H", 1000) + b"x" * 1000
+        self.hostile(fragments, "max_message")
+
+    def test_empty_fragments_without_end_end_it(self):
+        def fragments():
+            yield b"\x02\x00"
+            for _ in range(100):
+                yield b"\x00\x00" * 10_000
+        self.hostile(fragments, "too many fragments")
+
+    def test_a_paused_source_leaves_the_rest_in_the_socket(self):
+        server, sink = self.server(), self.server()
+        sink.stop()
+        config = {
+            "sources": {"in": {"websocket": {"url": self.url(server)}}},
+            "pipelines": {"out": {"from": "in", "to": [{"websocket": {"url": self.url(sink), "max_queue": 10, "full": "pause"}}]}},
+        }
+        rxd = self.daemon(config, ready=False)
+        harness.wait_for("the connection", lambda: server.accepted == 1)
+        server.send(*[f'{{"n":{n}}}' for n in range(5000)])
+        harness.wait_for("a full sink", lambda: rxd.metrics().sum("rxd_sink_held", pipeline="out") > 10)
+        self.assertEqual(rxd.metrics().sum("rxd_sink_dropped_total"), 0)
+        sink.start()
+        harness.wait_for("every event", lambda: len(sink.received) == 5000)
+        self.assertEqual([json.loads(text)["n"] for text in sink.received], list(range(5000)))
+
+    # --- the sink ---
+
+    def sink_config(self, server, **options):
+        return {
+            "sources": {"in": {"http": {}}},
+            "pipelines": {"out": {"from": "in", "to": [{"websocket": {"url": self.url(server), **options}}]}},
+        }
+
+    def post(self, rxd, *numbers):
+        body = "".join(f'{{"n":{n}}}\n' for n in numbers)
+        harness.wait_for("the POST", lambda: rxd.post("/sources/in", body, "application/x-ndjson").status == 202)
+
+    def test_the_sink_keeps_events_until_there_is_a_server(self):
+        server = self.server()
+        server.stop()
+        rxd = self.daemon(self.sink_config(server, payload="{n}/{n}"), ready=False)
+        self.post(rxd, 1, 2)
+        harness.wait_for("the condition", lambda: "sink_failing" in self.conditions(rxd))
+        server.start()
+        harness.wait_for("both", lambda: server.received == ["1/1", "2/2"])
+        self.post(rxd, 3)
+        harness.wait_for("the third", lambda: server.received[2:] == ["3/3"])
+        harness.wait_for("delivered", lambda: rxd.metrics().sum("rxd_sink_out_total", pipeline="out") == 3)
+
+    def test_the_sink_drops_what_finds_no_room_and_counts_it(self):
+        server = self.server()
+        server.stop()
+        rxd = self.daemon(self.sink_config(server, max_queue=10), ready=False)
+        self.post(rxd, *range(25))
+        harness.wait_for("the count", lambda: rxd.metrics().sum("rxd_sink_dropped_total", pipeline="out") == 15)
+        server.start()
+        harness.wait_for("the others", lambda: len(server.received) == 10)
+
+    def test_what_is_held_goes_over_a_reload_and_out_at_the_end(self):
+        server = self.server()
+        server.stop()
+        config = self.sink_config(server)
+        rxd = self.daemon(config, ready=False)
+        self.post(rxd, 1, 2, 3)
+        config["pipelines"]["more"] = {"from": "in", "to": []}
+        rxd.config.write_text(json.dumps(config))
+        rxd.signal(signal.SIGHUP)
+        harness.wait_for("the reload", lambda: rxd.metrics().sum("rxd_reloads_total", outcome="done") == 1)
+        server.start()
+        harness.wait_for("all", lambda: [json.loads(t)["n"] for t in server.received] == [1, 2, 3])
+        self.post(rxd, *range(4, 2000))
+        self.stop_daemon(rxd)
+        self.assertEqual([json.loads(text)["n"] for text in server.received], list(range(1, 2000)))
+
+
+if __name__ == "__main__":
+    harness.main()
