@@ -237,12 +237,24 @@ static int fill_in(struct option_parse *parse, const struct written *written)
     return result;
 }
 
-static int check_together(const struct option_parse *parse, const struct rx_tree *node)
+/* The text that a place in what `check` says is inside of; NULL: it was not written. */
+static const struct rx_tree *blamed_text(const struct rx_class *class, const struct rx_tree *value)
+{
+    for (size_t i = 0; value && i < option_count(class); i++)
+        if (class->options[i].flags & RX_BLAMED)
+            return rx_option_tree(class, value, &class->options[i]);
+    return NULL;
+}
+
+static int check_together(const struct option_parse *parse, const struct rx_tree *value, const struct rx_tree *where)
 {
     struct rx_error error = {0};
     int r = parse->class->check ? parse->class->check(parse->image, &error) : 0;
-    if (r < 0)
-        rx_diagnose(parse->diagnostics, node, &error);
+    const struct rx_tree *text = r < 0 && error.at.line > 0 ? blamed_text(parse->class, value) : NULL;
+    if (text)
+        rx_diagnose_inside(parse->diagnostics, text, &error);
+    else if (r < 0)
+        rx_diagnose(parse->diagnostics, value ? value : where, &error);
     return r;
 }
 
@@ -261,7 +273,7 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
         .map = mapping ? value : NULL, .bare = value && !mapping ? positional : NULL, .where = where, .any = true};
     int filled = fill_in(&parse, &written);
     result = result < 0 ? result : filled;
-    return result < 0 ? result : check_together(&parse, value ? value : where);
+    return result < 0 ? result : check_together(&parse, value, where);
 }
 
 static bool is_one_stream(const struct rx_tree *tree)
@@ -336,6 +348,7 @@ static int reach_option(const struct rx_option *option, const void *field, struc
     case RX_OPTION_TEMPLATE:
         return reach_shaper(*(struct rx_shaper *const *)field, fields, reaches);
     case RX_OPTION_KEYS:
+    case RX_OPTION_CASES:
         return reach_keys(*(struct rx_keys *const *)field, fields, reaches);
     case RX_OPTION_GROUP:
         return rx_options_reach(option->group, field, fields, reaches);

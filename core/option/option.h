@@ -22,6 +22,7 @@ enum rx_option_type {
     RX_OPTION_EXPR,       /* struct rx_expr * */
     RX_OPTION_SHAPER,     /* struct rx_shaper *: one expression, or an object of named ones, nested (map, set) */
     RX_OPTION_KEYS,       /* struct rx_keys *: a field, [a, b], or {name: EXPR} (group_by) */
+    RX_OPTION_CASES,      /* struct rx_keys *: {name: CONDITION}, in order of writing (route) */
     RX_OPTION_AGGREGATES, /* struct rx_shaper * compiled with RX_EXPR_AGGREGATES */
     RX_OPTION_TEMPLATE,   /* struct rx_shaper *: a literal (or a literal tree) with {EXPR} in its strings */
     RX_OPTION_VALUE, /* struct rx_value: a literal tree; the arena owns it. Plain scalars by spelling; 0123 stays text */
@@ -44,6 +45,7 @@ enum {
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
     RX_INLINE = 256,  /* GROUP: its options stand among those of the class itself, not under a name.
                        With RX_REQUIRED what the group requires is asked for */
+    RX_BLAMED = 512,  /* STRING: a place in what class->check says is inside its text */
 };
 
 struct rx_option {

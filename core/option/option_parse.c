@@ -28,6 +28,7 @@ static const struct type_words words[] = {
                           "an expression, or an object of named ones such as {celsius: (f - 32) / 1.8}"},
     [RX_OPTION_KEYS] = {"field, list or {name: expression}",
                         "a field such as device, or a list such as [site, device]"},
+    [RX_OPTION_CASES] = {"conditions by name", "a mapping of name to condition such as {hot: value > 30}"},
     [RX_OPTION_AGGREGATES] = {"object of aggregates", "an object of aggregates such as {avg: avg(value), n: count()}"},
     [RX_OPTION_TEMPLATE] = {"template", "a template such as \"alerts/{device}\""},
     [RX_OPTION_VALUE] = {"literal", "a literal value"},
@@ -360,6 +361,21 @@ static int set_keys(struct option_parse *parse, const struct rx_tree *node, void
     return rx_keys_compile(node, parse->arena, field, parse->diagnostics);
 }
 
+/* Each is true or false, as far as can be told. */
+static int set_cases(struct option_parse *parse, const struct rx_tree *node, void *field)
+{
+    int r = rx_keys_compile(node, parse->arena, field, parse->diagnostics);
+    const struct rx_keys *cases = *(struct rx_keys *const *)field;
+    for (size_t i = 0; r == 0 && i < rx_keys_count(cases); i++) {
+        if (rx_expr_kinds(rx_keys_expr(cases, i)) & RX_EXPR_KIND(RX_BOOL))
+            continue;
+        rx_diagnosef(parse->diagnostics, node->items[i], "write a comparison, such as value > 10",
+                     "`%s` expects a condition, and this is never true or false", rx_keys_name(cases, i)->text);
+        r = -EINVAL;
+    }
+    return r;
+}
+
 static int set_value(struct option_parse *parse, const struct rx_tree *node, void *field)
 {
     return value_from_tree(node, parse->arena, parse->diagnostics, field);
@@ -398,6 +414,7 @@ static const struct setter setters[] = {
     [RX_OPTION_EXPR] = {SCALAR, set_expr},
     [RX_OPTION_SHAPER] = {SCALAR | LIST | MAP, set_shaper},
     [RX_OPTION_KEYS] = {SCALAR | LIST | MAP, set_keys},
+    [RX_OPTION_CASES] = {MAP, set_cases},
     [RX_OPTION_AGGREGATES] = {SCALAR | LIST | MAP, set_aggregates},
     [RX_OPTION_TEMPLATE] = {SCALAR | LIST | MAP, set_shaper},
     [RX_OPTION_VALUE] = {SCALAR | LIST | MAP, set_value},

@@ -25,7 +25,7 @@ struct state {
     struct rx_pairs headers;
     struct rx_extent size;
     struct rx_shaper *shape, *results, *payload;
-    struct rx_keys *by;
+    struct rx_keys *by, *cases;
     struct rx_value literal;
 };
 
@@ -56,6 +56,7 @@ static const struct rx_option options[] = {
     ROW(results, RX_OPTION_AGGREGATES, results, struct rx_shaper *),
     ROW(payload, RX_OPTION_TEMPLATE, payload, struct rx_shaper *),
     ROW(by, RX_OPTION_KEYS, by, struct rx_keys *),
+    ROW(cases, RX_OPTION_CASES, cases, struct rx_keys *),
     ROW(literal, RX_OPTION_VALUE, literal, struct rx_value),
     {0},
 };
