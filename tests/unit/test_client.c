@@ -481,9 +481,11 @@ START_TEST(a_fetch_that_is_left_goes_on_with_who_takes_it)
     struct rx_fetch_options options = stream_for(w.peer->url, &old);
     begin(&w, &options, &old);
     harness_until(&w.h, old.pieces > 0);
-    uint64_t number = rx_fetch_leave(old.fetch);
+    uint64_t number = rx_fetch_number(old.fetch);
     ck_assert_uint_gt(number, 0);
     options.arg = &new;
+    ck_assert_ptr_null(rx_fetch_take(w.client, number, &options)); /* it has an owner */
+    rx_fetch_leave(old.fetch);
     ck_assert_ptr_null(rx_fetch_take(w.client, number + 1, &options));
     new.fetch = rx_fetch_take(w.client, number, &options);
     ck_assert_ptr_nonnull(new.fetch);

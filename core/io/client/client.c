@@ -135,13 +135,14 @@ void rx_client_destroy(struct rx_client *client)
 
 /* ---- reload ---- */
 
-uint64_t rx_fetch_leave(struct rx_fetch *fetch)
+uint64_t rx_fetch_number(struct rx_fetch *fetch)
 {
-    fetch->left = true;
     if (!fetch->number)
         fetch->number = ++fetch->client->numbers;
     return fetch->number;
 }
+
+void rx_fetch_leave(struct rx_fetch *fetch) { fetch->left = true; }
 
 struct rx_fetch *rx_fetch_take(struct rx_client *client, uint64_t number, const struct rx_fetch_options *options)
 {

@@ -59,9 +59,11 @@ void rx_fetch_cancel(struct rx_fetch *); /* nothing more is called. Safe on NULL
 /* Of a stream: `data` is not called, and beyond 256 KiB the other side is left waiting. */
 void rx_fetch_pause(struct rx_fetch *, bool);
 
-/* A reload: the fetch goes on without an owner, until another takes it within the same turn of the loop. 0 is no number. */
-uint64_t rx_fetch_leave(struct rx_fetch *);
-/* With the callbacks and the argument of `options`. NULL: there is none of that number. */
+/* A reload: a fetch has a number (never 0) by which it is found again; it is left, and goes on without an owner until another
+ * takes it within the same turn of the loop. */
+uint64_t rx_fetch_number(struct rx_fetch *);
+void rx_fetch_leave(struct rx_fetch *);
+/* With the callbacks and the argument of `options`. NULL: none that was left has the number. */
 struct rx_fetch *rx_fetch_take(struct rx_client *, uint64_t number, const struct rx_fetch_options *);
 void rx_client_drop_left(struct rx_client *); /* those that nobody took */
 

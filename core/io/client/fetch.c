@@ -296,7 +296,6 @@ static void set_request(struct setting *s, const struct rx_fetch_options *o)
         set_pointer(s, CURLOPT_CAINFO, o->tls->ca);
         set_pointer(s, CURLOPT_SSLCERT, o->tls->cert);
         set_pointer(s, CURLOPT_SSLKEY, o->tls->key);
-        set_number(s, CURLOPT_SSL_VERIFYPEER, !o->tls->insecure);
         set_number(s, CURLOPT_SSL_VERIFYHOST, o->tls->insecure ? 0 : 2);
     }
 }
