@@ -4,7 +4,7 @@
 
 extern const struct rx_sink_class rx_sink_http;
 
-#define OK     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 /* On a connection that was used before libcurl itself tries again at once, where no byte of an answer came. */
 #define BROKEN "!HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 
