@@ -37,7 +37,8 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct pairwise *p = (struct pairwise *)op;
     rx_write_bool(w, p->begun);
-    rx_write_value(w, p->previous);
+    if (p->begun)
+        rx_write_value(w, p->previous);
     return 0;
 }
 
@@ -45,7 +46,8 @@ static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct pairwise *p = (struct pairwise *)op;
     p->begun = rx_read_bool(r);
-    p->previous = rx_read_value(r);
+    if (p->begun)
+        p->previous = rx_read_value(r);
     return 0;
 }
 
