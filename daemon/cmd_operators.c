@@ -53,7 +53,8 @@ int rx_command_operators(int argc, char **argv)
         return 0;
     }
     int found = describe("operator", find(operators, argv[1], RX_INTERNAL)) +
-                describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0));
+                describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0)) +
+                describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL);
     if (found)
         return 0;
     const char *near = rx_registry_nearest_operator(argv[1]);

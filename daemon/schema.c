@@ -92,7 +92,8 @@ static void put_kinds(struct schema *s, json_t *definitions)
 {
     const void *const *operators = (const void *const *)rx_registry_operators();
     const void *const *sinks = (const void *const *)rx_registry_sinks();
-    schema_put(s, definitions, "source", one_of(s, (const void *const *)rx_registry_sources(), 0, rx_source_siblings));
+    schema_put(s, definitions, "source",
+               one_of(s, (const void *const *)rx_registry_sources(), 0, rx_source_common.options));
     schema_put(
         s, definitions, "step",
         schema_either(s, names_alone(s, operators, RX_INTERNAL), one_of(s, operators, RX_INTERNAL, rx_step_siblings)));

@@ -163,7 +163,7 @@ static void on_connection(struct rx_subscriber *subscriber, bool connected)
         source->connects++;
     if (!connected && source->connected)
         source->disconnects++;
-    source->connected = connected;
+    rx_source_set_connected(source, connected);
 }
 
 static int make_keys(struct mqtt *mqtt, struct pattern *pattern, struct rx_error *reterr)
@@ -242,7 +242,7 @@ static void stop(struct rx_source *source)
 {
     struct mqtt *mqtt = (struct mqtt *)source;
     source->running = false;
-    source->connected = false;
+    rx_source_set_connected(source, false);
     if (!mqtt->joined)
         return;
     mqtt->joined = false;

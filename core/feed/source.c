@@ -35,7 +35,8 @@ const char *rx_reject_name(enum rx_reject reason)
     static const char *const names[RX_REJECTS] = {
         [RX_REJECT_SYNTAX] = "syntax",       [RX_REJECT_UTF8] = "utf8",         [RX_REJECT_NUMBER] = "number",
         [RX_REJECT_TOO_LARGE] = "too_large", [RX_REJECT_TOO_DEEP] = "too_deep", [RX_REJECT_TOPIC] = "topic",
-        [RX_REJECT_TYPE] = "type",           [RX_REJECT_MEMORY] = "memory",     [RX_REJECT_GAP] = "gap",
+        [RX_REJECT_TYPE] = "type",           [RX_REJECT_TIME] = "time",         [RX_REJECT_AHEAD] = "ahead",
+        [RX_REJECT_MEMORY] = "memory",       [RX_REJECT_GAP] = "gap",
     };
     return (unsigned)reason < RX_REJECTS ? names[reason] : "unknown";
 }
@@ -66,8 +67,11 @@ void rx_source_finish(struct rx_source *source)
     source->work = NULL;
 }
 
-void rx_source_save_ledger(const struct rx_source *source, struct rx_writer *w)
+void rx_source_save(const struct rx_source *source, struct rx_writer *w)
 {
+    rx_write_bool(w, source->clock);
+    if (source->clock)
+        rx_event_clock_save(source->clock, w);
     rx_write_uint(w, source->received);
     rx_write_uint(w, source->decoded);
     rx_write_uint(w, source->bytes);
@@ -79,8 +83,12 @@ void rx_source_save_ledger(const struct rx_source *source, struct rx_writer *w)
         rx_write_uint(w, source->rejected[i]);
 }
 
-void rx_source_load_ledger(struct rx_source *source, struct rx_reader *r)
+void rx_source_load(struct rx_source *source, struct rx_reader *r)
 {
+    if (rx_read_bool(r) != (source->clock != NULL))
+        rx_reader_fail(r, -EBADMSG);
+    else if (source->clock)
+        rx_event_clock_load(source->clock, r);
     source->received = rx_read_uint(r);
     source->decoded = rx_read_uint(r);
     source->bytes = rx_read_uint(r);
@@ -123,11 +131,11 @@ void rx_source_reject(struct rx_source *source, enum rx_reject reason, const cha
     source->received++;
     source->bytes += length;
     source->rejected[reason]++;
-    if (source->errors && rx_hub_subscribers(source->errors) > 0)
+    if (source->errors)
         send_rejection(source, reason, payload, length, error);
 }
 
-static enum rx_reject reason_of(int code)
+enum rx_reject rx_source_reason_of(int code)
 {
     switch (code) {
     case -EILSEQ:
@@ -141,6 +149,10 @@ static enum rx_reject reason_of(int code)
     case -ENODATA:
     case -EINVAL:
         return RX_REJECT_TYPE;
+    case -ETIME:
+        return RX_REJECT_TIME;
+    case -EOVERFLOW:
+        return RX_REJECT_AHEAD;
     case -ENOMEM:
         return RX_REJECT_MEMORY;
     default:
@@ -218,21 +230,21 @@ static int decode(struct rx_source *source, enum rx_format format, const char *p
     return rx_json_decode(source->heap, source->fields, NULL, payload, length, ret, reterr);
 }
 
-static int stamp(struct rx_source *source, struct rx_event *event, struct rx_error *reterr)
+int rx_source_stamp(struct rx_source *source, struct rx_event *event, struct rx_error *reterr)
 {
-    event->time = rx_sched_wall(source->sched);
-    if (!source->event_time)
-        return 0;
-    struct rx_value value;
-    int r = rx_expr_eval(source->event_time, &(struct rx_expr_env){.event = event}, &value, reterr);
-    if (r == 0) {
-        r = rx_timestamp_read(value, &event->time);
-        if (r < 0)
-            rx_error_set(reterr, -EINVAL,
-                         "event_time is neither a time in 1678 to 2261, an epoch number, nor RFC 3339 text");
-        rx_value_unref(value);
+    if (source->clock) {
+        int r = rx_event_clock_read(source->clock, event, &event->time, reterr);
+        return r == -EINVAL ? -ETIME : r;
     }
-    return r == 0 || r == -ENOMEM ? r : -EINVAL;
+    event->time = rx_sched_wall(source->sched);
+    return 0;
+}
+
+void rx_source_set_connected(struct rx_source *source, bool connected)
+{
+    source->connected = connected;
+    if (source->clock)
+        rx_event_clock_connected(source->clock, connected);
 }
 
 static int make_event(struct rx_source *source, struct rx_source_work *work, enum rx_format format, const char *payload,
@@ -249,7 +261,7 @@ static int make_event(struct rx_source *source, struct rx_source_work *work, enu
     if (r < 0)
         rx_error_set(reterr, r, "out of memory");
     else
-        r = stamp(source, &event, reterr);
+        r = rx_source_stamp(source, &event, reterr);
     if (r < 0)
         rx_event_unref(&event);
     else
@@ -260,6 +272,11 @@ static int make_event(struct rx_source *source, struct rx_source_work *work, enu
 static void append_take(struct rx_source *source, struct rx_source_work *work, struct rx_event event)
 {
     assert(!work->flushing);
+    if (source->clock) {
+        if (rx_event_clock_splits(source->clock, event.time))
+            rx_source_flush(source);
+        rx_event_clock_take(source->clock, event.time);
+    }
     work->span[work->length++] = event;
     if (work->length == RX_SPAN_MAX)
         rx_source_flush(source);
@@ -276,7 +293,7 @@ int rx_source_message(struct rx_source *source, enum rx_format format, const cha
     if (r < 0) {
         if (info && info->line)
             name_line(&error, info->line);
-        rx_source_reject(source, reason_of(r), payload, length, &error);
+        rx_source_reject(source, rx_source_reason_of(r), payload, length, &error);
         if (reterr)
             *reterr = error;
         return r;
@@ -286,6 +303,17 @@ int rx_source_message(struct rx_source *source, enum rx_format format, const cha
     source->bytes += length;
     append_take(source, work, event);
     return 0;
+}
+
+void rx_source_reject_event_take(struct rx_source *source, struct rx_event event, int code,
+                                 const struct rx_error *error)
+{
+    struct rx_buffer text = {0};
+    rx_json_write(&text, event.value);
+    bool written = !text.failed && text.length;
+    rx_source_reject(source, rx_source_reason_of(code), written ? text.data : "", written ? text.length : 0, error);
+    rx_buffer_finish(&text);
+    rx_event_unref(&event);
 }
 
 /* Staging. */
@@ -309,7 +337,7 @@ static int check(struct rx_source *source, struct rx_source_work *work, const ch
 {
     struct rx_event event;
     struct rx_value decoded;
-    if (source->event_time || (source->max_message && length > source->max_message)) {
+    if (source->clock || (source->max_message && length > source->max_message)) {
         int r = make_event(source, work, RX_FORMAT_JSON, payload, length, NULL, &event, reterr);
         if (r == 0)
             rx_event_unref(&event);
@@ -344,7 +372,7 @@ int rx_source_stage(struct rx_source *source, const char *payload, size_t length
     struct rx_source_work *work = work_of(source);
     int r = work ? stage(source, work, payload, length, reterr) : rx_error_set(reterr, -ENOMEM, "out of memory");
     if (r < 0)
-        rx_source_reject(source, reason_of(r), payload, length, reterr);
+        rx_source_reject(source, rx_source_reason_of(r), payload, length, reterr);
     return r;
 }
 
@@ -382,6 +410,12 @@ void rx_source_event_take(struct rx_source *source, struct rx_event event)
         rx_event_unref(&event);
         return;
     }
+    struct rx_error error;
+    int r = source->clock ? rx_source_stamp(source, &event, &error) : 0;
+    if (r < 0) {
+        rx_source_reject_event_take(source, event, r, &error);
+        return;
+    }
     source->received++;
     source->decoded++;
     append_take(source, work, event);
@@ -407,6 +441,8 @@ void rx_source_flush(struct rx_source *source)
     if (work && work->length > 0) {
         work->flushing = true;
         rx_hub_next(source->hub, work->span, work->length);
+        if (source->clock)
+            rx_event_clock_tell(source->clock);
         work->flushing = false;
         release_span(work);
     }
@@ -416,11 +452,15 @@ void rx_source_flush(struct rx_source *source)
 void rx_source_complete(struct rx_source *source)
 {
     rx_source_flush(source);
+    if (source->clock)
+        rx_event_clock_stop(source->clock);
     rx_hub_complete(source->hub);
 }
 
 void rx_source_fail(struct rx_source *source, const struct rx_error *error)
 {
     rx_source_flush(source);
+    if (source->clock)
+        rx_event_clock_stop(source->clock);
     rx_hub_error(source->hub, error);
 }

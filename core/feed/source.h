@@ -2,6 +2,7 @@
 #ifndef RX_CORE_SOURCE_H
 #define RX_CORE_SOURCE_H
 
+#include "core/feed/event_clock.h"
 #include "core/graph/hub.h"
 #include "core/option/option.h"
 
@@ -11,8 +12,9 @@ struct rx_ingest;
 
 /* Flags of a source class (rx_class.flags). */
 enum {
-    RX_SOURCE_ENDS = 1, /* completes by itself (file, a bounded timer) */
-    RX_SOURCE_FREE = 2, /* has no outside: can run without a loop's descriptors (timer, simulate) */
+    RX_SOURCE_ENDS = 1,     /* completes by itself (file, a bounded timer) */
+    RX_SOURCE_FREE = 2,     /* has no outside: can run without a loop's descriptors (timer, simulate) */
+    RX_SOURCE_CONNECTS = 4, /* has a connection, and says by rx_source_set_connected when it is there */
 };
 
 struct rx_source_class {
@@ -39,7 +41,9 @@ enum rx_reject {                   /* why a message was not decoded; counted by 
                  RX_REJECT_TOO_LARGE, /* max_message */
                  RX_REJECT_TOO_DEEP,  /* depth or key limits */
                  RX_REJECT_TOPIC,     /* does not match the pattern */
-                 RX_REJECT_TYPE,      /* event_time missing or of a wrong type */
+                 RX_REJECT_TYPE,
+                 RX_REJECT_TIME,  /* it has no usable event_time */
+                 RX_REJECT_AHEAD, /* its event_time lies too far in the future */
                  RX_REJECT_MEMORY,
                  RX_REJECT_GAP, /* no message: the other side says that some are missing here */
                  RX_REJECTS
@@ -57,8 +61,9 @@ struct rx_source {
     struct rx_hub *hub, *errors;    /* NAME and NAME.errors */
     const struct rx_fields *fields; /* what the plan can reach; NULL: all */
     unsigned reaches;               /* RX_REACHES_META ... */
-    struct rx_expr *event_time;     /* NULL: time of arrival */
-    uint64_t max_message;           /* bytes; default 1 MiB */
+    const struct rx_source_common *common;
+    struct rx_event_clock *clock; /* NULL: time of arrival */
+    uint64_t max_message;         /* bytes; default 1 MiB */
     /* the ledger: received = decoded + the sum of rejected */
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];
     uint64_t connects, disconnects; /* of its connection, where it has one */
@@ -68,9 +73,9 @@ struct rx_source {
     uint64_t position, acked;    /* what it has handed to rx_source_position; what class->ack was told */
     struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };
-/* The ledger, for who saves a source. */
-void rx_source_save_ledger(const struct rx_source *, struct rx_writer *);
-void rx_source_load_ledger(struct rx_source *, struct rx_reader *);
+/* The ledger and the event clock, for who saves a source. */
+void rx_source_save(const struct rx_source *, struct rx_writer *);
+void rx_source_load(struct rx_source *, struct rx_reader *);
 /* After dispose: frees what decoding allocated. Safe on a source that never had an event. */
 void rx_source_finish(struct rx_source *);
 
@@ -110,6 +115,14 @@ void rx_source_flush(struct rx_source *);
 /* Counts a message as received and rejected, and sends {at, reason, step, message, event} to NAME.errors, `event` being
  * the first bytes. */
 void rx_source_reject(struct rx_source *, enum rx_reject, const char *payload, size_t length, const struct rx_error *);
+/* Its connection is there, or gone. */
+void rx_source_set_connected(struct rx_source *, bool);
+/* The time of an event that has just arrived: of the wall clock, or by the event clock. 0; -ENOMEM, or another negative errno, for
+ * which rx_source_reason_of has the reason, with a message. */
+int rx_source_stamp(struct rx_source *, struct rx_event *, struct rx_error *reterr);
+enum rx_reject rx_source_reason_of(int code);
+/* One that was an event already, for the reason of that errno. */
+void rx_source_reject_event_take(struct rx_source *, struct rx_event, int code, const struct rx_error *);
 void rx_source_complete(struct rx_source *); /* flushes, then the end */
 void rx_source_fail(struct rx_source *, const struct rx_error *);
 

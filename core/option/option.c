@@ -38,6 +38,8 @@ static const struct rx_option *find_option(const struct rx_class *class, const c
     return NULL;
 }
 
+bool rx_class_has_option(const struct rx_class *class, const char *name) { return find_option(class, name); }
+
 /* A mapping of options, not the positional option's own object. */
 static bool is_mapping(const struct rx_class *class, const struct rx_tree *value)
 {

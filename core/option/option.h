@@ -121,6 +121,7 @@ int rx_options_reach(const struct rx_class *, const void *image, struct rx_field
 
 /* What the user wrote for one option of a step's value; NULL: nothing. */
 const struct rx_tree *rx_option_tree(const struct rx_class *, const struct rx_tree *value, const struct rx_option *);
+bool rx_class_has_option(const struct rx_class *, const char *name);
 /* The field of an image that an option of that name sets. NULL: there is none. */
 const void *rx_option_field(const struct rx_class *, const void *image, const char *name);
 /* The streams that a STREAM or STREAMS option names; *ret_name is the user's name for one, NULL: it has none. */

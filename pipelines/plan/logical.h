@@ -72,10 +72,12 @@ struct rx_logical_source {
     const char *name;
     const struct rx_source_class *class;
     const struct rx_tree *tree, *kind, *options; /* the whole, the kind's name, its value */
+    const struct rx_tree *common;                /* what stands beside the kind (rx_source_common); NULL: nothing */
     struct rx_outlet out, errors;
     size_t position;          /* among the sources */
     struct rx_fields *fields; /* what it must decode */
     unsigned reaches;         /* RX_REACHES_META ... */
+    struct rx_need need;      /* of its own: of the event time */
     bool cold;                /* replay: cold */
     bool used;
 };
@@ -122,8 +124,8 @@ struct rx_logical {
     struct rx_names *outlets; /* by name */
 };
 
-/* What may stand beside a step's operator, and beside a source's kind. */
-extern const struct rx_option rx_step_siblings[], rx_source_siblings[];
+/* What may stand beside a step's operator. */
+extern const struct rx_option rx_step_siblings[];
 
 struct rx_logical_options {
     bool replay; /* sources will be replaced: any may end */

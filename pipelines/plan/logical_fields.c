@@ -115,6 +115,7 @@ static int reach_source(struct rx_planner *planner, struct rx_logical_source *s,
     if (!r.fields)
         return -ENOMEM;
     reach_readings(&r, &s->out);
+    add_need(&r, &s->need);
     s->fields = r.fields;
     s->reaches = r.reaches;
     return rx_plan_defer(planner->plan->arena, (void (*)(void *))rx_fields_destroy, r.fields);

@@ -44,6 +44,10 @@ struct rx_logical_source *rx_planner_add_source(struct rx_planner *, const char 
 int rx_planner_sinks(struct rx_planner *, struct rx_logical_pipeline *, const struct rx_tree *to,
                      struct rx_known known);
 
+/* logical_common.c: sets what stands beside a source's kind, or for want of a better place in it; *s* has a class. -ENOMEM. */
+int rx_planner_source_common(struct rx_planner *, struct rx_logical_source *);
+const char *rx_planner_nearest_common(const char *name); /* NULL: none is near */
+
 /* logical_step.c: identities. */
 struct rx_step_words {
     const struct rx_operator_class *class;

@@ -56,24 +56,6 @@ static int try_options(struct rx_planner *planner, const struct rx_class *class,
 
 /* ---- sources ---- */
 
-static const char *const replays[] = {"hot", "cold", NULL};
-
-const struct rx_option rx_source_siblings[] = {
-    {.name = "replay",
-     .help = "under rxd replay: hot, or cold: from the start for each who subscribes",
-     .type = RX_OPTION_ENUM,
-     .fallback = "hot",
-     .choices = replays},
-    {0},
-};
-
-static void read_replay(struct rx_planner *planner, const struct rx_tree *value, struct rx_logical_source *s)
-{
-    s->cold = value->text && strcmp(value->text, "cold") == 0;
-    if (!s->cold && (!value->text || strcmp(value->text, "hot") != 0))
-        rx_diagnosef(planner->diagnostics, value, NULL, "replay is hot or cold");
-}
-
 static void find_kind(struct rx_planner *planner, const struct rx_tree *tree, struct rx_logical_source *s)
 {
     for (size_t i = 0; tree->kind == RX_TREE_MAP && i < tree->count; i++) {
@@ -88,40 +70,21 @@ static void find_kind(struct rx_planner *planner, const struct rx_tree *tree, st
     }
 }
 
-static bool has_option(const struct rx_class *class, const char *name)
-{
-    const struct rx_option *o = class->options;
-    while (o && o->name && strcmp(o->name, name) != 0)
-        o++;
-    return o && o->name;
-}
-
-/* Known, and to come. */
-static bool is_of_event_time(const char *key)
-{
-    static const char *const keys[] = {"event_time", "lateness", "idle_timeout", "max_ahead", "catch_up", NULL};
-    size_t i = 0;
-    while (keys[i] && strcmp(keys[i], key) != 0)
-        i++;
-    return keys[i];
-}
-
 static void refuse_source_key(struct rx_planner *planner, const struct rx_tree *key, const struct rx_logical_source *s)
 {
     char hint[200];
-    if (is_of_event_time(key->text)) {
-        rx_diagnosef(planner->diagnostics, key, "leave it out: an event's time is when it arrived",
-                     "`%s` is not available in this version", key->text);
-    } else if (!s->kind) {
+    if (!s->kind) {
         diagnose_unknown(planner, key, "kind of source", key->text, rx_registry_nearest_source(key->text));
-    } else if (has_option(&rx_registry_source(s->kind->text)->base, key->text)) {
+    } else if (rx_class_has_option(&rx_registry_source(s->kind->text)->base, key->text)) {
         snprintf(hint, sizeof hint, "indent it further than `%s:`, or write %s: {%s: ...}", s->kind->text,
                  s->kind->text, key->text);
         rx_diagnosef(planner->diagnostics, key, hint, "`%s` is an option of `%s`, and stands beside it", key->text,
                      s->kind->text);
     } else {
-        rx_diagnosef(planner->diagnostics, key, "beside its kind a source has only `replay`",
-                     "unknown key \"%s\" in a source", key->text);
+        const char *near = rx_planner_nearest_common(key->text);
+        snprintf(hint, sizeof hint,
+                 near ? "did you mean \"%s\"?" : "`rxd operators source` lists what stands beside a kind", near);
+        rx_diagnosef(planner->diagnostics, key, hint, "unknown key \"%s\" in a source", key->text);
     }
 }
 
@@ -131,15 +94,31 @@ static bool read_source_keys(struct rx_planner *planner, const struct rx_tree *t
     find_kind(planner, tree, s);
     for (size_t i = 0; tree->kind == RX_TREE_MAP && i < tree->count; i++) {
         const struct rx_tree *key = tree->keys[i];
-        if (strcmp(key->text, "replay") == 0)
-            read_replay(planner, tree->items[i], s);
-        else if (!rx_registry_source(key->text))
+        if (!rx_source_common_has(key->text) && !rx_registry_source(key->text))
             refuse_source_key(planner, key, s);
     }
     if (!s->kind && rx_diagnostics_count(planner->diagnostics) == mistakes)
         rx_diagnosef(planner->diagnostics, tree, "ticks: {timer: {every: 1s}}",
                      "source \"%s\" must say what feeds it: mqtt, http, timer, simulate, file", s->name);
     return s->kind != NULL;
+}
+
+/* What stands beside the kind, and what it needs of the events. */
+static int read_common(struct rx_planner *planner, struct rx_logical_source *s)
+{
+    struct rx_source_common common = {.replay = RX_REPLAY_HOT};
+    if (rx_planner_source_common(planner, s) < 0)
+        return -ENOMEM;
+    struct rx_plan_arena *arena = rx_plan_arena_create(planner->plan->heap);
+    int r =
+        arena ? rx_options_parse(&rx_source_common, s->common, s->kind, arena, &common, planner->diagnostics) : -ENOMEM;
+    if (r == 0) {
+        s->cold = common.replay == RX_REPLAY_COLD;
+        s->out.told = common.event_time.expr != NULL;
+        r = rx_planner_need(planner, &rx_source_common, &common, &s->need);
+    }
+    rx_plan_arena_destroy(arena);
+    return r == -ENOMEM ? r : 0;
 }
 
 static int keep(struct rx_planner *planner, struct rx_logical_source *s)
@@ -177,6 +156,10 @@ struct rx_logical_source *rx_planner_add_source(struct rx_planner *planner, cons
     bool known = read_source_keys(planner, tree, s);
     s->tree = tree;
     s->class = known ? rx_registry_source(s->kind->text) : NULL;
+    if (known && read_common(planner, s) < 0) {
+        rx_diagnose_starved(planner->diagnostics, tree);
+        return NULL;
+    }
     int r = keep(planner, s); /* one that cannot be is there all the same for who reads it: one mistake is enough */
     if (r == -ENOMEM)
         rx_diagnose_starved(planner->diagnostics, tree);

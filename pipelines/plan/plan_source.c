@@ -10,6 +10,8 @@ static void destroy_source(void *what)
     struct rx_source *source = what;
     if (source->class->dispose)
         source->class->dispose(source);
+    if (source->clock)
+        rx_event_clock_stop(source->clock);
     rx_source_finish(source);
 }
 
@@ -46,6 +48,27 @@ static void fill_head(struct rx_plan *plan, struct rx_plan_source *s)
         source->max_message = 1u << 20;
 }
 
+/* The options beside its kind; and a clock, where they say how to tell the time. */
+static int give_common(struct rx_assembly *a, const struct rx_logical_source *logical, struct rx_plan_source *s)
+{
+    struct rx_plan *plan = a->plan;
+    struct rx_source *source = s->source;
+    struct rx_source_common *common = rx_plan_alloc(plan->arena, sizeof *common);
+    if (!common ||
+        rx_options_parse(&rx_source_common, logical->common, logical->kind, plan->arena, common, a->diagnostics) < 0)
+        return -ENOMEM;
+    source->common = common;
+    s->hash ^= rx_options_hash(&rx_source_common, logical->common, common);
+    if (!common->event_time.expr)
+        return 0;
+    source->clock = rx_plan_alloc(plan->arena, sizeof *source->clock);
+    if (!source->clock)
+        return -ENOMEM;
+    rx_event_clock_init(source->clock, common, plan->engine, plan->engine->sched, s->hub, plan->site != NULL);
+    source->clock->connected = !(source->class->base.flags & RX_SOURCE_CONNECTS);
+    return 0;
+}
+
 static int make_source(struct rx_assembly *a, const struct rx_logical_source *logical, struct rx_plan_source *s)
 {
     struct rx_plan *plan = a->plan;
@@ -63,6 +86,8 @@ static int make_source(struct rx_assembly *a, const struct rx_logical_source *lo
         return -ENOMEM;
     s->hash = rx_options_hash(&logical->class->base, logical->options, s->source);
     fill_head(plan, s);
+    if (give_common(a, logical, s) < 0)
+        return -ENOMEM;
     if (plan->site && logical->class->init && logical->class->init(s->source, &error) < 0)
         rx_diagnose(a->diagnostics, logical->tree, &error);
     return rx_plan_defer(plan->arena, destroy_source, s->source);

@@ -275,6 +275,9 @@ static void subscribe_all(struct rx_replay *r)
         return;
     r->started = true;
     rx_engine_enter(r->world.engine);
+    for (size_t i = 0; i < r->world.plan->source_count; i++)
+        if (r->world.plan->sources[i].source->clock)
+            rx_event_clock_start(r->world.plan->sources[i].source->clock);
     for (size_t i = 0; i < r->output_count; i++)
         rx_hub_subscribe(r->outputs[i].hub, &r->outputs[i].observer);
     rx_engine_leave(r->world.engine);

@@ -21,6 +21,8 @@ static void save(struct rx_replay *r, struct rx_writer *w)
     rx_state_begin(w, r->world.sched);
     rx_plan_save(r->world.plan, w);
     size_t at = rx_section_begin(w, &section);
+    for (size_t i = 0; i < r->world.plan->source_count; i++)
+        rx_source_save(r->world.plan->sources[i].source, w);
     for (size_t i = 0; i < r->output_count; i++)
         rx_observer_save(&r->outputs[i].observer, w);
     rx_section_end(w, at);
@@ -45,6 +47,8 @@ static int load(struct rx_replay *r, const struct rx_state *state, struct rx_err
         return result;
     if (kept != r->world.plan->pipeline_count || !rx_state_find(state, RX_SECTION_REPLAY, "outputs", NULL, &bytes))
         return rx_error_set(reterr, -EBADMSG, "the state is not of this config");
+    for (size_t i = 0; i < r->world.plan->source_count; i++)
+        rx_source_load(r->world.plan->sources[i].source, &bytes);
     for (size_t i = 0; i < r->output_count; i++)
         rx_observer_load(r->outputs[i].hub, &r->outputs[i].observer, &bytes);
     return rx_reader_failed(&bytes) ? rx_error_set(reterr, -EBADMSG, "the state of the outputs is damaged") : 0;

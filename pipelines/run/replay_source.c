@@ -80,10 +80,16 @@ static struct rx_value meta_of(const struct rx_replay_feed *feed)
     return rx_object_finish(&b);
 }
 
-static struct rx_event event_of_take(const struct rx_replay_feed *feed, struct rx_value value)
+/* False: it has no usable time, and went to SOURCE.errors. */
+static bool event_of_take(const struct rx_replay_feed *feed, struct rx_value value, struct rx_event *ret)
 {
-    return (struct rx_event){
-        .value = pruned_take(feed, value), .time = rx_sched_now(feed->engine->sched), .meta = meta_of(feed)};
+    struct rx_source *source = feed->source->source;
+    struct rx_error error = {0};
+    *ret = (struct rx_event){.value = pruned_take(feed, value), .meta = meta_of(feed)};
+    int r = rx_source_stamp(source, ret, &error);
+    if (r < 0)
+        rx_source_reject_event_take(source, *ret, r, &error);
+    return r == 0;
 }
 
 static void arm_next(struct run *run)
@@ -99,9 +105,11 @@ static void hand_over(struct run *run, const struct rx_replay_note *note)
 {
     struct rx_error error;
     if (note->kind == RX_NEXT) {
-        struct rx_event event = event_of_take(run->feed, thawed(run->feed, note));
-        rx_observer_next(run->observer, &event, 1);
-        rx_event_unref(&event);
+        struct rx_event event;
+        if (event_of_take(run->feed, thawed(run->feed, note), &event)) {
+            rx_observer_next(run->observer, &event, 1);
+            rx_event_unref(&event);
+        }
         return;
     }
     if (note->kind == RX_ERROR)
@@ -246,22 +254,41 @@ void rx_replay_feed_finish(struct rx_replay_feed *feed)
 void rx_replay_feed_flush(struct rx_replay_feed *feed)
 {
     size_t n = feed->span_length;
+    struct rx_event_clock *clock = feed->source->source->clock;
     feed->span_length = 0;
     rx_hub_next(feed->source->hub, feed->span, n);
     for (size_t i = 0; i < n; i++)
         rx_event_unref(&feed->span[i]);
+    if (clock && n)
+        rx_event_clock_tell(clock);
+}
+
+static void take_event(struct rx_replay_feed *feed, struct rx_replay_note *note)
+{
+    struct rx_event_clock *clock = feed->source->source->clock;
+    struct rx_event event;
+    bool good = event_of_take(feed, thawed(feed, note), &event);
+    rx_replay_note_finish(note);
+    if (!good)
+        return;
+    if (clock && rx_event_clock_splits(clock, event.time))
+        rx_replay_feed_flush(feed);
+    if (clock)
+        rx_event_clock_take(clock, event.time);
+    feed->span[feed->span_length++] = event;
+    if (feed->span_length == feed->span_max)
+        rx_replay_feed_flush(feed);
 }
 
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
 {
     if (note->kind == RX_NEXT) {
-        feed->span[feed->span_length++] = event_of_take(feed, thawed(feed, note));
-        rx_replay_note_finish(note);
-        if (feed->span_length == feed->span_max)
-            rx_replay_feed_flush(feed);
+        take_event(feed, note);
         return;
     }
     rx_replay_feed_flush(feed);
+    if (feed->source->source->clock)
+        rx_event_clock_stop(feed->source->source->clock);
     struct rx_error error;
     if (note->kind == RX_ERROR) {
         rx_error_set(&error, -EIO, "%s", note->error);

@@ -98,6 +98,8 @@ static void run_source(struct rx_source *source, struct rx_hub *hub)
 {
     struct rx_error error = {0};
     source->running = true;
+    if (source->clock && !source->clock->started)
+        rx_event_clock_start(source->clock);
     if (source->class->start(source, &error) < 0) {
         source->running = false;
         rx_hub_error(hub, &error);
@@ -129,6 +131,8 @@ static void stop_source(void *arg, struct rx_hub *hub)
     struct rx_runtime *r = arg;
     struct rx_source *source = r->plan->sources[position_of(r, hub)].source;
     source->running = false;
+    if (source->clock)
+        rx_event_clock_stop(source->clock);
     if (source->class->stop)
         source->class->stop(source);
 }

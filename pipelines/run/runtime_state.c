@@ -22,7 +22,7 @@ static void save_source(const struct rx_plan_source *s, struct rx_writer *w)
 {
     struct rx_section section = section_of_source(s);
     size_t at = rx_section_begin(w, &section);
-    rx_source_save_ledger(s->source, w);
+    rx_source_save(s->source, w);
     if (s->source->class->save)
         s->source->class->save(s->source, w);
     rx_section_end(w, at);
@@ -39,7 +39,7 @@ static int load_source(struct rx_plan_source *s, const struct rx_state *state, s
     struct rx_reader r;
     if (!rx_state_find(state, RX_SECTION_SOURCE, s->name, &found, &r) || !same(&expected, &found))
         return 0;
-    rx_source_load_ledger(s->source, &r);
+    rx_source_load(s->source, &r);
     int result = s->source->class->load ? s->source->class->load(s->source, &r) : 0;
     if (result == 0 && !rx_reader_failed(&r))
         return 0;

@@ -146,39 +146,59 @@ END_TEST
 START_TEST(event_time_is_read_from_numbers_and_text)
 {
     static const struct {
+        int unit;
         const char *payload;
         rx_time time;
     } cases[] = {
-        {"{\"ts\":1700000000}", 1700000000 * RX_SEC},
-        {"{\"ts\":1700000000123}", 1700000000123 * RX_MSEC},
-        {"{\"ts\":1700000000123456}", 1700000000123456 * 1000},
-        {"{\"ts\":1700000000.125}", 1700000000125 * RX_MSEC},
-        {"{\"ts\":\"2023-11-14T22:13:20Z\"}", 1700000000 * RX_SEC},
-        {"{\"ts\":\"2023-11-14t23:13:20.5+01:00\"}", 1700000000 * RX_SEC + RX_SEC / 2},
-        {"{\"ts\":\"1969-12-31T23:59:59.999999999Z\"}", -1},
-        {"{\"ts\":\"2016-12-31T23:59:60Z\"}", 1483228800 * RX_SEC},
-        {"{\"ts\":\"2024-02-29T00:00:00Z\"}", 1709164800 * RX_SEC},
+        {RX_UNIT_S, "{\"ts\":1700000000}", 1700000000 * RX_SEC},
+        {RX_UNIT_MS, "{\"ts\":1700000000123}", 1700000000123 * RX_MSEC},
+        {RX_UNIT_US, "{\"ts\":1700000000123456}", 1700000000123456 * 1000},
+        {RX_UNIT_NS, "{\"ts\":1700000000123456789}", 1700000000123456789},
+        {RX_UNIT_S, "{\"ts\":1700000000.1}", 1700000000100 * RX_MSEC},
+        {RX_UNIT_MS, "{\"ts\":1700000000123.5}", 1700000000123500 * 1000},
+        {RX_UNIT_S, "{\"ts\":-1}", -RX_SEC},
+        {RX_UNIT_TEXT, "{\"ts\":\"2023-11-14T22:13:20Z\"}", 1700000000 * RX_SEC},
+        {RX_UNIT_S, "{\"ts\":\"2023-11-14t23:13:20.5+01:00\"}", 1700000000 * RX_SEC + RX_SEC / 2},
+        {RX_UNIT_TEXT, "{\"ts\":\"1969-12-31T23:59:59.999999999Z\"}", -1},
+        {RX_UNIT_TEXT, "{\"ts\":\"2016-12-31T23:59:60Z\"}", 1483228800 * RX_SEC},
+        {RX_UNIT_TEXT, "{\"ts\":\"2024-02-29T00:00:00Z\"}", 1709164800 * RX_SEC},
     };
-    static const char *const bad[] = {"{\"ts\":\"yesterday\"}",
-                                      "{\"ts\":\"2023-11-14 22:13:20Z\"}",
-                                      "{\"ts\":\"2023-02-29T00:00:00Z\"}",
-                                      "{\"u\":1}",
-                                      "{\"ts\":null}",
-                                      "{\"ts\":1e300}",
-                                      "{\"ts\":\"2023-11-14T22:13:20\"}"};
+    static const struct {
+        int unit;
+        const char *payload;
+    } bad[] = {
+        {RX_UNIT_TEXT, "{\"ts\":1700000000}"},
+        {RX_UNIT_S, "{\"ts\":\"yesterday\"}"},
+        {RX_UNIT_S, "{\"ts\":\"2023-11-14 22:13:20Z\"}"},
+        {RX_UNIT_S, "{\"ts\":\"2023-02-29T00:00:00Z\"}"},
+        {RX_UNIT_S, "{\"u\":1}"},
+        {RX_UNIT_S, "{\"ts\":null}"},
+        {RX_UNIT_S, "{\"ts\":true}"},
+        {RX_UNIT_S, "{\"ts\":1e300}"},
+        {RX_UNIT_S, "{\"ts\":9300000000}"},
+        {RX_UNIT_S, "{\"ts\":\"2023-11-14T22:13:20\"}"},
+    };
+    struct rx_source_common common = {.lateness = 200 * RX_YEAR};
+    struct rx_event_clock clock;
     struct feed *feed = feed_create(&h, &rx_source_http, NULL);
     struct rx_expr_options options = {.heap = h.heap};
-    ck_assert_int_eq(rx_expr_compile("ts", 2, &options, &feed->source->event_time, NULL), 0);
+    ck_assert_int_eq(rx_expr_compile("ts", 2, &options, &common.event_time.expr, NULL), 0);
+    rx_event_clock_init(&clock, &common, h.engine, feed->source->sched, feed->source->hub, false);
+    feed->source->clock = &clock;
     feed_subscribe(feed);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        common.event_time.unit = cases[i].unit;
         ck_assert_msg(message(feed, RX_FORMAT_AUTO, cases[i].payload, NULL) == 0, "%s", cases[i].payload);
         ck_assert_msg(feed->events.last.time == cases[i].time, "%s: %lld", cases[i].payload,
                       (long long)feed->events.last.time);
     }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(message(feed, RX_FORMAT_AUTO, bad[i], NULL) < 0, "%s", bad[i]);
-    ck_assert_uint_eq(feed->source->rejected[RX_REJECT_TYPE], sizeof bad / sizeof *bad);
-    rx_expr_destroy(feed->source->event_time);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        common.event_time.unit = bad[i].unit;
+        ck_assert_msg(message(feed, RX_FORMAT_AUTO, bad[i].payload, NULL) < 0, "%s", bad[i].payload);
+    }
+    ck_assert_uint_eq(feed->source->rejected[RX_REJECT_TIME], sizeof bad / sizeof *bad);
+    feed->source->clock = NULL;
+    rx_expr_destroy(common.event_time.expr);
     feed_destroy(feed);
 }
 END_TEST

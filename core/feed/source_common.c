@@ -1,0 +1,116 @@
+/* The options that every source has. */
+#include "core/feed/source_common.h"
+
+#include <errno.h>
+
+static const char *const units[] = {"text", "s", "ms", "us", "ns", NULL};
+static const char *const replays[] = {"hot", "cold", NULL};
+
+static const struct rx_option event_time_options[] = {
+    {.name = "field",
+     .help = "where an event says when it happened: a field, or a path such as data.ts",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct rx_event_time, field, const char *),
+     .flags = RX_POSITIONAL},
+    {.name = "expr",
+     .help = "an expression that says when it happened, in place of a field",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct rx_event_time, expr, struct rx_expr *)},
+    {.name = "unit",
+     .help = "s | ms | us | ns: it is a number since 1970. text: it is RFC 3339",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct rx_event_time, unit, int),
+     .fallback = "text",
+     .choices = units},
+    {0},
+};
+
+static int check_event_time(const void *image, struct rx_error *reterr)
+{
+    const struct rx_event_time *e = image;
+    if (e->expr)
+        return 0;
+    rx_error_set(reterr, -EINVAL, "`event_time` does not say where the time of an event is");
+    rx_error_hint(reterr, "event_time: ts, or {field: ts, unit: ms}");
+    return -EINVAL;
+}
+
+static const struct rx_class event_time_class = {.name = "event_time",
+                                                 .options = event_time_options,
+                                                 .state_size = sizeof(struct rx_event_time),
+                                                 .check = check_event_time};
+
+static const struct rx_option options[] = {
+    {.name = "event_time",
+     .help = "when an event happened: a field with an RFC 3339 text, or {field | expr, unit: s | ms | us | ns}. What "
+             "has no "
+             "usable time goes to SOURCE.errors. Default: when it arrived",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct rx_source_common, event_time, struct rx_event_time),
+     .group = &event_time_class},
+    {.name = "lateness",
+     .help = "how far behind the newest event's time one may lie and still be in time",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct rx_source_common, lateness, rx_time),
+     .max = 366 * 86400.0},
+    {.name = "idle_timeout",
+     .help = "after so long without an event the source holds nothing back: event time goes on with the clock. "
+             "Default: never",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct rx_source_common, idle_timeout, rx_time),
+     .min = 0.001,
+     .max = 366 * 86400.0},
+    {.name = "max_ahead",
+     .help = "how far ahead of its arrival an event's time may lie; further is a mistake, and the event goes to "
+             "SOURCE.errors. "
+             "Default: 1h; in a replay no bound",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct rx_source_common, max_ahead, rx_time),
+     .min = 1e-9,
+     .max = 36600 * 86400.0},
+    {.name = "catch_up",
+     .help = "a source has caught up when nothing came for 1 s after it connected, or after so long; from then on it "
+             "can be idle",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct rx_source_common, catch_up, rx_time),
+     .fallback = "30s",
+     .max = 86400.0,
+     .flags = RX_STATELESS},
+    {.name = "replay",
+     .help =
+         "in `rxd replay`: hot, its events happen whether or not somebody listens; or cold, each subscription gets all",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct rx_source_common, replay, int),
+     .fallback = "hot",
+     .choices = replays},
+    {0},
+};
+
+/* Without event_time the others would say nothing. */
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct rx_source_common *c = image;
+    bool told = c->event_time.expr;
+    const char *idle = c->lateness ? "lateness" : c->idle_timeout ? "idle_timeout" : c->max_ahead ? "max_ahead" : NULL;
+    if (!told && idle) {
+        rx_error_set(reterr, -EINVAL, "`%s` speaks of the events' own times, and this source stamps them on arrival",
+                     idle);
+        rx_error_hint(reterr, "say where an event has its time: event_time: ts");
+        return -EINVAL;
+    }
+    if (told && c->replay == RX_REPLAY_COLD) {
+        rx_error_set(reterr, -EINVAL, "a cold replay counts time from each subscription, and `event_time` from 1970");
+        rx_error_hint(reterr, "leave out one of them");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+const struct rx_class rx_source_common = {.name = "source",
+                                          .summary = "what stands beside the kind of any source",
+                                          .options = options,
+                                          .state_size = sizeof(struct rx_source_common),
+                                          .check = check,
+                                          .example = "sensors: {http: {}, event_time: ts, lateness: 5s}"};
+
+bool rx_source_common_has(const char *name) { return rx_class_has_option(&rx_source_common, name); }

@@ -1,0 +1,30 @@
+/* What a user may write beside a source's kind, whatever that is: one table. */
+#ifndef RX_CORE_SOURCE_COMMON_H
+#define RX_CORE_SOURCE_COMMON_H
+
+#include "core/option/option.h"
+
+enum rx_time_unit { RX_UNIT_TEXT, RX_UNIT_S, RX_UNIT_MS, RX_UNIT_US, RX_UNIT_NS };
+
+struct rx_event_time {
+    const char *field;    /* as the user names it; by the time options are parsed the planner has put it in `expr` */
+    struct rx_expr *expr; /* NULL: events are stamped on arrival */
+    int unit;             /* enum rx_time_unit, of a number */
+};
+
+struct rx_source_common {
+    struct rx_event_time event_time;
+    rx_time lateness;     /* ns; how far an event may lie behind the newest one and still be in time */
+    rx_time idle_timeout; /* ns; 0: none */
+    rx_time max_ahead;    /* ns, of the arrival; 0: as the source runs: 1 h live, no bound in a replay */
+    rx_time catch_up;     /* ns */
+    int replay;           /* enum rx_source_replay */
+};
+
+enum rx_source_replay { RX_REPLAY_HOT, RX_REPLAY_COLD };
+
+extern const struct rx_class rx_source_common;
+/* An option of it by that name. */
+bool rx_source_common_has(const char *name);
+
+#endif
