@@ -53,11 +53,12 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 }
 
 /* False: there is none, and it has been said why. */
-static bool make_result(struct aggregate *a, struct rx_value *ret)
+static bool make_result(struct aggregate *a, rx_time until, struct rx_value *ret)
 {
     struct rx_op *op = &a->op;
+    struct rx_aggregation_scope scope = {.mark = rx_op_mark(op), .until = until};
     struct rx_error error;
-    if (rx_aggregation_result(a->calls, a->accumulators, rx_op_mark(op), rx_op_heap(op), ret, &error) == 0)
+    if (rx_aggregation_result(a->calls, a->accumulators, &scope, rx_op_heap(op), ret, &error) == 0)
         return true;
     rx_bad_result(op, &error);
     return false;
@@ -66,7 +67,7 @@ static bool make_result(struct aggregate *a, struct rx_value *ret)
 static void peek(struct rx_op *op, rx_time at)
 {
     struct rx_value value;
-    if (make_result((struct aggregate *)op, &value))
+    if (make_result((struct aggregate *)op, at, &value))
         rx_emit_result_at_take(op, value, at);
 }
 
@@ -74,7 +75,7 @@ static void complete(struct rx_op *op, unsigned port)
 {
     struct rx_value value;
     (void)port;
-    if (make_result((struct aggregate *)op, &value))
+    if (make_result((struct aggregate *)op, RX_TIME_NEVER, &value))
         rx_emit_result_take(op, value);
     rx_finish(op);
 }
@@ -100,6 +101,15 @@ static void dispose(struct rx_op *op)
     free(a->accumulators);
 }
 
+static void describe(const void *image, struct rx_facts *facts)
+{
+    const struct aggregate *a = image;
+    struct rx_aggregation_facts calls = rx_aggregation_describe(a->fields);
+    facts->needs_order = calls.needs_order;
+    facts->values = calls.calls;
+    facts->bytes = calls.bytes + calls.calls * sizeof(struct rx_accumulator);
+}
+
 const struct rx_operator_class rx_operator_aggregate = {
     .base = {.name = "aggregate",
              .summary = "reduce a window to one object of aggregate functions; without a window, the whole stream",
@@ -111,6 +121,7 @@ const struct rx_operator_class rx_operator_aggregate = {
     .max_inputs = 1,
     .init = init,
     .next = next,
+    .describe = describe,
     .complete = complete,
     .peek = peek,
     .save = save,

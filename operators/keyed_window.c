@@ -85,7 +85,8 @@ static int make_result(struct keyed_window *k, struct rx_keyed *e, uint32_t flag
     if (!mark)
         return rx_error_set(reterr, -ENOMEM, "out of memory for a result");
     *out = (struct rx_event){.time = pane->end - 1, .mark = mark};
-    int r = rx_aggregation_result(&k->calls, pane->accumulators, mark, k->table.heap, &out->value, reterr);
+    struct rx_aggregation_scope scope = {.mark = mark, .until = RX_TIME_NEVER};
+    int r = rx_aggregation_result(&k->calls, pane->accumulators, &scope, k->table.heap, &out->value, reterr);
     if (r < 0)
         rx_mark_unref(mark);
     return r;

@@ -1,93 +1,88 @@
-/* The aggregate functions: count, sum, avg, min, max, first, last. */
+/* The aggregate functions that need no more than an accumulator: count, sum, avg, min, max, first, last, variance, stddev; and
+ * what all have in common. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/aggregate/aggregation_private.h"
 
-/* ---- checks: what fails them is not added ---- */
-
-static int check_any(const struct rx_accumulator *a, struct rx_value v, struct rx_error *e)
+int rx_aggregate_no_memory(struct rx_error *reterr)
 {
-    (void)a, (void)v, (void)e;
+    return rx_error_set(reterr, -ENOMEM, "out of memory to aggregate");
+}
+
+int rx_gathered_number(const struct rx_gathered *in, double *ret, struct rx_error *reterr)
+{
+    struct rx_value v = in->value;
+    if (v.kind != RX_INT && v.kind != RX_UINT && v.kind != RX_DOUBLE) {
+        rx_error_set(reterr, -EINVAL, "expected a number to aggregate, not %s", rx_kind_name(v.kind));
+        return -EINVAL;
+    }
+    *ret = v.kind == RX_DOUBLE ? v.u.d : v.kind == RX_UINT ? (double)v.u.u : (double)v.u.i;
     return 0;
 }
 
-static int check_number(const struct rx_accumulator *a, struct rx_value v, struct rx_error *reterr)
+/* ---- count ---- */
+
+static int add_count(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
 {
-    (void)a;
-    if (v.kind == RX_INT || v.kind == RX_UINT || v.kind == RX_DOUBLE)
-        return 0;
-    return rx_error_set(reterr, -EINVAL, "expected a number to aggregate, not %s", rx_kind_name(v.kind));
-}
-
-static bool is_nan(struct rx_value v) { return v.kind == RX_DOUBLE && isnan(v.u.d); }
-
-static int check_order(const struct rx_accumulator *a, struct rx_value v, struct rx_error *reterr)
-{
-    if (is_nan(v) || rx_value_compare(v, a->count ? a->u.value : v) != 2)
-        return 0;
-    if (rx_value_compare(v, v) == 2)
-        return rx_error_set(reterr, -EINVAL, "%s has no order to find a least or greatest by", rx_kind_name(v.kind));
-    return rx_error_set(reterr, -EINVAL, "%s has no order with the %s before it", rx_kind_name(v.kind),
-                        rx_kind_name(a->u.value.kind));
-}
-
-/* ---- adding ---- */
-
-static void add_count(struct rx_accumulator *a, struct rx_value v)
-{
-    (void)v;
+    (void)in, (void)reterr;
     a->count++;
+    return 0;
 }
 
-static double number_of(struct rx_value v)
+static int merge_count(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
 {
-    return v.kind == RX_DOUBLE ? v.u.d : v.kind == RX_UINT ? (double)v.u.u : (double)v.u.i;
+    (void)constant;
+    into->count += later->count;
+    return 0;
 }
 
-static void add_sum(struct rx_accumulator *a, struct rx_value v)
+static struct rx_value result_count(const struct rx_accumulator *a, const struct rx_result_terms *terms)
 {
-    double x = number_of(v), sum = a->u.number.sum + x;
+    (void)terms;
+    return rx_json_int((int64_t)a->count);
+}
+
+/* ---- sum, avg ---- */
+
+static void add_double(struct rx_accumulator *a, double x)
+{
+    double sum = a->u.number.sum + x;
     a->u.number.compensation +=
         fabs(a->u.number.sum) >= fabs(x) ? (a->u.number.sum - sum) + x : (x - sum) + a->u.number.sum;
     a->u.number.sum = sum;
+}
+
+static int add_sum(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
+{
+    struct rx_value v = in->value;
+    double x = 0;
+    if (rx_gathered_number(in, &x, reterr) < 0)
+        return -EINVAL;
+    add_double(a, x);
     a->count++;
     bool whole = v.kind == RX_INT || (v.kind == RX_UINT && v.u.u <= INT64_MAX);
-    if (!whole || __builtin_add_overflow(a->whole, v.u.i, &a->whole))
-        a->inexact = 1;
+    if (!whole || __builtin_add_overflow(a->u.number.whole, v.u.i, &a->u.number.whole))
+        a->u.number.inexact = 1;
+    return 0;
 }
 
-static void keep(struct rx_accumulator *a, struct rx_value v)
+static int merge_sum(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
 {
-    rx_value_ref(v);
-    if (a->count)
-        rx_value_unref(a->u.value);
-    a->u.value = v;
-    a->count++;
+    (void)constant;
+    if (!into->count) {
+        *into = *later;
+        return 0;
+    }
+    add_double(into, later->u.number.sum);
+    into->u.number.compensation += later->u.number.compensation;
+    into->count += later->count;
+    if (later->u.number.inexact ||
+        __builtin_add_overflow(into->u.number.whole, later->u.number.whole, &into->u.number.whole))
+        into->u.number.inexact = 1;
+    return 0;
 }
-
-static void add_least(struct rx_accumulator *a, struct rx_value v)
-{
-    if (!is_nan(v) && (!a->count || rx_value_compare(v, a->u.value) == -1))
-        keep(a, v);
-}
-
-static void add_greatest(struct rx_accumulator *a, struct rx_value v)
-{
-    if (!is_nan(v) && (!a->count || rx_value_compare(v, a->u.value) == 1))
-        keep(a, v);
-}
-
-static void add_first(struct rx_accumulator *a, struct rx_value v)
-{
-    if (!a->count)
-        keep(a, v);
-}
-
-/* ---- results ---- */
-
-static struct rx_value result_count(const struct rx_accumulator *a) { return rx_int((int64_t)a->count); }
 
 static double sum_of(const struct rx_accumulator *a)
 {
@@ -95,87 +90,284 @@ static double sum_of(const struct rx_accumulator *a)
     return isfinite(sum) ? sum : a->u.number.sum;
 }
 
-static struct rx_value result_sum(const struct rx_accumulator *a)
+static struct rx_value result_sum(const struct rx_accumulator *a, const struct rx_result_terms *terms)
 {
-    return a->inexact ? rx_double(sum_of(a)) : rx_json_int(a->whole);
+    (void)terms;
+    return a->u.number.inexact ? rx_double(sum_of(a)) : rx_json_int(a->u.number.whole);
 }
 
-static struct rx_value result_avg(const struct rx_accumulator *a)
+static struct rx_value result_avg(const struct rx_accumulator *a, const struct rx_result_terms *terms)
 {
+    (void)terms;
     if (!a->count)
         return rx_null();
-    return rx_double((a->inexact ? sum_of(a) : (double)a->whole) / (double)a->count);
+    return rx_double((a->u.number.inexact ? sum_of(a) : (double)a->u.number.whole) / (double)a->count);
 }
 
-static struct rx_value result_value(const struct rx_accumulator *a)
+static void save_number(const struct rx_accumulator *a, struct rx_writer *w)
 {
-    return a->count ? rx_value_ref(a->u.value) : rx_null();
+    rx_write_double(w, a->u.number.sum);
+    rx_write_double(w, a->u.number.compensation);
+    rx_write_int(w, a->u.number.whole);
+    rx_write_bool(w, a->u.number.inexact);
 }
 
-static const struct rx_aggregate_function functions[] = {
-    {"count", false, true, check_any, add_count, result_count},
-    {"sum", false, false, check_number, add_sum, result_sum},
-    {"avg", false, false, check_number, add_sum, result_avg},
-    {"min", true, false, check_order, add_least, result_value},
-    {"max", true, false, check_order, add_greatest, result_value},
-    {"first", true, false, check_any, add_first, result_value},
-    {"last", true, false, check_any, keep, result_value},
+static void load_number(struct rx_accumulator *a, struct rx_reader *r)
+{
+    a->u.number.sum = rx_read_double(r);
+    a->u.number.compensation = rx_read_double(r);
+    a->u.number.whole = rx_read_int(r);
+    a->u.number.inexact = rx_read_bool(r);
+}
+
+/* ---- min, max, first, last ---- */
+
+static void keep(struct rx_accumulator *a, struct rx_value v, rx_time time)
+{
+    rx_value_ref(v);
+    if (a->count)
+        rx_value_unref(a->u.kept.value);
+    a->u.kept.value = v;
+    a->u.kept.time = time;
+    a->count++;
+}
+
+/* How `v` stands to what is kept: -1, 0, 1; 2: there is no order between them. */
+static int check_order(const struct rx_accumulator *a, struct rx_value v, int *ret, struct rx_error *reterr)
+{
+    *ret = rx_value_compare(v, a->count ? a->u.kept.value : v);
+    if (*ret != 2)
+        return 0;
+    if (rx_value_compare(v, v) == 2)
+        return rx_error_set(reterr, -EINVAL, "%s has no order to find a least or greatest by", rx_kind_name(v.kind));
+    return rx_error_set(reterr, -EINVAL, "%s has no order with the %s before it", rx_kind_name(v.kind),
+                        rx_kind_name(a->u.kept.value.kind));
+}
+
+static int add_extreme(struct rx_accumulator *a, const struct rx_gathered *in, int wanted, struct rx_error *reterr)
+{
+    int order;
+    if (rx_is_nan(in->value))
+        return 0;
+    if (check_order(a, in->value, &order, reterr) < 0)
+        return -EINVAL;
+    if (!a->count || order == wanted)
+        keep(a, in->value, in->time);
+    return 0;
+}
+
+static int add_least(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
+{
+    return add_extreme(a, in, -1, reterr);
+}
+
+static int add_greatest(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
+{
+    return add_extreme(a, in, 1, reterr);
+}
+
+static int add_first(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
+{
+    (void)reterr;
+    if (!a->count || in->time < a->u.kept.time)
+        keep(a, in->value, in->time);
+    return 0;
+}
+
+static int add_last(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
+{
+    (void)reterr;
+    if (!a->count || in->time >= a->u.kept.time)
+        keep(a, in->value, in->time);
+    return 0;
+}
+
+/* Texts in one pane and numbers in the next have no order: then what came first stays. */
+static int merge_kept(struct rx_accumulator *into, const struct rx_accumulator *later,
+                      int (*add)(struct rx_accumulator *, const struct rx_gathered *, struct rx_error *))
+{
+    struct rx_gathered in = {.value = later->u.kept.value, .time = later->u.kept.time};
+    if (later->count)
+        add(into, &in, NULL);
+    return 0;
+}
+
+static int merge_least(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    (void)constant;
+    return merge_kept(into, later, add_least);
+}
+
+static int merge_greatest(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    (void)constant;
+    return merge_kept(into, later, add_greatest);
+}
+
+static int merge_first(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    (void)constant;
+    return merge_kept(into, later, add_first);
+}
+
+static int merge_last(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    (void)constant;
+    return merge_kept(into, later, add_last);
+}
+
+static struct rx_value result_kept(const struct rx_accumulator *a, const struct rx_result_terms *terms)
+{
+    (void)terms;
+    return a->count ? rx_value_ref(a->u.kept.value) : rx_null();
+}
+
+static void clear_kept(struct rx_accumulator *a)
+{
+    if (a->count)
+        rx_value_unref(a->u.kept.value);
+}
+
+static void save_kept(const struct rx_accumulator *a, struct rx_writer *w)
+{
+    rx_write_value(w, a->count ? a->u.kept.value : rx_null());
+    rx_write_int(w, a->count ? a->u.kept.time : 0);
+}
+
+static void load_kept(struct rx_accumulator *a, struct rx_reader *r)
+{
+    a->u.kept.value = rx_read_value(r);
+    a->u.kept.time = rx_read_int(r);
+    if (!a->count)
+        rx_value_unref(a->u.kept.value);
+}
+
+/* ---- variance, stddev: Welford (Technometrics 4, 1962); put together as Chan, Golub, LeVeque (1979) ---- */
+
+static int add_spread(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
+{
+    double x = 0;
+    if (rx_gathered_number(in, &x, reterr) < 0)
+        return -EINVAL;
+    struct rx_twofold from = rx_twofold_add(rx_twofold_of(x), rx_twofold_negative(a->u.spread.mean));
+    a->u.spread.mean = rx_twofold_add(a->u.spread.mean, rx_twofold_divide(from, (double)++a->count));
+    struct rx_twofold now = rx_twofold_add(rx_twofold_of(x), rx_twofold_negative(a->u.spread.mean));
+    a->u.spread.squares = rx_twofold_add(a->u.spread.squares, rx_twofold_multiply(from, now));
+    return 0;
+}
+
+static int merge_spread(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    (void)constant;
+    double na = (double)into->count, nb = (double)later->count;
+    if (!into->count || !later->count) {
+        *into = later->count ? *later : *into;
+        return 0;
+    }
+    struct rx_twofold apart = rx_twofold_add(later->u.spread.mean, rx_twofold_negative(into->u.spread.mean));
+    struct rx_twofold share = rx_twofold_divide(rx_twofold_multiply(apart, rx_twofold_of(nb)), na + nb);
+    struct rx_twofold more = rx_twofold_multiply(rx_twofold_multiply(apart, share), rx_twofold_of(na));
+    into->u.spread.mean = rx_twofold_add(into->u.spread.mean, share);
+    into->u.spread.squares = rx_twofold_add(rx_twofold_add(into->u.spread.squares, later->u.spread.squares), more);
+    into->count += later->count;
+    return 0;
+}
+
+static struct rx_value result_variance(const struct rx_accumulator *a, const struct rx_result_terms *terms)
+{
+    (void)terms;
+    if (a->count < 2)
+        return rx_null();
+    double squares = rx_twofold_value(rx_twofold_divide(a->u.spread.squares, (double)(a->count - 1)));
+    return rx_double(squares < 0 ? 0 : squares);
+}
+
+static struct rx_value result_stddev(const struct rx_accumulator *a, const struct rx_result_terms *terms)
+{
+    struct rx_value variance = result_variance(a, terms);
+    return variance.kind == RX_DOUBLE ? rx_double(sqrt(variance.u.d)) : variance;
+}
+
+static void save_spread(const struct rx_accumulator *a, struct rx_writer *w)
+{
+    rx_write_double(w, a->u.spread.mean.high);
+    rx_write_double(w, a->u.spread.mean.low);
+    rx_write_double(w, a->u.spread.squares.high);
+    rx_write_double(w, a->u.spread.squares.low);
+}
+
+static void load_spread(struct rx_accumulator *a, struct rx_reader *r)
+{
+    a->u.spread.mean.high = rx_read_double(r);
+    a->u.spread.mean.low = rx_read_double(r);
+    a->u.spread.squares.high = rx_read_double(r);
+    a->u.spread.squares.low = rx_read_double(r);
+}
+
+#define NUMBER NULL, save_number, load_number
+#define KEPT   clear_kept, save_kept, load_kept
+#define SPREAD NULL, save_spread, load_spread
+const struct rx_aggregate_function rx_aggregates_plain[] = {
+    {"count", RX_COUNTS_TRUE, 0, 0, add_count, result_count, merge_count, NUMBER},
+    {"sum", 0, 0, 0, add_sum, result_sum, merge_sum, NUMBER},
+    {"avg", 0, 0, 0, add_sum, result_avg, merge_sum, NUMBER},
+    {"min", 0, 0, 0, add_least, result_kept, merge_least, KEPT},
+    {"max", 0, 0, 0, add_greatest, result_kept, merge_greatest, KEPT},
+    {"first", 0, 0, 0, add_first, result_kept, merge_first, KEPT},
+    {"last", 0, 0, 0, add_last, result_kept, merge_last, KEPT},
+    {"variance", 0, 0, 0, add_spread, result_variance, merge_spread, SPREAD},
+    {"stddev", 0, 0, 0, add_spread, result_stddev, merge_spread, SPREAD},
+    {0},
 };
+
+/* ---- what all have in common ---- */
 
 const struct rx_aggregate_function *rx_aggregate_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        if (strcmp(functions[i].name, name) == 0)
-            return &functions[i];
+    const struct rx_aggregate_function *const tables[] = {rx_aggregates_plain, rx_aggregates_lists, rx_aggregates_timed,
+                                                          rx_aggregates_sketches};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct rx_aggregate_function *f = tables[i]; f->name; f++)
+            if (strcmp(f->name, name) == 0)
+                return f;
     return NULL;
 }
 
-int rx_aggregate_add(const struct rx_aggregate_function *f, struct rx_accumulator *a, struct rx_value v,
+int rx_aggregate_add(const struct rx_aggregate_function *f, struct rx_accumulator *a, const struct rx_gathered *in,
                      struct rx_error *reterr)
 {
-    int r = f->check(a, v, reterr);
-    if (r == 0)
-        f->add(a, v);
-    return r;
+    return f->add(a, in, reterr);
 }
 
-struct rx_value rx_aggregate_result(const struct rx_aggregate_function *f, const struct rx_accumulator *a)
+int rx_aggregate_merge(const struct rx_aggregate_function *f, struct rx_accumulator *into,
+                       const struct rx_accumulator *later, double constant)
 {
-    return f->result(a);
+    return f->merge(into, later, constant);
+}
+
+struct rx_value rx_aggregate_result(const struct rx_aggregate_function *f, const struct rx_accumulator *a,
+                                    double constant, struct rx_heap *heap)
+{
+    struct rx_result_terms terms = {.constant = constant, .start = 1, .heap = heap};
+    return f->result(a, &terms);
 }
 
 void rx_aggregate_clear(const struct rx_aggregate_function *f, struct rx_accumulator *a)
 {
-    if (f->keeps_value && a->count)
-        rx_value_unref(a->u.value);
+    if (f->clear)
+        f->clear(a);
     *a = (struct rx_accumulator){0};
 }
 
 void rx_aggregate_save(const struct rx_aggregate_function *f, const struct rx_accumulator *a, struct rx_writer *w)
 {
     rx_write_uint(w, a->count);
-    if (f->keeps_value) {
-        rx_write_value(w, a->count ? a->u.value : rx_null());
-        return;
-    }
-    rx_write_double(w, a->u.number.sum);
-    rx_write_double(w, a->u.number.compensation);
-    rx_write_int(w, a->whole);
-    rx_write_bool(w, a->inexact);
+    f->save(a, w);
 }
 
 int rx_aggregate_load(const struct rx_aggregate_function *f, struct rx_accumulator *a, struct rx_reader *r)
 {
     *a = (struct rx_accumulator){.count = rx_read_uint(r)};
-    if (f->keeps_value) {
-        a->u.value = rx_read_value(r);
-        if (!a->count)
-            rx_value_unref(a->u.value);
-    } else {
-        a->u.number.sum = rx_read_double(r);
-        a->u.number.compensation = rx_read_double(r);
-        a->whole = rx_read_int(r);
-        a->inexact = rx_read_bool(r);
-    }
+    f->load(a, r);
     return r->failed;
 }

@@ -6,7 +6,7 @@
 
 #include "core/aggregate/aggregation_private.h"
 
-static int add_slot(struct rx_aggregation *a, const struct rx_aggregate_call *call, struct rx_error *reterr)
+int rx_aggregation_add_call(struct rx_aggregation *a, const struct rx_aggregate_call *call, struct rx_error *reterr)
 {
     if (a->count == RX_AGGREGATES_MAX)
         return rx_error_set(reterr, -EINVAL, "at most %d aggregate calls in one step", RX_AGGREGATES_MAX);
@@ -14,10 +14,14 @@ static int add_slot(struct rx_aggregation *a, const struct rx_aggregate_call *ca
     if (!function)
         return rx_error_set(reterr, -EINVAL, "the aggregate function %s() is not available in this version",
                             call->function);
-    a->slots[a->count++] =
-        (struct rx_aggregation_slot){.function = function, .arg = call->arg_count ? call->args[0] : NULL};
-    if (call->arg_count)
-        a->slots[a->count - 1].field = rx_expr_as_field(call->args[0]);
+    struct rx_aggregation_slot *slot = &a->slots[a->count++];
+    bool ranks = call->arg_count == 3; /* top(k, rank, value) */
+    *slot = (struct rx_aggregation_slot){.function = function, .constant = call->constant};
+    slot->arg = call->arg_count ? call->args[ranks ? 2 : 0] : NULL;
+    slot->rank = ranks ? call->args[1] : NULL;
+    if (slot->arg)
+        slot->field = rx_expr_as_field(slot->arg);
+    a->carries = a->carries || function->flags & RX_CARRIES;
     return 0;
 }
 
@@ -29,7 +33,7 @@ int rx_aggregation_prepare(struct rx_aggregation *a, struct rx_shaper *shaper, s
     for (size_t i = 0; i < rx_shaper_expr_count(shaper); i++) {
         const struct rx_expr *expr = rx_shaper_expr(shaper, i);
         for (size_t k = 0; k < rx_expr_aggregate_count(expr); k++) {
-            int r = add_slot(a, rx_expr_aggregate(expr, k), reterr);
+            int r = rx_aggregation_add_call(a, rx_expr_aggregate(expr, k), reterr);
             if (r < 0)
                 return r;
         }
@@ -38,41 +42,68 @@ int rx_aggregation_prepare(struct rx_aggregation *a, struct rx_shaper *shaper, s
     return 0;
 }
 
-/* The argument's value, and whether it counts: absent and null are skipped; count(cond) takes what is true. */
-static int evaluate(struct rx_aggregation_slot *slot, const struct rx_expr_env *env, struct rx_value *ret,
-                    bool *ret_counts, struct rx_error *reterr)
+static void describe_call(const struct rx_aggregate_call *call, struct rx_aggregation_facts *facts)
 {
-    *ret = rx_null();
-    *ret_counts = true;
-    if (!slot->arg)
+    const struct rx_aggregate_function *f = rx_aggregate_find(call->function);
+    facts->calls++;
+    if (!f)
+        return;
+    facts->needs_order = facts->needs_order || f->flags & RX_WANTS_ORDER;
+    facts->carries = facts->carries || f->flags & RX_CARRIES;
+    facts->bytes += f->bytes + (uint64_t)((double)f->each * call->constant);
+}
+
+struct rx_aggregation_facts rx_aggregation_describe(const struct rx_shaper *shaper)
+{
+    struct rx_aggregation_facts facts = {0};
+    for (size_t i = 0; i < rx_shaper_expr_count(shaper); i++) {
+        const struct rx_expr *expr = rx_shaper_expr(shaper, i);
+        for (size_t k = 0; k < rx_expr_aggregate_count(expr); k++)
+            describe_call(rx_expr_aggregate(expr, k), &facts);
+    }
+    return facts;
+}
+
+/* 1, 0: absent or null, or why it failed. */
+static int evaluate(struct rx_expr *expr, const struct rx_expr_env *env, struct rx_value *ret, struct rx_error *reterr)
+{
+    int r = rx_expr_eval(expr, env, ret, NULL);
+    if (r == -ENODATA)
         return 0;
+    if (r < 0)
+        return reterr ? rx_expr_eval(expr, env, ret, reterr) : r;
+    return ret->kind != RX_NULL;
+}
+
+/* The argument's value: 1 where it counts. Absent and null are skipped; count(cond) takes what is true. */
+static int argument(struct rx_aggregation_slot *slot, const struct rx_expr_env *env, struct rx_value *ret,
+                    struct rx_error *reterr)
+{
+    if (!slot->arg)
+        return 1;
     if (slot->field && env->event->value.kind == RX_RECORD) {
         const struct rx_value *v = rx_record_get(env->event->value.u.record, slot->field, &slot->cache);
         if (v && v->kind != RX_NULL && v->kind != RX_BOOL) {
             *ret = rx_value_ref(*v);
-            return 0;
+            return 1;
         }
     }
-    int r = rx_expr_eval(slot->arg, env, ret, NULL);
-    if (r == -ENODATA) {
-        *ret_counts = false;
-        return 0;
-    }
-    if (r < 0)
-        return reterr ? rx_expr_eval(slot->arg, env, ret, reterr) : r;
-    *ret_counts = ret->kind != RX_NULL && !(slot->function->counts_true && ret->kind == RX_BOOL && !ret->u.b);
-    return 0;
+    int r = evaluate(slot->arg, env, ret, reterr);
+    return r == 1 && slot->function->flags & RX_COUNTS_TRUE && ret->kind == RX_BOOL && !ret->u.b ? 0 : r;
 }
 
 static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator, const struct rx_expr_env *env,
                    struct rx_error *reterr)
 {
-    struct rx_value value;
-    bool counts;
-    int r = evaluate(slot, env, &value, &counts, reterr);
-    if (r == 0 && counts)
-        r = rx_aggregate_add(slot->function, accumulator, value, reterr);
-    rx_value_unref(value);
+    struct rx_gathered in = {
+        .value = rx_null(), .rank = rx_null(), .time = env->event->time, .constant = slot->constant};
+    int r = argument(slot, env, &in.value, reterr);
+    if (r == 1 && slot->rank)
+        r = evaluate(slot->rank, env, &in.rank, reterr);
+    if (r == 1)
+        r = slot->function->add(accumulator, &in, reterr);
+    rx_value_unref(in.value);
+    rx_value_unref(in.rank);
     return r;
 }
 
@@ -87,6 +118,23 @@ int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumula
             first = r;
     }
     return first;
+}
+
+int rx_aggregation_merge(const struct rx_aggregation *a, struct rx_accumulator *into,
+                         const struct rx_accumulator *later)
+{
+    int r = 0;
+    for (size_t i = 0; i < a->count && r == 0; i++)
+        r = a->slots[i].function->merge(&into[i], &later[i], a->slots[i].constant);
+    return r;
+}
+
+void rx_aggregation_carry(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
+                          struct rx_carry *carries)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->slots[i].function->flags & RX_CARRIES && accumulators[i].count)
+            carries[i] = rx_timed_last(&accumulators[i]);
 }
 
 /* Key first, then the step's own fields (which win), then the window. */
@@ -106,24 +154,53 @@ static struct rx_value dress(struct rx_value fields, const struct rx_mark *mark,
     return rx_object_finish(&b);
 }
 
-int rx_aggregation_result(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
-                          const struct rx_mark *mark, struct rx_heap *heap, struct rx_value *ret,
-                          struct rx_error *reterr)
+static struct rx_result_terms terms_of(const struct rx_aggregation_scope *scope, struct rx_heap *heap)
 {
-    struct rx_value slots[RX_AGGREGATES_MAX], value;
+    struct rx_result_terms terms = {.start = 1, .heap = heap};
+    if (!rx_mark_has_window(scope->mark))
+        return terms;
+    terms.start = scope->mark->start;
+    terms.end = scope->mark->end == RX_TIME_NEVER ? scope->until : scope->mark->end;
+    terms.until = scope->until < terms.end ? scope->until : terms.end;
+    return terms;
+}
+
+struct rx_value rx_aggregation_call(const struct rx_aggregation *a, size_t i, const struct rx_accumulator *accumulator,
+                                    const struct rx_aggregation_scope *scope, struct rx_heap *heap)
+{
+    struct rx_result_terms terms = terms_of(scope, heap);
+    terms.constant = a->slots[i].constant;
+    terms.carry = scope->carries ? &scope->carries[i] : NULL;
+    return a->slots[i].function->result(accumulator, &terms);
+}
+
+static int shape(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
+                 const struct rx_aggregation_scope *scope, struct rx_heap *heap, struct rx_value *ret,
+                 struct rx_error *reterr)
+{
+    struct rx_value slots[RX_AGGREGATES_MAX];
     for (size_t i = 0; i < a->count; i++)
-        slots[i] = a->slots[i].function->result(&accumulators[i]);
+        slots[i] = rx_aggregation_call(a, i, &accumulators[i], scope, heap);
     struct rx_expr_env env = {.slots = slots};
-    int r = rx_shaper_eval(a->shaper, &env, heap, &value, reterr);
+    int r = rx_shaper_eval(a->shaper, &env, heap, ret, reterr);
     for (size_t i = 0; i < a->count; i++)
         rx_value_unref(slots[i]);
+    return r;
+}
+
+int rx_aggregation_result(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
+                          const struct rx_aggregation_scope *scope, struct rx_heap *heap, struct rx_value *ret,
+                          struct rx_error *reterr)
+{
+    struct rx_value value;
+    int r = shape(a, accumulators, scope, heap, &value, reterr);
     if (r < 0)
         return r;
-    if (!mark || (value.kind != RX_RECORD && value.kind != RX_MAP)) {
+    if (!scope->mark || (value.kind != RX_RECORD && value.kind != RX_MAP)) {
         *ret = value;
         return 0;
     }
-    *ret = dress(value, mark, heap);
+    *ret = dress(value, scope->mark, heap);
     rx_value_unref(value);
     return ret->kind == RX_NULL ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
 }

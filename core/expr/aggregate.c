@@ -1,35 +1,71 @@
 /* Aggregate calls: found by the checker, compiled as expressions of their own, read back from slots. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/expr/compiler.h"
 
+enum { CONSTANT_NONE = 255 };
+enum { COLLECT_DEFAULT = 10000, COLLECT_MAX = 100000, TOP_MAX = 1000 };
+
+/* Names, what they take and give; core/aggregate computes them, and a test holds the two together. */
 static const struct {
     const char *name;
-    bool built; /* core/aggregate computes it; a test holds the two together */
     uint8_t min_args, max_args;
+    uint8_t constant; /* the argument that is a number known at load; CONSTANT_NONE: none */
+    bool whole;       /* that number is one without a fraction */
+    double least, greatest, fallback;
     rx_kinds result;
-    const char *signature;
+    const char *signature, *gives;
 } aggregates[] = {
-    {"count", true, 0, 1, RX_K_INT | RX_K_JSON, "count() or count(condition)"},
-    {"sum", true, 1, 1, RX_K_ALL, "sum(x)"},
-    {"avg", true, 1, 1, RX_K_ALL, "avg(x)"},
-    {"min", true, 1, 1, RX_K_ALL, "min(x)"},
-    {"max", true, 1, 1, RX_K_ALL, "max(x)"},
-    {"first", true, 1, 1, RX_K_ALL, "first(x)"},
-    {"last", true, 1, 1, RX_K_ALL, "last(x)"},
-    {"collect", false, 1, 2, RX_K_LIST, "collect(x) or collect(x, limit)"},
-    {"count_distinct", false, 1, 1, RX_K_INT | RX_K_JSON, "count_distinct(x)"},
-    {"median", false, 1, 1, RX_K_ALL, "median(x)"},
-    {"quantile", false, 2, 2, RX_K_ALL, "quantile(x, 0.95)"},
-    {"stddev", false, 1, 1, RX_K_ALL, "stddev(x)"},
-    {"variance", false, 1, 1, RX_K_ALL, "variance(x)"},
-    {"top", false, 3, 3, RX_K_ALL, "top(k, rank, value)"},
-    {"increase", false, 1, 1, RX_K_ALL, "increase(x)"},
-    {"rate", false, 1, 1, RX_K_ALL, "rate(x)"},
-    {"time_in", false, 1, 1, RX_K_ALL, "time_in(condition)"},
-    {"time_avg", false, 1, 1, RX_K_ALL, "time_avg(x)"},
+    {"count", 0, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_INT | RX_K_JSON, "count() or count(condition)",
+     "How many events; for how many it holds."},
+    {"sum", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "sum(x)",
+     "The sum, 0 of nothing. Exact over whole numbers within 64 bits, else compensated (Neumaier)."},
+    {"avg", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "avg(x)", "The mean, of a sum as above; null of nothing."},
+    {"min", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "min(x)",
+     "The least of numbers, texts, times ...; NaN is skipped. Null of nothing."},
+    {"max", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "max(x)", "The greatest, likewise."},
+    {"first", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "first(x)",
+     "That of the earliest event by its own time, of equal ones the one that arrived first."},
+    {"last", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "last(x)", "That of the latest event, likewise."},
+    {"collect", 1, 2, 1, true, 1, COLLECT_MAX, COLLECT_DEFAULT, RX_K_LIST, "collect(x) or collect(x, limit)",
+     "A list in the order of the events' times. Of more than `limit` (10000 where none is written, 100000 at the most) "
+     "the "
+     "earliest."},
+    {"count_distinct", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_INT | RX_K_JSON, "count_distinct(x)",
+     "How many different values (1 and 1.0 are the same). Exact up to 512, from then on HyperLogLog with 4,096 "
+     "registers: "
+     "standard error 1.6 %."},
+    {"median", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "median(x)", "quantile(x, 0.5)."},
+    {"quantile", 2, 2, 1, false, 0, 1, 0, RX_K_ALL, "quantile(x, 0.95)",
+     "Of the numbers in order, the one at that part of the way, between two in proportion. Exact up to 128 numbers; "
+     "then each of the two is off by at most 0.4 %, or by a four-thousand-millionth of the greatest magnitude. NaN is "
+     "skipped. Null of nothing."},
+    {"stddev", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "stddev(x)",
+     "The standard deviation of a sample (by n - 1); null of fewer than two. Welford's method with 106 bits."},
+    {"variance", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "variance(x)", "Its square."},
+    {"top", 3, 3, 0, true, 1, TOP_MAX, 0, RX_K_LIST, "top(3, rank, value)",
+     "The values with the greatest ranks, greatest first, so many of them (1,000 at the most); of equal ranks the "
+     "earlier."},
+    {"increase", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "increase(x)",
+     "By how much a counter rose, from the last sample before the window on. One that falls has begun anew at 0. NaN "
+     "is "
+     "skipped. Null where there is no sample, nor was."},
+    {"rate", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "rate(x)",
+     "The increase divided by the window's seconds; without a window by those from the first sample to the last."},
+    {"time_in", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "time_in(condition)",
+     "For how many seconds it held. A state lasts from its event to the next, into the next window too; before the "
+     "first "
+     "event that tells it, nothing counts."},
+    {"time_avg", 1, 1, CONSTANT_NONE, false, 0, 0, 0, RX_K_ALL, "time_avg(x)",
+     "The mean over time, each value lasting from its event to the next, into the next window too; what lies before "
+     "the first "
+     "sample ever does not count. Null where there is no time to count."},
+    {"ewma", 2, 2, 1, false, 0, 1, 0, RX_K_ALL, "ewma(x, 0.2)",
+     "The exponentially weighted mean in order of time: begins at the first value, then alpha * x + (1 - alpha) * "
+     "before."},
 };
 
 static int find(const char *name)
@@ -47,20 +83,10 @@ const char *rx_expr_aggregate_name(size_t i)
     return i < sizeof aggregates / sizeof *aggregates ? aggregates[i].name : NULL;
 }
 
-/* "count, sum and avg": what there is. */
-static const char *built_names(char *out, size_t size)
+void rx_expr_aggregate_describe(size_t i, const char **ret_signature, const char **ret_gives)
 {
-    size_t at = 0, last = 0;
-    for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++)
-        last = aggregates[i].built ? i : last;
-    for (size_t i = 0; i <= last && at < size; i++)
-        if (aggregates[i].built)
-            at += (size_t)snprintf(out + at, size - at, "%s%s",
-                                   i == 0      ? ""
-                                   : i == last ? " and "
-                                               : ", ",
-                                   aggregates[i].name);
-    return out;
+    *ret_signature = aggregates[i].signature;
+    *ret_gives = aggregates[i].gives;
 }
 
 /* The argument as an expression of its own; its errors are placed in the whole text. */
@@ -124,6 +150,26 @@ int rx_check_nested(struct rx_compiler *c, const struct rx_ast *node)
 
 static bool uses_variable(const struct rx_compiler *c) { return c->scope != NULL; }
 
+/* The argument that is a number, the same for all events. */
+static int take_constant(struct rx_compiler *c, int which, const struct rx_ast *arg, struct rx_aggregate_call *call)
+{
+    const struct rx_expr_env nothing = {0};
+    struct rx_value v = rx_null();
+    struct rx_expr *expr = call->args[aggregates[which].constant];
+    bool known = rx_expr_is_constant(expr) && rx_expr_eval(expr, &nothing, &v, NULL) == 0;
+    double x = v.kind == RX_INT ? (double)v.u.i : v.kind == RX_UINT ? (double)v.u.u : v.kind == RX_DOUBLE ? v.u.d : NAN;
+    rx_value_unref(v);
+    call->constant = x;
+    if (known && x >= aggregates[which].least && x <= aggregates[which].greatest &&
+        (!aggregates[which].whole || x == floor(x)))
+        return 0;
+    rx_compile_failed(c, arg, "%s takes a %s from %.10g to %.10g here, the same for all events", call->function,
+                      aggregates[which].whole ? "whole number" : "number", aggregates[which].least,
+                      aggregates[which].greatest);
+    rx_error_hint(c->reterr, "write %s", aggregates[which].signature);
+    return -EINVAL;
+}
+
 int rx_check_aggregate(struct rx_compiler *c, struct rx_ast *node)
 {
     char name[32];
@@ -136,12 +182,6 @@ int rx_check_aggregate(struct rx_compiler *c, struct rx_ast *node)
         rx_error_hint(c->reterr, "write %s", aggregates[which].signature);
         return -EINVAL;
     }
-    if (!aggregates[which].built) {
-        char names[160];
-        rx_compile_failed(c, node, "the aggregate function %s is not available in this version", name);
-        rx_error_hint(c->reterr, "there are %s", built_names(names, sizeof names));
-        return -EINVAL;
-    }
     if (uses_variable(c))
         return rx_compile_failed(c, node, "the aggregate %s cannot stand inside a macro", name);
     node->index = (int)c->aggregates.count;
@@ -149,12 +189,15 @@ int rx_check_aggregate(struct rx_compiler *c, struct rx_ast *node)
     if (!call)
         return -ENOMEM;
     call->function = aggregates[which].name;
+    call->constant = aggregates[which].fallback;
     for (unsigned i = 0; i < node->count; i++) {
         call = (struct rx_aggregate_call *)c->aggregates.data + node->index;
         int r = compile_argument(c, node->args[i], &call->args[i]);
         if (r < 0)
             return r;
         call->arg_count++;
+        if (i == aggregates[which].constant && (r = take_constant(c, which, node->args[i], call)) < 0)
+            return r;
     }
     node->kind = N_AGGREGATE;
     node->kinds = aggregates[which].result;

@@ -80,6 +80,7 @@ struct rx_aggregate_call {
     const char *function; /* "count", "avg" ... as written */
     struct rx_expr *args[3];
     unsigned arg_count;
+    double constant; /* of those that take a number known at load: the limit, the quantile, alpha, how many */
 };
 size_t rx_expr_aggregate_count(const struct rx_expr *);
 const struct rx_aggregate_call *rx_expr_aggregate(const struct rx_expr *, size_t i);
@@ -87,6 +88,8 @@ const struct rx_aggregate_call *rx_expr_aggregate(const struct rx_expr *, size_t
 /* Is it the name of an aggregate function? */
 bool rx_expr_is_aggregate(const char *name);
 const char *rx_expr_aggregate_name(size_t i); /* NULL: no more */
+/* How the i-th is written, and what it gives with what limits: a cell of a table. Both static. */
+void rx_expr_aggregate_describe(size_t i, const char **ret_signature, const char **ret_gives);
 
 /* The kinds that the result may have (RX_EXPR_KIND bits); feed them to the next step's `types`. */
 unsigned rx_expr_kinds(const struct rx_expr *);

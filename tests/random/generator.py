@@ -123,7 +123,7 @@ class Generator:
     def reducing(self):
         return self.pick(
             self.aggregate(), self.aggregate(), self.aggregate(), "to_array", "count", {"count": self.predicate()},
-            {"sum": "value"}, {"average": "value"}, {"min": "value"}, {"max": "value"}, "last",
+            {"sum": "value"}, {"median": "value"}, {"quantile": {"q": 0.7, "of": "value"}}, {"average": "value"}, {"min": "value"}, {"max": "value"}, "last",
             {"reduce": {"expr": "acc + value", "seed": 0}},
         )  # fmt: skip
 

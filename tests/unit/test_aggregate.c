@@ -1,11 +1,13 @@
 /* The aggregate functions: each against a plain computation of what it says, and each call of a step on its own. */
 #include <check.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/aggregate/aggregation.h"
+#include "tests/unit/page.h"
 
 static struct rx_heap *heap;
 
@@ -26,11 +28,12 @@ static struct rx_value run(const char *name, const struct rx_value *values, size
     *ret_refused = 0;
     for (size_t i = 0; i < count; i++) {
         struct rx_error error = {0};
-        int r = rx_aggregate_add(f, &a, values[i], &error);
+        struct rx_gathered in = {.value = values[i], .time = (rx_time)i};
+        int r = rx_aggregate_add(f, &a, &in, &error);
         ck_assert((r < 0) == (error.message[0] != '\0'));
         *ret_refused += r < 0;
     }
-    struct rx_value result = rx_aggregate_result(f, &a);
+    struct rx_value result = rx_aggregate_result(f, &a, 0.5, heap);
     rx_aggregate_clear(f, &a);
     return result;
 }
@@ -111,21 +114,48 @@ END_TEST
 
 START_TEST(what_the_expressions_name_is_what_there_is)
 {
+    for (size_t i = 0; rx_expr_aggregate_name(i); i++)
+        ck_assert_msg(rx_aggregate_find(rx_expr_aggregate_name(i)), "%s", rx_expr_aggregate_name(i));
+    ck_assert_ptr_null(rx_aggregate_find("mean"));
+}
+END_TEST
+
+/* How each is written, tried as it is written, and what it gives: docs/expressions.md has it from here. */
+START_TEST(the_page_of_aggregates)
+{
+    struct rx_buffer table = {0};
+    rx_buffer_text(&table, "<!-- aggregates: begin -->\n| aggregate | gives |\n|---|---|\n");
     for (size_t i = 0; rx_expr_aggregate_name(i); i++) {
-        const char *name = rx_expr_aggregate_name(i);
-        struct rx_expr_options options = {.heap = heap, .flags = RX_EXPR_AGGREGATES};
-        struct rx_error error = {0};
-        struct rx_expr *expr = NULL;
-        char text[64];
-        snprintf(text, sizeof text, "%s(x)", name);
-        bool built = rx_expr_compile(text, strlen(text), &options, &expr, &error) == 0;
-        if (!built && strstr(error.message, "argument")) { /* quantile and top take more */
-            ck_assert_ptr_null(rx_aggregate_find(name));
-            continue;
-        }
-        ck_assert_msg(built == (rx_aggregate_find(name) != NULL), "%s: %s", name, error.message);
-        rx_expr_destroy(expr);
+        const char *signature, *gives;
+        rx_expr_aggregate_describe(i, &signature, &gives);
+        rx_buffer_printf(&table, "| `%s` | %s |\n", signature, gives);
     }
+    rx_buffer_text(&table, "<!-- aggregates: end -->\n");
+    rx_buffer_append(&table, "", 1);
+    page_holds("docs/expressions.md", "<!-- aggregates: begin -->\n", "<!-- aggregates: end -->\n", table.data);
+    rx_buffer_finish(&table);
+}
+END_TEST
+
+static void refused(const char *text, const char *why)
+{
+    struct rx_expr_options options = {.heap = heap, .flags = RX_EXPR_AGGREGATES};
+    struct rx_error error = {0};
+    struct rx_expr *expr = NULL;
+    ck_assert_int_eq(rx_expr_compile(text, strlen(text), &options, &expr, &error), -EINVAL);
+    ck_assert_msg(strstr(error.message, why), "%s: %s", text, error.message);
+}
+
+START_TEST(numbers_that_are_the_same_for_all_events)
+{
+    refused("quantile(x, 1.5)", "quantile takes a number from 0 to 1 here");
+    refused("quantile(x, y)", "the same for all events");
+    refused("ewma(x, -0.1)", "ewma takes a number from 0 to 1");
+    refused("collect(x, 0)", "collect takes a whole number from 1 to 100000");
+    refused("collect(x, 2.5)", "whole number");
+    refused("top(1001, x, y)", "top takes a whole number from 1 to 1000");
+    refused("top(k, x, y)", "the same for all events");
+    refused("quantile(x)", "quantile does not take 1 argument");
 }
 END_TEST
 
@@ -172,7 +202,7 @@ START_TEST(each_call_skips_what_fails_for_it)
         rx_event_unref(&event);
     }
     for (size_t i = 0; i < CALLS; i++) {
-        struct rx_value result = rx_aggregate_result(a.slots[i].function, &accumulators[i]);
+        struct rx_value result = rx_aggregate_result(a.slots[i].function, &accumulators[i], 0, heap);
         struct rx_buffer out = {0};
         rx_json_write(&out, result);
         rx_buffer_append(&out, "", 1);
@@ -197,6 +227,8 @@ int main(void)
     tcase_add_test(tests, least_and_greatest_refuse_what_has_no_order);
     tcase_add_test(tests, of_nothing);
     tcase_add_test(tests, what_the_expressions_name_is_what_there_is);
+    tcase_add_test(tests, the_page_of_aggregates);
+    tcase_add_test(tests, numbers_that_are_the_same_for_all_events);
     tcase_add_test(tests, each_call_skips_what_fails_for_it);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
