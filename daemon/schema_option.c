@@ -64,6 +64,11 @@ void schema_scalars(struct schema *s, json_t *definitions)
     schema_put(
         s, definitions, "cases",
         json_pack("{s:s, s:i, s:o}", "type", "object", "minProperties", 1, "additionalProperties", schema_ref("text")));
+    schema_put(
+        s, definitions, "sidekeys",
+        schema_either(s, schema_ref("keys"),
+                      json_pack("{s:s, s:{s:[o, {s:s, s:o}]}}", "type", "object", "additionalProperties", "anyOf",
+                                schema_ref("text"), "type", "object", "additionalProperties", schema_ref("text"))));
     schema_put(s, definitions, "aggregates",
                json_pack("{s:s, s:i, s:o}", "type", "object", "minProperties", 1, "additionalProperties",
                          schema_ref("shaper")));
@@ -130,11 +135,11 @@ static json_t *extent_schema(struct schema *s, const struct rx_option *option)
 static json_t *type_schema(struct schema *s, const struct rx_option *option)
 {
     static const char *const definitions[] = {
-        [RX_OPTION_BOOL] = "boolean",    [RX_OPTION_DURATION] = "duration", [RX_OPTION_SIZE] = "size",
-        [RX_OPTION_STRING] = "text",     [RX_OPTION_STRINGS] = "texts",     [RX_OPTION_EXPR] = "text",
-        [RX_OPTION_SHAPER] = "shaper",   [RX_OPTION_KEYS] = "keys",         [RX_OPTION_AGGREGATES] = "aggregates",
-        [RX_OPTION_TEMPLATE] = "shaper", [RX_OPTION_STREAM] = "stream",     [RX_OPTION_STREAMS] = "streams",
-        [RX_OPTION_PIPE] = "pipe",       [RX_OPTION_CASES] = "cases",
+        [RX_OPTION_BOOL] = "boolean",    [RX_OPTION_DURATION] = "duration",  [RX_OPTION_SIZE] = "size",
+        [RX_OPTION_STRING] = "text",     [RX_OPTION_STRINGS] = "texts",      [RX_OPTION_EXPR] = "text",
+        [RX_OPTION_SHAPER] = "shaper",   [RX_OPTION_KEYS] = "keys",          [RX_OPTION_AGGREGATES] = "aggregates",
+        [RX_OPTION_TEMPLATE] = "shaper", [RX_OPTION_STREAM] = "stream",      [RX_OPTION_STREAMS] = "streams",
+        [RX_OPTION_PIPE] = "pipe",       [RX_OPTION_SIDE_KEYS] = "sidekeys", [RX_OPTION_CASES] = "cases",
     };
     switch (option->type) {
     case RX_OPTION_INT:

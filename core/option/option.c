@@ -338,6 +338,14 @@ static int reach_keys(const struct rx_keys *keys, struct rx_fields *fields, unsi
     return r;
 }
 
+static int reach_side_keys(const struct rx_side_keys *keys, struct rx_fields *fields, unsigned *reaches)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && keys && i < rx_side_keys_side_count(keys); i++)
+        r = reach_keys(rx_side_keys_of(keys, rx_side_keys_side(keys, i)->text), fields, reaches);
+    return r == 0 && keys ? reach_keys(rx_side_keys_of(keys, ""), fields, reaches) : r;
+}
+
 static int reach_option(const struct rx_option *option, const void *field, struct rx_fields *fields, unsigned *reaches)
 {
     const struct rx_expr *expr;
@@ -352,6 +360,8 @@ static int reach_option(const struct rx_option *option, const void *field, struc
     case RX_OPTION_KEYS:
     case RX_OPTION_CASES:
         return reach_keys(*(struct rx_keys *const *)field, fields, reaches);
+    case RX_OPTION_SIDE_KEYS:
+        return reach_side_keys(*(struct rx_side_keys *const *)field, fields, reaches);
     case RX_OPTION_GROUP:
         return rx_options_reach(option->group, field, fields, reaches);
     default:

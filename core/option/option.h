@@ -23,6 +23,7 @@ enum rx_option_type {
     RX_OPTION_SHAPER,     /* struct rx_shaper *: one expression, or an object of named ones, nested (map, set) */
     RX_OPTION_KEYS,       /* struct rx_keys *: a field, [a, b], or {name: EXPR} (group_by) */
     RX_OPTION_CASES,      /* struct rx_keys *: {name: CONDITION}, in order of writing (route) */
+    RX_OPTION_SIDE_KEYS,  /* struct rx_side_keys *: the same, or {name: {STREAM: EXPR, ...}} (join) */
     RX_OPTION_AGGREGATES, /* struct rx_shaper * compiled with RX_EXPR_AGGREGATES */
     RX_OPTION_TEMPLATE,   /* struct rx_shaper *: a literal (or a literal tree) with {EXPR} in its strings */
     RX_OPTION_VALUE, /* struct rx_value: a literal tree; the arena owns it. Plain scalars by spelling; 0123 stays text */
@@ -172,7 +173,7 @@ int rx_shaper_template(const struct rx_tree *, struct rx_plan_arena *, struct rx
 
 /* Keys: the group key as named expressions. A name that the event lacks is looked for in the mark. */
 struct rx_keys;
-/* Compiles keys outside a table (a join's `by`). */
+/* Compiles keys outside a table. */
 int rx_keys_compile(const struct rx_tree *, struct rx_plan_arena *, struct rx_keys **ret, struct rx_diagnostics *);
 size_t rx_keys_count(const struct rx_keys *);
 const struct rx_key *rx_keys_name(const struct rx_keys *, size_t i);
@@ -180,5 +181,18 @@ struct rx_expr *rx_keys_expr(const struct rx_keys *, size_t i);
 /* The key of an event as an RX_RECORD {name: value} made of compact copies. */
 int rx_keys_eval(struct rx_keys *, const struct rx_expr_env *, struct rx_heap *, struct rx_value *ret,
                  struct rx_error *reterr);
+
+/* Keys by which several streams are paired: the same names for all, and for each an expression of its own, or the common
+ * one; where neither is given, the field of that name. */
+struct rx_side_keys;
+int rx_side_keys_compile(const struct rx_tree *, struct rx_plan_arena *, struct rx_side_keys **ret,
+                         struct rx_diagnostics *);
+size_t rx_side_keys_count(const struct rx_side_keys *);
+const struct rx_key *rx_side_keys_name(const struct rx_side_keys *, size_t i);
+/* The streams that are named in it, where each is named first. */
+size_t rx_side_keys_side_count(const struct rx_side_keys *);
+const struct rx_tree *rx_side_keys_side(const struct rx_side_keys *, size_t i);
+/* The keys of one stream; of one that is not named, what is for all of them. */
+struct rx_keys *rx_side_keys_of(const struct rx_side_keys *, const char *side);
 
 #endif

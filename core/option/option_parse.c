@@ -29,6 +29,8 @@ static const struct type_words words[] = {
     [RX_OPTION_KEYS] = {"field, list or {name: expression}",
                         "a field such as device, or a list such as [site, device]"},
     [RX_OPTION_CASES] = {"conditions by name", "a mapping of name to condition such as {hot: value > 30}"},
+    [RX_OPTION_SIDE_KEYS] = {"keys, or {name: {stream: expression}}",
+                             "a field such as device, or a list such as [site, device]"},
     [RX_OPTION_AGGREGATES] = {"object of aggregates", "an object of aggregates such as {avg: avg(value), n: count()}"},
     [RX_OPTION_TEMPLATE] = {"template", "a template such as \"alerts/{device}\""},
     [RX_OPTION_VALUE] = {"literal", "a literal value"},
@@ -376,6 +378,11 @@ static int set_cases(struct option_parse *parse, const struct rx_tree *node, voi
     return r;
 }
 
+static int set_side_keys(struct option_parse *parse, const struct rx_tree *node, void *field)
+{
+    return rx_side_keys_compile(node, parse->arena, field, parse->diagnostics);
+}
+
 static int set_value(struct option_parse *parse, const struct rx_tree *node, void *field)
 {
     return value_from_tree(node, parse->arena, parse->diagnostics, field);
@@ -415,6 +422,7 @@ static const struct setter setters[] = {
     [RX_OPTION_SHAPER] = {SCALAR | LIST | MAP, set_shaper},
     [RX_OPTION_KEYS] = {SCALAR | LIST | MAP, set_keys},
     [RX_OPTION_CASES] = {MAP, set_cases},
+    [RX_OPTION_SIDE_KEYS] = {SCALAR | LIST | MAP, set_side_keys},
     [RX_OPTION_AGGREGATES] = {SCALAR | LIST | MAP, set_aggregates},
     [RX_OPTION_TEMPLATE] = {SCALAR | LIST | MAP, set_shaper},
     [RX_OPTION_VALUE] = {SCALAR | LIST | MAP, set_value},

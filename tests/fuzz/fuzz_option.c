@@ -26,6 +26,7 @@ struct state {
     struct rx_extent size;
     struct rx_shaper *shape, *results, *payload;
     struct rx_keys *by, *cases;
+    struct rx_side_keys *sides;
     struct rx_value literal;
 };
 
@@ -57,6 +58,7 @@ static const struct rx_option options[] = {
     ROW(payload, RX_OPTION_TEMPLATE, payload, struct rx_shaper *),
     ROW(by, RX_OPTION_KEYS, by, struct rx_keys *),
     ROW(cases, RX_OPTION_CASES, cases, struct rx_keys *),
+    ROW(sides, RX_OPTION_SIDE_KEYS, sides, struct rx_side_keys *),
     ROW(literal, RX_OPTION_VALUE, literal, struct rx_value),
     {0},
 };
@@ -79,6 +81,9 @@ static void evaluate(const struct state *state, struct rx_heap *heap)
     if (state->payload)
         rx_shaper_url(state->payload, &env, &text, NULL);
     if (state->by && rx_keys_eval(state->by, &env, heap, &result, NULL) == 0)
+        rx_value_unref(result);
+    struct rx_keys *of_a = state->sides ? rx_side_keys_of(state->sides, "a") : NULL;
+    if (of_a && rx_keys_eval(of_a, &env, heap, &result, NULL) == 0)
         rx_value_unref(result);
     rx_buffer_finish(&text);
     rx_value_unref(base);

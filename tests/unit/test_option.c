@@ -24,6 +24,7 @@ struct state {
     struct rx_expr *when;
     struct rx_shaper *shape;
     struct rx_keys *by;
+    struct rx_side_keys *pair;
     struct rx_shaper *results;
     struct rx_shaper *payload;
     struct rx_value literal;
@@ -52,6 +53,7 @@ static const struct rx_option options[] = {
     {"when", "a condition", RX_OPTION_EXPR, RX_AT(struct state, when, struct rx_expr *), .locals = locals},
     {"shape", "fields", RX_OPTION_SHAPER, RX_AT(struct state, shape, struct rx_shaper *), .flags = 0},
     {"by", "keys", RX_OPTION_KEYS, RX_AT(struct state, by, struct rx_keys *), .flags = 0},
+    {"pair", "keys of streams", RX_OPTION_SIDE_KEYS, RX_AT(struct state, pair, struct rx_side_keys *), .flags = 0},
     {"results", "results", RX_OPTION_AGGREGATES, RX_AT(struct state, results, struct rx_shaper *), .flags = 0},
     {"payload", "what is sent", RX_OPTION_TEMPLATE, RX_AT(struct state, payload, struct rx_shaper *), .flags = 0},
     {"literal", "a literal", RX_OPTION_VALUE, RX_AT(struct state, literal, struct rx_value), .flags = 0},
@@ -359,6 +361,49 @@ START_TEST(a_key_given_twice_is_refused)
 }
 END_TEST
 
+static const char *side_text(const char *side, size_t i)
+{
+    return rx_expr_text(rx_keys_expr(rx_side_keys_of(state.pair, side), i));
+}
+
+START_TEST(a_key_may_have_an_expression_for_each_stream)
+{
+    parse_good("step: {size: 1, pair: {id: {orders: id, payments: order_id}, day: day / 7, k: {orders: x}}}");
+    ck_assert_uint_eq(rx_side_keys_count(state.pair), 3);
+    ck_assert_str_eq(rx_side_keys_name(state.pair, 1)->text, "day");
+    ck_assert_uint_eq(rx_side_keys_side_count(state.pair), 2);
+    ck_assert_str_eq(rx_side_keys_side(state.pair, 1)->text, "payments");
+    ck_assert_str_eq(side_text("payments", 0), "order_id");
+    ck_assert_str_eq(side_text("payments", 1), "day / 7");
+    ck_assert_str_eq(side_text("payments", 2), "`k`");
+    ck_assert_str_eq(side_text("orders", 2), "x");
+    ck_assert_str_eq(side_text("any other", 0), "`id`");
+}
+END_TEST
+
+START_TEST(keys_of_streams_may_be_as_simple_as_those_of_groups)
+{
+    parse_good("step: {size: 1, pair: [city, window]}");
+    ck_assert_uint_eq(rx_side_keys_count(state.pair), 2);
+    ck_assert_uint_eq(rx_side_keys_side_count(state.pair), 0);
+    ck_assert_str_eq(side_text("any", 1), "window");
+}
+END_TEST
+
+START_TEST(a_mistake_in_the_key_of_one_stream_is_shown_in_its_place)
+{
+    ck_assert_int_lt(parse_as(&class, "step: {size: 1, pair: {id: {a: id, b: 'x +'}}}", &state), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "rxd.yaml:1:43: "));
+}
+END_TEST
+
+START_TEST(the_key_of_one_stream_is_an_expression)
+{
+    ck_assert_int_lt(parse_as(&class, "step: {size: 1, pair: {id: {a: [b]}}}", &state), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "the key `id` expects an expression"));
+}
+END_TEST
+
 START_TEST(an_aggregate_needs_a_name)
 {
     assert_refused("step: {size: 1, results: avg(value)}", "rxd.yaml:1:26: `results` needs a name for each result\n"
@@ -563,6 +608,10 @@ int main(void)
     tcase_add_test(tests, a_field_with_a_dash_is_told_about_backticks);
     tcase_add_test(tests, a_key_needs_a_name);
     tcase_add_test(tests, a_key_given_twice_is_refused);
+    tcase_add_test(tests, a_key_may_have_an_expression_for_each_stream);
+    tcase_add_test(tests, keys_of_streams_may_be_as_simple_as_those_of_groups);
+    tcase_add_test(tests, a_mistake_in_the_key_of_one_stream_is_shown_in_its_place);
+    tcase_add_test(tests, the_key_of_one_stream_is_an_expression);
     tcase_add_test(tests, an_aggregate_needs_a_name);
     tcase_add_test(tests, braces_in_a_template_must_match);
     tcase_add_test(tests, the_catalogue_entry_is_aligned);
