@@ -47,12 +47,12 @@ int rx_command_operators(int argc, char **argv)
     if (argc > 2)
         return rx_usage("operators", "one name at a time");
     if (argc == 1) {
-        list("operators", operators, RX_INTERNAL);
+        list("operators", operators, RX_NOT_A_STEP);
         list("\nsources", sources, 0);
         list("\nsinks", sinks, 0);
         return 0;
     }
-    int found = describe("operator", find(operators, argv[1], RX_INTERNAL)) +
+    int found = describe("operator", find(operators, argv[1], RX_NOT_A_STEP)) +
                 describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0)) +
                 describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL);
     if (found)

@@ -94,20 +94,40 @@ static void put_kinds(struct schema *s, json_t *definitions)
     const void *const *sinks = (const void *const *)rx_registry_sinks();
     schema_put(s, definitions, "source",
                one_of(s, (const void *const *)rx_registry_sources(), 0, rx_source_common.options));
-    schema_put(
-        s, definitions, "step",
-        schema_either(s, names_alone(s, operators, RX_INTERNAL), one_of(s, operators, RX_INTERNAL, rx_step_siblings)));
+    schema_put(s, definitions, "step",
+               schema_either(s, names_alone(s, operators, RX_NOT_A_STEP),
+                             one_of(s, operators, RX_NOT_A_STEP, rx_step_siblings)));
     json_t *sink = schema_either(s, names_alone(s, sinks, 0), one_of(s, sinks, 0, NULL));
     schema_put(s, definitions, "sink", schema_either(s, sink, json_pack("{s:s}", "const", "none")));
 }
 
-static json_t *pipeline(struct schema *s)
+static json_t *sinks_of_pipeline(struct schema *s)
 {
     json_t *to = schema_either(s, schema_ref("sink"), list_of("sink"));
     schema_put(s, to, "description", json_string("where results go: sinks; default: stream, GET /streams/NAME"));
-    return json_pack("{s:s, s:{s:o, s:o, s:o}, s:[s], s:b}", "type", "object", "properties", "from",
-                     schema_ref("stream"), "pipe", schema_ref("pipe"), "to", to, "required", "from",
-                     "additionalProperties", 0);
+    return to;
+}
+
+/* What a pipeline begins with, its name required and its options beside it; NULL: `from`. */
+static json_t *pipeline_that_begins(struct schema *s, const struct rx_class *class)
+{
+    json_t *properties = json_pack("{s:o, s:o}", "pipe", schema_ref("pipe"), "to", sinks_of_pipeline(s));
+    if (!class)
+        schema_put(s, properties, "from", schema_ref("stream"));
+    for (const struct rx_option *o = class ? class->options : NULL; o && o->name; o++)
+        schema_option(s, properties, o);
+    return json_pack("{s:s, s:o, s:[s], s:b}", "type", "object", "properties", properties, "required",
+                     class ? class->name : "from", "additionalProperties", 0);
+}
+
+static json_t *pipeline(struct schema *s)
+{
+    json_t *forms = json_array();
+    schema_append(s, forms, pipeline_that_begins(s, NULL));
+    for (const struct rx_operator_class *const *c = rx_registry_operators(); *c; c++)
+        if ((*c)->base.flags & RX_BEGINS)
+            schema_append(s, forms, pipeline_that_begins(s, &(*c)->base));
+    return json_pack("{s:o}", "anyOf", forms);
 }
 
 /* ---- the whole ---- */

@@ -97,7 +97,7 @@ static struct rx_value combine(struct combine_latest *c, struct rx_keyed *e)
     struct rx_value values[RX_PORTS_MAX];
     for (unsigned i = 0; i < rx_op_inputs(&c->op); i++)
         values[i] = latest_of(c, e)[i].event.value;
-    return rx_combine(&c->op, values);
+    return rx_combine(&c->op, values, RX_COMBINE_ALL);
 }
 
 static void take_in(struct combine_latest *c, unsigned port, const struct rx_event *event)

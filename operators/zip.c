@@ -55,7 +55,8 @@ static void emit_row(struct zip *z, rx_time time)
     }
     rx_hold(&z->op, -(int64_t)n);
     rx_count(&z->op, RX_USED, n);
-    struct rx_event out = {.value = rx_combine(&z->op, values), .time = time, .mark = row[0].mark, .meta = row[0].meta};
+    struct rx_event out = {
+        .value = rx_combine(&z->op, values, RX_COMBINE_ALL), .time = time, .mark = row[0].mark, .meta = row[0].meta};
     if (rx_op_made(&z->op, NULL, &out.value))
         rx_emit(&z->op, &out, 1);
     rx_value_unref(out.value);

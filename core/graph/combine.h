@@ -4,7 +4,9 @@
 
 #include "core/graph/operator.h"
 
-/* `values`: one per input of the op, in order of ports. A main value that is no object stands under `value`. */
-struct rx_value rx_combine(struct rx_op *, const struct rx_value *values);
+/* `values`: one per input of the op, in order of ports; bit p of `present`: there is one. A main value that is no object stands
+ * under `value`. */
+#define RX_COMBINE_ALL UINT32_MAX
+struct rx_value rx_combine(struct rx_op *, const struct rx_value *values, uint32_t present);
 
 #endif

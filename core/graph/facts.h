@@ -16,11 +16,13 @@ enum rx_output {
 
 struct rx_facts {
     enum rx_output output;
-    bool reads_all;  /* it looks at whole events, whatever its expressions read */
-    bool reduces;    /* closes the innermost window, and puts out when it ends */
-    bool ends_early; /* may complete before its input does */
-    bool scope_ends; /* the scopes that it opens may end before its input does (idle groups) */
-    bool spans;      /* may be handed events in spans */
+    bool reads_all;     /* it looks at whole events, whatever its expressions read */
+    bool reduces;       /* closes the innermost window, and puts out when it ends */
+    bool ends_early;    /* may complete before its input does */
+    bool ends_with_all; /* completes when the last of its inputs has, not the first */
+    bool waits_for_end; /* what it keeps goes when its inputs end: refused where one never does */
+    bool scope_ends;    /* the scopes that it opens may end before its input does (idle groups) */
+    bool spans;         /* may be handed events in spans */
     /* Results depend on the order of events. Inside a window on event time they are then handed over in order of their times,
      * ties by arrival, when it closes (rx_node.inner_ordered). */
     bool needs_order;

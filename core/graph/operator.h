@@ -36,6 +36,8 @@ enum {
     RX_ENDS_EARLY = 1024, /* may complete before its input does (take) */
     RX_BRANCHES = 512,    /* feeds a stream of its own, X.NAME (node->hub), named by its RX_BRANCH option */
     RX_MERGES = 8192,     /* what `from: [a, b]` means */
+    RX_BEGINS = 32768,    /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
+    RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS,
     RX_ANY_ORDER =
         16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };

@@ -203,46 +203,17 @@ static int declare_pipelines(struct rx_planner *planner)
     return r;
 }
 
-/* What other systems call the parts of a pipeline. */
-static const char *known_elsewhere_as(const char *key)
-{
-    static const char *const words[][2] = {{"steps", "pipe"}, {"pipeline", "pipe"}, {"operators", "pipe"},
-                                           {"input", "from"}, {"source", "from"},   {"sources", "from"},
-                                           {"output", "to"},  {"sink", "to"},       {"sinks", "to"}};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(key, words[i][0]) == 0)
-            return words[i][1];
-    return NULL;
-}
-
-static void check_pipeline_keys(struct rx_planner *planner, const struct rx_tree *tree)
-{
-    static const char *const known[] = {"from", "pipe", "to", NULL};
-    for (size_t i = 0; i < tree->count; i++) {
-        const char *key = tree->keys[i]->text;
-        if (strcmp(key, "from") == 0 || strcmp(key, "pipe") == 0 || strcmp(key, "to") == 0)
-            continue;
-        const char *other = known_elsewhere_as(key), *near = other ? other : rx_nearest(key, known);
-        char hint[120] = "a pipeline has from, pipe and to";
-        if (near)
-            snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
-        rx_diagnosef(planner->diagnostics, tree->keys[i], hint, "unknown key \"%s\" in a pipeline", key);
-    }
-}
-
 static int make_steps(struct rx_planner *planner, struct rx_logical_pipeline *p)
 {
-    const struct rx_tree *from = rx_tree_get(p->tree, "from");
-    if (!from) {
-        rx_diagnosef(planner->diagnostics, p->key, "from: NAME of a source or pipeline",
-                     "pipeline \"%s\" does not say what it reads", p->name);
-        return 0;
-    }
-    int r = rx_planner_begin_steps(planner);
+    struct rx_pipeline_head head;
+    int r = rx_planner_head(planner, p, &head);
+    if (r < 0 || (!head.from && !head.class))
+        return r;
+    r = rx_planner_begin_steps(planner);
     if (r < 0)
         return r;
     p->first_step = (uint32_t)planner->plan->step_count;
-    p->graph = rx_planner_steps(planner, from, rx_tree_get(p->tree, "pipe"));
+    p->graph = rx_planner_steps(planner, &head, rx_tree_get(p->tree, "pipe"));
     p->step_count = (uint32_t)planner->plan->step_count - p->first_step;
     rx_planner_finish_steps(planner);
     return p->graph ? rx_planner_readings(planner, p) : 0;
@@ -259,7 +230,6 @@ static int make_pipeline(struct rx_planner *planner, struct rx_logical_pipeline 
     planner->scratch = rx_plan_arena_create(planner->plan->heap);
     if (!planner->scratch)
         return -ENOMEM;
-    check_pipeline_keys(planner, p->tree);
     int r = make_steps(planner, p);
     if (r == 0)
         r = rx_planner_sinks(planner, p, rx_tree_get(p->tree, "to"), rx_plan_known(planner->scratch));

@@ -189,7 +189,11 @@ static bool input_ends(const struct ending *e, const struct rx_logical_graph *gr
         return outlet_ends(node->reads);
     if (node->input_count == 0)
         return e->entry;
-    return graph->nodes[node->inputs[0].node].ends;
+    bool all = node->step->facts.ends_with_all;
+    bool ends = graph->nodes[node->inputs[0].node].ends;
+    for (unsigned i = 1; all && ends && i < node->input_count; i++)
+        ends = graph->nodes[node->inputs[i].node].ends;
+    return ends;
 }
 
 static void check_reduction(const struct ending *e, const struct rx_step *step)
@@ -200,13 +204,23 @@ static void check_reduction(const struct ending *e, const struct rx_step *step)
                      "\"%s\" would wait for the end of the group, which never comes", step->class->base.name);
 }
 
+static void check_wait(const struct ending *e, const struct rx_step *step)
+{
+    if (step->facts.waits_for_end && !e->planner->options->replay)
+        rx_diagnosef(e->planner->diagnostics, step->where,
+                     "say how near events must be, \"within: 5m\"; or join results of windows, with \"window\" in `by`",
+                     "\"%s\" would keep all events until its inputs end, which they never do", step->class->base.name);
+}
+
 static void find_ends(const struct ending *e, struct rx_logical_graph *graph)
 {
     for (size_t i = 0; i < graph->count; i++) {
         struct rx_logical_node *node = &graph->nodes[i];
         bool ends = input_ends(e, graph, node);
-        if (!ends)
+        if (!ends) {
             check_reduction(e, node->step);
+            check_wait(e, node->step);
+        }
         node->ends = ends || node->step->facts.ends_early;
         if (!node->scope)
             continue;

@@ -64,8 +64,17 @@ struct rx_step *rx_planner_add_step(struct rx_planner *, const struct rx_step_wo
 int rx_planner_begin_steps(struct rx_planner *); /* of a pipeline */
 void rx_planner_finish_steps(struct rx_planner *);
 
-/* logical_steps.c: the graph of a pipeline from its `from` and `pipe`. NULL after a mistake (diagnosed). */
-struct rx_logical_graph *rx_planner_steps(struct rx_planner *, const struct rx_tree *from, const struct rx_tree *pipe);
+/* logical_head.c: how a pipeline begins. Neither `from` nor a class: a mistake, which is diagnosed, as are unknown keys. */
+struct rx_pipeline_head {
+    const struct rx_tree *from;            /* NULL: a step stands in its place: */
+    const struct rx_operator_class *class; /* NULL: none does */
+    const struct rx_tree *where, *options;
+};
+int rx_planner_head(struct rx_planner *, const struct rx_logical_pipeline *, struct rx_pipeline_head *ret);
+
+/* logical_steps.c: the graph of a pipeline from its head and `pipe`. NULL after a mistake (diagnosed). */
+struct rx_logical_graph *rx_planner_steps(struct rx_planner *, const struct rx_pipeline_head *,
+                                          const struct rx_tree *pipe);
 /* The scopes around a step, innermost first. */
 struct rx_scope {
     const struct rx_scope *outer;

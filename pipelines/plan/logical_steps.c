@@ -587,14 +587,24 @@ static int build_steps(struct builder *b, int upstream, struct position *at)
     return upstream;
 }
 
-struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const struct rx_tree *from,
+/* The first node: what the head's step makes of its streams, or the stream that is read. */
+static int build_head(struct builder *b, const struct rx_pipeline_head *head)
+{
+    struct written step = {.class = head->class, .where = head->where, .value = head->options};
+    if (!head->class)
+        return build_stream(b, head->from);
+    step.name = head->class->base.name;
+    return build_node(b, -1, &step);
+}
+
+struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const struct rx_pipeline_head *head,
                                           const struct rx_tree *pipe)
 {
     struct builder b = {.planner = planner, .scopes = ""};
     rx_plan_know(planner->scratch, (struct rx_known){0});
-    int last = build_stream(&b, from);
+    int last = build_head(&b, head);
     struct position at = {.pipe = pipe};
-    if (pipe)
+    if (pipe && last >= 0)
         last = build_steps(&b, last, &at);
     struct rx_logical_graph *graph = seal(&b, last);
     free(b.drafts);

@@ -64,7 +64,15 @@ static const char *nearest(const void *const *list, const char *name, unsigned h
 
 const struct rx_operator_class *rx_registry_operator(const char *name)
 {
-    return (const void *)find((const void *const *)operators, name, RX_INTERNAL);
+    return (const void *)find((const void *const *)operators, name, RX_NOT_A_STEP);
+}
+
+const struct rx_operator_class *rx_registry_beginning(const char *name)
+{
+    const struct rx_operator_class *const *class = operators;
+    while (*class && !((*class)->base.flags & RX_BEGINS && strcmp((*class)->base.name, name) == 0))
+        class ++;
+    return *class;
 }
 
 const struct rx_operator_class *rx_registry_merging(void)
@@ -87,7 +95,7 @@ const struct rx_sink_class *rx_registry_sink(const char *name)
 
 const char *rx_registry_nearest_operator(const char *name)
 {
-    return nearest((const void *const *)operators, name, RX_INTERNAL);
+    return nearest((const void *const *)operators, name, RX_NOT_A_STEP);
 }
 
 const char *rx_registry_nearest_source(const char *name) { return nearest((const void *const *)sources, name, 0); }

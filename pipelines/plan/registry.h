@@ -11,11 +11,13 @@ const struct rx_operator_class *const *rx_registry_operators(void);
 const struct rx_source_class *const *rx_registry_sources(void);
 const struct rx_sink_class *const *rx_registry_sinks(void);
 
-/* By the user's name; NULL: unknown (or internal). */
+/* By the name of a step; NULL: unknown, or not a step. */
 const struct rx_operator_class *rx_registry_operator(const char *name);
 const struct rx_source_class *rx_registry_source(const char *name);
 const struct rx_sink_class *rx_registry_sink(const char *name);
 
+/* The operator that a pipeline's key of that name means, in place of `from`. NULL: there is none. */
+const struct rx_operator_class *rx_registry_beginning(const char *name);
 /* The operator that `from: [a, b]` means. */
 const struct rx_operator_class *rx_registry_merging(void);
 

@@ -71,6 +71,8 @@ static const char *pipe_of(int i, char *out, size_t size)
     const struct rx_operator_class *class = rx_registry_operators()[i];
     if (class->base.flags & RX_INTERNAL)
         return NULL;
+    if (class->base.flags & RX_BEGINS)
+        return class->base.example;
     bool closes = class->base.flags & RX_CLOSES_SCOPE;
     snprintf(out, size, "[%s%s]", closes ? "group_by: device, " : "",
              class->base.example ? class->base.example : class->base.name);
@@ -85,10 +87,12 @@ static inline bool run_init_variant(struct run *r, int which, const struct varia
         return false;
     memset(r, 0, sizeof *r);
     size_t length = strlen(steps);
+    bool begins = steps[0] != '[';
     snprintf(text, sizeof text,
              "sources: {a: {http: {}}, prices: {http: {}}, other_sensors: {http: {}}}\n"
-             "pipelines:\n  out:\n    from: a\n    pipe: %.*s%s%s]\n",
-             (int)length - 1, steps, *behind ? ", " : "", behind);
+             "pipelines: {out: {%s, pipe: %.*s%s%s]}}\n",
+             begins ? steps : "from: a", begins ? 1 : (int)length - 1, begins ? "[" : steps,
+             *behind && !begins ? ", " : "", behind);
     r->variant = *variant;
     r->heap = rx_heap_create(&variant->limits);
     r->sched = rx_sched_create(0);
