@@ -1,6 +1,7 @@
-/* file: the lines of a file or of standard input (NDJSON), one event each; then the end. */
+/* file: the lines of a file or of standard input (NDJSON), one event each; then the end, or what is added (`follow`). */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include "core/feed/source.h"
 #include "core/io/site.h"
+#include "sources/follow.h"
 
 enum {
     CHUNK_BYTES = 256 * 1024, /* read in one turn, so that the loop stays responsive */
@@ -16,11 +18,16 @@ enum {
 struct file {
     struct rx_source source;
     const char *path;
+    bool follow;
     int format;
     uint64_t max_message;
 
     int fd;
     bool paused;
+    struct rx_follow *following; /* NULL: not */
+    bool at_end;                 /* of what there is: it waits for more */
+    bool left;                   /* it has a successor that holds something: once more at its end, it is done */
+    char fault[256];
     struct rx_wake *turn;   /* a regular file: the next piece in the next turn of the loop */
     struct rx_watch *watch; /* a pipe: when there is something */
     char *buffer;
@@ -49,6 +56,11 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_STRING,
      .offset = RX_AT(struct file, path, const char *),
      .flags = RX_REQUIRED | RX_POSITIONAL},
+    {.name = "follow",
+     .help = "true: reads on as `tail -F` does: what is added, and the file that takes its place",
+     .type = RX_OPTION_BOOL,
+     .offset = RX_AT(struct file, follow, bool),
+     .fallback = "false"},
     {.name = "format",
      .help = "what a line is: json, text, or auto (text where it cannot be JSON)",
      .type = RX_OPTION_ENUM,
@@ -71,8 +83,11 @@ static void stop(struct rx_source *source)
     source->running = false;
     rx_watch_destroy(file->watch);
     rx_wake_destroy(file->turn);
+    rx_follow_destroy(file->following);
     file->watch = NULL;
     file->turn = NULL;
+    file->following = NULL;
+    source->fault = NULL;
     if (file->fd > STDIN_FILENO)
         close(file->fd);
     file->fd = -1;
@@ -151,21 +166,107 @@ static void make_room(struct file *file)
     }
 }
 
+/* ---- following ---- */
+
+/* What the file held before it was cut is gone: a line that had begun too. */
+static void start_over(struct file *file)
+{
+    struct rx_error error;
+    rx_error_set(&error, -EBADMSG, "the file was cut in the middle of a line");
+    if (file->start < file->end && !file->skipping)
+        rx_source_reject(&file->source, RX_REJECT_SYNTAX, file->buffer + file->start, file->end - file->start, &error);
+    file->start = file->end = 0;
+    file->skipping = false;
+    file->line = 0;
+}
+
+/* Its last line needs no newline. */
+static void change_to(struct file *file, int fd)
+{
+    unsigned run = file->run;
+    if (file->start < file->end && !file->skipping)
+        take_line(file, file->buffer + file->start, file->end - file->start);
+    if (!file->source.running || file->run != run) {
+        close(fd);
+        return;
+    }
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = fd;
+    file->start = file->end = 0;
+    file->skipping = false;
+    file->line = 0;
+    file->at_end = false;
+    rx_follow_hear(file->following, fd);
+}
+
+/* At its end: the file was cut, another goes on from it, or nothing. Between its end and the first look at the other it may
+ * have got its last lines. */
+static void wait_for_more(struct file *file)
+{
+    struct stat now;
+    bool open = file->fd >= 0 && fstat(file->fd, &now) == 0;
+    file->at_end = true;
+    if (open && S_ISREG(now.st_mode) && now.st_size < lseek(file->fd, 0, SEEK_CUR) &&
+        lseek(file->fd, 0, SEEK_SET) == 0) {
+        start_over(file);
+        file->at_end = false;
+        return;
+    }
+    bool next = rx_follow_has_next(file->following, open);
+    if (next && (file->left || !open))
+        change_to(file, rx_follow_take_next(file->following));
+    else if (next)
+        file->at_end = false;
+    file->left = next && !file->left;
+    if (file->source.running)
+        rx_source_flush(&file->source);
+}
+
+static void set_fault(struct file *file, int code)
+{
+    snprintf(file->fault, sizeof file->fault, "%.180s: %s", file->path, code < 0 ? strerror(-code) : "");
+    file->source.fault = code < 0 ? file->fault : NULL;
+}
+
+static void on_look(void *arg)
+{
+    struct file *file = arg;
+    struct stat reading;
+    bool open = file->fd >= 0 && fstat(file->fd, &reading) == 0;
+    set_fault(file, rx_follow_notice(file->following, open ? &reading : NULL));
+    file->at_end = false;
+    if (!file->paused)
+        rx_wake_signal(file->turn);
+}
+
+/* ---- reading ---- */
+
 static void read_piece(struct file *file)
 {
+    if (file->fd < 0) {
+        wait_for_more(file);
+        return;
+    }
     size_t room = file->capacity - file->end;
     ssize_t n = read(file->fd, file->buffer + file->end, room < CHUNK_BYTES ? room : CHUNK_BYTES);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        file->at_end = file->following && errno == EAGAIN; /* a pipe */
         return;
+    }
     if (n < 0) {
         fail(file, -errno, "cannot read");
         return;
     }
     if (n == 0) {
-        finish(file);
+        if (file->following)
+            wait_for_more(file);
+        else
+            finish(file);
         return;
     }
     file->end += (size_t)n;
+    file->left = false;
     take_lines(file);
     if (!file->source.running)
         return;
@@ -179,7 +280,7 @@ static void on_turn(void *arg)
     struct file *file = arg;
     if (!file->paused)
         read_piece(file);
-    if (file->turn && !file->paused)
+    if (file->turn && !file->paused && !file->at_end)
         rx_wake_signal(file->turn);
 }
 
@@ -240,21 +341,49 @@ static void go_on(struct file *file)
     file->skipping = file->loaded.skipping;
 }
 
-static int open_file(struct file *file)
+static int make_buffer(struct file *file)
 {
-    file->fd = strcmp(file->path, "-") == 0 ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file->fd < 0)
-        return -errno;
     file->capacity = file->source.max_message + CHUNK_BYTES;
     file->start = file->end = 0;
     file->skipping = false;
     file->line = 0;
     file->buffer = malloc(file->capacity);
-    int r = file->buffer ? watch(file) : -ENOMEM;
+    return file->buffer ? 0 : -ENOMEM;
+}
+
+static int open_file(struct file *file)
+{
+    file->fd = strcmp(file->path, "-") == 0 ? STDIN_FILENO : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->fd < 0)
+        return -errno;
+    int r = make_buffer(file);
+    if (r == 0)
+        r = watch(file);
     if (r == 0 && file->loaded.set)
         go_on(file);
-    forget_loaded(file);
     return r;
+}
+
+/* The file that was read before may have another name by now. What stands under the path comes after it. */
+static int begin_following(struct file *file)
+{
+    struct rx_loop *loop = file->source.site->loop;
+    file->at_end = false;
+    int r = make_buffer(file);
+    if (r == 0)
+        r = rx_wake_create(loop, on_turn, file, &file->turn);
+    if (r == 0)
+        r = rx_follow_create(loop, file->path, on_look, file, &file->following);
+    if (r < 0)
+        return r;
+    if (file->loaded.set)
+        file->fd = rx_follow_find(file->path, file->loaded.device, file->loaded.inode);
+    if (file->fd >= 0) {
+        go_on(file);
+        rx_follow_hear(file->following, file->fd);
+    }
+    on_look(file);
+    return 0;
 }
 
 static int start(struct rx_source *source, struct rx_error *reterr)
@@ -262,12 +391,21 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     struct file *file = (struct file *)source;
     source->running = true;
     file->run++;
-    int r = open_file(file);
+    int r = file->follow ? begin_following(file) : open_file(file);
+    forget_loaded(file);
     if (r < 0) {
         stop(source);
         return rx_error_set(reterr, r, "cannot open: %s: %s", file->path, strerror(-r));
     }
     return 0;
+}
+
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct file *file = image;
+    if (!file->follow || strcmp(file->path, "-") != 0)
+        return 0;
+    return rx_error_set(reterr, -EINVAL, "follow: standard input cannot be followed; it is read until it ends");
 }
 
 static void set_paused(struct rx_source *source, bool paused)
@@ -328,11 +466,12 @@ static void dispose(struct rx_source *source)
 
 const struct rx_source_class rx_source_file = {
     .base = {.name = "file",
-             .summary = "Reads a file or standard input line by line (NDJSON), then completes",
+             .summary = "Reads a file or standard input line by line (NDJSON), then completes, or follows it",
              .options = options,
              .state_size = sizeof(struct file),
              .flags = RX_SOURCE_ENDS,
-             .example = "file: readings.ndjson"},
+             .example = "file: readings.ndjson",
+             .check = check},
     .init = init,
     .start = start,
     .pause = set_paused,
