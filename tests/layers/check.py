@@ -22,7 +22,8 @@ LAYERS = {
     **{f"core/{room}": [rf"core/({'|'.join(CORE[: i + 1])})/"] for i, room in enumerate(CORE)},
     "core/io/loop": [PURE, r"core/io/loop/"],
     "core/io/net": [PURE, r"core/io/(loop|net)/"],
-    **{f"core/io/{hand}": [PURE, r"core/io/(loop|net)/", rf"core/io/{hand}/"] for hand in ("http", "mqtt", "client", "store")},
+    "core/io/gzip": [PURE, r"core/io/gzip/"],
+    **{f"core/io/{hand}": [PURE, r"core/io/(loop|net|gzip)/", rf"core/io/{hand}/"] for hand in ("http", "mqtt", "client", "store")},
     "core/io": [r"core/"],  # site.h: all hands that a source or a sink reaches
     "core/io/serve": [PURE, r"core/io/(loop|net|http|serve)/"],
     "operators": [PURE],

@@ -159,6 +159,12 @@ static void take_request(struct http_connection *c, const struct http_head *head
         http_serve(request);
         return;
     }
+    const char *reason;
+    int status = http_unpack_begin(request, &reason);
+    if (status) {
+        refuse(c, status, reason);
+        return;
+    }
     c->stage = HTTP_STAGE_BODY;
     request->keep = head->keep;
     arm(c, c->server->limits.body_deadline);
@@ -199,11 +205,14 @@ static bool append_body(struct http_connection *c, struct http_text piece)
 {
     struct rx_http_request *request = c->incoming;
     const char *reason = NULL;
-    int status = http_request_reserve(request, piece.length, &reason);
+    int status =
+        request->unpack ? http_unpack(request, piece, &reason) : http_request_reserve(request, piece.length, &reason);
     if (status) {
         refuse(c, status, reason);
         return false;
     }
+    if (request->unpack)
+        return true;
     memcpy(request->body + request->body_length, piece.at, piece.length);
     request->body_length += piece.length;
     return true;
@@ -211,6 +220,10 @@ static bool append_body(struct http_connection *c, struct http_text piece)
 
 static void body_arrived(struct http_connection *c)
 {
+    if (!http_unpack_whole(c->incoming)) {
+        refuse(c, 400, "the body ends before its gzip does");
+        return;
+    }
     c->stage = HTTP_STAGE_ANSWER;
     rx_sched_stop(sched_of(c), &c->deadline);
     http_serve(c->incoming);
@@ -237,7 +250,8 @@ static bool read_body(struct http_connection *c)
 /* A large body's bytes come straight to their place. */
 static bool is_direct(const struct http_connection *c)
 {
-    return c->stage == HTTP_STAGE_BODY && !waiting(c) && http_body_ahead(&c->body) >= DIRECT_MIN;
+    return c->stage == HTTP_STAGE_BODY && !waiting(c) && !c->incoming->unpack &&
+           http_body_ahead(&c->body) >= DIRECT_MIN;
 }
 
 static ssize_t read_directly(struct http_connection *c)

@@ -94,6 +94,7 @@ struct rx_http_request {
     char *body;
     size_t body_length, body_capacity, held;
     size_t body_expected;     /* 0: not known */
+    struct rx_gunzip *unpack; /* NULL: the body comes as it is */
     struct rx_buffer headers; /* of the answer */
     char text[];
 };
@@ -116,6 +117,11 @@ void http_client_unref(struct rx_http_server *, struct http_client *);
 /* Room for `more` bytes behind the body. 0, or the status to refuse with and why. */
 int http_request_reserve(struct rx_http_request *, size_t more, const char **ret_reason);
 void http_request_release(struct rx_http_request *); /* what it holds counts no more */
+
+/* http_unpack.c. 0, or the status to refuse with and why. */
+int http_unpack_begin(struct rx_http_request *, const char **ret_reason);
+int http_unpack(struct rx_http_request *, struct http_text piece, const char **ret_reason); /* a piece as it came */
+bool http_unpack_whole(const struct rx_http_request *); /* nothing is missing, as far as the body goes */
 
 /* http_route.c */
 /* False: it has been answered; what it asks for is not to be had. */

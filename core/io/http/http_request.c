@@ -1,4 +1,5 @@
 /* One request: what its handler may ask. */
+#include "core/io/gzip/gzip.h"
 #include "core/io/http/http_private.h"
 #include "core/io/net/ws.h"
 
@@ -105,6 +106,7 @@ void http_request_destroy(struct rx_http_request *request)
             request->next->link = request->link;
     }
     rx_buffer_finish(&request->headers);
+    rx_gunzip_destroy(request->unpack);
     free(request->body);
     free(request);
 }
