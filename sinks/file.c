@@ -1,4 +1,4 @@
-/* file: appends each event as a line (NDJSON), and opens the file again when it fails, is moved, or is removed. */
+/* file: appends each event as a line (NDJSON), opens the file again when it fails, is moved, or is removed, and rotates it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "core/feed/sink.h"
 #include "core/io/site.h"
 #include "sinks/frame.h"
+#include "sinks/rotate.h"
 
 #define RETRY_PERIOD RX_SEC
 enum { WRITE_AT_BYTES = 64 * 1024 };
@@ -19,10 +20,17 @@ struct file {
     struct rx_shaper *line;
     uint64_t max_buffer;
     int full;
+    struct rx_rotate_options rotate;
+    bool rotates, compress;
 
     int fd; /* -1: not open */
     dev_t device;
     ino_t inode;
+    uint64_t size;              /* of the file */
+    rx_time made;               /* when it was, by the wall clock */
+    struct rx_rotate *rotation; /* NULL: none */
+    bool troubled;              /* and said so */
+    struct rx_timer age;
     struct rx_buffer buffer; /* whole lines that are not all written yet */
     size_t begun;            /* bytes of the first of them that are in the file already */
     struct rx_timer retry;
@@ -52,16 +60,107 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct file, full, int),
      .fallback = "drop",
      .choices = rx_full_choices},
+    {.name = "rotate",
+     .help = "when the file gets another name, PATH.20261124T221731Z, and a new one is begun",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct file, rotate, struct rx_rotate_options),
+     .group = &rx_rotate_class,
+     .given = RX_AT(struct file, rotates, bool)},
+    {.name = "compress",
+     .help = "true: rotated files are packed with gzip",
+     .type = RX_OPTION_BOOL,
+     .offset = RX_AT(struct file, compress, bool),
+     .fallback = "false"},
     {0},
 };
 
 static bool is_stdout(const struct file *file) { return strcmp(file->path, "-") == 0; }
+
+static void watch_age(struct file *file);
+
+/* Rotation and what is behind it is in trouble, or no more: said once. */
+static void on_trouble(void *arg, const char *trouble)
+{
+    struct file *file = arg;
+    bool news = (trouble != NULL) != file->troubled;
+    const char *const pairs[] = {"stream", file->sink.pipeline, "path", file->path, trouble ? "error" : NULL, trouble,
+                                 NULL};
+    file->troubled = trouble != NULL;
+    if (news)
+        file->sink.site->log(file->sink.site, trouble ? 4 : 6,
+                             trouble ? "the file cannot be rotated, or what was rotated be packed or removed"
+                                     : "rotation works again",
+                             pairs);
+}
 
 static void close_file(struct file *file)
 {
     if (file->fd >= 0)
         close(file->fd);
     file->fd = -1;
+}
+
+/* ---- rotation ---- */
+
+/* Where the file system does not know when it was made: when it was first opened here. */
+static rx_time made_at(const struct file *file)
+{
+    struct statx x;
+    if (statx(file->fd, "", AT_EMPTY_PATH, STATX_BTIME, &x) == 0 && x.stx_mask & STATX_BTIME)
+        return (rx_time)x.stx_btime.tv_sec * RX_SEC + x.stx_btime.tv_nsec;
+    return rx_sched_wall(file->sink.sched);
+}
+
+static void watch_age(struct file *file)
+{
+    struct rx_sched *sched = file->sink.sched;
+    if (!file->rotation || file->rotate.every == 0)
+        return;
+    file->made = made_at(file);
+    rx_time left = file->made + file->rotate.every - rx_sched_wall(sched);
+    rx_sched_arm(sched, &file->age, rx_sched_now(sched) + (left > 0 ? left : 0));
+}
+
+static size_t first_line(const struct file *file)
+{
+    const char *newline = file->buffer.length ? memchr(file->buffer.data, '\n', file->buffer.length) : NULL;
+    return newline ? (size_t)(newline - file->buffer.data) + 1 : 0;
+}
+
+static bool is_due(const struct file *file)
+{
+    const struct rx_rotate_options *o = &file->rotate;
+    if (!file->rotation || file->size == 0 || file->begun > 0)
+        return false;
+    bool old = o->every && rx_sched_wall(file->sink.sched) >= file->made + o->every;
+    return old || (o->size && file->size + first_line(file) > o->size);
+}
+
+/* Between two lines. What fails is tried again with the next: the lines come first. */
+static void rotate_if_due(struct file *file)
+{
+    if (file->fd < 0 || !is_due(file))
+        return;
+    int r = rx_rotate_now(file->rotation, rx_sched_wall(file->sink.sched));
+    if (r < 0) {
+        on_trouble(file, strerror(-r));
+        return;
+    }
+    close_file(file);
+    rx_sched_stop(file->sink.sched, &file->age);
+}
+
+/* How much of the buffer still belongs into this file: whole lines up to its size, one at least. */
+static size_t fitting(const struct file *file)
+{
+    const char *start = file->buffer.data, *end = start + file->buffer.length;
+    uint64_t room = file->rotation && file->rotate.size > file->size ? file->rotate.size - file->size : 0;
+    if (!file->rotation || !file->rotate.size || room >= file->buffer.length)
+        return file->buffer.length;
+    const char *newline = room > 0 ? memrchr(start, '\n', (size_t)room) : NULL;
+    if (!newline || newline < start + file->begun)
+        newline = memchr(start + file->begun, '\n', (size_t)(end - start) - file->begun);
+    return newline ? (size_t)(newline - start) + 1 : file->buffer.length;
 }
 
 /* A line that was begun in another file is written again from its start. */
@@ -82,6 +181,8 @@ static int open_file(struct file *file)
         file->begun = 0;
     file->device = now.st_dev;
     file->inode = now.st_ino;
+    file->size = (uint64_t)now.st_size;
+    watch_age(file);
     return 0;
 }
 
@@ -114,12 +215,14 @@ static size_t count_out(struct file *file, size_t length)
 
 static int write_some(struct file *file)
 {
+    rotate_if_due(file);
     int r = open_file(file);
     if (r < 0)
         return r;
-    ssize_t n = write(file->fd, file->buffer.data + file->begun, file->buffer.length - file->begun);
+    ssize_t n = write(file->fd, file->buffer.data + file->begun, fitting(file) - file->begun);
     if (n < 0)
         return -errno;
+    file->size += (size_t)n;
     size_t written = file->begun + (size_t)n, whole = count_out(file, written);
     file->begun = written - whole;
     file->buffer.length -= whole;
@@ -151,6 +254,18 @@ static void write_out(struct file *file)
         rx_sched_arm(file->sink.sched, &file->retry, rx_sched_now(file->sink.sched) + RETRY_PERIOD);
 }
 
+static void on_age(struct rx_timer *timer)
+{
+    struct file *file = (struct file *)(void *)((char *)timer - offsetof(struct file, age));
+    if (file->fd >= 0 && file->size == 0) { /* an empty file does not age */
+        rx_sched_arm(file->sink.sched, timer, rx_sched_now(file->sink.sched) + file->rotate.every);
+        return;
+    }
+    rotate_if_due(file);
+    if (file->fd >= 0) /* the clock was set back, or it failed */
+        rx_sched_arm(file->sink.sched, timer, rx_sched_now(file->sink.sched) + RETRY_PERIOD);
+}
+
 static void on_retry(struct rx_timer *timer)
 {
     write_out((struct file *)((char *)timer - offsetof(struct file, retry)));
@@ -162,14 +277,34 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
     (void)reterr;
     file->fd = -1;
     file->retry.fire = on_retry;
+    file->age.fire = on_age;
     sink->pauses = file->full == RX_FULL_PAUSE;
     return 0;
 }
 
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct file *file = image;
+    if (file->rotates && is_stdout(file))
+        return rx_error_set(reterr, -EINVAL, "rotate: standard output cannot be rotated");
+    if (!file->compress || file->rotates)
+        return 0;
+    rx_error_set(reterr, -EINVAL, "compress: only rotated files are packed, and nothing says when to rotate");
+    rx_error_hint(reterr, "rotate: {size: 100MB, keep: 7}");
+    return -EINVAL;
+}
+
 static int start(struct rx_sink *sink, struct rx_error *reterr)
 {
-    (void)reterr;
-    write_out((struct file *)sink);
+    struct file *file = (struct file *)sink;
+    int r = file->rotates ? rx_rotate_create(sink->site->loop, file->path, &file->rotate, file->compress, on_trouble,
+                                             file, &file->rotation)
+                          : 0;
+    if (r < 0)
+        return rx_error_set(reterr, r, "out of memory");
+    if (file->rotation)
+        rx_rotate_tidy(file->rotation);
+    write_out(file);
     return 0;
 }
 
@@ -228,6 +363,9 @@ static void stop(struct rx_sink *sink)
     if (file->buffer.length > 0 && !sink->handed_over)
         write_out(file);
     rx_sched_stop(sink->sched, &file->retry);
+    rx_sched_stop(sink->sched, &file->age);
+    rx_rotate_destroy(file->rotation);
+    file->rotation = NULL;
     close_file(file);
     sink->connected = false;
 }
@@ -274,7 +412,8 @@ const struct rx_sink_class rx_sink_file = {
              .summary = "Appends each event to a file as a line of JSON",
              .options = options,
              .state_size = sizeof(struct file),
-             .example = "file: /var/lib/rxd/averages.ndjson"},
+             .example = "file: /var/lib/rxd/averages.ndjson",
+             .check = check},
     .init = init,
     .start = start,
     .write = write_event,
