@@ -46,8 +46,7 @@ static const struct rx_option options[] = {
 static void on_up(void *arg)
 {
     struct websocket *ws = arg;
-    ws->source.connects++;
-    ws->source.connected = true;
+    rx_source_set_connected(&ws->source, true);
     for (size_t i = 0; i < ws->send.count; i++)
         rx_ws_client_send(ws->client, true, ws->send.items[i], strlen(ws->send.items[i]));
 }
@@ -65,11 +64,10 @@ static void on_drained(void *arg) { (void)arg; }
 static void on_down(void *arg, bool was_up)
 {
     struct websocket *ws = arg;
-    ws->source.disconnects += was_up;
     ws->source.failures += !was_up;
-    ws->source.connected = false;
     ws->source.fault = rx_ws_client_fault(ws->client);
     rx_source_flush(&ws->source);
+    rx_source_set_connected(&ws->source, false);
 }
 
 static void on_fine(void *arg) { ((struct websocket *)arg)->source.fault = NULL; }
@@ -102,6 +100,7 @@ static int start(struct rx_source *source, struct rx_error *reterr)
 {
     struct websocket *ws = (struct websocket *)source;
     source->running = true;
+    rx_source_set_connected(source, false);
     int r = rx_ws_client_create(source->site->loop, &ws->connection, (size_t)ws->max_message, &host, ws, &ws->client,
                                 reterr);
     source->running = r == 0;
@@ -119,8 +118,7 @@ static void stop(struct rx_source *source)
 {
     struct websocket *ws = (struct websocket *)source;
     source->running = false;
-    source->disconnects += source->connected;
-    source->connected = false;
+    rx_source_set_connected(source, false);
     source->fault = NULL;
     struct rx_ws_client *client = ws->client;
     ws->client = NULL;
