@@ -14,7 +14,7 @@
 #include "core/io/gzip/gzip.h"
 #include "core/io/loop/errand.h"
 
-enum { STAMP_LENGTH = 16, SAME_SECOND_MAX = 1000 }; /* 20261124T221731Z */
+enum { STAMP_LENGTH = 16, SAME_SECOND_MAX = 1000, NUMBER_ROOM = 16 }; /* 20261124T221731Z; "-1000.gz" */
 
 #define AT(field_, type_) .offset = RX_AT(struct rx_rotate_options, field_, type_)
 
@@ -267,6 +267,8 @@ struct rx_rotate {
     bool compress, again; /* again: there is more to tidy since the thread began */
     void (*told)(void *arg, const char *trouble);
     void *arg;
+    char stamp[STAMP_LENGTH + 1]; /* of the last rotation, and which of its second it was; "": none yet */
+    int number;
     struct rx_wake *wake;
     struct tidying *tidying; /* NULL: the thread is not at it */
 };
@@ -330,6 +332,13 @@ void rx_rotate_tidy(struct rx_rotate *r)
     r->told(r->arg, strerror(-code));
 }
 
+static void number_path(char *path, size_t length, int number)
+{
+    path[length] = '\0';
+    if (number > 1)
+        snprintf(path + length, NUMBER_ROOM, "-%d", number);
+}
+
 /* Neither a file nor what became of it when it was packed. `path` has room for the .gz, and is as before afterwards. */
 static bool is_free(char *path)
 {
@@ -341,6 +350,20 @@ static bool is_free(char *path)
     return !taken;
 }
 
+/* Behind all that this second has had, since what was removed is older than what comes. A rotation of another run, or of the
+ * former sink, is known by its file: the newest is never removed. */
+static int next_number(struct rx_rotate *r, const char *stamp, char *path, size_t length)
+{
+    int number = 1;
+    if (strcmp(r->stamp, stamp) == 0)
+        return r->number + 1;
+    for (int i = 1; !r->stamp[0] && i <= SAME_SECOND_MAX; i++) {
+        number_path(path, length, i);
+        number = is_free(path) ? number : i + 1;
+    }
+    return number;
+}
+
 int rx_rotate_now(struct rx_rotate *r, rx_time wall)
 {
     char stamp[STAMP_LENGTH + 1], path[PATH_MAX];
@@ -349,14 +372,16 @@ int rx_rotate_now(struct rx_rotate *r, rx_time wall)
     if (!gmtime_r(&seconds, &utc) || strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) != STAMP_LENGTH)
         return -ERANGE;
     int length = snprintf(path, sizeof path, "%s.%s", r->path, stamp);
-    if (length >= (int)sizeof path - 16) /* "-1000.gz" */
+    if (length >= (int)sizeof path - NUMBER_ROOM)
         return -ENAMETOOLONG;
-    for (int i = 2; !is_free(path) && i <= SAME_SECOND_MAX; i++)
-        snprintf(path + length, 12, "-%d", i);
-    if (!is_free(path))
+    int number = next_number(r, stamp, path, (size_t)length);
+    number_path(path, (size_t)length, number);
+    if (number > SAME_SECOND_MAX || !is_free(path))
         return -EEXIST;
     if (rename(r->path, path) < 0)
         return -errno;
+    memcpy(r->stamp, stamp, sizeof stamp);
+    r->number = number;
     rx_rotate_tidy(r);
     return 0;
 }
