@@ -39,9 +39,10 @@ struct rx_worker_reload {
 /* Handed over whole: whoever has it owns it. */
 struct rx_job {
     enum rx_job_kind kind;
-    void *context;   /* the asker's */
-    unsigned worker; /* who answers */
-    char *source;    /* RX_JOB_INGEST: its name, and its body */
+    void *context;                   /* the asker's */
+    unsigned worker;                 /* who answers */
+    char *source;                    /* RX_JOB_INGEST: its name, and its body */
+    struct rx_ingest_socket *socket; /* that asks; NULL: the context is the POST */
     struct rx_ingest ingest;
     char type[128];
     struct rx_worker_reload reload;  /* RX_JOB_PREPARE and on */

@@ -46,6 +46,7 @@ void rx_front_drain(struct rx_front *f)
     f->drain_until = now_of(f) + f->settings.http.drain_deadline;
     sd_notify(0, "STOPPING=1");
     rx_http_drain(f->server);
+    rx_front_drain_sockets(f);
     for (unsigned i = 0; i < f->worker_count; i++)
         rx_worker_stop(f->workers[i]);
     rx_sched_arm(rx_loop_sched(f->loop), &f->pulse, now_of(f));
@@ -171,6 +172,7 @@ void rx_front_destroy(struct rx_front *f)
     for (unsigned i = 0; i < RX_WORKERS_MAX; i++)
         rx_conditions_finish(&f->seen[i]);
     rx_front_forget(f);
+    rx_front_close_sockets(f);
     rx_health_destroy(f->health);
     rx_streams_destroy(f->streams);
     rx_http_destroy(f->server);

@@ -10,16 +10,21 @@
 
 /* ---- POST /sources/NAME ---- */
 
-static void refuse_ingest(struct rx_http_request *request, const struct rx_ingest *in)
+json_t *rx_front_ingest_members(const struct rx_ingest *in)
 {
     json_t *members = json_pack("{s:I}", "accepted", (json_int_t)in->accepted);
     if (in->error.at.line) {
         json_object_set_new(members, "line", json_integer(in->error.at.line));
         json_object_set_new(members, "column", json_integer(in->error.at.column));
     }
+    return members;
+}
+
+static void refuse_ingest(struct rx_http_request *request, const struct rx_ingest *in)
+{
     if (in->status == 429 || in->status == 503)
         rx_http_set_header(request, "Retry-After", "1");
-    rx_http_reply_problem_take(request, in->status, members, "%s", in->error.message);
+    rx_http_reply_problem_take(request, in->status, rx_front_ingest_members(in), "%s", in->error.message);
 }
 
 static void answer_ingest(struct rx_job *job)
@@ -33,8 +38,7 @@ static void answer_ingest(struct rx_job *job)
                                 json_pack("{s:I}", "accepted", (json_int_t)in->accepted));
 }
 
-/* The worker that runs the source; NULL: there is no such source, or it takes no POSTs. */
-static struct rx_worker *find_source(struct rx_front *f, const char *name, bool *ret_known)
+struct rx_worker *rx_front_find_source(const struct rx_front *f, const char *name, bool *ret_known)
 {
     const struct rx_logical_source *s = rx_logical_find_source(f->logical, name);
     *ret_known = s != NULL;
@@ -60,16 +64,20 @@ static struct rx_job *ingest_job(struct rx_http_request *request, const char *so
     return job;
 }
 
+void rx_front_refuse_source(struct rx_http_request *request, bool known)
+{
+    rx_http_reply_error(request, known ? 405 : 404,
+                        known ? "the source \"%s\" takes no POSTs: only http sources do" : "there is no source \"%s\"",
+                        rx_http_tail(request));
+}
+
 void rx_front_answer_ingest(void *arg, struct rx_http_request *request)
 {
     struct rx_front *f = arg;
     bool known;
-    struct rx_worker *worker = find_source(f, rx_http_tail(request), &known);
+    struct rx_worker *worker = rx_front_find_source(f, rx_http_tail(request), &known);
     if (!worker) {
-        rx_http_reply_error(request, known ? 405 : 404,
-                            known ? "the source \"%s\" takes no POSTs: only http sources do"
-                                  : "there is no source \"%s\"",
-                            rx_http_tail(request));
+        rx_front_refuse_source(request, known);
         return;
     }
     struct rx_job *job = ingest_job(request, rx_http_tail(request));
@@ -84,6 +92,10 @@ void rx_front_done(void *front, struct rx_job *job)
 {
     struct rx_front *f = front;
     rx_front_heard(front, job);
+    if (job->socket) {
+        rx_ingest_socket_done(job);
+        return;
+    }
     if (job->kind == RX_JOB_INGEST)
         answer_ingest(job);
     else if (job->kind == RX_JOB_STATUS)

@@ -32,6 +32,8 @@ struct rx_front {
     struct rx_reload *reload; /* the one in the air */
     uint64_t reloads, reloads_refused;
     struct rx_settings settings;
+    struct rx_ingest_socket *sockets;   /* WebSockets that bring events */
+    size_t socket_bytes;                /* of messages that they are in the middle of */
     struct gather *gathers;             /* questions to all workers, in the air */
     uint64_t clock_forward, clock_back; /* steps of the wall clock */
     rx_time drain_until;
@@ -43,7 +45,16 @@ int rx_front_routes(struct rx_front *);
 /* front_api.c */
 void rx_front_answer_ingest(void *front, struct rx_http_request *);
 void rx_front_answer_page(void *front, struct rx_http_request *);
+/* The worker that runs the source; NULL: there is no such source (*ret_known false), or it takes no events from outside. */
+struct rx_worker *rx_front_find_source(const struct rx_front *, const char *name, bool *ret_known);
+void rx_front_refuse_source(struct rx_http_request *, bool known);
+struct json_t *rx_front_ingest_members(const struct rx_ingest *); /* what a refusal has beside its detail */
 void rx_front_done(void *front, struct rx_job *);
+/* ingest_socket.c */
+void rx_front_answer_ingest_socket(void *front, struct rx_http_request *);
+void rx_ingest_socket_done(struct rx_job *);    /* takes the job */
+void rx_front_drain_sockets(struct rx_front *); /* they are told, and take nothing more */
+void rx_front_close_sockets(struct rx_front *); /* at once; no job is out any more */
 /* front_reload.c */
 void rx_front_take_reload(struct rx_front *, const struct rx_job *); /* a worker's answer */
 void rx_front_end_reload(struct rx_front *);                         /* on the way out: waits for its thread */

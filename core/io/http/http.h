@@ -92,6 +92,9 @@ void rx_http_reply_error(struct rx_http_request *, int status, const char *forma
 void rx_http_reply_problem_take(struct rx_http_request *, int status, struct json_t *members, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* That object itself, for who answers in another way; NULL: no memory. The members are taken; NULL: none. */
+struct json_t *rx_http_problem(int status, struct json_t *members, const char *detail);
+
 struct rx_http_taken {
     struct rx_conn *conn; /* nothing of an answer has been written to it */
     char *ahead;          /* what came behind the request; malloc'ed */

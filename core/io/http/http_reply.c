@@ -127,18 +127,25 @@ void rx_http_reply_json_take(struct rx_http_request *request, int status, const 
     free(text);
 }
 
-static void reply_problem(struct rx_http_request *request, int status, json_t *members, const char *format,
-                          va_list args)
+json_t *rx_http_problem(int status, json_t *members, const char *message)
 {
-    char message[512], detail[3 * sizeof message];
-    vsnprintf(message, sizeof message, format, args);
-    size_t length = rx_utf8_mend(message, strlen(message), detail, sizeof detail); /* jansson takes nothing else */
+    char detail[3 * 512];
+    size_t length =
+        rx_utf8_mend(message, strnlen(message, 512), detail, sizeof detail); /* jansson takes nothing else */
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s%}", "type", "about:blank", "title", http_status_phrase(status),
                                 "status", status, "detail", detail, length);
     if (problem && members)
         json_object_update(problem, members);
     json_decref(members);
-    rx_http_reply_json_take(request, status, "application/problem+json", problem);
+    return problem;
+}
+
+static void reply_problem(struct rx_http_request *request, int status, json_t *members, const char *format,
+                          va_list args)
+{
+    char message[512];
+    vsnprintf(message, sizeof message, format, args);
+    rx_http_reply_json_take(request, status, "application/problem+json", rx_http_problem(status, members, message));
 }
 
 void rx_http_reply_error(struct rx_http_request *request, int status, const char *format, ...)
