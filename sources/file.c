@@ -19,8 +19,6 @@ struct file {
     struct rx_source source;
     const char *path;
     bool follow;
-    int format;
-    uint64_t max_message;
 
     int fd;
     bool paused;
@@ -61,19 +59,6 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_BOOL,
      .offset = RX_AT(struct file, follow, bool),
      .fallback = "false"},
-    {.name = "format",
-     .help = "what a line is: json, text, or auto (text where it cannot be JSON)",
-     .type = RX_OPTION_ENUM,
-     .offset = RX_AT(struct file, format, int),
-     .fallback = "json",
-     .choices = rx_format_choices},
-    {.name = "max_message",
-     .help = "the longest line",
-     .type = RX_OPTION_SIZE,
-     .offset = RX_AT(struct file, max_message, uint64_t),
-     .fallback = "1MiB",
-     .min = 1,
-     .max = 1 << 28},
     {0},
 };
 
@@ -95,14 +80,30 @@ static void stop(struct rx_source *source)
     file->buffer = NULL;
 }
 
-static void take_line(struct file *file, const char *line, size_t length)
+static size_t without_break(const char *text, size_t length)
 {
-    file->line++;
-    if (length > 0 && line[length - 1] == '\r')
-        length--;
-    if (length > 0 && strspn(line, " \t") < length)
-        rx_source_message(&file->source, (enum rx_format)file->format, line, length,
-                          &(struct rx_message_info){.line = file->line}, NULL);
+    length -= length > 0 && text[length - 1] == '\n';
+    return length - (length > 0 && text[length - 1] == '\r');
+}
+
+static unsigned count_lines(const char *at, size_t length)
+{
+    unsigned lines = 0;
+    for (const char *end = at + length; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+        lines++;
+    return lines;
+}
+
+/* A message with its line break, if it has one. */
+static void take_message(struct file *file, const char *bytes, size_t length)
+{
+    struct rx_source *source = &file->source;
+    const struct rx_format_class *class = rx_format_class_of(rx_source_format(source));
+    struct rx_message_info info = {.stream = true, .line = class->binary ? 0 : file->line + 1};
+    file->line += class->message_end ? count_lines(bytes, length) : 1;
+    length = class->binary ? length : without_break(bytes, length);
+    if (class->binary || rx_format_skip_space(bytes, bytes + length) < bytes + length)
+        rx_source_message(source, rx_source_format(source), bytes, length, &info, NULL);
 }
 
 static void refuse_line(struct file *file)
@@ -115,17 +116,28 @@ static void refuse_line(struct file *file)
     rx_source_reject(&file->source, RX_REJECT_TOO_LARGE, file->buffer + file->start, file->end - file->start, &error);
 }
 
-/* Takes the whole lines in the buffer. A subscriber may leave at any of them: then the buffer is gone. */
-static void take_lines(struct file *file)
+/* Behind the next message in the buffer. NULL: it is not all there. What follows something too long begins with a line; among
+ * bytes that are no lines nothing can be told apart any more. */
+static char *message_end(struct file *file)
+{
+    char *at = file->buffer + file->start, *end = file->buffer + file->end;
+    enum rx_format format = rx_source_format(&file->source);
+    if (!file->skipping)
+        return (char *)(uintptr_t)rx_source_message_end(&file->source, format, at, end);
+    char *newline = rx_format_class_of(format)->binary ? NULL : memchr(at, '\n', (size_t)(end - at));
+    return newline ? newline + 1 : NULL;
+}
+
+/* Takes the whole messages in the buffer. A subscriber may leave at any of them: then the buffer is gone. */
+static void take_messages(struct file *file)
 {
     while (file->source.running && file->start < file->end) {
-        char *line = file->buffer + file->start;
-        char *newline = memchr(line, '\n', file->end - file->start);
-        if (!newline)
+        char *from = file->buffer + file->start, *behind = message_end(file);
+        if (!behind)
             break;
-        file->start += (size_t)(newline - line) + 1;
+        file->start += (size_t)(behind - from);
         if (!file->skipping)
-            take_line(file, line, (size_t)(newline - line));
+            take_message(file, from, (size_t)(behind - from));
         file->skipping = false;
     }
 }
@@ -135,7 +147,7 @@ static void finish(struct file *file)
     struct rx_source *source = &file->source;
     unsigned run = file->run;
     if (file->start < file->end && !file->skipping)
-        take_line(file, file->buffer + file->start, file->end - file->start);
+        take_message(file, file->buffer + file->start, file->end - file->start);
     rx_source_flush(source);
     if (source->running && file->run == run) {
         stop(source);
@@ -178,6 +190,7 @@ static void start_over(struct file *file)
     file->start = file->end = 0;
     file->skipping = false;
     file->line = 0;
+    rx_source_stream_begin(&file->source);
 }
 
 /* Its last line needs no newline. */
@@ -185,7 +198,7 @@ static void change_to(struct file *file, int fd)
 {
     unsigned run = file->run;
     if (file->start < file->end && !file->skipping)
-        take_line(file, file->buffer + file->start, file->end - file->start);
+        take_message(file, file->buffer + file->start, file->end - file->start);
     if (!file->source.running || file->run != run) {
         close(fd);
         return;
@@ -197,6 +210,7 @@ static void change_to(struct file *file, int fd)
     file->skipping = false;
     file->line = 0;
     file->at_end = false;
+    rx_source_stream_begin(&file->source);
     rx_follow_hear(file->following, fd);
 }
 
@@ -267,7 +281,7 @@ static void read_piece(struct file *file)
     }
     file->end += (size_t)n;
     file->left = false;
-    take_lines(file);
+    take_messages(file);
     if (!file->source.running)
         return;
     make_room(file);
@@ -294,7 +308,6 @@ static int init(struct rx_source *source, struct rx_error *reterr)
 {
     struct file *file = (struct file *)source;
     (void)reterr;
-    source->max_message = file->max_message;
     file->fd = -1;
     return 0;
 }
@@ -323,22 +336,23 @@ static void forget_loaded(struct file *file)
 }
 
 /* Another file of that name, or one that was cut, is read from its start. What came through a pipe is not there again. */
-static void go_on(struct file *file)
+static bool go_on(struct file *file)
 {
     struct stat now;
     if (fstat(file->fd, &now) < 0)
-        return;
+        return false;
     bool regular = S_ISREG(now.st_mode);
     if (regular && (now.st_dev != file->loaded.device || now.st_ino != file->loaded.inode ||
                     now.st_size < file->loaded.offset || lseek(file->fd, file->loaded.offset, SEEK_SET) < 0))
-        return;
+        return false;
     if (file->loaded.rest_length > file->capacity)
-        return;
+        return false;
     if (file->loaded.rest_length)
         memcpy(file->buffer, file->loaded.rest, file->loaded.rest_length);
     file->end = file->loaded.rest_length;
     file->line = file->loaded.line;
     file->skipping = file->loaded.skipping;
+    return true;
 }
 
 static int make_buffer(struct file *file)
@@ -359,8 +373,8 @@ static int open_file(struct file *file)
     int r = make_buffer(file);
     if (r == 0)
         r = watch(file);
-    if (r == 0 && file->loaded.set)
-        go_on(file);
+    if (r == 0 && !(file->loaded.set && go_on(file)))
+        rx_source_stream_begin(&file->source);
     return r;
 }
 
@@ -378,8 +392,9 @@ static int begin_following(struct file *file)
         return r;
     if (file->loaded.set)
         file->fd = rx_follow_find(file->path, file->loaded.device, file->loaded.inode);
+    if (file->fd < 0 || !go_on(file))
+        rx_source_stream_begin(&file->source);
     if (file->fd >= 0) {
-        go_on(file);
         rx_follow_hear(file->following, file->fd);
     }
     on_look(file);
@@ -433,6 +448,7 @@ static void save(struct rx_source *source, struct rx_writer *w)
     rx_write_uint(w, file->line);
     rx_write_bool(w, file->skipping);
     rx_write_text(w, file->buffer + file->start, file->end - file->start);
+    rx_source_save_stream(&file->source, w);
 }
 
 static int load(struct rx_source *source, struct rx_reader *r)
@@ -455,7 +471,7 @@ static int load(struct rx_source *source, struct rx_reader *r)
     memcpy(file->loaded.rest, rest, length);
     file->loaded.rest_length = length;
     file->loaded.set = true;
-    return 0;
+    return rx_source_load_stream(source, r);
 }
 
 static void dispose(struct rx_source *source)
@@ -473,9 +489,11 @@ const struct rx_source_class rx_source_file = {
              .example = "file: readings.ndjson",
              .check = check},
     .init = init,
+    .format = RX_FORMAT_JSON,
     .start = start,
     .pause = set_paused,
     .stop = stop,
+    .state_version = 1,
     .save = save,
     .load = load,
     .dispose = dispose,

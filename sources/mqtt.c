@@ -17,8 +17,7 @@ struct mqtt {
     const char *broker_name;
     struct rx_strings topic, topics;
     const char *share;
-    int qos, retained, format;
-    uint64_t max_message;
+    int qos, retained;
 
     struct rx_broker *broker; /* the site's; NULL without a site */
     struct rx_subscriber subscriber;
@@ -67,19 +66,6 @@ static const struct rx_option options[] = {
      .help = "a group: the broker gives each message to one of its members ($share/GROUP/TOPIC)",
      .type = RX_OPTION_STRING,
      .offset = RX_AT(struct mqtt, share, const char *)},
-    {.name = "format",
-     .help = "what a payload is: json, text, or auto (text where it cannot be JSON)",
-     .type = RX_OPTION_ENUM,
-     .offset = RX_AT(struct mqtt, format, int),
-     .fallback = "auto",
-     .choices = rx_format_choices},
-    {.name = "max_message",
-     .help = "the largest payload; larger ones are rejected and counted",
-     .type = RX_OPTION_SIZE,
-     .offset = RX_AT(struct mqtt, max_message, uint64_t),
-     .fallback = "1MiB",
-     .min = 1,
-     .max = 268435455},
     {0},
 };
 
@@ -135,7 +121,7 @@ static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct r
                                    .topic = message->topic,
                                    .topic_length = message->topic_length,
                                    .retained = message->retained};
-    rx_source_message(&mqtt->source, (enum rx_format)mqtt->format, message->payload, message->length, &info, NULL);
+    rx_source_message(&mqtt->source, rx_source_format(&mqtt->source), message->payload, message->length, &info, NULL);
     return RX_CLAIM_TAKEN;
 }
 
@@ -158,7 +144,12 @@ static void on_read_end(struct rx_subscriber *subscriber) { rx_source_flush(&mqt
 
 static void on_connection(struct rx_subscriber *subscriber, bool connected)
 {
-    rx_source_set_connected(&mqtt_of(subscriber)->source, connected);
+    struct rx_source *source = &mqtt_of(subscriber)->source;
+    if (connected && !source->connected)
+        source->connects++;
+    if (!connected && source->connected)
+        source->disconnects++;
+    rx_source_set_connected(source, connected);
 }
 
 static int make_keys(struct mqtt *mqtt, struct pattern *pattern, struct rx_error *reterr)
@@ -218,7 +209,6 @@ static int make_patterns(struct mqtt *mqtt, struct rx_error *reterr)
 static int init(struct rx_source *source, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)source;
-    source->max_message = mqtt->max_message;
     mqtt->subscriber.message = on_message;
     mqtt->subscriber.read_end = on_read_end;
     mqtt->subscriber.connection = on_connection;

@@ -11,8 +11,6 @@ struct websocket {
     struct rx_source source;
     struct rx_ws_client_options connection;
     struct rx_strings send;
-    int format;
-    uint64_t max_message;
 
     struct rx_ws_client *client; /* NULL: stopped */
 };
@@ -27,26 +25,14 @@ static const struct rx_option options[] = {
      .help = "texts that are sent after each connect, to subscribe",
      .type = RX_OPTION_STRINGS,
      .offset = RX_AT(struct websocket, send, struct rx_strings)},
-    {.name = "format",
-     .help = "what a message is: json, text, or auto (text where it cannot be JSON)",
-     .type = RX_OPTION_ENUM,
-     .offset = RX_AT(struct websocket, format, int),
-     .fallback = "auto",
-     .choices = rx_format_choices},
-    {.name = "max_message",
-     .help = "the largest message; a server that sends a larger one is left, and asked again later",
-     .type = RX_OPTION_SIZE,
-     .offset = RX_AT(struct websocket, max_message, uint64_t),
-     .fallback = "1MiB",
-     .min = 1,
-     .max = 1 << 28},
     {0},
 };
 
 static void on_up(void *arg)
 {
     struct websocket *ws = arg;
-    rx_source_set_connected(&ws->source, true);
+    ws->source.connects++;
+    ws->source.connected = true;
     for (size_t i = 0; i < ws->send.count; i++)
         rx_ws_client_send(ws->client, true, ws->send.items[i], strlen(ws->send.items[i]));
 }
@@ -54,7 +40,7 @@ static void on_up(void *arg)
 static void on_message(void *arg, const struct rx_ws_message *message)
 {
     struct websocket *ws = arg;
-    rx_source_message(&ws->source, (enum rx_format)ws->format, message->data, message->length, NULL, NULL);
+    rx_source_message(&ws->source, rx_source_format(&ws->source), message->data, message->length, NULL, NULL);
 }
 
 static void on_read_end(void *arg) { rx_source_flush(&((struct websocket *)arg)->source); }
@@ -64,10 +50,11 @@ static void on_drained(void *arg) { (void)arg; }
 static void on_down(void *arg, bool was_up)
 {
     struct websocket *ws = arg;
+    ws->source.disconnects += was_up;
     ws->source.failures += !was_up;
+    ws->source.connected = false;
     ws->source.fault = rx_ws_client_fault(ws->client);
     rx_source_flush(&ws->source);
-    rx_source_set_connected(&ws->source, false);
 }
 
 static void on_fine(void *arg) { ((struct websocket *)arg)->source.fault = NULL; }
@@ -89,20 +76,12 @@ static int check(const void *image, struct rx_error *reterr)
     return r;
 }
 
-static int init(struct rx_source *source, struct rx_error *reterr)
-{
-    (void)reterr;
-    source->max_message = ((struct websocket *)source)->max_message;
-    return 0;
-}
-
 static int start(struct rx_source *source, struct rx_error *reterr)
 {
     struct websocket *ws = (struct websocket *)source;
     source->running = true;
-    rx_source_set_connected(source, false);
-    int r = rx_ws_client_create(source->site->loop, &ws->connection, (size_t)ws->max_message, &host, ws, &ws->client,
-                                reterr);
+    int r = rx_ws_client_create(source->site->loop, &ws->connection, (size_t)source->max_message, &host, ws,
+                                &ws->client, reterr);
     source->running = r == 0;
     return r;
 }
@@ -118,7 +97,8 @@ static void stop(struct rx_source *source)
 {
     struct websocket *ws = (struct websocket *)source;
     source->running = false;
-    rx_source_set_connected(source, false);
+    source->disconnects += source->connected;
+    source->connected = false;
     source->fault = NULL;
     struct rx_ws_client *client = ws->client;
     ws->client = NULL;
@@ -132,7 +112,6 @@ const struct rx_source_class rx_source_websocket = {
              .state_size = sizeof(struct websocket),
              .example = "websocket: { url: wss://example.net/feed, send: ['{\"subscribe\": \"trades\"}'] }",
              .check = check},
-    .init = init,
     .start = start,
     .pause = set_paused,
     .stop = stop,

@@ -25,10 +25,11 @@ struct rx_csv_cell {
 struct rx_csv {
     const struct rx_csv_cell *cells; /* the row that was read last */
     size_t count;
-    unsigned line; /* on which it begins, from 1 */
+    unsigned line;  /* on which it begins, from 1 */
+    const char *at; /* what is not read yet */
 
     /* private */
-    const char *text, *row, *at, *end;
+    const char *text, *row, *end;
     char delimiter;
     unsigned next_line;
     size_t capacity;

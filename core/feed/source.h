@@ -2,7 +2,9 @@
 #ifndef RX_CORE_SOURCE_H
 #define RX_CORE_SOURCE_H
 
+#include "core/feed/dedupe.h"
 #include "core/feed/event_clock.h"
+#include "core/feed/format.h"
 #include "core/graph/hub.h"
 #include "core/option/option.h"
 
@@ -19,6 +21,7 @@ enum {
 
 struct rx_source_class {
     struct rx_class base;
+    enum rx_format format;                                     /* of its messages, where the user says nothing */
     int (*init)(struct rx_source *, struct rx_error *reterr);  /* options set; resolve brokers, open nothing */
     int (*start)(struct rx_source *, struct rx_error *reterr); /* first subscriber. An outside that is absent is not an
                                                                    error: keep trying with backoff */
@@ -35,7 +38,7 @@ struct rx_source_class {
 };
 
 enum rx_reject {                   /* why a message was not decoded; counted by reason */
-                 RX_REJECT_SYNTAX, /* not JSON */
+                 RX_REJECT_SYNTAX, /* not of its format */
                  RX_REJECT_UTF8,
                  RX_REJECT_NUMBER,    /* out of range */
                  RX_REJECT_TOO_LARGE, /* max_message */
@@ -45,7 +48,8 @@ enum rx_reject {                   /* why a message was not decoded; counted by 
                  RX_REJECT_TIME,  /* it has no usable event_time */
                  RX_REJECT_AHEAD, /* its event_time lies too far in the future */
                  RX_REJECT_MEMORY,
-                 RX_REJECT_GAP, /* no message: the other side says that some are missing here */
+                 RX_REJECT_GAP,      /* no message: the other side says that some are missing here */
+                 RX_REJECT_REPEATED, /* `dedupe`: it came before. Counted alone, as nothing is wrong with it */
                  RX_REJECTS
 };
 const char *rx_reject_name(enum rx_reject); /* "syntax", "utf8", "number", "too_large", "too_deep", "topic" ... */
@@ -63,24 +67,26 @@ struct rx_source {
     unsigned reaches;               /* RX_REACHES_META ... */
     const struct rx_source_common *common;
     struct rx_event_clock *clock; /* NULL: time of arrival */
-    uint64_t max_message;         /* bytes; default 1 MiB */
+    struct rx_dedupe *dedupe;     /* its own; NULL: repeats are events */
+    uint64_t max_message;         /* bytes; 0: no bound */
     /* the ledger: received = decoded + the sum of rejected */
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];
     uint64_t connects, disconnects; /* of its connection, where it has one */
     uint64_t failures;              /* attempts to connect, or to ask, that failed. The class's */
+    uint64_t headers;               /* CSV headers behind the first of a stream: its columns may have changed */
+    unsigned starts;                /* counted by who calls class->start */
     bool running, connected;
     const char *fault;           /* why it cannot read now, in words without secrets; NULL: it can. The class's */
     uint64_t position, acked;    /* what it has handed to rx_source_position; what class->ack was told */
     struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };
-/* The ledger and the event clock, for who saves a source. */
+/* What the user wrote beside the kind; lent. Before init. -ENOMEM. */
+int rx_source_set_common(struct rx_source *, const struct rx_source_common *);
+/* The ledger, the event clock and what `dedupe` remembers, for who saves a source. */
 void rx_source_save(const struct rx_source *, struct rx_writer *);
 void rx_source_load(struct rx_source *, struct rx_reader *);
 /* After dispose: frees what decoding allocated. Safe on a source that never had an event. */
 void rx_source_finish(struct rx_source *);
-
-enum rx_format { RX_FORMAT_AUTO, RX_FORMAT_JSON, RX_FORMAT_TEXT };
-extern const char *const rx_format_choices[]; /* "auto", "json", "text", NULL */
 
 /* What came with a message. All borrowed; zero where unknown. */
 struct rx_message_info {
@@ -92,22 +98,30 @@ struct rx_message_info {
     size_t topic_length;
     bool retained;
     uint64_t line; /* of the file or body that the message came in; errors name it. 0: none */
+    bool stream;   /* a piece of a stream, found by rx_source_message_end: what a CSV header said before holds on */
 };
 
-/* Decodes one message and adds its event to the span (flushed at 256). An object gives its fields, any other JSON value
- * {value: ...}; `auto` takes what is not JSON at its first byte as text. 0, or the negative errno of a rejection, which
- * has then been counted and sent to NAME.errors. `ret_error` may be NULL. */
-int rx_source_message(struct rx_source *, enum rx_format, const char *payload, size_t length,
+/* The format of its messages: what the user says, or else the kind's own. */
+enum rx_format rx_source_format(const struct rx_source *);
+/* Decodes a message of that format and adds what is in it to the span (flushed at 256): one event, or one for each row, line or
+ * element. An object gives its fields, any other value {value: ...}. 0, or the negative errno of the (first) rejection; all have
+ * been counted and sent to NAME.errors. `reterr` may be NULL. A subscriber may leave meanwhile: `bytes` must outlive the
+ * call only while the source runs. */
+int rx_source_message(struct rx_source *, enum rx_format, const char *bytes, size_t length,
                       const struct rx_message_info *, struct rx_error *reterr);
+/* Streams: behind the end of the message that begins at `at`, its line break included. NULL: it does not end before `end`. */
+const char *rx_source_message_end(struct rx_source *, enum rx_format, const char *at, const char *end);
+void rx_source_stream_begin(struct rx_source *);                    /* another stream: a CSV header is to come */
+void rx_source_save_stream(struct rx_source *, struct rx_writer *); /* what holds from message to message */
+int rx_source_load_stream(struct rx_source *, struct rx_reader *);  /* -EBADMSG; -ENOMEM */
 /* The place in the outside of the messages that follow; never back, 0: none. When they, or what became of them, have
  * passed all pipelines, class->ack is told. */
 void rx_source_position(struct rx_source *, uint64_t position);
-/* Bodies that are taken whole or not at all: as rx_source_message for a JSON message without captures, but its event waits
- * for rx_source_commit, which counts it and hands it on, or rx_source_discard. 1: it is right, but as many wait as may:
- * commit, and give it to rx_source_message. A rejection is counted and sent as there. */
-int rx_source_stage(struct rx_source *, const char *payload, size_t length, struct rx_error *reterr);
-void rx_source_commit(struct rx_source *);
-void rx_source_discard(struct rx_source *);
+/* A body that is taken whole or not at all: all its messages are decoded before the first is handed on. `lines`: each line is
+ * one. *ret_accepted are those that were. The errno of the mistake that stopped it, which has been counted and sent as
+ * above; `reterr->at` is its place in the body, where the format has places. */
+int rx_source_body(struct rx_source *, enum rx_format, bool lines, const char *body, size_t length,
+                   uint64_t *ret_accepted, struct rx_error *reterr);
 /* Adds a ready event (its references are taken); received and decoded are counted. */
 void rx_source_event_take(struct rx_source *, struct rx_event);
 /* Hands the span to the hub, and acknowledges. Call at the end of each read: nothing waits in it. */
@@ -115,13 +129,14 @@ void rx_source_flush(struct rx_source *);
 /* Counts a message as received and rejected, and sends {at, reason, step, message, event} to NAME.errors, `event` being
  * the first bytes. */
 void rx_source_reject(struct rx_source *, enum rx_reject, const char *payload, size_t length, const struct rx_error *);
-/* Its connection is there, or gone: counts where that is news, tells its clock, and those who wait for events (rx_hub_link). A
- * source that has a connection says so at each start. */
+/* Its connection is there, or gone. */
 void rx_source_set_connected(struct rx_source *, bool);
 /* The time of an event that has just arrived: of the wall clock, or by the event clock. 0; -ENOMEM, or another negative errno, for
  * which rx_source_reason_of has the reason, with a message. */
 int rx_source_stamp(struct rx_source *, struct rx_event *, struct rx_error *reterr);
 enum rx_reject rx_source_reason_of(int code);
+/* True: `dedupe` dropped it, which was counted. For who hands events on by itself (a replay). */
+bool rx_source_drops_repeat_take(struct rx_source *, struct rx_event);
 /* One that was an event already, for the reason of that errno. */
 void rx_source_reject_event_take(struct rx_source *, struct rx_event, int code, const struct rx_error *);
 void rx_source_complete(struct rx_source *); /* flushes, then the end */

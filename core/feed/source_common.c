@@ -76,6 +76,38 @@ static const struct rx_option options[] = {
      .fallback = "30s",
      .max = 86400.0,
      .flags = RX_STATELESS},
+    {.name = "format",
+     .help =
+         "what a message is: json, csv, influx (line protocol), cbor, msgpack, text, or auto (JSON, or text where it "
+         "cannot be). Default: auto; of a file and of POSTs json, where no Content-Type says otherwise",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct rx_source_common, format, int),
+     .given = RX_AT(struct rx_source_common, format_given, bool),
+     .choices = rx_format_choices},
+    {.name = "csv",
+     .help = "of CSV: {header: true}, the first row of a file or message has the names; or the names: {header: [a, b]}",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct rx_source_common, formats.csv, struct rx_csv_options),
+     .given = RX_AT(struct rx_source_common, csv_given, bool),
+     .group = &rx_csv_options},
+    {.name = "split",
+     .help = "true: a message that is an array is its elements, an event each",
+     .type = RX_OPTION_BOOL,
+     .offset = RX_AT(struct rx_source_common, formats.split, bool),
+     .fallback = "false"},
+    {.name = "max_message",
+     .help = "the largest message, line, or event of a POST; a larger one is rejected as `too_large`",
+     .type = RX_OPTION_SIZE,
+     .offset = RX_AT(struct rx_source_common, max_message, uint64_t),
+     .fallback = "1MiB",
+     .min = 1,
+     .max = 268435455,
+     .flags = RX_STATELESS},
+    {.name = "dedupe",
+     .help = "drops events that came before: an expression, the key, or {by, max, within}",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct rx_source_common, dedupe, struct rx_dedupe_options),
+     .group = &rx_dedupe_class},
     {.name = "replay",
      .help =
          "in `rxd replay`: hot, its events happen whether or not somebody listens; or cold, each subscription gets all",
@@ -86,10 +118,29 @@ static const struct rx_option options[] = {
     {0},
 };
 
+static int check_formats(const struct rx_source_common *c, struct rx_error *reterr)
+{
+    if (c->csv_given && (!c->format_given || c->format != RX_FORMAT_CSV)) {
+        rx_error_set(reterr, -EINVAL, "`csv` says how to read CSV, and the format is another");
+        rx_error_hint(reterr, "format: csv");
+        return -EINVAL;
+    }
+    if (c->dedupe.by && c->replay == RX_REPLAY_COLD) {
+        rx_error_set(reterr, -EINVAL,
+                     "a cold replay gives each subscription all events, and `dedupe` drops what came before");
+        rx_error_hint(reterr, "leave out one of them");
+        return -EINVAL;
+    }
+    return c->format_given ? rx_format_check((enum rx_format)c->format, reterr) : 0;
+}
+
 /* Without event_time the others would say nothing. */
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct rx_source_common *c = image;
+    int formats = check_formats(c, reterr);
+    if (formats < 0)
+        return formats;
     bool told = c->event_time.expr;
     const char *idle = c->lateness ? "lateness" : c->idle_timeout ? "idle_timeout" : c->max_ahead ? "max_ahead" : NULL;
     if (!told && idle) {

@@ -2,7 +2,8 @@
 #ifndef RX_CORE_SOURCE_COMMON_H
 #define RX_CORE_SOURCE_COMMON_H
 
-#include "core/option/option.h"
+#include "core/feed/dedupe.h"
+#include "core/feed/format.h"
 
 enum rx_time_unit { RX_UNIT_TEXT, RX_UNIT_S, RX_UNIT_MS, RX_UNIT_US, RX_UNIT_NS };
 
@@ -19,6 +20,11 @@ struct rx_source_common {
     rx_time max_ahead;    /* ns, of the arrival; 0: as the source runs: 1 h live, no bound in a replay */
     rx_time catch_up;     /* ns */
     int replay;           /* enum rx_source_replay */
+    int format;           /* enum rx_format, where it is given */
+    bool format_given, csv_given;
+    struct rx_format_options formats; /* csv, split */
+    uint64_t max_message;             /* bytes */
+    struct rx_dedupe_options dedupe;
 };
 
 enum rx_source_replay { RX_REPLAY_HOT, RX_REPLAY_COLD };

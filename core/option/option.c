@@ -47,17 +47,16 @@ static bool is_mapping(const struct rx_class *class, const struct rx_tree *value
     return value && value->kind == RX_TREE_MAP && !(positional && positional->flags & RX_WHOLE);
 }
 
-static void note_given(const struct option_parse *parse, const struct rx_option *group)
+static void note_given(const struct option_parse *parse, const struct rx_option *option)
 {
-    if (group->given)
-        *(bool *)((char *)parse->image + group->given) = true;
+    if (option->given)
+        *(bool *)((char *)parse->image + option->given) = true;
 }
 
 static int set_option(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *value)
 {
     parse->option = option;
-    if (option->type == RX_OPTION_GROUP)
-        note_given(parse, option);
+    note_given(parse, option);
     return option_set(parse, value, (char *)parse->image + option->offset);
 }
 

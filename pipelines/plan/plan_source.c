@@ -44,8 +44,6 @@ static void fill_head(struct rx_plan *plan, struct rx_plan_source *s)
     source->errors = s->errors;
     source->fields = s->fields;
     source->reaches = s->reaches;
-    if (!source->max_message)
-        source->max_message = 1u << 20;
 }
 
 /* The options beside its kind; and a clock, where they say how to tell the time. */
@@ -57,7 +55,8 @@ static int give_common(struct rx_assembly *a, const struct rx_logical_source *lo
     if (!common ||
         rx_options_parse(&rx_source_common, logical->common, logical->kind, plan->arena, common, a->diagnostics) < 0)
         return -ENOMEM;
-    source->common = common;
+    if (rx_source_set_common(source, common) < 0)
+        return -ENOMEM;
     s->hash ^= rx_options_hash(&rx_source_common, logical->common, common);
     if (!common->event_time.expr)
         return 0;

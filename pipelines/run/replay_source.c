@@ -80,7 +80,14 @@ static struct rx_value meta_of(const struct rx_replay_feed *feed)
     return rx_object_finish(&b);
 }
 
-/* False: it has no usable time, and went to SOURCE.errors. */
+/* `split`: a list is its elements, as live. */
+static bool is_split(const struct rx_replay_feed *feed, struct rx_value value)
+{
+    const struct rx_source_common *common = feed->source->source->common;
+    return value.kind == RX_LIST && common && common->formats.split;
+}
+
+/* False: it has no usable time, and went to SOURCE.errors, or came before. */
 static bool event_of_take(const struct rx_replay_feed *feed, struct rx_value value, struct rx_event *ret)
 {
     struct rx_source *source = feed->source->source;
@@ -89,7 +96,7 @@ static bool event_of_take(const struct rx_replay_feed *feed, struct rx_value val
     int r = rx_source_stamp(source, ret, &error);
     if (r < 0)
         rx_source_reject_event_take(source, *ret, r, &error);
-    return r == 0;
+    return r == 0 && !(source->dedupe && rx_source_drops_repeat_take(source, *ret));
 }
 
 static void arm_next(struct run *run)
@@ -101,15 +108,31 @@ static void arm_next(struct run *run)
                     run->first_sequence + run->next);
 }
 
+static void hand_over_take(struct run *run, struct rx_value value)
+{
+    struct rx_event event;
+    if (run->over) {
+        rx_value_unref(value);
+        return;
+    }
+    if (!event_of_take(run->feed, value, &event))
+        return;
+    rx_observer_next(run->observer, &event, 1);
+    rx_event_unref(&event);
+}
+
 static void hand_over(struct run *run, const struct rx_replay_note *note)
 {
     struct rx_error error;
     if (note->kind == RX_NEXT) {
-        struct rx_event event;
-        if (event_of_take(run->feed, thawed(run->feed, note), &event)) {
-            rx_observer_next(run->observer, &event, 1);
-            rx_event_unref(&event);
-        }
+        struct rx_value value = thawed(run->feed, note);
+        bool split = is_split(run->feed, value);
+        for (uint32_t i = 0; split && i < value.u.list->count; i++)
+            hand_over_take(run, rx_value_ref(value.u.list->items[i]));
+        if (split)
+            rx_value_unref(value);
+        else
+            hand_over_take(run, value);
         return;
     }
     if (note->kind == RX_ERROR)
@@ -263,13 +286,11 @@ void rx_replay_feed_flush(struct rx_replay_feed *feed)
         rx_event_clock_tell(clock);
 }
 
-static void take_event(struct rx_replay_feed *feed, struct rx_replay_note *note)
+static void add_take(struct rx_replay_feed *feed, struct rx_value value)
 {
     struct rx_event_clock *clock = feed->source->source->clock;
     struct rx_event event;
-    bool good = event_of_take(feed, thawed(feed, note), &event);
-    rx_replay_note_finish(note);
-    if (!good)
+    if (!event_of_take(feed, value, &event))
         return;
     if (clock && rx_event_clock_splits(clock, event.time))
         rx_replay_feed_flush(feed);
@@ -278,6 +299,19 @@ static void take_event(struct rx_replay_feed *feed, struct rx_replay_note *note)
     feed->span[feed->span_length++] = event;
     if (feed->span_length == feed->span_max)
         rx_replay_feed_flush(feed);
+}
+
+static void take_event(struct rx_replay_feed *feed, struct rx_replay_note *note)
+{
+    struct rx_value value = thawed(feed, note);
+    bool split = is_split(feed, value);
+    rx_replay_note_finish(note);
+    for (uint32_t i = 0; split && i < value.u.list->count; i++)
+        add_take(feed, rx_value_ref(value.u.list->items[i]));
+    if (split)
+        rx_value_unref(value);
+    else
+        add_take(feed, value);
 }
 
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)

@@ -98,6 +98,7 @@ static void run_source(struct rx_source *source, struct rx_hub *hub)
 {
     struct rx_error error = {0};
     source->running = true;
+    source->starts++;
     if (source->clock && !source->clock->started)
         rx_event_clock_start(source->clock);
     if (source->class->start(source, &error) < 0) {

@@ -11,6 +11,7 @@
 
 #include "core/feed/sink.h"
 #include "core/feed/source.h"
+#include "core/feed/source_common.h"
 #include "core/graph/graph.h"
 #include "core/io/site.h"
 
@@ -162,23 +163,38 @@ static inline void harness_put(struct harness *h, struct harness_map *map, const
     }
 }
 
-/* The image of a class with options given as name, value, ..., NULL; a name that comes again makes a list, one of the form
- * GROUP.NAME stands in a mapping. */
-static inline void *harness_image_v(struct harness *h, const struct rx_class *class, va_list args)
+static inline void harness_parse(struct harness *h, const struct rx_class *class, const struct rx_tree *map,
+                                 void *image)
 {
-    struct harness_map *options = harness_map_create(h);
-    for (const char *name; (name = va_arg(args, const char *));)
-        harness_put(h, options, name, va_arg(args, const char *));
-    const struct rx_tree map = options->tree;
-    void *image = calloc(1, class->state_size);
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     struct rx_buffer text = {0};
-    int r = rx_options_parse(class, &map, &map, h->arena, image, diagnostics);
+    int r = rx_options_parse(class, map, map, h->arena, image, diagnostics);
     rx_diagnostics_render(diagnostics, &text);
     rx_buffer_append(&text, "", 1);
     ck_assert_msg(r == 0, "%s", text.data);
     rx_buffer_finish(&text);
     rx_diagnostics_destroy(diagnostics);
+}
+
+static inline bool harness_is_common(const struct rx_class *class, const char *name)
+{
+    char group[32];
+    snprintf(group, sizeof group, "%.*s", (int)strcspn(name, "."), name);
+    return rx_source_common_has(group) && !rx_class_has_option(class, group);
+}
+
+/* The image of a class with options given as name, value, ..., NULL; a name that comes again makes a list, one of the form
+ * GROUP.NAME stands in a mapping. `common`: NULL, or what receives those that stand beside a source's kind. */
+static inline void *harness_image_v(struct harness *h, const struct rx_class *class, struct rx_source_common *common,
+                                    va_list args)
+{
+    struct harness_map *own = harness_map_create(h), *beside = harness_map_create(h);
+    for (const char *name; (name = va_arg(args, const char *));)
+        harness_put(h, common && harness_is_common(class, name) ? beside : own, name, va_arg(args, const char *));
+    void *image = calloc(1, class->state_size);
+    harness_parse(h, class, &own->tree, image);
+    if (common)
+        harness_parse(h, &rx_source_common, &beside->tree, common);
     return image;
 }
 
@@ -186,7 +202,7 @@ static inline void *harness_image(struct harness *h, const struct rx_class *clas
 {
     va_list args;
     va_start(args, class);
-    void *image = harness_image_v(h, class, args);
+    void *image = harness_image_v(h, class, NULL, args);
     va_end(args);
     return image;
 }
@@ -194,6 +210,7 @@ static inline void *harness_image(struct harness *h, const struct rx_class *clas
 /* A source behind its two hubs. */
 struct feed {
     struct rx_source *source;
+    struct rx_source_common common;
     struct rx_hub *hub, *errors;
     struct capture events, rejects;
 };
@@ -203,6 +220,7 @@ static inline void feed_start(void *arg, struct rx_hub *hub)
     struct rx_source *source = arg;
     struct rx_error error = {0};
     (void)hub;
+    source->starts++;
     ck_assert_msg(source->class->start(source, &error) == 0, "%s", error.message);
 }
 
@@ -219,7 +237,8 @@ static inline struct feed *feed_create(struct harness *h, const struct rx_source
     struct rx_error error = {0};
     va_list args;
     va_start(args, class);
-    struct rx_source *source = harness_image_v(h, &class->base, args);
+    memset(&feed->common, 0, sizeof feed->common);
+    struct rx_source *source = harness_image_v(h, &class->base, &feed->common, args);
     va_end(args);
     capture_init(&feed->events);
     capture_init(&feed->rejects);
@@ -234,7 +253,7 @@ static inline struct feed *feed_create(struct harness *h, const struct rx_source
     source->site = &h->site;
     source->hub = feed->hub;
     source->errors = feed->errors;
-    source->max_message = 1 << 20;
+    ck_assert_int_eq(rx_source_set_common(source, &feed->common), 0);
     ck_assert_msg(!class->init || class->init(source, &error) == 0, "%s", error.message);
     rx_hub_set_producer(feed->hub, &(struct rx_producer){.start = feed_start, .stop = feed_stop, .arg = source});
     rx_hub_subscribe(feed->errors, &feed->rejects.observer);
@@ -266,7 +285,7 @@ static inline struct rx_sink *delivery_create(struct harness *h, const struct rx
     struct rx_error error = {0};
     va_list args;
     va_start(args, class);
-    struct rx_sink *sink = harness_image_v(h, &class->base, args);
+    struct rx_sink *sink = harness_image_v(h, &class->base, NULL, args);
     va_end(args);
     sink->class = class;
     sink->pipeline = "pipe";

@@ -1,0 +1,8 @@
+/* The format cbor: what holds of every format. */
+#include "tests/fuzz/format_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_format(RX_FORMAT_CBOR, data, size);
+    return 0;
+}
