@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/aggregate/aggregation.h"
+#include "core/aggregate/carry.h"
 #include "core/graph/operator.h"
 
 struct aggregate {
@@ -40,6 +40,37 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     return a->accumulators ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
 }
 
+/* ---- what goes on into the next window ---- */
+
+static void save_carries(const void *data, struct rx_writer *w) { rx_carries_save(data, w); }
+
+static int load_carries(void *data, struct rx_reader *r) { return rx_carries_load(data, r); }
+
+static void clear_carries(void *data) { rx_carries_finish(data); }
+
+static const struct rx_kept_class carried = {
+    .size = sizeof(struct rx_carries), .save = save_carries, .load = load_carries, .clear = clear_carries};
+
+static rx_time start_of(const struct aggregate *a)
+{
+    const struct rx_mark *mark = rx_op_mark(&a->op);
+    return rx_mark_has_window(mark) ? mark->start : 0;
+}
+
+static void note_carries(struct aggregate *a)
+{
+    struct rx_carries *kept = rx_kept_get(&a->op, &carried);
+    if (kept && rx_carries_note(kept, a->calls, a->accumulators, start_of(a), rx_windows_apart(&a->op)) == -ENOMEM)
+        rx_fail_memory(&a->op);
+}
+
+static bool overlaps(const struct aggregate *a)
+{
+    return a->calls->carries && rx_windows_apart(&a->op) != RX_TIME_NEVER;
+}
+
+/* ---- events and results ---- */
+
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {
     struct aggregate *a = (struct aggregate *)op;
@@ -49,6 +80,8 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
         if (rx_aggregation_add(a->calls, a->accumulators, &span[i], &error) == 0 ||
             rx_bad_event(op, &span[i], &error) == RX_USE_NULL)
             rx_count(op, RX_USED, 1);
+        if (overlaps(a))
+            note_carries(a);
     }
 }
 
@@ -57,7 +90,13 @@ static bool make_result(struct aggregate *a, rx_time until, struct rx_value *ret
 {
     struct rx_op *op = &a->op;
     struct rx_aggregation_scope scope = {.mark = rx_op_mark(op), .until = until};
+    struct rx_carry carries[RX_AGGREGATES_MAX];
+    struct rx_carries *kept = a->calls->carries ? rx_kept_get(op, &carried) : NULL;
     struct rx_error error;
+    if (kept) {
+        rx_carries_find(kept, start_of(a), rx_windows_apart(op), carries, a->calls->count);
+        scope.carries = carries;
+    }
     if (rx_aggregation_result(a->calls, a->accumulators, &scope, rx_op_heap(op), ret, &error) == 0)
         return true;
     rx_bad_result(op, &error);
@@ -71,11 +110,27 @@ static void peek(struct rx_op *op, rx_time at)
         rx_emit_result_at_take(op, value, at);
 }
 
+/* A window that is cut short counts time to now. */
+static rx_time until_of(const struct aggregate *a)
+{
+    const struct rx_mark *mark = rx_op_mark(&a->op);
+    return mark && mark->flags & RX_WINDOW_PARTIAL ? rx_op_reached(&a->op) : RX_TIME_NEVER;
+}
+
+/* The carry is noted before the result goes out: what that sets off may ask for the next window's. */
 static void complete(struct rx_op *op, unsigned port)
 {
+    struct aggregate *a = (struct aggregate *)op;
     struct rx_value value;
     (void)port;
-    if (make_result((struct aggregate *)op, RX_TIME_NEVER, &value))
+    bool made = make_result(a, until_of(a), &value);
+    if (a->calls->carries) {
+        struct rx_carries *kept = rx_kept_get(op, &carried);
+        note_carries(a);
+        if (kept)
+            rx_carries_prune(kept, start_of(a), rx_windows_apart(op));
+    }
+    if (made)
         rx_emit_result_take(op, value);
     rx_finish(op);
 }

@@ -321,6 +321,7 @@ static void write_window(struct keyed_window *k, const struct pane *pane, uint64
     rx_write_uint(w, born);
     rx_write_int(w, pane->end ? pane->end : RX_TIME_NEVER);
     rx_write_uint(w, 0); /* windows that have been let go */
+    rx_write_uint(w, 0); /* steps that keep something beyond a window */
     rx_frame_end(w, frame);
 }
 
@@ -386,7 +387,7 @@ static void read_window(struct keyed_window *k, struct pane *pane, struct rx_rea
     bool joined = rx_read_bool(&r);
     rx_read_uint(&r);
     rx_read_int(&r);
-    uint64_t let_go = rx_read_uint(&r);
+    uint64_t let_go = rx_read_uint(&r) + rx_read_uint(&r);
     if (completing || panes > 1 || !joined || let_go)
         rx_reader_fail(&r, -EBADMSG);
     rx_frame_close(outer, &r);
@@ -483,8 +484,10 @@ static void take(void *to, enum step step, const void *const *images, const char
 static bool fuse(const struct rx_step *const *steps, const void *const *images, void *image)
 {
     struct keyed_window *k = image;
-    if (!plain_group(images[GROUP]) || !plain_window(images[WINDOW]) || !skips_bad_events(steps[GROUP]) ||
-        !skips_bad_events(steps[AGGREGATE]))
+    const struct rx_shaper *fields =
+        *(struct rx_shaper *const *)rx_option_field(&rx_operator_aggregate.base, images[AGGREGATE], "fields");
+    if (rx_aggregation_describe(fields).carries || !plain_group(images[GROUP]) || !plain_window(images[WINDOW]) ||
+        !skips_bad_events(steps[GROUP]) || !skips_bad_events(steps[AGGREGATE]))
         return false;
     take(&k->by, GROUP, images, "by", sizeof k->by);
     take(&k->max_keys, GROUP, images, "max_keys", sizeof k->max_keys);

@@ -253,6 +253,15 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
+/* Where they overlap, windows by count begin anywhere. */
+static rx_time apart(const struct rx_op *op)
+{
+    const struct window *w = (const struct window *)op;
+    if (w->size.count)
+        return w->every.count < w->size.count ? 0 : RX_TIME_NEVER;
+    return w->every.duration < w->size.duration ? w->every.duration : RX_TIME_NEVER;
+}
+
 extern const struct rx_operator_class rx_operator_to_array;
 
 static void describe(const void *image, struct rx_facts *facts)
@@ -287,6 +296,7 @@ static void describe(const void *image, struct rx_facts *facts)
         .watermark = watermark,                                                                                        \
         .timer = timer,                                                                                                \
         .inner = inner,                                                                                                \
+        .apart = apart,                                                                                                \
         .save = save,                                                                                                  \
         .load = load,                                                                                                  \
         .dispose = dispose,                                                                                            \

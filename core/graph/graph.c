@@ -81,6 +81,7 @@ struct rx_op *rx_op_create(struct rx_instance *instance, uint16_t index, struct 
     op->instance = instance;
     op->node = node;
     op->opened = NULL;
+    op->kept = NULL;
     op->opened_tail = &op->opened;
     op->reached = op->watermark = RX_WATERMARK_CLOCK;
     attach_timers(op);
@@ -113,6 +114,7 @@ void rx_op_reclaim(struct rx_op *op)
     if (op->class->dispose)
         op->class->dispose(op);
     rx_op_drop_queue(op);
+    rx_kept_finish(op);
     rx_want_finish(op);
     if (op->held) {
         op->node->ledger->held -= op->held;

@@ -82,6 +82,10 @@ void rx_watermarks_skip_step(struct rx_reader *);
 void rx_calls_cancel_all(struct rx_op *);
 void rx_calls_save(const struct rx_op *, struct rx_writer *);
 void rx_calls_load(struct rx_op *, struct rx_reader *);
+/* kept.c */
+void rx_kept_finish(struct rx_op *);
+void rx_kept_save(const struct rx_op *, struct rx_writer *);
+void rx_kept_load(struct rx_op *, struct rx_reader *);
 /* instance.c */
 struct rx_instance *rx_instance_create(struct rx_engine *, const struct rx_subgraph *); /* NULL: no memory */
 /* One of the op's own, nothing in it runs yet; `mark` is taken. NULL: no memory, the op has failed. */

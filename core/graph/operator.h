@@ -61,6 +61,9 @@ struct rx_operator_class {
     /* Puts out, with that event time, the result that it would have if its input ended now, and goes on as if it had not been
      * asked: of steps that reduce, where results come before a window closes (rx_facts.early, rx_instance_peek). NULL: it cannot. */
     void (*peek)(struct rx_op *, rx_time at);
+    /* Of what opens windows that may overlap: how far apart their starts are, ns, where they are even; 0: uneven. NULL: they never
+     * overlap. */
+    rx_time (*apart)(const struct rx_op *);
     void (*cancel)(struct rx_op *); /* it will hear nothing more, and was not at its end. NULL: nothing to do */
     unsigned state_version;         /* of what save writes; older ones that load still reads are told from the length */
     int (*save)(struct rx_op *, struct rx_writer *); /* NULL: stateless. Timers are saved by the graph */
@@ -95,6 +98,7 @@ struct rx_op {
     uint16_t barrier_ports;     /* bit p: it has come on port p and waits for others */
     uint16_t live_ports;        /* bit p: port p is subscribed and has not ended */
     struct rx_op_want *want;    /* of event time; NULL: nothing yet */
+    struct rx_kept *kept;       /* of steps in its windows */
     uint8_t state;              /* enum in graph.c */
     bool busy;                  /* inside a callback that notes may not enter again */
     bool starting;              /* subscribing its inputs */
@@ -251,6 +255,18 @@ struct rx_common *rx_common_get(struct rx_op *, const struct rx_common_class *);
 void *rx_common_data(const struct rx_common *);
 void rx_common_arm(struct rx_common *, rx_time due); /* by the wall clock */
 void rx_common_stop(struct rx_common *);
+
+/* What a step keeps beyond the window that it runs in: zeroed bytes at first, that live with the step which opens the windows,
+ * and so with its group. It does not outlive an outer window, nor reach over groups that are opened inside the window. NULL: it is not
+ * directly in a window, or no memory. */
+struct rx_kept_class {
+    size_t size;
+    void (*save)(const void *, struct rx_writer *);
+    int (*load)(void *, struct rx_reader *); /* 0, or < 0: cleared, and begun anew */
+    void (*clear)(void *);
+};
+void *rx_kept_get(struct rx_op *, const struct rx_kept_class *);
+rx_time rx_windows_apart(const struct rx_op *); /* class->apart of what opens its windows; RX_TIME_NEVER: no overlap */
 
 /* The environment for expressions on an event: it, and the event for which an operator opened the stream that the op is in
  * (`outer`; none elsewhere). */

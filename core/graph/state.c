@@ -48,6 +48,8 @@ static void save_op(struct rx_op *op, struct rx_writer *w)
         op->class->save(op, w);
     if (opens_scopes(op))
         save_orphans(op, w);
+    if (op->class->base.flags & RX_OPENS_WINDOW)
+        rx_kept_save(op, w);
     if (op->class->answer)
         rx_calls_save(op, w);
     rx_frame_end(w, frame);
@@ -106,6 +108,8 @@ static void load_op(struct rx_op *op, struct rx_reader *outer)
         rx_reader_fail(&r, -EBADMSG);
     if (opens_scopes(op) && !rx_reader_failed(&r))
         load_orphans(op, &r);
+    if (op->class->base.flags & RX_OPENS_WINDOW && !rx_reader_failed(&r))
+        rx_kept_load(op, &r);
     if (op->class->answer && !rx_reader_failed(&r))
         rx_calls_load(op, &r);
     rx_frame_close(outer, &r);

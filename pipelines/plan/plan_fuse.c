@@ -13,13 +13,14 @@ static const struct rx_logical_node *only_inside(const struct rx_logical_node *n
     return scope && scope->count == 2 && scope->nodes[1].input_count == 1 ? &scope->nodes[1] : NULL;
 }
 
-/* How many steps the class would run from `node` on, collected from the outside in; 0: they are not what it runs. */
+/* How many steps the class would run from `node` on, collected from the outside in; 0: they are not what it runs. Windows that
+ * must sort their events run alone: what is fused keeps none. */
 static unsigned match(const struct rx_operator_class *class, const struct rx_logical_node *node,
                       const struct rx_logical_node **found)
 {
     unsigned n = 0;
     for (; class->fuses[n]; n++) {
-        if (!node || n == FUSED_MAX || node->step->class != class->fuses[n])
+        if (!node || n == FUSED_MAX || node->step->class != class->fuses[n] || node->inner_ordered)
             return 0;
         found[n] = node;
         node = only_inside(node);
@@ -50,8 +51,6 @@ static int try_class(struct rx_assembly *a, const struct rx_operator_class *clas
     node->steps = steps;
     node->step_count = (uint16_t)n;
     node->common_step = class->fused_common;
-    for (unsigned i = 0; i < n; i++)
-        node->inner_ordered = node->inner_ordered || found[i]->inner_ordered;
     return 1;
 }
 

@@ -19,6 +19,8 @@ VARIANTS = [[], ["--no-fusion"], ["--span", "256"], ["--no-fusion", "--span", "2
 FUNCTIONS = [
     "count()", "count(v > 4)", "sum(v)", "avg(v)", "min(v)", "max(v)", "first(v)", "last(v)", "sum(v) / count()",
     "max(v) - min(v)", "sum(v * 2 + 1)", "first(k)", "avg(w)", "max(w)", "last(s)", "sum(w) + sum(v)", "min(v + w)",
+    "median(v)", "quantile(w, 0.3)", "stddev(v)", "variance(w)", "collect(v, 3)", "count_distinct(v)", "top(2, v, k)",
+    "increase(v)", "rate(w)", "time_in(v > 3)", "time_avg(w)", "ewma(v, 0.3)",
 ]  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import random
 AGGREGATES = {
     "n": "count()", "m": "max(value)", "s": "sum(value)", "a": "avg(value)", "l": "last(value)", "f": "first(value)",
     "mn": "min(value)", "cl": "count(value > 5)", "r": "max(value) - min(value)",
+    "md": "median(value)", "sd": "stddev(value)", "co": "collect(value, 3)", "d": "count_distinct(value)", "t": "top(2, value, device)",
+    "i": "increase(value)", "ti": "time_in(value > 4)", "ta": "time_avg(value)", "ew": "ewma(value, 0.25)",
 }  # fmt: skip
 ROW = {"device": "device", "city": "city"}
 # 10 / (value - 3) fails where the value is 3: for what answers an error.

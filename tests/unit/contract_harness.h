@@ -26,6 +26,10 @@ static const char *const chains[] = {
     "[{flat_map: {from: prices, pipe: [{take: 2}, {set: {of: outer.device}}]}}]",
     "[distinct, log: '{metric}', distinct_until_changed]",
     "[log, group_by: device, with_latest_from: prices, window: 1s, to_array]",
+    "[group_by: device, window: {size: 2s, every: 500ms}, aggregate: {i: increase(value), t: time_avg(value), e: "
+    "'ewma(value, 0.5)'}]",
+    "[window: 1s, aggregate: {m: median(value), d: count_distinct(text), c: 'collect(text, 3)', t: 'top(2, value, "
+    "text)', v: stddev(value)}]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
