@@ -198,21 +198,32 @@ static const struct rx_option *positional_of(const struct rx_class *class)
 static bool needs_more(const struct rx_class *class, const struct rx_option *given)
 {
     for (const struct rx_option *o = class->options; o && o->name; o++)
-        if (o != given && o->flags & RX_REQUIRED)
+        if (o != given && o->flags & RX_REQUIRED && (!(o->flags & RX_INLINE) || needs_more(o->group, NULL)))
             return true;
     return false;
 }
 
 bool schema_stands_alone(const struct rx_class *class) { return !needs_more(class, NULL); }
 
+/* Those of an inline group stand among the others; it is asked for what it requires where it is required. */
+static void put_options(struct schema *s, const struct rx_class *class, bool asked, json_t *properties,
+                        json_t *required)
+{
+    for (const struct rx_option *o = class->options; o && o->name; o++) {
+        if (o->flags & RX_INLINE) {
+            put_options(s, o->group, asked && o->flags & RX_REQUIRED, properties, required);
+            continue;
+        }
+        schema_option(s, properties, o);
+        if (asked && o->flags & RX_REQUIRED)
+            schema_append(s, required, json_string(o->name));
+    }
+}
+
 static json_t *mapping_schema(struct schema *s, const struct rx_class *class)
 {
     json_t *properties = json_object(), *required = json_array();
-    for (const struct rx_option *o = class->options; o && o->name; o++) {
-        schema_option(s, properties, o);
-        if (o->flags & RX_REQUIRED)
-            schema_append(s, required, json_string(o->name));
-    }
+    put_options(s, class, true, properties, required);
     json_t *schema =
         json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties, "additionalProperties", 0);
     if (schema && json_array_size(required) > 0)

@@ -98,7 +98,7 @@ static void describe(const void *image, struct rx_facts *facts)
 {
     const struct audit *a = image;
     facts->events = 1;
-    facts->wait = a->wait;
+    facts->wait = facts->spacing = a->wait;
 }
 
 const struct rx_operator_class rx_operator_audit = {

@@ -108,7 +108,7 @@ static void describe(const void *image, struct rx_facts *facts)
 {
     const struct debounce *d = image;
     facts->events = 1;
-    facts->wait = d->quiet;
+    facts->wait = facts->quiet = facts->spacing = d->quiet;
 }
 
 const struct rx_operator_class rx_operator_debounce = {

@@ -133,7 +133,7 @@ static void describe(const void *image, struct rx_facts *facts)
 {
     const struct sample *s = image;
     facts->events = 1;
-    facts->wait = s->every;
+    facts->wait = facts->spacing = facts->rhythm = s->every;
 }
 
 const struct rx_operator_class rx_operator_sample = {

@@ -125,6 +125,7 @@ static void describe(const void *image, struct rx_facts *facts)
     const struct throttle *t = image;
     facts->events = t->trailing;
     facts->wait = t->leading ? 0 : t->pause;
+    facts->spacing = t->pause;
 }
 
 const struct rx_operator_class rx_operator_throttle = {

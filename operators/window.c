@@ -273,6 +273,9 @@ static void describe(const void *image, struct rx_facts *facts)
     facts->wait = w->size.duration;
     facts->counts = w->size.count || w->max;
     facts->scope_events = w->size.count ? w->size.count : (uint64_t)w->max;
+    facts->gathers = w->size.duration;
+    if (w->size.duration && !w->max && !facts->early)
+        facts->rhythm = facts->spacing = w->every.duration ? w->every.duration : w->size.duration;
 }
 
 #define CUTTER(name_, summary_, flags_, collects_, example_)                                                           \

@@ -107,7 +107,10 @@ static int load(struct rx_source *source, struct rx_reader *r)
     return r->failed;
 }
 
+static const char *const fields[] = {"value", NULL};
+
 const struct rx_source_class rx_source_timer = {
+    .fields = fields,
     .base = {.name = "timer",
              .summary = "Counts up from 0, one event a period",
              .options = options,

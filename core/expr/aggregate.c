@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/expr/compiler.h"
+#include "core/expr/check_private.h"
 
 enum { CONSTANT_NONE = 255 };
 enum { COLLECT_DEFAULT = 10000, COLLECT_MAX = 100000, TOP_MAX = 1000 };
@@ -99,7 +99,7 @@ static int compile_argument(struct rx_compiler *c, const struct rx_ast *arg, str
     int r = rx_expr_compile(text, arg->end - arg->start, &options, ret, c->reterr);
     if (r < 0 && c->reterr && c->reterr->at.line)
         rx_place_set(&c->reterr->at, c->expr->text, c->expr->length, arg->start + c->reterr->at.offset);
-    return r;
+    return r < 0 ? r : rx_check_take_hints(c, *ret, arg->start);
 }
 
 int rx_check_whole_aggregate(struct rx_compiler *c, const struct rx_ast *root)

@@ -26,6 +26,18 @@ struct rx_error *rx_check_hint(struct rx_compiler *c, uint32_t at, const char *f
     return hint;
 }
 
+int rx_check_take_hints(struct rx_compiler *c, const struct rx_expr *part, uint32_t start)
+{
+    for (size_t i = 0; i < rx_expr_hint_count(part); i++) {
+        const struct rx_error *from = rx_expr_hint(part, i);
+        struct rx_error *hint = rx_check_hint(c, start + (uint32_t)from->at.offset, "%s", from->message);
+        if (!hint)
+            return -ENOMEM;
+        rx_error_hint(hint, "%s", from->hint);
+    }
+    return 0;
+}
+
 int rx_check_complain(struct rx_compiler *c, struct rx_ast *node, uint32_t at, const char *format, ...)
 {
     char message[400];
@@ -165,6 +177,36 @@ static int check_dash(struct rx_compiler *c, const struct rx_ast *node)
     return hint ? 0 : -ENOMEM;
 }
 
+/* A whole number that the user may not know to be one: what int() or uint() makes is asked for. */
+static bool is_whole(const struct rx_ast *node)
+{
+    bool asked = node->kind == N_CALL && (rx_check_named(node, "int") || rx_check_named(node, "uint"));
+    return node->kinds && !(node->kinds & ~(rx_kinds)(RX_K_INT | RX_K_UINT)) && !asked;
+}
+
+static bool divides_evenly(const struct rx_ast *a, const struct rx_ast *b)
+{
+    bool literals = a->kind == N_LITERAL && b->kind == N_LITERAL;
+    return literals && (b->value.u.u + 1 <= 1 || a->value.u.i % b->value.u.i == 0); /* + 1: by 0, by -1 */
+}
+
+/* 7 / 2 is 3: CEL's whole numbers, unlike those of events. */
+static int check_division(struct rx_compiler *c, const struct rx_ast *node)
+{
+    const struct rx_ast *a = node->args[0], *b = node->args[1];
+    if (node->op != O_DIV || !is_whole(a) || !is_whole(b) || divides_evenly(a, b))
+        return 0;
+    struct rx_error *hint =
+        rx_check_hint(c, node->at, "a whole number divided by a whole number is cut to a whole number: 7 / 2 is 3");
+    if (b->kind == N_LITERAL)
+        rx_error_hint(hint, "write / %.*s.0 to keep the fraction, or int(...) / %.*s if it is meant",
+                      (int)(b->end - b->start), c->expr->text + b->start, (int)(b->end - b->start),
+                      c->expr->text + b->start);
+    else
+        rx_error_hint(hint, "write double(...) around one of them to keep the fraction, or int(...) if it is meant");
+    return hint ? 0 : -ENOMEM;
+}
+
 static int check_binary(struct rx_compiler *c, struct rx_ast *node)
 {
     struct rx_ast *left = node->args[0], *right = node->args[1];
@@ -188,6 +230,8 @@ static int check_binary(struct rx_compiler *c, struct rx_ast *node)
         r = complain_binary(c, node, "");
     else if ((node->op == O_EQ || node->op == O_NE) && !rx_kinds_may_equal(left->kinds, right->kinds))
         r = complain_binary(c, node, ": they are never equal");
+    if (r == 0)
+        r = check_division(c, node);
     return r < 0 ? r : check_dash(c, node);
 }
 
@@ -342,6 +386,15 @@ static int check_optional_items(struct rx_compiler *c, struct rx_ast *node, unsi
     return 0;
 }
 
+/* has(x), coalesce(x, 0): a name may be that of no field. */
+static int check_absent_args(struct rx_compiler *c, struct rx_ast *node)
+{
+    c->may_be_absent++;
+    int r = rx_check_args(c, node);
+    c->may_be_absent--;
+    return r;
+}
+
 static int check_node(struct rx_compiler *c, struct rx_ast *node)
 {
     int r;
@@ -377,11 +430,11 @@ static int check_node(struct rx_compiler *c, struct rx_ast *node)
     case N_CONDITIONAL:
         return check_conditional(c, node);
     case N_HAS:
-        r = rx_check_args(c, node);
+        r = check_absent_args(c, node);
         node->kinds = RX_K_BOOL;
         return r;
     case N_COALESCE:
-        r = rx_check_args(c, node);
+        r = check_absent_args(c, node);
         for (unsigned i = 0; i < node->count; i++)
             node->kinds |= node->args[i]->kinds;
         return r;

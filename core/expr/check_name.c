@@ -72,23 +72,49 @@ static rx_kinds of_public(unsigned kinds)
     return kinds & RX_EXPR_KIND_NUMBER ? result | RX_K_NUMBER : result;
 }
 
-static int unknown_name(struct rx_compiler *c, const struct rx_ast *node)
+/* What to write for a name that is none of the fields: the nearest one, or a text, or one of those that there are. */
+static void hint_name(const struct rx_compiler *c, const char *name, struct rx_error *error)
 {
     const char *names[130];
-    size_t count = 0;
-    for (size_t i = 0; i < c->options->type_count && count < 125; i++)
+    char list[160] = "";
+    size_t count = 0, used = 0;
+    for (size_t i = 0; i < c->options->type_count && count < 125; i++) {
         names[count++] = c->options->types[i].name;
+        if (used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[count - 1]);
+    }
     names[count++] = "event";
     names[count++] = "event_time";
     names[count++] = "meta";
     names[count] = NULL;
+    const char *near = rx_nearest(name, names);
+    if (near)
+        rx_error_hint(error, "did you mean %s?", near);
+    else if (used < sizeof list)
+        rx_error_hint(error, "there are %s; a text needs quotes: \"%s\"", list, name);
+    else
+        rx_error_hint(error, "a text needs quotes: \"%s\"", name);
+}
+
+static int unknown_name(struct rx_compiler *c, const struct rx_ast *node)
+{
     char name[80];
     snprintf(name, sizeof name, "%.*s", (int)node->length, node->name);
     rx_compile_failed(c, node, "there is no field named \"%s\" at this step", name);
-    const char *near = rx_nearest(name, names);
-    if (near)
-        rx_error_hint(c->reterr, "did you mean %s?", near);
+    hint_name(c, name, c->reterr);
     return -EINVAL;
+}
+
+/* Said to be all the fields: by a source's declared columns, by the pipeline that is read. */
+static int undeclared_name(struct rx_compiler *c, const struct rx_ast *node)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%.*s", (int)node->length, node->name);
+    struct rx_error *hint = rx_check_hint(c, node->start, "nothing here gives a field named %s", name);
+    if (!hint)
+        return -ENOMEM;
+    hint_name(c, name, hint);
+    return 0;
 }
 
 /* The literals of other languages. */
@@ -127,9 +153,10 @@ static int check_field(struct rx_compiler *c, struct rx_ast *node)
                 node->value = (struct rx_value){.kind = RX_TYPE, .u.i = type_names[i].kind};
                 declared = true;
             }
-    if (!declared && (c->options->flags & RX_EXPR_CLOSED))
+    if (!declared && (c->options->flags & RX_EXPR_CLOSED) && !c->may_be_absent)
         return unknown_name(c, node);
-    if (!declared && check_foreign_literal(c, node) < 0)
+    bool odd = !declared && c->options->flags & (RX_EXPR_CLOSED | RX_EXPR_DECLARED);
+    if (!declared && (odd ? undeclared_name(c, node) : check_foreign_literal(c, node)) < 0)
         return -ENOMEM;
     if (c->options->flags & RX_EXPR_MARK_NAMES)
         c->expr->reaches |= RX_REACHES_MARK;

@@ -8,6 +8,7 @@ bool rx_check_named(const struct rx_ast *node, const char *name);
 int rx_check_complain(struct rx_compiler *c, struct rx_ast *node, uint32_t at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Notes something legal that looks like a slip, for rx_expr_hint. NULL: no memory. */
+int rx_check_take_hints(struct rx_compiler *, const struct rx_expr *part, uint32_t start); /* those of a part */
 struct rx_error *rx_check_hint(struct rx_compiler *c, uint32_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int rx_check_args(struct rx_compiler *c, struct rx_ast *node);

@@ -24,6 +24,7 @@ struct rx_compiler {
     bool lenient;        /* folding: complaints wait for the outcome */
     uint64_t fold_steps; /* that constant parts have taken so far */
     unsigned loop_depth;
+    unsigned may_be_absent; /* inside of has() and coalesce() */
     double cost[5];
 };
 

@@ -15,6 +15,7 @@ enum {
     RX_EXPR_AGGREGATES = 1, /* aggregate calls (count, sum, avg ...) are allowed and become slots */
     RX_EXPR_MARK_NAMES = 2, /* a name that the event lacks is looked for in the mark: key names, then `window` */
     RX_EXPR_CLOSED = 4,     /* `types` names every field there is: another name is a mistake */
+    RX_EXPR_DECLARED = 8,   /* `types` names every field that the events are said to have: another name is a hint */
 };
 
 /* What is known of a field before any event: a set of kinds, 1 << enum rx_kind each. */

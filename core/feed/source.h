@@ -35,6 +35,7 @@ struct rx_source_class {
     int (*load)(struct rx_source *, struct rx_reader *);    /* -EBADMSG; -ENOMEM */
     void (*ingest)(struct rx_source *, struct rx_ingest *); /* POST /sources/NAME; NULL: 405. See rx_ingest_* */
     void (*dispose)(struct rx_source *);
+    const char *const *fields; /* all that its events have, NULL-terminated; NULL: it cannot be said */
 };
 
 enum rx_reject {                   /* why a message was not decoded; counted by reason */

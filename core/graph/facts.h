@@ -37,6 +37,12 @@ struct rx_facts {
     uint64_t scope_events; /* each scope that it opens takes so many events at the most; 0: as many as come */
     int64_t wait;          /* ns until its first output after its first input, at the most; 0: none of its own */
     bool counts;           /* it also puts out when a count is full */
+    /* Paces, in ns, by which check finds what cannot be meant; 0: nothing can be said. */
+    int64_t quiet;   /* it puts out only after nothing came for so long */
+    int64_t gathers; /* it puts together what comes within so long */
+    int64_t spacing; /* what it (of a scope: each result) puts out is at least so far apart */
+    int64_t rhythm;  /* while events come in it puts one out at least so often */
+    bool at_end; /* what it is there for comes when its input ends. By default: it reduces, and does not end early */
 };
 
 #endif

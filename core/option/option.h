@@ -38,9 +38,10 @@ enum {
     RX_POSITIONAL = 2, /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
-    RX_BRANCH = 16,   /* STRING: names a stream that the step feeds, PIPELINE.NAME */
-    RX_BROKER = 32,   /* STRING: names one of `brokers:` */
-    RX_CAPTURES = 64, /* STRINGS: {name} in it makes a field of the event */
+    RX_BRANCH = 16,       /* STRING: names a stream that the step feeds, PIPELINE.NAME */
+    RX_BROKER = 32,       /* STRING: names one of `brokers:` */
+    RX_CAPTURES = 64,     /* STRINGS: {name} in it makes a field of the event */
+    RX_COLUMNS = 1 << 20, /* STRINGS of a source: all fields that its events have (but true and false) */
     RX_OPENED =
         128, /* STREAM: no further input, but a graph of its own that the step opens (with the PIPE beside it) */
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
@@ -108,7 +109,8 @@ struct rx_heap *rx_plan_heap(const struct rx_plan_arena *);
 struct rx_known {
     const struct rx_expr_type *types;
     size_t count;
-    bool closed; /* these are all the fields there are: to name another is a mistake */
+    bool closed;   /* these are all the fields there are: to name another is a mistake */
+    bool declared; /* these are all that the events are said to have: to name another looks like a slip */
 };
 void rx_plan_know(struct rx_plan_arena *, struct rx_known);
 struct rx_known rx_plan_known(const struct rx_plan_arena *);

@@ -1,5 +1,7 @@
 /* Shapers at load: config trees to nodes, with keys interned and shapes found beforehand. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +38,7 @@ static int compile_expr(const struct shaper_request *request, const struct rx_tr
     struct rx_known known = rx_plan_known(request->arena);
     options.types = known.types;
     options.type_count = known.count;
-    options.flags |= known.closed ? RX_EXPR_CLOSED : 0;
+    options.flags |= known.closed ? RX_EXPR_CLOSED : known.declared ? RX_EXPR_DECLARED : 0;
     struct rx_error error = {0};
     struct rx_expr *expr;
     int r = rx_expr_compile(scalar->text + offset, length, &options, &expr, &error);
@@ -142,6 +144,61 @@ static int template_error(struct compiler *compiler, const struct rx_tree *scala
     return -EINVAL;
 }
 
+static void remark(struct compiler *compiler, const struct rx_tree *scalar, size_t offset, const char *hint,
+                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+static void remark(struct compiler *compiler, const struct rx_tree *scalar, size_t offset, const char *hint,
+                   const char *format, ...)
+{
+    struct rx_error note = {.code = -EINVAL};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note.message, sizeof note.message, format, args);
+    va_end(args);
+    rx_error_hint(&note, "%s", hint);
+    note.at.offset = offset;
+    rx_remark_inside(compiler->request->diagnostics, scalar, &note);
+}
+
+/* `{{ value_json.avg }}` at `at`: a template of Home Assistant, Jinja or Mustache. Its length; 0: braces of JSON, perhaps. */
+static size_t foreign_template(const char *text, size_t at)
+{
+    size_t start = at + 2 + strspn(text + at + 2, " \t"), inside = strcspn(text + start, "{}");
+    char first = text[start];
+    bool name = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '_';
+    return name && inside > 0 && strncmp(text + start + inside, "}}", 2) == 0 ? start + inside + 2 - at : 0;
+}
+
+static void check_foreign(struct compiler *compiler, const struct rx_tree *scalar, size_t at)
+{
+    const char *text = scalar->text;
+    size_t length = foreign_template(text, at);
+    char hint[200];
+    if (length == 0)
+        return;
+    struct shown whole = shown_text(text);
+    snprintf(hint, sizeof hint,
+             "one pair of braces is rxd's: {NAME}; to send another system's template as it is: !raw \"%s\"",
+             strchr(text, '"') ? "..." : whole.text);
+    remark(compiler, scalar, at, hint, "`{{` is a literal brace here: `%.*s` is sent as `%.*s`",
+           length < 80 ? (int)length : 80, text + at, length < 80 ? (int)length - 2 : 79, text + at + 1);
+}
+
+/* {who: device}: the word, where the field may be meant. */
+static void check_literal(struct compiler *compiler, const struct rx_tree *scalar)
+{
+    struct rx_known known = rx_plan_known(compiler->request->arena);
+    char hint[200];
+    for (size_t i = 0; i < known.count; i++) {
+        if (strcmp(known.types[i].name, scalar->text) != 0)
+            continue;
+        snprintf(hint, sizeof hint, "for the field write \"{%.60s}\"; for the word !raw %.60s", scalar->text,
+                 scalar->text);
+        remark(compiler, scalar, 0, hint, "this is the word \"%.60s\", and there is a field of that name",
+               scalar->text);
+        return;
+    }
+}
+
 /* Literal text up to the next {EXPR}, `{{` and `}}` undone, appended to `out`. Answers where it ends, or an error. */
 static int read_literal(struct compiler *compiler, const struct rx_tree *scalar, size_t *at, struct rx_buffer *out)
 {
@@ -149,12 +206,14 @@ static int read_literal(struct compiler *compiler, const struct rx_tree *scalar,
     for (; *at < scalar->length; ++*at) {
         char c = text[*at];
         if (c == '{' || c == '}') {
-            if (text[*at + 1] == c)
-                ++*at;
-            else if (c == '{')
+            bool twice = text[*at + 1] == c;
+            if (!twice && c == '{')
                 return 0;
-            else
+            if (!twice)
                 return template_error(compiler, scalar, *at, "a `}` without its `{`", "write }} for a literal brace");
+            if (c == '{')
+                check_foreign(compiler, scalar, *at);
+            ++*at;
         }
         rx_buffer_append(out, &c, 1);
     }
@@ -209,6 +268,8 @@ static int compile_template(struct compiler *compiler, const struct rx_tree *sca
         braces += scalar->text[i] == '{' || scalar->text[i] == '}';
     if (braces == 0) {
         node->kind = SHAPE_CONST;
+        if (!scalar->raw)
+            check_literal(compiler, scalar);
         return value_from_tree(scalar, compiler->request->arena, compiler->request->diagnostics, &node->constant);
     }
     struct shape_node text = {.kind = SHAPE_TEXT};

@@ -233,6 +233,9 @@ static int make_pipeline(struct rx_planner *planner, struct rx_logical_pipeline 
     int r = make_steps(planner, p);
     if (r == 0)
         r = rx_planner_sinks(planner, p, rx_tree_get(p->tree, "to"), rx_plan_known(planner->scratch));
+    p->known = rx_plan_known(planner->scratch);
+    p->known.declared = p->known.declared || p->known.closed;
+    p->known.closed = false;
     rx_plan_arena_destroy(planner->scratch);
     planner->scratch = NULL;
     return r;
@@ -262,8 +265,10 @@ static int make_all(struct rx_planner *planner)
     r = rx_planner_fields(planner);
     if (r == 0)
         rx_planner_bound(planner);
-    if (r == 0)
+    if (r == 0 && !planner->options->replay) {
+        rx_planner_paces(planner);
         r = rx_planner_remarks(planner);
+    }
     return r == 0 && rx_diagnostics_count(planner->diagnostics) > 0 ? -EINVAL : r;
 }
 

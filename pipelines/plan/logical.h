@@ -43,6 +43,12 @@ struct rx_logical_input {
     const char *name; /* that the user gave the stream; "" for the chain */
 };
 
+/* How far apart events come, in ns; 0: nothing is known. */
+struct rx_pace {
+    int64_t spacing, rhythm; /* at least so far apart; at least so often, while events come in */
+    const struct rx_step *of;
+};
+
 struct rx_logical_node {
     const struct rx_step *step;
     struct rx_logical_graph *scope;        /* what runs once per group or window; NULL */
@@ -58,6 +64,7 @@ struct rx_logical_node {
     bool told;             /* what it puts out has event time of its own */
     bool inner_ordered;    /* rx_node.inner_ordered */
     unsigned width;        /* fields of an event that it puts out, as well as can be told */
+    struct rx_pace pace;   /* of what it puts out */
     uint32_t seen;         /* private to the planner */
 };
 
@@ -102,6 +109,7 @@ struct rx_logical_pipeline {
     unsigned order;      /* topological: what it reads comes first */
     uint32_t first_step; /* its steps have consecutive numbers */
     uint32_t step_count;
+    struct rx_known known;  /* of its events, as those who read it may count on */
     uint64_t bytes;         /* that its steps may keep */
     bool ends;              /* its stream may end while it runs */
     bool singles;           /* its events go one by one */

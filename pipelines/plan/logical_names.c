@@ -110,17 +110,26 @@ void rx_planner_check_names(struct rx_planner *planner, const struct rx_step *st
 
 /* ---- device == kitchen ---- */
 
-/* Names to how they are known: captures of topics, and what is given or read anywhere else than in one step. */
+/* Names to how they are known: captures of topics, and what steps make, or read in earnest. */
 struct known_names {
     struct rx_planner *planner;
-    struct rx_names *captures, *others, *once;
+    struct rx_names *captures, *others;
     int result;
 };
 
-static void note_name(struct known_names *k, struct rx_names *names, const char *text, size_t length)
+/* The text lives as long as the plan. */
+static void note_name(struct known_names *k, struct rx_names *names, const char *text)
+{
+    if (rx_names_put(names, text, k) < 0)
+        k->result = -ENOMEM;
+}
+
+static void note_capture(struct known_names *k, const char *text, size_t length)
 {
     char *name = rx_planner_alloc(k->planner, length + 1);
-    if (!name || rx_names_put(names, memcpy(name, text, length), k) < 0)
+    if (name)
+        note_name(k, k->captures, memcpy(name, text, length));
+    else
         k->result = -ENOMEM;
 }
 
@@ -129,7 +138,7 @@ static void note_captures(struct known_names *k, const struct rx_tree *topics)
     for (size_t i = 0; topics->kind == RX_TREE_LIST && i < topics->count; i++)
         note_captures(k, topics->items[i]);
     for (const char *c = topics->text; c && (c = strchr(c, '{')); c++)
-        note_name(k, k->captures, c + 1, strspn(c + 1, word));
+        note_capture(k, c + 1, strspn(c + 1, word));
 }
 
 static void note_sources(struct known_names *k)
@@ -143,21 +152,6 @@ static void note_sources(struct known_names *k)
             if (topics)
                 note_captures(k, topics);
         }
-    }
-}
-
-/* What steps make by name, and what more than one of them reads. */
-static void note_step(void *arg, const struct rx_logical_node *node, unsigned depth)
-{
-    struct known_names *k = arg;
-    const struct rx_tree *made = node->step->options;
-    (void)depth;
-    for (size_t i = 0; made && made->kind == RX_TREE_MAP && i < made->count; i++)
-        note_name(k, k->others, made->keys[i]->text, made->keys[i]->length);
-    for (size_t i = 0; i < node->need.count; i++) {
-        const char *field = node->need.fields[i];
-        bool again = rx_names_get(k->once, field) != NULL;
-        note_name(k, again ? k->others : k->once, field, strlen(field));
     }
 }
 
@@ -185,6 +179,60 @@ static bool next_comparison(const char *text, size_t *at, size_t ends[4])
     return false;
 }
 
+/* By a topic, or by a step before this one. */
+static bool is_given(const struct known_names *k, const struct rx_logical_node *node, const char *name)
+{
+    for (size_t i = 0; i < node->known.count; i++)
+        if (strcmp(node->known.types[i].name, name) == 0)
+            return true;
+    return rx_names_get(k->captures, name);
+}
+
+/* A comparison of two names in a step's condition, one by one. */
+struct comparison {
+    const struct rx_tree *condition; /* NULL: there is none */
+    size_t at, ends[4];
+    char left[64], right[64];
+};
+
+static struct comparison comparisons_of(const struct rx_logical_node *node)
+{
+    const struct rx_tree *condition = option_of_type(node->step, RX_OPTION_EXPR);
+    return (struct comparison){.condition = condition && condition->kind == RX_TREE_SCALAR ? condition : NULL};
+}
+
+static bool next(struct comparison *c)
+{
+    if (!c->condition || !next_comparison(c->condition->text, &c->at, c->ends))
+        return false;
+    snprintf(c->left, sizeof c->left, "%.*s", (int)(c->ends[1] - c->ends[0]), c->condition->text + c->ends[0]);
+    snprintf(c->right, sizeof c->right, "%.*s", (int)(c->ends[3] - c->ends[2]), c->condition->text + c->ends[2]);
+    return true;
+}
+
+/* Read here as one side of a comparison whose other side is given: perhaps a text that lacks its quotes. */
+static bool may_be_text(const struct known_names *k, const struct rx_logical_node *node, const char *name)
+{
+    for (struct comparison c = comparisons_of(node); next(&c);)
+        if ((strcmp(c.right, name) == 0 && is_given(k, node, c.left)) ||
+            (strcmp(c.left, name) == 0 && is_given(k, node, c.right)))
+            return true;
+    return false;
+}
+
+/* What steps make by name, and what they read in earnest. */
+static void note_step(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct known_names *k = arg;
+    const struct rx_tree *made = node->step->options;
+    (void)depth;
+    for (size_t i = 0; made && made->kind == RX_TREE_MAP && i < made->count; i++)
+        note_name(k, k->others, made->keys[i]->text);
+    for (size_t i = 0; i < node->need.count; i++)
+        if (!may_be_text(k, node, node->need.fields[i]))
+            note_name(k, k->others, node->need.fields[i]);
+}
+
 static bool is_known(const struct known_names *k, const char *name)
 {
     static const char *const words[] = {"true", "false", "null",  "event", "event_time",
@@ -207,26 +255,22 @@ static void remark(struct rx_planner *planner, const struct rx_tree *condition, 
 static void look_for_texts(void *arg, const struct rx_logical_node *node, unsigned depth)
 {
     struct known_names *k = arg;
-    const struct rx_tree *condition = option_of_type(node->step, RX_OPTION_EXPR);
-    size_t at = 0, ends[4];
     (void)depth;
-    while (condition && condition->kind == RX_TREE_SCALAR && next_comparison(condition->text, &at, ends)) {
-        char left[64], right[64];
-        snprintf(left, sizeof left, "%.*s", (int)(ends[1] - ends[0]), condition->text + ends[0]);
-        snprintf(right, sizeof right, "%.*s", (int)(ends[3] - ends[2]), condition->text + ends[2]);
-        if (rx_names_get(k->captures, left) && !is_known(k, right))
-            remark(k->planner, condition, right, ends[2]);
-        else if (rx_names_get(k->captures, right) && !is_known(k, left))
-            remark(k->planner, condition, left, ends[0]);
+    if (node->known.closed || node->known.declared) /* the compiler tells of any name that is not there */
+        return;
+    for (struct comparison c = comparisons_of(node); next(&c);) {
+        if (is_given(k, node, c.left) && !is_given(k, node, c.right) && !is_known(k, c.right))
+            remark(k->planner, c.condition, c.right, c.ends[2]);
+        else if (is_given(k, node, c.right) && !is_given(k, node, c.left) && !is_known(k, c.left))
+            remark(k->planner, c.condition, c.left, c.ends[0]);
     }
 }
 
 int rx_planner_remarks(struct rx_planner *planner)
 {
     const struct rx_logical *plan = planner->plan;
-    struct known_names k = {
-        .planner = planner, .captures = rx_names_create(), .others = rx_names_create(), .once = rx_names_create()};
-    if (!k.captures || !k.others || !k.once)
+    struct known_names k = {.planner = planner, .captures = rx_names_create(), .others = rx_names_create()};
+    if (!k.captures || !k.others)
         k.result = -ENOMEM;
     else
         note_sources(&k);
@@ -236,6 +280,5 @@ int rx_planner_remarks(struct rx_planner *planner)
         rx_logical_walk(plan->pipelines[i].graph, look_for_texts, &k);
     rx_names_destroy(k.captures);
     rx_names_destroy(k.others);
-    rx_names_destroy(k.once);
     return k.result;
 }

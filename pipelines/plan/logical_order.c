@@ -212,6 +212,18 @@ static void check_wait(const struct ending *e, const struct rx_step *step)
                      "\"%s\" would keep all events until its inputs end, which they never do", step->class->base.name);
 }
 
+/* At the top of a pipeline it is only odd: a reload may end it, and someone may wait for that. */
+static void remark_end(const struct ending *e, const struct rx_step *step)
+{
+    struct rx_error note = {0};
+    if (!step->facts.at_end || e->in_group || e->planner->options->replay)
+        return;
+    rx_error_set(&note, -EINVAL, "`%s` puts out at the end of the stream, and this stream never ends",
+                 step->where->text);
+    rx_error_hint(&note, "put a window before it: \"- window: 5s\"; or end the stream: \"- take: 100\"");
+    rx_remark(e->planner->diagnostics, step->where, &note);
+}
+
 static void find_ends(const struct ending *e, struct rx_logical_graph *graph)
 {
     for (size_t i = 0; i < graph->count; i++) {
@@ -220,6 +232,7 @@ static void find_ends(const struct ending *e, struct rx_logical_graph *graph)
         if (!ends) {
             check_reduction(e, node->step);
             check_wait(e, node->step);
+            remark_end(e, node->step);
         }
         node->ends = ends || node->step->facts.ends_early;
         if (!node->scope)

@@ -83,6 +83,8 @@ struct rx_scope {
 /* logical_types.c: what the expressions behind a step may know of its output. `image`: its options, parsed. */
 void rx_planner_types_after(struct rx_planner *, const struct rx_step *, unsigned inputs, const void *image,
                             const struct rx_scope *);
+/* What may be known of the events of a stream that is read: a source's columns, a pipeline's results where it was made before. */
+struct rx_known rx_planner_types_of(struct rx_planner *, const struct rx_outlet *);
 /* logical_names.c: refuses results that would hide a key, and what looks at many events where there is one. */
 void rx_planner_check_names(struct rx_planner *, const struct rx_step *, const struct rx_scope *);
 /* Notes what looks like a slip: a name without quotes that nothing gives, compared with a topic's capture. -ENOMEM. */
@@ -98,6 +100,8 @@ void rx_planner_singles(struct rx_planner *);
 void rx_planner_ends(struct rx_planner *); /* refuses what would wait for an end that never comes */
 /* logical_time.c: where events have times of their own, and which windows must sort them. */
 void rx_planner_times(struct rx_planner *);
+/* logical_pace.c: warns of waits and windows that cannot fit what comes. */
+void rx_planner_paces(struct rx_planner *);
 /* logical_bound.c: what each step may keep, in bytes; refuses more than `max_state`. */
 void rx_planner_bound(struct rx_planner *);
 /* logical_fields.c: which fields each source must decode. */

@@ -105,6 +105,7 @@ static struct rx_facts facts_of(const struct rx_operator_class *class)
                                       : RX_OUTPUT_ANY,
         .reduces = flags & RX_REDUCES,
         .ends_early = flags & RX_ENDS_EARLY,
+        .at_end = flags & RX_AT_END || (flags & RX_REDUCES && !(flags & RX_ENDS_EARLY)),
         .spans = flags & RX_SPAN_SAFE,
         .needs_order = class->save && !(flags & (RX_ANY_ORDER | RX_OPENS_GROUP)),
         .lates = class->watermark || class->collects,

@@ -120,6 +120,14 @@ static int build_merged(struct builder *b, const struct rx_tree *list)
     return node;
 }
 
+/* The steps behind a stream may count on what is known of it: one that is read by its name, or that is one source. */
+static void know_stream(struct builder *b, int node)
+{
+    const struct rx_outlet *outlet = node >= 0 ? b->drafts[node].node.reads : NULL;
+    if (outlet)
+        rx_plan_know(b->planner->scratch, rx_planner_types_of(b->planner, outlet));
+}
+
 static int build_inline_pipe(struct builder *b, const struct rx_tree *stream)
 {
     const char *outer = b->scopes;
@@ -130,6 +138,7 @@ static int build_inline_pipe(struct builder *b, const struct rx_tree *stream)
             rx_diagnosef(b->planner->diagnostics, stream->keys[i], "a stream is a name or {from: .., pipe: [..]}",
                          "unknown key \"%s\"", stream->keys[i]->text);
     int upstream = build_stream(b, rx_tree_get(stream, "from"));
+    know_stream(b, upstream);
     b->scopes = "";
     b->scope = NULL;
     int last = at.pipe ? build_steps(b, upstream, &at) : upstream;
@@ -521,6 +530,7 @@ static void build_opened(struct builder *outer, int opener, const struct written
     struct rx_known known = rx_plan_known(scratch);
     rx_plan_know(scratch, (struct rx_known){0});
     int last = build_stream(&b, from);
+    know_stream(&b, last);
     if (pipe && last >= 0)
         last = build_steps(&b, last, &at);
     rx_plan_know(scratch, known);
@@ -603,6 +613,7 @@ struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const stru
     struct builder b = {.planner = planner, .scopes = ""};
     rx_plan_know(planner->scratch, (struct rx_known){0});
     int last = build_head(&b, head);
+    know_stream(&b, last);
     struct position at = {.pipe = pipe};
     if (pipe && last >= 0)
         last = build_steps(&b, last, &at);
