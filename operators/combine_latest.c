@@ -6,17 +6,17 @@
 #include <errno.h>
 
 #include "core/graph/combine.h"
+#include "core/graph/pairing.h"
 #include "core/value/keytable.h"
-
-enum { WIDTH_MAX = 16 };
 
 struct combine_latest {
     struct rx_op op;
     const struct rx_tree *with;
-    struct rx_keys *by;
+    struct rx_side_keys *by;
     int64_t max_keys;
 
-    struct rx_keytable table; /* of `inputs` events each; without `by` its only key is null */
+    struct rx_keys *keys[RX_PORTS_MAX]; /* of each stream */
+    struct rx_keytable table;           /* of `inputs` events each; without `by` its only key is null */
     unsigned ended;
     bool main_only; /* with_latest_from */
 };
@@ -28,9 +28,9 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct combine_latest, with, const struct rx_tree *),
      .flags = RX_REQUIRED | RX_POSITIONAL},
     {.name = "by",
-     .help = "pair events of the same key",
-     .type = RX_OPTION_KEYS,
-     .offset = RX_AT(struct combine_latest, by, struct rx_keys *)},
+     .help = "pair events of the same key; {name: {STREAM: EXPR}} where names differ",
+     .type = RX_OPTION_SIDE_KEYS,
+     .offset = RX_AT(struct combine_latest, by, struct rx_side_keys *)},
     {.name = "max_keys",
      .help = "keys kept; one more forgets the least recently used",
      .type = RX_OPTION_INT,
@@ -41,7 +41,12 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static unsigned width_of(const struct combine_latest *c) { return c->by ? (unsigned)rx_keys_count(c->by) : 1; }
+static unsigned width_of(const struct combine_latest *c) { return rx_pairing_width(c->by); }
+
+static struct rx_pairing pairing_of(const struct combine_latest *c)
+{
+    return (struct rx_pairing){.streams = c->with, .by = c->by, .has_main = true};
+}
 
 struct latest {
     struct rx_event event;
@@ -54,22 +59,6 @@ static void forget(struct combine_latest *c, struct rx_keyed *e)
 {
     for (unsigned i = 0; i < rx_op_inputs(&c->op); i++)
         rx_event_unref(&latest_of(c, e)[i].event);
-}
-
-static int evaluate_key(struct combine_latest *c, const struct rx_event *event, struct rx_value *keys,
-                        struct rx_error *reterr)
-{
-    struct rx_expr_env env = rx_op_env(&c->op, event);
-    keys[0] = rx_null();
-    for (unsigned i = 0; c->by && i < width_of(c); i++) {
-        int r = rx_expr_eval(rx_keys_expr(c->by, i), &env, &keys[i], reterr);
-        if (r < 0) {
-            while (i > 0)
-                rx_value_unref(keys[--i]);
-            return r;
-        }
-    }
-    return 0;
 }
 
 static struct rx_keyed *find_or_add(struct combine_latest *c, const struct rx_value *keys)
@@ -102,15 +91,15 @@ static struct rx_value combine(struct combine_latest *c, struct rx_keyed *e)
 
 static void take_in(struct combine_latest *c, unsigned port, const struct rx_event *event)
 {
-    struct rx_value keys[WIDTH_MAX];
+    struct rx_value keys[RX_PAIRING_WIDTH_MAX];
     struct rx_error error;
-    if (evaluate_key(c, event, keys, &error) < 0) {
+    if (rx_pairing_eval(&c->op, c->keys[port], event, keys, &error) < 0) {
         if (rx_bad_event(&c->op, event, &error) == RX_USE_NULL)
             rx_count(&c->op, RX_UNHEARD, 1);
         return;
     }
     struct rx_keyed *e = find_or_add(c, keys);
-    for (unsigned i = 0; c->by && i < width_of(c); i++)
+    for (unsigned i = 0; i < width_of(c); i++)
         rx_value_unref(keys[i]);
     if (!e) {
         rx_error_set(&error, -ENOMEM, "out of memory for a key");
@@ -165,15 +154,17 @@ static void complete_main(struct rx_op *op, unsigned port)
 
 static int check(const void *image, struct rx_error *reterr)
 {
-    if (width_of(image) > WIDTH_MAX)
-        return rx_error_set(reterr, -EINVAL, "a key has at most %d parts", WIDTH_MAX);
-    return 0;
+    struct rx_pairing pairing = pairing_of(image);
+    return rx_pairing_check(&pairing, reterr);
 }
 
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct combine_latest *c = (struct combine_latest *)op;
+    struct rx_pairing pairing = pairing_of(c);
     (void)reterr;
+    for (unsigned i = 0; i < rx_op_inputs(op); i++)
+        c->keys[i] = rx_pairing_keys(&pairing, op, i);
     rx_keytable_init(&c->table, rx_op_heap(op), width_of(c), rx_op_inputs(op) * sizeof(struct latest));
     return 0;
 }
@@ -203,7 +194,7 @@ static int save(struct rx_op *op, struct rx_writer *w)
 
 static int load_key(struct combine_latest *c, struct rx_reader *r)
 {
-    struct rx_value keys[WIDTH_MAX];
+    struct rx_value keys[RX_PAIRING_WIDTH_MAX];
     for (unsigned i = 0; i < width_of(c); i++)
         keys[i] = rx_read_value(r);
     struct rx_keyed *e = rx_reader_failed(r) ? NULL : find_or_add(c, keys);

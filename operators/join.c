@@ -3,10 +3,11 @@
  * A row (an event, held) is over when event time has passed all that could still pair with it: then it leaves, and if it
  * found no partner and the kind says so it is put out alone. What a join puts out may be as old as the least watermark of its
  * inputs less the distance, so its own watermark is that. */
-#include "operators/joining.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "core/graph/pairing.h"
+#include "operators/joining.h"
 
 static const char *const kinds[] = {"inner", "left", "full", NULL};
 
@@ -108,72 +109,9 @@ static enum join_mode mode_of(const struct join *j)
     return j->has_within ? JOIN_WITHIN : window_part(j) >= 0 ? JOIN_WINDOWS : JOIN_ALL;
 }
 
-static bool is_stream(const struct join *j, const char *name)
+static struct rx_pairing pairing_of(const struct join *j, bool has_main)
 {
-    const char *other;
-    for (size_t i = 0; i < rx_stream_count(j->streams); i++)
-        if (rx_stream_at(j->streams, i, &other) && other && strcmp(other, name) == 0)
-            return true;
-    return false;
-}
-
-/* The stream whose name was meant; NULL: none is near. */
-static const char *nearest_stream(const struct join *j, const char *name)
-{
-    const char *names[RX_PORTS_MAX + 1] = {NULL};
-    size_t n = 0;
-    for (size_t i = 0; i < rx_stream_count(j->streams) && n < RX_PORTS_MAX; i++)
-        if (rx_stream_at(j->streams, i, &names[n]) && names[n])
-            n++;
-    names[n] = NULL;
-    return rx_nearest(name, names);
-}
-
-static int refuse_side(const struct join *j, const char *name, struct rx_error *reterr)
-{
-    const char *near = nearest_stream(j, name);
-    rx_error_set(reterr, -EINVAL, "`by` speaks of \"%s\", which is none of the joined streams", name);
-    if (near)
-        rx_error_hint(reterr, "did you mean \"%s\"?", near);
-    else
-        rx_error_hint(reterr, "by: {id: {STREAM: EXPRESSION}}, with the names of the streams");
-    return -EINVAL;
-}
-
-/* The name by which `by` speaks of the main stream, which has none of its own; NULL: it does not. */
-static const char *main_name(const struct join *j)
-{
-    for (size_t i = 0; j->by && i < rx_side_keys_side_count(j->by); i++)
-        if (!is_stream(j, rx_side_keys_side(j->by, i)->text))
-            return rx_side_keys_side(j->by, i)->text;
-    return NULL;
-}
-
-static bool is_spoken_of(const struct join *j, const char *name)
-{
-    for (size_t i = 0; i < rx_side_keys_side_count(j->by); i++)
-        if (strcmp(rx_side_keys_side(j->by, i)->text, name) == 0)
-            return true;
-    return false;
-}
-
-/* Near the name of a stream that is not spoken of otherwise. */
-static bool is_slip(const struct join *j, const char *name)
-{
-    const char *near = nearest_stream(j, name);
-    return near && !is_spoken_of(j, near);
-}
-
-static int check_sides(const struct join *j, bool main_on_top, struct rx_error *reterr)
-{
-    const char *main = main_on_top ? main_name(j) : NULL;
-    for (size_t i = 0; j->by && i < rx_side_keys_side_count(j->by); i++) {
-        const char *name = rx_side_keys_side(j->by, i)->text;
-        bool is_main = main && strcmp(main, name) == 0 && !is_slip(j, name);
-        if (!is_main && !is_stream(j, name))
-            return refuse_side(j, name, reterr);
-    }
-    return 0;
+    return (struct rx_pairing){.streams = j->streams, .by = j->by, .has_main = has_main};
 }
 
 static int check_mode(const struct join *j, size_t sides, struct rx_error *reterr)
@@ -189,24 +127,23 @@ static int check_mode(const struct join *j, size_t sides, struct rx_error *reter
                       "join two of them, and the next with a step of its own: - join: {with: ..., within: ...}");
         return -EINVAL;
     }
-    if (join_key_count(j) > JOIN_WIDTH_MAX - 2)
-        return rx_error_set(reterr, -EINVAL, "a key has at most %d parts", JOIN_WIDTH_MAX - 2);
     return 0;
 }
 
 static int check_step(const void *image, struct rx_error *reterr)
 {
     const struct join *j = image;
+    struct rx_pairing pairing = pairing_of(j, true);
     int r = check_mode(j, rx_stream_count(j->streams) + 1, reterr);
-    return r < 0 ? r : check_sides(j, true, reterr);
+    return r < 0 ? r : rx_pairing_check(&pairing, reterr);
 }
 
 /* Names stand side by side in a result. */
-static int check_names(const struct join *j, struct rx_error *reterr)
+static int check_names(const struct join *j, const struct rx_pairing *pairing, struct rx_error *reterr)
 {
     for (size_t i = 0; i < join_key_count(j); i++) {
         const char *name = rx_side_keys_name(j->by, i)->text;
-        if (!is_stream(j, name))
+        if (!rx_pairing_has(pairing, name))
             continue;
         rx_error_set(reterr, -EINVAL, "a side named \"%s\" would hide the key of that name, which every result has",
                      name);
@@ -219,6 +156,7 @@ static int check_names(const struct join *j, struct rx_error *reterr)
 static int check_pipeline(const void *image, struct rx_error *reterr)
 {
     const struct join *j = image;
+    struct rx_pairing pairing = pairing_of(j, false);
     size_t sides = rx_stream_count(j->streams);
     if (sides < 2) {
         rx_error_set(reterr, -EINVAL, "a join has two sides or more");
@@ -227,8 +165,8 @@ static int check_pipeline(const void *image, struct rx_error *reterr)
     }
     int r = check_mode(j, sides, reterr);
     if (r == 0)
-        r = check_sides(j, false, reterr);
-    return r < 0 ? r : check_names(j, reterr);
+        r = rx_pairing_check(&pairing, reterr);
+    return r < 0 ? r : check_names(j, &pairing, reterr);
 }
 
 static void describe(const void *image, struct rx_facts *facts)
@@ -401,30 +339,32 @@ static void complete(struct rx_op *op, unsigned port)
 
 /* ---- life ---- */
 
-static int init(struct rx_op *op, struct rx_error *reterr)
+static int begin(struct join *j, bool main_on_top)
 {
-    struct join *j = (struct join *)op;
-    (void)reterr;
+    struct rx_pairing pairing = pairing_of(j, main_on_top);
+    unsigned sides = rx_op_inputs(&j->op);
+    j->main_on_top = main_on_top;
     j->window = window_part(j);
     j->mode = (uint8_t)mode_of(j);
     j->before = j->within.both ? j->within.both : j->within.before;
     j->after = j->within.both ? j->within.both : j->within.after;
     j->over = INT64_MIN;
-    for (unsigned i = 0; j->by && i < rx_op_inputs(op); i++)
-        j->keys[i] = rx_side_keys_of(j->by, rx_op_input_name(op, i)->text);
-    join_table_init(&j->table, rx_op_heap(op), join_key_width(j), rx_op_inputs(op));
+    for (unsigned i = 0; i < sides; i++)
+        j->keys[i] = rx_pairing_keys(&pairing, &j->op, i);
+    join_table_init(&j->table, rx_op_heap(&j->op), join_key_width(j), sides);
     return 0;
 }
 
 static int init_step(struct rx_op *op, struct rx_error *reterr)
 {
-    struct join *j = (struct join *)op;
-    int r = init(op, reterr);
-    const char *main = main_name(j);
-    j->main_on_top = true;
-    if (main)
-        j->keys[0] = rx_side_keys_of(j->by, main);
-    return r;
+    (void)reterr;
+    return begin((struct join *)op, true);
+}
+
+static int init_pipeline(struct rx_op *op, struct rx_error *reterr)
+{
+    (void)reterr;
+    return begin((struct join *)op, false);
 }
 
 static void start(struct rx_op *op)
@@ -487,7 +427,7 @@ const struct rx_operator_class rx_operator_join_pipeline = {
              .example = "join: {mine: a, price: prices}, by: city, within: 5s"},
     .min_inputs = 2,
     .max_inputs = RX_PORTS_MAX,
-    .init = init,
+    .init = init_pipeline,
     .start = start,
     .next = next,
     .describe = describe,

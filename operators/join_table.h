@@ -11,7 +11,7 @@
 #include "core/value/codec.h"
 #include "core/value/keytable.h"
 
-#define JOIN_WIDTH_MAX 18 /* values in a key */
+#define JOIN_WIDTH_MAX 17 /* values in a key: those of `by`, and the end of a window */
 
 struct join_row {
     struct rx_event event;

@@ -192,7 +192,7 @@ def operators_of(case):
 
 
 # What RxJS has no word for; marbles and unit tests hold them.
-BEYOND = {"hysteresis", "match", "median", "pivot", "quantile"}
+BEYOND = {"hysteresis", "join", "match", "median", "pivot", "quantile"}
 
 
 def coverage(cases, rxd):
