@@ -281,6 +281,7 @@ const struct rx_source_class rx_source_mqtt = {
              .summary = "The messages of an MQTT broker's topics",
              .options = options,
              .state_size = sizeof(struct mqtt),
+             .flags = RX_SOURCE_CONNECTS,
              .example = "mqtt: { broker: home, topic: \"sensors/{device}/{metric}\", qos: 1 }"},
     .init = init,
     .start = start,

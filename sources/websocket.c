@@ -110,6 +110,7 @@ const struct rx_source_class rx_source_websocket = {
              .summary = "The messages of a WebSocket server",
              .options = options,
              .state_size = sizeof(struct websocket),
+             .flags = RX_SOURCE_CONNECTS,
              .example = "websocket: { url: wss://example.net/feed, send: ['{\"subscribe\": \"trades\"}'] }",
              .check = check},
     .start = start,
