@@ -19,8 +19,8 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 {
     (void)port;
     rx_count(op, RX_USED, n);
-    if (op->node->hub)
-        rx_hub_next(op->node->hub, span, n);
+    if (op->node->feed_count)
+        rx_hub_next(op->node->feeds[0], span, n);
     rx_emit(op, span, n);
 }
 

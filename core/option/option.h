@@ -38,7 +38,7 @@ enum {
     RX_POSITIONAL = 2, /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
-    RX_BRANCH = 16,       /* STRING: names a stream that the step feeds, PIPELINE.NAME */
+    RX_BRANCH = 16,       /* STRING, CASES: names the streams that the step feeds, PIPELINE.NAME */
     RX_BROKER = 32,       /* STRING: names one of `brokers:` */
     RX_CAPTURES = 64,     /* STRINGS: {name} in it makes a field of the event */
     RX_COLUMNS = 1 << 20, /* STRINGS of a source: all fields that its events have (but true and false) */

@@ -102,20 +102,37 @@ struct rx_outlet *rx_planner_outlet(struct rx_planner *planner, const char *name
 
 /* ---- pipelines: declared first, so that they may read one another in any order ---- */
 
-/* The name of a stream that a step makes, `- tap: NAME` or `- tap: {name: NAME}`; NULL: it makes none. */
-static const struct rx_tree *branch_name(const struct rx_tree *step)
+/* What names the streams that a step makes: `- tap: NAME`, `- tap: {name: NAME}`, `- route: {NAME: CONDITION, ...}`; NULL: it
+ * makes none. */
+static const struct rx_tree *branches_of(const struct rx_tree *step)
 {
     for (size_t i = 0; step->kind == RX_TREE_MAP && i < step->count; i++) {
         const struct rx_operator_class *class = rx_registry_operator(step->keys[i]->text);
-        if (!class || !(class->base.flags & RX_BRANCHES))
-            continue;
-        for (const struct rx_option *o = class->base.options; o && o->name; o++) {
-            const struct rx_tree *name = o->flags & RX_BRANCH ? rx_option_tree(&class->base, step->items[i], o) : NULL;
-            if (name && name->kind == RX_TREE_SCALAR && name->length)
-                return name;
-        }
+        const struct rx_tree *names = class ? rx_planner_branches(class, step->items[i]) : NULL;
+        if (names)
+            return names;
     }
     return NULL;
+}
+
+const struct rx_tree *rx_planner_branches(const struct rx_operator_class *class, const struct rx_tree *value)
+{
+    for (const struct rx_option *o = class->base.options; class->base.flags & RX_BRANCHES && o && o->name; o++) {
+        const struct rx_tree *names = o->flags & RX_BRANCH ? rx_option_tree(&class->base, value, o) : NULL;
+        if (names && ((names->kind == RX_TREE_SCALAR && names->length) || names->kind == RX_TREE_MAP))
+            return names;
+    }
+    return NULL;
+}
+
+size_t rx_branch_count(const struct rx_tree *names)
+{
+    return !names ? 0 : names->kind == RX_TREE_SCALAR ? 1 : names->count;
+}
+
+const struct rx_tree *rx_branch_at(const struct rx_tree *names, size_t i)
+{
+    return names->kind == RX_TREE_SCALAR ? names : names->keys[i];
 }
 
 static void refuse_branch_name(struct rx_planner *planner, const struct rx_tree *name)
@@ -150,10 +167,10 @@ static int find_branches(struct rx_planner *planner, struct rx_logical_pipeline 
         const struct rx_tree *item = tree->items[i];
         bool steps = tree->kind == RX_TREE_MAP && strcmp(tree->keys[i]->text, "pipe") == 0;
         for (size_t k = 0; steps && item->kind == RX_TREE_LIST && r == 0 && k < item->count; k++) {
-            const struct rx_tree *name = branch_name(item->items[k]);
-            *count += name != NULL;
-            if (name && p)
-                r = add_branch(planner, p, name);
+            const struct rx_tree *names = branches_of(item->items[k]);
+            *count += rx_branch_count(names);
+            for (size_t n = 0; p && r == 0 && n < rx_branch_count(names); n++)
+                r = add_branch(planner, p, rx_branch_at(names, n));
         }
         if (r == 0)
             r = find_branches(planner, p, item, count);

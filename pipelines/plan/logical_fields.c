@@ -56,10 +56,10 @@ static bool pass_node(struct reach *r, struct rx_logical_node *node)
         r->reaches = ~0u;
         return false;
     }
-    if (facts->reads_all || node->feeds)
+    if (facts->reads_all || node->feed_count)
         need_all(r);
-    if (node->feeds)
-        r->reaches |= node->feeds->reaches;
+    for (unsigned i = 0; i < node->feed_count; i++)
+        r->reaches |= node->feeds[i]->reaches;
     return facts->output != RX_OUTPUT_REPLACES;
 }
 

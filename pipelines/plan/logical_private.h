@@ -37,6 +37,11 @@ int rx_planner_add_outlet(struct rx_planner *, struct rx_outlet *, const char *n
 /* The outlet of that name; diagnoses an unknown one at `where`: NULL then. */
 struct rx_outlet *rx_planner_outlet(struct rx_planner *, const char *name, const struct rx_tree *where);
 
+/* What names the streams that a step of that class and value feeds: one text, or a mapping whose keys do; NULL: none. */
+const struct rx_tree *rx_planner_branches(const struct rx_operator_class *, const struct rx_tree *value);
+size_t rx_branch_count(const struct rx_tree *names);                       /* of NULL: 0 */
+const struct rx_tree *rx_branch_at(const struct rx_tree *names, size_t i); /* a name */
+
 /* logical_source.c */
 int rx_planner_sources(struct rx_planner *);
 struct rx_logical_source *rx_planner_add_source(struct rx_planner *, const char *name, const struct rx_tree *);

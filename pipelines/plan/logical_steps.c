@@ -315,18 +315,29 @@ static void connect_streams(struct builder *b, int node, const struct written *s
     }
 }
 
-/* The stream that a step feeds was declared with the pipeline. */
-static struct rx_outlet *branch_of(struct builder *b, const struct written *step)
+static struct rx_outlet *branch_named(const struct rx_logical_pipeline *p, const struct rx_tree *name)
 {
-    const struct rx_logical_pipeline *p = b->planner->pipeline;
     size_t prefix = strlen(p->name) + 1;
-    for (const struct rx_option *o = step->class->base.options; o && o->name; o++) {
-        const struct rx_tree *name = o->flags & RX_BRANCH ? rx_option_tree(&step->class->base, step->value, o) : NULL;
-        for (size_t i = 0; name && name->text && i < p->branch_count; i++)
-            if (strcmp(p->branches[i].name + prefix, name->text) == 0)
-                return &p->branches[i];
-    }
+    for (size_t i = 0; i < p->branch_count; i++)
+        if (strcmp(p->branches[i].name + prefix, name->text) == 0)
+            return &p->branches[i];
     return NULL;
+}
+
+/* The streams that a step feeds were declared with the pipeline; one that could not be was told of. */
+static int give_branches(struct builder *b, const struct written *step, struct rx_logical_node *node)
+{
+    const struct rx_tree *names = rx_planner_branches(step->class, step->value);
+    struct rx_outlet **feeds = rx_planner_alloc(b->planner, rx_branch_count(names) * sizeof *feeds);
+    if (!feeds)
+        return -ENOMEM;
+    for (size_t i = 0; i < rx_branch_count(names); i++) {
+        struct rx_outlet *branch = branch_named(b->planner->pipeline, rx_branch_at(names, i));
+        if (branch)
+            feeds[node->feed_count++] = branch;
+    }
+    node->feeds = feeds;
+    return 0;
 }
 
 /* What the options say, parsed in the scratch arena; NULL after a mistake. */
@@ -369,7 +380,8 @@ static int build_node(struct builder *b, int upstream, const struct written *ste
     struct rx_logical_node *node = &b->drafts[index].node;
     struct rx_step *made = planner->plan->steps[node->step->number];
     node->known = rx_plan_known(planner->scratch);
-    node->feeds = branch_of(b, step);
+    if (give_branches(b, step, node) < 0)
+        return no_memory(b, step->where);
     const void *image = parse_options(b, step);
     if (image && ask(b, made, node, image) < 0)
         no_memory(b, step->where);
@@ -575,6 +587,16 @@ static void open_scope(struct builder *b, int node, const struct written *step, 
         at->closing--;
 }
 
+static void refuse_behind(struct builder *b, const struct written *last, const struct rx_tree *step)
+{
+    const struct rx_tree *names = rx_planner_branches(last->class, last->value);
+    char hint[300];
+    snprintf(hint, sizeof hint, "let another pipeline go on: {from: %.100s.%.60s, pipe: [...]}",
+             b->planner->pipeline->name, rx_branch_count(names) ? rx_branch_at(names, 0)->text : "NAME");
+    rx_diagnosef(b->planner->diagnostics, step, hint, "no step may stand behind `%s`", last->name);
+    fail(b);
+}
+
 static int build_steps(struct builder *b, int upstream, struct position *at)
 {
     if (at->pipe->kind != RX_TREE_LIST) {
@@ -593,6 +615,10 @@ static int build_steps(struct builder *b, int upstream, struct position *at)
             return -1;
         upstream = node;
         open_scope(b, node, &step, at);
+        if (step.class->base.flags & RX_ENDS_PIPE && at->next < at->pipe->count) {
+            refuse_behind(b, &step, at->pipe->items[at->next]);
+            return upstream;
+        }
     }
     return upstream;
 }

@@ -45,6 +45,18 @@ static int give_step(struct rx_assembly *a, const struct rx_logical_node *logica
     return bare || node->image ? 0 : -ENOMEM;
 }
 
+static int give_feeds(const struct rx_assembly *a, const struct rx_logical_node *logical, struct rx_node *node)
+{
+    struct rx_hub **feeds = rx_plan_alloc(a->plan->arena, logical->feed_count * sizeof *feeds);
+    if (!feeds)
+        return -ENOMEM;
+    for (unsigned i = 0; i < logical->feed_count; i++)
+        feeds[i] = rx_assembly_hub(a, logical->feeds[i]);
+    node->feeds = feeds;
+    node->feed_count = (uint16_t)logical->feed_count;
+    return 0;
+}
+
 static int connect(const struct rx_assembly *a, const struct rx_logical_node *logical, struct rx_node *node)
 {
     node->input_count = (uint8_t)logical->input_count;
@@ -57,8 +69,10 @@ static int connect(const struct rx_assembly *a, const struct rx_logical_node *lo
     }
     node->down = logical->down;
     node->down_port = logical->down_port;
-    if (logical->reads || logical->feeds)
-        node->hub = rx_assembly_hub(a, logical->reads ? logical->reads : logical->feeds);
+    if (logical->reads)
+        node->hub = rx_assembly_hub(a, logical->reads);
+    if (give_feeds(a, logical, node) < 0)
+        return -ENOMEM;
     if (logical->reads && logical->reads->source)
         a->plan->sources[logical->reads->source->position].used = true;
     return 0;

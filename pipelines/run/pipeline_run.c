@@ -13,11 +13,14 @@ struct rx_pipeline_run {
     int64_t *held; /* while loading: what each step is to hold in the end */
 };
 
+/* What branches off has the pipeline's time, and ends with it. */
 static void on_note(void *arg, const struct rx_note *note)
 {
     struct rx_pipeline_run *run = arg;
     if (rx_note_ends(note))
         run->instance = NULL;
+    for (size_t i = 0; i < run->pipeline->branch_count && note->kind != RX_NEXT; i++)
+        rx_hub_note(run->pipeline->branches[i].hub, note);
     rx_hub_note(run->pipeline->hub, note);
 }
 

@@ -47,11 +47,20 @@ static void on_note(struct rx_observer *o, const struct rx_note *note)
 
 /* ---- creation ---- */
 
+static bool is_output(const struct rx_replay *r, const struct rx_hub *hub)
+{
+    for (size_t i = 0; i < r->output_count; i++)
+        if (r->outputs[i].hub == hub)
+            return true;
+    return false;
+}
+
+/* Each once, however often it is named. */
 static int add_output(struct rx_replay *r, struct rx_hub *hub)
 {
-    char *name = strdup(rx_hub_name(hub));
+    char *name = is_output(r, hub) ? NULL : strdup(rx_hub_name(hub));
     if (!name)
-        return -ENOMEM;
+        return is_output(r, hub) ? 0 : -ENOMEM;
     r->outputs[r->output_count++] =
         (struct rx_replay_output){.observer = {.note = on_note}, .replay = r, .hub = hub, .name = name};
     return 0;
@@ -74,14 +83,6 @@ static int add_named(struct rx_replay *r, const char *name, struct rx_error *ret
         return rx_error_set(reterr, -EINVAL, "there is no stream \"%s\"", name);
     int result = p ? add_pipeline(r, p) : add_output(r, hub);
     return result < 0 ? rx_error_set(reterr, result, "out of memory") : 0;
-}
-
-static bool is_output(const struct rx_replay *r, const struct rx_hub *hub)
-{
-    for (size_t i = 0; i < r->output_count; i++)
-        if (r->outputs[i].hub == hub)
-            return true;
-    return false;
 }
 
 static bool branches_off(const struct rx_plan_pipeline *p, const struct rx_hub *hub)

@@ -67,13 +67,13 @@ static inline size_t operator_count(void)
     return n;
 }
 
-/* NULL: not a step that a user writes. */
+/* NULL: not a step that a user writes, or none that another may stand behind. */
 static const char *pipe_of(int i, char *out, size_t size)
 {
     if ((size_t)i >= operator_count())
         return chains[(size_t)i - operator_count()];
     const struct rx_operator_class *class = rx_registry_operators()[i];
-    if (class->base.flags & RX_INTERNAL)
+    if (class->base.flags & RX_INTERNAL || (*behind && class->base.flags & RX_ENDS_PIPE))
         return NULL;
     if (class->base.flags & RX_BEGINS)
         return class->base.example;
