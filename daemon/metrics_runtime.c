@@ -23,6 +23,7 @@ static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
     rx_metrics_count(m, RX_METRIC_SOURCE_CONNECTS, source->connects, labels);
     rx_metrics_count(m, RX_METRIC_SOURCE_DISCONNECTS, source->disconnects, labels);
     rx_metrics_count(m, RX_METRIC_SOURCE_FAILURES, source->failures, labels);
+    rx_metrics_count(m, RX_METRIC_SOURCE_HEADERS, source->headers, labels);
     rx_metrics_count(m, RX_METRIC_SOURCE_RUNNING, source->running, labels);
     labels[2] = "reason";
     for (int i = 0; i < RX_REJECTS; i++) {

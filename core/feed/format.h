@@ -57,7 +57,8 @@ struct rx_format_state {
     struct rx_heap *heap;
     const struct rx_fields *fields; /* that are asked for; NULL: all. May be another with the next message */
     const struct rx_format_options *options;
-    uint64_t headers; /* rows of a stream that were headers, behind its first: the columns may be others since */
+    uint64_t
+        headers; /* headers among the rows of a message or stream, and of a stream that has other columns than the last */
 };
 
 struct rx_format_class {

@@ -290,10 +290,12 @@ static int refuse_row(struct csv *csv, struct rx_error *reterr)
 }
 
 /* 1: a value; 0: it was a header. */
-static int use_row(struct csv *csv, bool header, struct rx_value *ret, struct rx_error *reterr)
+static int use_row(struct csv *csv, bool header, bool stream, struct rx_value *ret, struct rx_error *reterr)
 {
-    if (header)
+    if (header) {
+        csv->state.headers += stream && csv->count > 0 && !is_same_header(csv);
         return take_header(csv, reterr);
+    }
     if (csv->count > 0 && looks_like_header(csv)) {
         csv->state.headers++;
         return csv->named ? 0 : take_header(csv, reterr);
@@ -332,7 +334,7 @@ static int next_row(struct csv *csv, struct rx_format_cursor *c, struct rx_value
         *reterr = large; /* its place is the message's already */
         r = large.code;
     } else {
-        r = r < 0 ? r : use_row(csv, header, ret, reterr);
+        r = r < 0 ? r : use_row(csv, header, c->stream, ret, reterr);
         r = r < 0 ? rx_format_blame_piece(c, reterr) : r;
     }
     if (r < 0 && header)

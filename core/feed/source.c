@@ -75,6 +75,7 @@ void rx_source_save(const struct rx_source *source, struct rx_writer *w)
     rx_write_uint(w, source->bytes);
     rx_write_uint(w, source->connects);
     rx_write_uint(w, source->disconnects);
+    rx_write_uint(w, source->headers);
     rx_write_uint(w, source->failures);
     rx_write_uint(w, RX_REJECTS);
     for (unsigned i = 0; i < RX_REJECTS; i++)
@@ -97,6 +98,7 @@ void rx_source_load(struct rx_source *source, struct rx_reader *r)
     source->bytes = rx_read_uint(r);
     source->connects = rx_read_uint(r);
     source->disconnects = rx_read_uint(r);
+    source->headers = rx_read_uint(r);
     source->failures = rx_read_uint(r);
     uint64_t reasons = rx_read_uint(r);
     for (uint64_t i = 0; i < reasons && !rx_reader_failed(r); i++)

@@ -74,7 +74,7 @@ struct rx_source {
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];
     uint64_t connects, disconnects; /* of its connection, where it has one */
     uint64_t failures;              /* attempts to connect, or to ask, that failed. The class's */
-    uint64_t headers;               /* CSV headers behind the first of a stream: its columns may have changed */
+    uint64_t headers;               /* CSV headers that came among rows, or with other columns than before */
     unsigned starts;                /* counted by who calls class->start */
     bool running, connected;
     const char *fault;           /* why it cannot read now, in words without secrets; NULL: it can. The class's */

@@ -143,6 +143,10 @@ START_TEST(a_stream_of_csv_keeps_its_header_from_row_to_row_and_over_a_save)
     again->class->restart(again);
     read_into(&out, again, &csv, "c,d\n", 4, true);
     read_into(&out, again, &csv, "5,6\n", 4, true);
+    ck_assert_uint_eq(again->headers, 1);
+    again->class->restart(again);
+    read_into(&out, again, &csv, "c,d\n", 4, true);
+    ck_assert_uint_eq(again->headers, 1);
     rx_buffer_append(&out, "", 1);
     ck_assert_str_eq(out.data, "{\"a\":1,\"b\":2}\n{\"b\":3,\"a\":4}\n{\"c\":5,\"d\":6}\n");
     for (size_t length = 0; length < w.buffer.length; length++) {
