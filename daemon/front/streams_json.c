@@ -1,4 +1,5 @@
 /* The plain JSON answers of a stream: the latest value, the latest of each key, or a piece of history. */
+#include "core/io/serve/stream_meta.h"
 #include "daemon/front/streams_private.h"
 
 #include <stdio.h>
@@ -6,15 +7,18 @@
 struct reply {
     struct rx_buffer out;
     struct rx_selection *selection;
-    uint64_t count, missed;
-    bool array;
+    uint64_t count, missed, generation;
+    bool array, meta;
 };
 
 static void add(struct reply *r, const struct rx_frame_view *f)
 {
     if (r->array && r->count)
         rx_buffer_text(&r->out, ",");
-    rx_buffer_append(&r->out, f->json, f->json_length);
+    if (r->meta)
+        rx_meta_json(&r->out, r->generation, f);
+    else
+        rx_buffer_append(&r->out, f->json, f->json_length);
     r->count++;
 }
 
@@ -74,7 +78,11 @@ static void set_headers(struct stream *s, struct rx_http_request *request, uint6
 void streams_reply_json(struct stream *s, struct rx_http_request *request, const struct rx_subscription *of,
                         bool history)
 {
-    struct reply r = {.selection = of->selection, .missed = of->missed, .array = history || s->keyed};
+    struct reply r = {.selection = of->selection,
+                      .missed = of->missed,
+                      .generation = rx_log_generation(s->log),
+                      .array = history || s->keyed,
+                      .meta = of->meta};
     if (r.array)
         rx_buffer_text(&r.out, "[");
     collect_answer(&r, s, of, history);

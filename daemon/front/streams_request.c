@@ -10,7 +10,7 @@
 #include <strings.h>
 
 static const uint64_t LAST_MAX = 10000000;
-const char *const rx_streams_parameters[] = {"last", "since", "key", "filter", NULL};
+const char *const rx_streams_parameters[] = {"last", "since", "key", "filter", "meta", NULL};
 
 struct wanted {
     struct rx_subscription subscription;
@@ -171,6 +171,18 @@ static int choose_start(struct wanted *w, const struct stream *s, struct rx_http
     return -EBUSY;
 }
 
+/* Another rxd asks by a header: it does not know beforehand what it speaks to. The answer says that it is so. */
+static int choose_meta(struct wanted *w, struct rx_http_request *request)
+{
+    const char *asked = rx_http_query(request, "meta"), *header = rx_http_header(request, "Rxd-Meta");
+    if (asked && strcmp(asked, "0") != 0 && strcmp(asked, "1") != 0)
+        return refuse_parameter(request, "meta", "\"%.60s\" is not 0 or 1", asked);
+    w->subscription.meta = asked ? *asked == '1' : header && strcmp(header, "1") == 0;
+    if (w->subscription.meta)
+        rx_http_set_header(request, "Rxd-Meta", "1");
+    return 0;
+}
+
 /* 204 tells a browser's EventSource not to come again. */
 static bool has_seen_the_end(const struct wanted *w, const struct stream *s)
 {
@@ -209,7 +221,8 @@ void rx_streams_answer(void *arg, struct rx_http_request *request)
         return;
     }
     stream_collect(s);
-    if (choose_form(&w, request) == 0 && choose_selection(&w, s, request) == 0 && choose_start(&w, s, request) == 0)
+    if (choose_form(&w, request) == 0 && choose_meta(&w, request) == 0 && choose_selection(&w, s, request) == 0 &&
+        choose_start(&w, s, request) == 0)
         answer_wanted(&w, s, request);
     rx_selection_unref(w.subscription.selection);
 }

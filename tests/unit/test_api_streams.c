@@ -422,8 +422,9 @@ START_TEST(what_is_wrong_is_refused_in_a_sentence)
     expect_refusal("/streams/plain?filter=n%2B1", SSE, 400, "filter: not a condition");
     expect_refusal(
         "/streams/plain?last=1&filer=n", SSE, 400,
-        "\"detail\":\"filer: there is no such parameter; did you mean filter; there are last, since, key and "
-        "filter\",\"parameter\":\"filer\",\"parameters\":[\"last\",\"since\",\"key\",\"filter\"]}\n");
+        "\"detail\":\"filer: there is no such parameter; did you mean filter; there are last, since, key, "
+        "filter and meta\",\"parameter\":\"filer\",\"parameters\":[\"last\",\"since\",\"key\",\"filter\",\"meta\"]}\n");
+    expect_refusal("/streams/plain?meta=yes", "", 400, "meta: \\\"yes\\\" is not 0 or 1");
     expect_refusal("/streams/plain?x=%FF&%FF=1", "", 400, "there is no such parameter");
     expect_refusal("/streams/plain?last=1&last=2", LINES, 400, "last: it is given twice");
     expect_refusal("/streams/plain?last=1e3", "", 400, "Content-Type: application/problem+json\r\n");

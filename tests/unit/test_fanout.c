@@ -1,5 +1,6 @@
 // layer: io
 /* Fan-out of a served stream: every subscriber gets every frame exactly once, in order, or is told. */
+#include "core/base/buffer.h"
 #include "core/io/serve/fanout.h"
 #include "core/value/heap.h"
 
@@ -309,6 +310,64 @@ START_TEST(a_tiny_send_buffer_resumes_at_the_byte)
         ck_assert_uint_eq(c[k].length, expected[k]);
         leave(&c[k]);
     }
+    stop();
+}
+END_TEST
+
+static const rx_time meta_times[] = {0, 1795560889999999999, -1500, 42 * RX_MSEC};
+static const char *const meta_at[] = {"0", "1795560889999.999999", "-0.001500", "42"};
+
+/* What each kind is to get of frame i, with its id, time and key. */
+static void expect_meta(struct rx_buffer expected[3], unsigned i)
+{
+    char json[160];
+    int n = snprintf(json, sizeof json, "{\"id\":\"7-%u\",\"at\":%s%s,\"next\":{\"n\":%u}}", i, meta_at[i % 4],
+                     i % 3 ? ",\"key\":\"k\"" : "", i);
+    rx_buffer_printf(&expected[0], "id: 7-%u\nevent: message\ndata: %s\n\n", i, json);
+    rx_buffer_printf(&expected[1], "%s\n", json);
+    rx_buffer_printf(&expected[2], "\x81%c%s", n, json);
+}
+
+START_TEST(frames_with_meta_resume_at_the_byte_too)
+{
+    enum { N = 3000 };
+    struct rx_buffer expected[3] = {0};
+    struct client c[3];
+    start(NULL, NULL);
+    struct client plain = subscribe(RX_NDJSON); /* a channel of its own */
+    for (unsigned k = 0; k < 3; k++)
+        c[k] = subscribe_as((struct rx_subscription){.kind = (enum rx_subscriber_kind)k, .meta = true}, 1);
+    for (unsigned i = 1; i <= N; i++) {
+        char json[32];
+        snprintf(json, sizeof json, "{\"n\":%u}", i);
+        struct rx_frame f = {.json = json, .json_length = strlen(json), .time = meta_times[i % 4], .event = "message"};
+        f.key = i % 3 ? "\"k\"" : NULL;
+        f.key_length = f.key ? 3 : 0;
+        ck_assert_int_eq(rx_log_append(writer, &f), 0);
+        expect_meta(expected, i);
+        if (i % 100)
+            continue;
+        rx_log_publish(writer);
+        rx_fanout_collect(fanout);
+        rx_loop_once(loop, 0);
+        for (unsigned k = 0; k < 3; k++)
+            read_some(&c[k], 1 + i % 37);
+    }
+    append_event(NULL, "{\"complete\":true}", "complete");
+    rx_log_publish(writer);
+    rx_fanout_collect(fanout);
+    rx_buffer_printf(&expected[0], "id: 7-%u\nevent: complete\ndata: {\"complete\":true}\n\n", N + 1);
+    rx_buffer_append(&expected[2], "\x88\x02\x03\xe8", 4);
+    for (unsigned k = 0; k < 3; k++) {
+        wait_for(&c[k], expected[k].length);
+        ck_assert_uint_eq(c[k].length, expected[k].length);
+        ck_assert_int_eq(memcmp(c[k].data, expected[k].data, expected[k].length), 0);
+        rx_buffer_finish(&expected[k]);
+        leave(&c[k]);
+    }
+    wait_for_text(&plain, "{\"n\":3000}\n");
+    ck_assert_ptr_null(strstr(plain.data, "next"));
+    leave(&plain);
     stop();
 }
 END_TEST
@@ -913,6 +972,7 @@ static Suite *suite(void)
     tcase_add_test(t, greeting_and_gap_come_before_the_frames);
     tcase_add_test(t, web_socket_headers_have_three_sizes);
     tcase_add_test(t, a_tiny_send_buffer_resumes_at_the_byte);
+    tcase_add_test(t, frames_with_meta_resume_at_the_byte_too);
     tcase_add_test(t, an_overtaken_subscriber_finishes_its_frame_is_told_and_goes_on);
     tcase_add_test(t, a_burst_beyond_the_history_reaches_who_is_there);
     tcase_add_test(t, a_burst_that_finds_no_room_is_told_at_once_and_to_every_kind);

@@ -42,7 +42,8 @@ static struct channel *add_channel(struct rx_fanout *f, const struct rx_subscrip
     struct channel *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
-    *c = (struct channel){.fanout = f, .selection = rx_selection_ref(of->selection), .kind = of->kind};
+    *c =
+        (struct channel){.fanout = f, .selection = rx_selection_ref(of->selection), .kind = of->kind, .meta = of->meta};
     f->channels[f->channel_count++] = c;
     return c;
 }
@@ -50,7 +51,8 @@ static struct channel *add_channel(struct rx_fanout *f, const struct rx_subscrip
 static struct channel *channel_for(struct rx_fanout *f, const struct rx_subscription *of)
 {
     for (size_t i = 0; i < f->channel_count; i++)
-        if (f->channels[i]->kind == of->kind && f->channels[i]->selection == of->selection)
+        if (f->channels[i]->kind == of->kind && f->channels[i]->selection == of->selection &&
+            f->channels[i]->meta == of->meta)
             return f->channels[i];
     return add_channel(f, of);
 }
@@ -306,6 +308,8 @@ void rx_fanout_destroy(struct rx_fanout *f)
     rx_sched_stop(rx_loop_sched(f->loop), &f->flush);
     rx_sched_stop(rx_loop_sched(f->loop), &f->upkeep);
     free(f->channels);
+    rx_buffer_finish(&f->batch.meta);
+    rx_buffer_finish(&f->frame);
     free(f);
 }
 

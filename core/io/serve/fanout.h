@@ -43,6 +43,7 @@ struct rx_subscription {
     struct rx_conn *conn;
     enum rx_subscriber_kind kind;
     struct rx_selection *selection; /* NULL: every frame. A reference is taken */
+    bool meta;                      /* each with its id, time and key (stream_meta.h) */
     uint64_t cursor;                /* sequence of the first frame to send; may be last + 1 */
     uint64_t missed;                /* told first: frames between what was asked for and the cursor; 0: none */
     const char *greeting;           /* sent before anything else: the response's head. Copied */

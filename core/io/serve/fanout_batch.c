@@ -1,5 +1,8 @@
 /* What a channel's subscribers at one cursor get next, as pieces for one writev. */
 #include "core/io/serve/fanout_private.h"
+#include "core/io/serve/stream_meta.h"
+
+enum { META_KEPT = 1 << 20 }; /* bytes of memory for the next batch */
 
 static void add_piece(struct batch *b, uint64_t sequence, const void *data, size_t length)
 {
@@ -38,6 +41,50 @@ static void add_frame(struct batch *b, const struct rx_frame_view *f)
     b->frames++;
 }
 
+bool batch_encode_meta(const struct channel *channel, struct rx_buffer *out, const struct rx_frame_view *f)
+{
+    uint64_t generation = rx_log_generation(channel->fanout->log);
+    if (channel->kind == RX_SSE)
+        rx_meta_sse(out, generation, f);
+    else
+        rx_meta_json(out, generation, f);
+    if (channel->kind == RX_NDJSON)
+        rx_buffer_append(out, "\n", 1);
+    return !out->failed;
+}
+
+/* Its memory may move until the last frame is in. */
+static void add_meta(struct batch *b, const struct rx_frame_view *f)
+{
+    size_t start = b->meta.length;
+    if (f->terminal && b->channel->kind != RX_SSE)
+        return;
+    if (!batch_encode_meta(b->channel, &b->meta, f))
+        return;
+    size_t length = b->meta.length - start;
+    if (b->channel->kind == RX_WEBSOCKET) {
+        uint8_t header[10];
+        size_t size = rx_ws_header(header, RX_WS_TEXT, length);
+        rx_buffer_append(&b->meta, header, size);
+        add_piece(b, f->sequence, (void *)(start + length), size);
+    }
+    add_piece(b, f->sequence, (void *)start, length);
+    b->frames++;
+}
+
+/* Without memory there is nothing to send now. */
+static void settle_meta(struct batch *b)
+{
+    if (b->meta.failed) {
+        b->to = b->from;
+        b->pieces = b->frames = 0;
+        b->bytes = 0;
+        b->ends = false;
+    }
+    for (unsigned i = 0; i < b->pieces; i++)
+        b->iov[i].iov_base = b->meta.data + (size_t)b->iov[i].iov_base;
+}
+
 static bool has_room(const struct batch *b) { return b->pieces + 2 <= BATCH_PIECES && b->bytes < BATCH_BYTES; }
 
 /* Half a millisecond of filtering is enough before others have their turn. */
@@ -52,7 +99,9 @@ static void gather_frames(struct rx_log *log, struct batch *b)
         bool wanted = rx_selection_test(selection, &f);
         if (rx_selection_exhausted(selection))
             return;
-        if (wanted)
+        if (wanted && b->channel->meta)
+            add_meta(b, &f);
+        else if (wanted)
             add_frame(b, &f);
         b->ends = f.terminal;
         b->to++;
@@ -85,10 +134,15 @@ const struct batch *batch_make(struct rx_fanout *f, const struct channel *channe
     b->bytes = 0;
     b->pieces = b->frames = 0;
     b->ends = false;
-    if (channel->kind == RX_SSE && !channel->selection)
+    if (b->meta.capacity > META_KEPT)
+        rx_buffer_finish(&b->meta);
+    rx_buffer_clear(&b->meta);
+    if (channel->kind == RX_SSE && !channel->selection && !channel->meta)
         gather_spans(f->log, b);
     else
         gather_frames(f->log, b);
+    if (channel->meta)
+        settle_meta(b);
     return b;
 }
 
@@ -101,7 +155,7 @@ struct batch_place batch_locate(const struct rx_fanout *f, const struct batch *b
     if (i == b->pieces)
         return (struct batch_place){.cursor = b->to, .frames = b->frames};
     struct batch_place place = {.cursor = b->sequence[i], .offset = sent, .frames = b->frames_before[i]};
-    if (b->channel->kind == RX_SSE) {
+    if (b->channel->kind == RX_SSE && !b->channel->meta) {
         size_t start = 0;
         place.cursor = rx_log_frame_at(f->log, b->sequence[i], sent, &start);
         place.offset = sent - start;

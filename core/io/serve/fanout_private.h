@@ -2,6 +2,7 @@
 #ifndef RX_IO_FANOUT_PRIVATE_H
 #define RX_IO_FANOUT_PRIVATE_H
 
+#include "core/base/buffer.h"
 #include "core/io/serve/fanout.h"
 #include "core/io/serve/websocket_input.h"
 
@@ -35,6 +36,7 @@ struct channel { /* subscribers that get the same bytes */
     struct rx_fanout *fanout;
     struct rx_selection *selection;
     enum rx_subscriber_kind kind;
+    bool meta;
     struct subscriber **subscribers;
     uint32_t count, capacity;
 };
@@ -53,6 +55,7 @@ struct batch {
     uint32_t frames_before[BATCH_PIECES]; /* whole frames in earlier pieces */
     uint32_t frames;
     uint8_t headers[BATCH_PIECES / 2][10];
+    struct rx_buffer meta; /* of a channel with meta: all pieces lie here, and are offsets until the batch is whole */
 };
 
 struct batch_place {
@@ -78,6 +81,7 @@ struct rx_fanout {
     bool draining;
     struct rx_fanout_stats stats;
     struct batch batch;
+    struct rx_buffer frame; /* one with meta that was sent in part */
     char scratch[4096];
 };
 
@@ -86,6 +90,8 @@ static inline rx_time fanout_now(const struct rx_fanout *f) { return rx_sched_no
 /* fanout_batch.c. The batch is good until the log collects (f->batch.channel = NULL then). */
 const struct batch *batch_make(struct rx_fanout *, const struct channel *, uint64_t from);
 struct batch_place batch_locate(const struct rx_fanout *, const struct batch *, size_t sent);
+/* A frame with meta as its channel sends it; of a WebSocket the payload. False: no memory. */
+bool batch_encode_meta(const struct channel *, struct rx_buffer *out, const struct rx_frame_view *);
 /* fanout_send.c: sends what there is. False: the subscriber is gone. */
 bool subscriber_pump(struct subscriber *);
 bool subscriber_queue(struct subscriber *, const void *data, size_t length); /* before the next frame */

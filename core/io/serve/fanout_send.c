@@ -133,9 +133,25 @@ static int send_pending(struct subscriber *s)
     return 1;
 }
 
+/* 0: no memory. */
+static unsigned encode_meta(const struct subscriber *s, const struct rx_frame_view *f, uint8_t header[10],
+                            struct iovec iov[2])
+{
+    struct rx_buffer *frame = &s->channel->fanout->frame;
+    unsigned websocket = s->channel->kind == RX_WEBSOCKET;
+    rx_buffer_clear(frame);
+    if (!batch_encode_meta(s->channel, frame, f))
+        return 0;
+    iov[0] = (struct iovec){header, websocket ? rx_ws_header(header, RX_WS_TEXT, frame->length) : 0};
+    iov[websocket] = (struct iovec){frame->data, frame->length};
+    return 1 + websocket;
+}
+
 static unsigned encode(const struct subscriber *s, const struct rx_frame_view *f, uint8_t header[10],
                        struct iovec iov[2])
 {
+    if (s->channel->meta)
+        return encode_meta(s, f, header, iov);
     if (s->channel->kind == RX_SSE) {
         iov[0] = (struct iovec){(void *)(uintptr_t)f->sse, f->sse_length};
         return 1;
@@ -183,6 +199,8 @@ static int send_rest(struct subscriber *s)
     uint8_t header[10];
     struct iovec iov[2] = {0};
     unsigned count = encode(s, &f, header, iov);
+    if (!count)
+        return -ENOMEM;
     skip_sent(iov, s->offset);
     size_t rest = iov[0].iov_len + iov[1].iov_len;
     ssize_t n = send_pieces(s, iov, count, rest);
