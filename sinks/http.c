@@ -477,8 +477,6 @@ static int check(const void *image, struct rx_error *reterr)
         rx_error_hint(reterr, "for example http: {post: \"http://127.0.0.1:9000/alerts\"}");
         return -EINVAL;
     }
-    if (http->retry.max_delay < http->retry.delay)
-        return rx_error_set(reterr, -EINVAL, "retry: max_delay is shorter than delay");
     return check_url(url_of(http), reterr);
 }
 
@@ -486,8 +484,8 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct http *http = (struct http *)sink;
     rx_backoff_init(&http->backoff);
-    http->backoff.least = http->retry.delay;
     http->backoff.most = http->retry.max_delay;
+    http->backoff.least = http->retry.delay < http->retry.max_delay ? http->retry.delay : http->retry.max_delay;
     http->backoff.factor = http->retry.backoff;
     rx_backoff_reset(&http->backoff);
     http->wake.fire = on_wake;
@@ -556,7 +554,8 @@ static int load(struct rx_sink *sink, struct rx_reader *r)
     if (rx_reader_failed(r) || sending > http->queue.count || (number && !sending))
         return -EBADMSG;
     http->sending = (size_t)sending;
-    http->backoff.next = next >= http->retry.delay && next <= http->retry.max_delay ? next : http->retry.delay;
+    if (next >= http->backoff.least && next <= http->backoff.most)
+        http->backoff.next = next;
     snprintf(http->fault, sizeof http->fault, "%.*s", (int)length, fault);
     sink->fault = length ? http->fault : NULL;
     http->fetch = number ? rx_fetch_take(http->client, number, &mine) : NULL;

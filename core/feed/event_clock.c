@@ -72,7 +72,9 @@ static int from_value(struct rx_value value, int unit, rx_time *ret, struct rx_e
     }
 }
 
-static int check_ahead(const struct rx_event_clock *c, rx_time t, struct rx_error *reterr)
+bool rx_event_clock_reads(const struct rx_event_clock *c) { return c->options->event_time.expr != NULL; }
+
+int rx_event_clock_check(const struct rx_event_clock *c, rx_time t, struct rx_error *reterr)
 {
     rx_time most = c->options->max_ahead ? c->options->max_ahead : c->live ? AHEAD_DEFAULT : RX_TIME_NEVER;
     char bound[40];
@@ -94,7 +96,7 @@ int rx_event_clock_read(struct rx_event_clock *c, const struct rx_event *event, 
     r = from_value(value, c->options->event_time.unit, &t, reterr);
     rx_value_unref(value);
     if (r == 0)
-        r = check_ahead(c, t, reterr);
+        r = rx_event_clock_check(c, t, reterr);
     if (r == 0)
         *ret = t;
     return r;
@@ -130,7 +132,7 @@ static rx_time caught_up_at(const struct rx_event_clock *c)
 
 static void wait_on(struct rx_event_clock *c)
 {
-    if (c->options->idle_timeout && !c->idle)
+    if (c->options->idle_timeout && !c->idle && !c->by_arrival)
         arm(c, c->caught_up ? c->active + c->options->idle_timeout : caught_up_at(c));
 }
 
@@ -178,7 +180,7 @@ void rx_event_clock_start(struct rx_event_clock *c)
 {
     c->started = true;
     c->caught_up = !c->live;
-    c->idle = false;
+    c->idle = c->by_arrival = false;
     c->newest = c->told = RX_WATERMARK_NONE;
     c->began = c->active = rx_sched_now(c->sched);
     wait_on(c);
@@ -201,14 +203,29 @@ void rx_event_clock_connected(struct rx_event_clock *c, bool connected)
         wait_on(c);
 }
 
+void rx_event_clock_by_arrival(struct rx_event_clock *c, bool by_arrival)
+{
+    if (c->by_arrival == by_arrival || rx_event_clock_reads(c))
+        return;
+    c->by_arrival = by_arrival;
+    rx_engine_enter(c->engine);
+    if (by_arrival) {
+        rx_sched_stop(c->sched, &c->timer);
+        tell(c, RX_WATERMARK_CLOCK);
+    } else if (c->started) {
+        wait_on(c);
+    }
+    rx_engine_leave(c->engine);
+}
+
 bool rx_event_clock_splits(const struct rx_event_clock *c, rx_time t)
 {
-    return c->newest != RX_WATERMARK_NONE && t < behind(c);
+    return !c->by_arrival && c->newest != RX_WATERMARK_NONE && t < behind(c);
 }
 
 void rx_event_clock_take(struct rx_event_clock *c, rx_time t)
 {
-    if (t > c->newest)
+    if (t > c->newest && !c->by_arrival)
         c->newest = t;
 }
 
@@ -217,7 +234,7 @@ void rx_event_clock_tell(struct rx_event_clock *c)
 {
     rx_time wall = rx_sched_wall(c->sched), t = behind(c), stands = rx_watermark_at(c->told, wall);
     bool waits = rx_timer_armed(&c->timer);
-    if (c->newest == RX_WATERMARK_NONE)
+    if (c->newest == RX_WATERMARK_NONE || c->by_arrival)
         return;
     c->active = rx_sched_now(c->sched);
     c->timer.background = false;
@@ -235,6 +252,7 @@ void rx_event_clock_save(const struct rx_event_clock *c, struct rx_writer *w)
     rx_write_bool(w, c->started);
     rx_write_bool(w, c->caught_up);
     rx_write_bool(w, c->idle);
+    rx_write_bool(w, c->by_arrival);
     rx_write_int(w, c->newest);
     rx_write_int(w, c->told);
     rx_write_int(w, c->began);
@@ -251,6 +269,7 @@ void rx_event_clock_load(struct rx_event_clock *c, struct rx_reader *r)
     c->started = rx_read_bool(r);
     c->caught_up = rx_read_bool(r);
     c->idle = rx_read_bool(r);
+    c->by_arrival = rx_read_bool(r);
     c->newest = rx_read_int(r);
     c->told = rx_read_int(r);
     c->began = rx_read_int(r);

@@ -20,18 +20,25 @@ struct rx_event_clock {
     bool live;      /* it has an outside: it may have to catch up, and the future is bounded */
     bool connected; /* said by the source; true of one that knows no connection */
     bool started, caught_up, idle;
-    rx_time newest; /* the greatest event time; RX_WATERMARK_NONE: none yet */
-    rx_time told;   /* the watermark that the hub was told */
+    bool by_arrival; /* events have no times of their own after all */
+    rx_time newest;  /* the greatest event time; RX_WATERMARK_NONE: none yet */
+    rx_time told;    /* the watermark that the hub was told */
     rx_time began,
         active; /* the scheduler's now: of the subscription, and connection; of the last event, and of catching up */
 };
 
-/* `options` with an event_time; all borrowed. The hub is one that is told. */
+/* `options` with an event_time, or of a source whose messages bring their times; all borrowed. The hub is one that is told. */
 void rx_event_clock_init(struct rx_event_clock *, const struct rx_source_common *options, struct rx_engine *,
                          struct rx_sched *, struct rx_hub *, bool live);
 void rx_event_clock_start(struct rx_event_clock *); /* subscribed: what was known is forgotten */
 void rx_event_clock_stop(struct rx_event_clock *);
 void rx_event_clock_connected(struct rx_event_clock *, bool connected);
+
+/* Where there is no event_time: events are stamped on arrival, and the watermark is the clock; or no longer. */
+void rx_event_clock_by_arrival(struct rx_event_clock *, bool);
+bool rx_event_clock_reads(const struct rx_event_clock *); /* there is an event_time */
+/* A time that came with its message: 0, or -EOVERFLOW: it lies too far ahead. With a message. */
+int rx_event_clock_check(const struct rx_event_clock *, rx_time t, struct rx_error *reterr);
 
 /* The event's time, of one that has just arrived: 0; -EINVAL: it has no usable one; -EOVERFLOW: it lies too far ahead;
  * -ENOMEM. With a message. */

@@ -167,7 +167,7 @@ enum rx_reject rx_source_reason_of(int code)
 
 int rx_source_stamp(struct rx_source *source, struct rx_event *event, struct rx_error *reterr)
 {
-    if (source->clock) {
+    if (source->clock && rx_event_clock_reads(source->clock)) {
         int r = rx_event_clock_read(source->clock, event, &event->time, reterr);
         return r == -EINVAL ? -ETIME : r;
     }

@@ -16,6 +16,7 @@ struct rx_ingest;
 enum {
     RX_SOURCE_ENDS = 1,     /* completes by itself (file, a bounded timer) */
     RX_SOURCE_FREE = 2,     /* has no outside: can run without a loop's descriptors (timer, simulate) */
+    RX_SOURCE_TIMED = 8,    /* its messages may bring their times; else it says so (rx_event_clock_by_arrival) */
     RX_SOURCE_CONNECTS = 4, /* has a connection, and says by rx_source_set_connected when it is there */
 };
 
@@ -55,6 +56,11 @@ enum rx_reject {                   /* why a message was not decoded; counted by 
 };
 const char *rx_reject_name(enum rx_reject); /* "syntax", "utf8", "number", "too_large", "too_deep", "topic" ... */
 
+static inline const struct rx_class *rx_source_common_of(const struct rx_source_class *class)
+{
+    return class->base.flags & RX_SOURCE_TIMED ? &rx_source_common_timed : &rx_source_common;
+}
+
 /* The head of every source's state struct. Set by the pipelines layer before init. */
 struct rx_source {
     const struct rx_source_class *class;
@@ -77,8 +83,9 @@ struct rx_source {
     uint64_t headers;               /* CSV headers that came among rows, or with other columns than before */
     unsigned starts;                /* counted by who calls class->start */
     bool running, connected;
-    const char *fault;           /* why it cannot read now, in words without secrets; NULL: it can. The class's */
-    uint64_t position, acked;    /* what it has handed to rx_source_position; what class->ack was told */
+    bool handed_over;         /* its state was saved, and another goes on with it: stop leaves what it can take over */
+    const char *fault;        /* why it cannot read now, in words without secrets; NULL: it can. The class's */
+    uint64_t position, acked; /* what it has handed to rx_source_position; what class->ack was told */
     struct rx_source_work *work; /* the span being filled, caches; private to source.c. See rx_source_finish */
 };
 /* What the user wrote beside the kind; lent. Before init. -ENOMEM. */
@@ -98,6 +105,9 @@ struct rx_message_info {
     const char *topic;
     size_t topic_length;
     bool retained;
+    const struct rx_mark *mark; /* the scope that it comes from */
+    rx_time time;               /* when it happened, where `timed`; an event_time beats it */
+    bool timed;
     uint64_t line; /* of the file or body that the message came in; errors name it. 0: none */
     bool stream;   /* a piece of a stream, found by rx_source_message_end: what a CSV header said before holds on */
 };

@@ -125,43 +125,48 @@ static int check_formats(const struct rx_source_common *c, struct rx_error *rete
         rx_error_hint(reterr, "format: csv");
         return -EINVAL;
     }
-    if (c->dedupe.by && c->replay == RX_REPLAY_COLD) {
+    return c->format_given ? rx_format_check((enum rx_format)c->format, reterr) : 0;
+}
+
+static int check_replay(const struct rx_source_common *c, struct rx_error *reterr)
+{
+    if (c->replay != RX_REPLAY_COLD || (!c->dedupe.by && !c->event_time.expr))
+        return 0;
+    if (c->dedupe.by)
         rx_error_set(reterr, -EINVAL,
                      "a cold replay gives each subscription all events, and `dedupe` drops what came before");
-        rx_error_hint(reterr, "leave out one of them");
-        return -EINVAL;
-    }
-    return c->format_given ? rx_format_check((enum rx_format)c->format, reterr) : 0;
+    else
+        rx_error_set(reterr, -EINVAL, "a cold replay counts time from each subscription, and `event_time` from 1970");
+    rx_error_hint(reterr, "leave out one of them");
+    return -EINVAL;
+}
+
+static int check_timed(const void *image, struct rx_error *reterr)
+{
+    int r = check_formats(image, reterr);
+    return r < 0 ? r : check_replay(image, reterr);
 }
 
 /* Without event_time the others would say nothing. */
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct rx_source_common *c = image;
-    int formats = check_formats(c, reterr);
-    if (formats < 0)
-        return formats;
-    bool told = c->event_time.expr;
     const char *idle = c->lateness ? "lateness" : c->idle_timeout ? "idle_timeout" : c->max_ahead ? "max_ahead" : NULL;
-    if (!told && idle) {
-        rx_error_set(reterr, -EINVAL, "`%s` speaks of the events' own times, and this source stamps them on arrival",
-                     idle);
-        rx_error_hint(reterr, "say where an event has its time: event_time: ts");
-        return -EINVAL;
-    }
-    if (told && c->replay == RX_REPLAY_COLD) {
-        rx_error_set(reterr, -EINVAL, "a cold replay counts time from each subscription, and `event_time` from 1970");
-        rx_error_hint(reterr, "leave out one of them");
-        return -EINVAL;
-    }
-    return 0;
+    int r = check_timed(image, reterr);
+    if (r < 0 || c->event_time.expr || !idle)
+        return r;
+    rx_error_set(reterr, -EINVAL, "`%s` speaks of the events' own times, and this source stamps them on arrival", idle);
+    rx_error_hint(reterr, "say where an event has its time: event_time: ts");
+    return -EINVAL;
 }
 
-const struct rx_class rx_source_common = {.name = "source",
-                                          .summary = "what stands beside the kind of any source",
-                                          .options = options,
-                                          .state_size = sizeof(struct rx_source_common),
-                                          .check = check,
-                                          .example = "sensors: {http: {}, event_time: ts, lateness: 5s}"};
+#define CLASS(check_)                                                                                                  \
+    {                                                                                                                  \
+        .name = "source", .summary = "what stands beside the kind of any source", .options = options,                  \
+        .state_size = sizeof(struct rx_source_common), .check = check_,                                                \
+        .example = "sensors: {http: {}, event_time: ts, lateness: 5s}"                                                 \
+    }
+const struct rx_class rx_source_common = CLASS(check);
+const struct rx_class rx_source_common_timed = CLASS(check_timed);
 
 bool rx_source_common_has(const char *name) { return rx_class_has_option(&rx_source_common, name); }

@@ -30,6 +30,8 @@ struct rx_source_common {
 enum rx_source_replay { RX_REPLAY_HOT, RX_REPLAY_COLD };
 
 extern const struct rx_class rx_source_common;
+/* The same, of a source whose messages bring their times: `lateness` and so on mean something without event_time. */
+extern const struct rx_class rx_source_common_timed;
 /* An option of it by that name. */
 bool rx_source_common_has(const char *name);
 

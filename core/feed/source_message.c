@@ -27,17 +27,28 @@ struct rx_format_state *rx_source_format_state(struct rx_source *source, struct 
     return state;
 }
 
+/* A time that came with the message counts where the user has not said where events have theirs. */
+static int stamp(struct rx_source *source, const struct rx_message_info *info, struct rx_event *event,
+                 struct rx_error *reterr)
+{
+    bool reads = source->clock && rx_event_clock_reads(source->clock);
+    if (!info || !info->timed || reads)
+        return rx_source_stamp(source, event, reterr);
+    event->time = info->time;
+    return source->clock ? rx_event_clock_check(source->clock, info->time, reterr) : 0;
+}
+
 int rx_source_event_of_take(struct rx_source *source, struct rx_source_work *work, struct rx_value decoded,
                             const struct rx_message_info *info, struct rx_event *ret, struct rx_error *reterr)
 {
-    struct rx_event event = {0};
+    struct rx_event event = {.mark = info ? rx_mark_ref(info->mark) : NULL};
     int r = rx_source_record_take(&work->records, source, decoded, info, &event.value);
     if (r == 0 && (source->reaches & RX_REACHES_META))
         r = rx_source_record_meta(&work->records, source, info, &event.meta);
     if (r < 0)
         rx_error_set(reterr, r, "out of memory");
     else
-        r = rx_source_stamp(source, &event, reterr);
+        r = stamp(source, info, &event, reterr);
     if (r < 0)
         rx_event_unref(&event);
     else

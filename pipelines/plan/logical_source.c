@@ -110,11 +110,12 @@ static int read_common(struct rx_planner *planner, struct rx_logical_source *s)
     if (rx_planner_source_common(planner, s) < 0)
         return -ENOMEM;
     struct rx_plan_arena *arena = rx_plan_arena_create(planner->plan->heap);
-    int r =
-        arena ? rx_options_parse(&rx_source_common, s->common, s->kind, arena, &common, planner->diagnostics) : -ENOMEM;
+    int r = arena ? rx_options_parse(rx_source_common_of(s->class), s->common, s->kind, arena, &common,
+                                     planner->diagnostics)
+                  : -ENOMEM;
     if (r == 0) {
         s->cold = common.replay == RX_REPLAY_COLD;
-        s->out.told = common.event_time.expr != NULL;
+        s->out.told = common.event_time.expr || s->class->base.flags & RX_SOURCE_TIMED;
         r = rx_planner_need(planner, &rx_source_common, &common, &s->need);
     }
     rx_plan_arena_destroy(arena);

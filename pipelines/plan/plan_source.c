@@ -52,13 +52,14 @@ static int give_common(struct rx_assembly *a, const struct rx_logical_source *lo
     struct rx_plan *plan = a->plan;
     struct rx_source *source = s->source;
     struct rx_source_common *common = rx_plan_alloc(plan->arena, sizeof *common);
-    if (!common ||
-        rx_options_parse(&rx_source_common, logical->common, logical->kind, plan->arena, common, a->diagnostics) < 0)
+    if (!common || rx_options_parse(rx_source_common_of(logical->class), logical->common, logical->kind, plan->arena,
+                                    common, a->diagnostics) < 0)
         return -ENOMEM;
     if (rx_source_set_common(source, common) < 0)
         return -ENOMEM;
     s->hash ^= rx_options_hash(&rx_source_common, logical->common, common);
-    if (!common->event_time.expr)
+    bool brings = plan->site && source->class->base.flags & RX_SOURCE_TIMED; /* in a replay the lines have the times */
+    if (!common->event_time.expr && !brings)
         return 0;
     source->clock = rx_plan_alloc(plan->arena, sizeof *source->clock);
     if (!source->clock)

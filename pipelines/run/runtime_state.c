@@ -176,6 +176,8 @@ void rx_runtime_save(struct rx_runtime *r, struct rx_writer *w)
 
 void rx_runtime_hand_over(struct rx_runtime *r)
 {
+    for (size_t i = 0; i < r->plan->source_count; i++)
+        r->plan->sources[i].source->handed_over = true;
     for (size_t i = 0; i < r->count; i++)
         for (size_t k = 0; k < r->deliveries[i].sink_count; k++)
             r->deliveries[i].sinks[k].sink->handed_over = true;

@@ -11,7 +11,7 @@ struct client_world {
     struct harness h;
     struct rx_client *client;
     struct peer *peer;
-    struct rx_forest *forests[8];
+    struct rx_forest *forests[16];
     size_t forest_count;
 };
 
@@ -71,6 +71,37 @@ static inline void *world_image(const struct rx_class *class, const char *yaml)
     ck_assert_msg(world_parse(class, yaml, image, &said) == 0, "%s", said.data);
     rx_buffer_finish(&said);
     return image;
+}
+
+/* The newest texts are not needed any more. */
+static inline void world_forget(size_t count)
+{
+    for (; count > 0; count--)
+        rx_forest_destroy(world.forests[--world.forest_count]);
+}
+
+/* Common options of sources stand among the others, as users may write them. */
+static inline struct feed *world_feed(const struct rx_source_class *class, const char *yaml)
+{
+    struct rx_buffer own = {0}, beside = {0};
+    struct rx_source_common common = {0};
+    for (const char *line = yaml, *next; *line; line = next) {
+        char name[40];
+        next = line + strcspn(line, "\n");
+        next += *next == '\n';
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(line, ":"), line);
+        rx_buffer_append(harness_is_common(&class->base, name) ? &beside : &own, line, (size_t)(next - line));
+    }
+    rx_buffer_append(&own, "", 1);
+    rx_buffer_text(&beside, beside.length ? "" : "{}");
+    rx_buffer_append(&beside, "", 1);
+    struct rx_source *source = world_image(&class->base, own.data);
+    struct rx_source_common *given = world_image(rx_source_common_of(class), beside.data);
+    common = *given;
+    free(given);
+    rx_buffer_finish(&own);
+    rx_buffer_finish(&beside);
+    return feed_of(&world.h, class, source, &common);
 }
 
 static inline bool world_elapsed(rx_time since, rx_time span) { return rx_loop_clock(world.h.loop) - since >= span; }

@@ -231,15 +231,13 @@ static inline void feed_stop(void *arg, struct rx_hub *hub)
     source->class->stop(source);
 }
 
-static inline struct feed *feed_create(struct harness *h, const struct rx_source_class *class, ...)
+/* The source's own options are set, and nothing else. */
+static inline struct feed *feed_of(struct harness *h, const struct rx_source_class *class, struct rx_source *source,
+                                   const struct rx_source_common *common)
 {
     struct feed *feed = malloc(sizeof *feed);
     struct rx_error error = {0};
-    va_list args;
-    va_start(args, class);
-    memset(&feed->common, 0, sizeof feed->common);
-    struct rx_source *source = harness_image_v(h, &class->base, &feed->common, args);
-    va_end(args);
+    feed->common = *common;
     capture_init(&feed->events);
     capture_init(&feed->rejects);
     feed->hub = rx_hub_create(h->engine, "feed");
@@ -258,6 +256,16 @@ static inline struct feed *feed_create(struct harness *h, const struct rx_source
     rx_hub_set_producer(feed->hub, &(struct rx_producer){.start = feed_start, .stop = feed_stop, .arg = source});
     rx_hub_subscribe(feed->errors, &feed->rejects.observer);
     return feed;
+}
+
+static inline struct feed *feed_create(struct harness *h, const struct rx_source_class *class, ...)
+{
+    struct rx_source_common common = {0};
+    va_list args;
+    va_start(args, class);
+    struct rx_source *source = harness_image_v(h, &class->base, &common, args);
+    va_end(args);
+    return feed_of(h, class, source, &common);
 }
 
 static inline void feed_subscribe(struct feed *feed) { rx_hub_subscribe(feed->hub, &feed->events.observer); }

@@ -16,11 +16,16 @@ void rx_backoff_init(struct rx_backoff *b)
 
 void rx_backoff_reset(struct rx_backoff *b) { b->next = b->least; }
 
+double rx_backoff_chance(struct rx_backoff *b)
+{
+    b->random = b->random * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
+    return (double)(b->random >> 33) / (double)(UINT64_C(1) << 31);
+}
+
 rx_time rx_backoff_next(struct rx_backoff *b)
 {
     rx_time wait = b->next;
     double longer = (double)wait * b->factor;
     b->next = longer < (double)b->most ? (rx_time)longer : b->most;
-    b->random = b->random * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
-    return wait - (rx_time)((b->random >> 33) % (uint64_t)(wait / 4));
+    return wait - (rx_time)(rx_backoff_chance(b) * (double)(wait / 4));
 }

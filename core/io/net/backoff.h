@@ -9,7 +9,7 @@
 struct rx_backoff {
     rx_time next;
     uint64_t random;
-    rx_time least, most; /* may be set before rx_backoff_reset, both over 4 ns */
+    rx_time least, most; /* may be set before rx_backoff_reset, least not over most */
     double factor;
 };
 void rx_backoff_init(struct rx_backoff *);
@@ -17,5 +17,6 @@ void rx_backoff_reset(struct rx_backoff *); /* it was worth it: the next attempt
 /* The wait before the next attempt, in ns. A quarter of it is left to chance, so that a thousand daemons do not come back
  * in step. */
 rx_time rx_backoff_next(struct rx_backoff *);
+double rx_backoff_chance(struct rx_backoff *); /* from 0 to below 1 */
 
 #endif
