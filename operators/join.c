@@ -189,7 +189,7 @@ static void pass_on(struct join *j, rx_time watermark)
     rx_emit_watermark(&j->op, silent ? RX_WATERMARK_NONE : rx_watermark_less(watermark, reach_of(j)));
 }
 
-/* When an event's row is over: at its window's end; or when its last partner may still come, at the same instant. */
+/* When a row is over: at its window's end, without a distance; or when its last partner may still come, at that instant. */
 static rx_time over_at(const struct join *j, unsigned side, rx_time time)
 {
     rx_time until;
@@ -256,8 +256,6 @@ static bool waits_alone(const struct join *j, unsigned side)
 
 static void add(struct join *j, unsigned side, const struct rx_event *event, const struct rx_value *keys, rx_time until)
 {
-    while (j->table.count >= (size_t)j->max_held && rx_op_live(&j->op))
-        let_go(j, RX_EVICTED, true);
     struct rx_keyed *key = keys ? join_table_find_or_add(&j->table, keys) : NULL;
     struct join_row *row = keys && !key ? NULL : join_table_add(&j->table, key, side, event, until);
     if (!row && key)
@@ -268,38 +266,34 @@ static void add(struct join *j, unsigned side, const struct rx_event *event, con
     }
     rx_hold(&j->op, 1);
     join_pair(j, row);
+    while (rx_op_live(&j->op) && j->table.count > (size_t)j->max_held)
+        let_go(j, RX_EVICTED, true);
     want(j);
 }
 
-static void take_keyless(struct join *j, unsigned side, const struct rx_event *event)
+/* `keys` NULL: it pairs with nothing. */
+static void take_row(struct join *j, unsigned side, const struct rx_event *event, const struct rx_value *keys,
+                     rx_time end)
 {
-    rx_time until = over_at(j, side, event->time);
+    rx_time until = over_at(j, side, end);
     if (is_late(j, until)) {
         rx_late_event(&j->op, event);
-    } else if (waits_alone(j, side)) {
-        add(j, side, event, NULL, until);
+    } else if (keys || waits_alone(j, side)) {
+        add(j, side, event, keys, until);
     } else {
         rx_count(&j->op, RX_FILTERED, 1);
         rx_count(&j->op, RX_ABSENT, 1);
     }
 }
 
-static void take_keyed(struct join *j, unsigned side, const struct rx_event *event, const struct rx_value *keys)
-{
-    rx_time until = j->mode == JOIN_WINDOWS ? join_key_end(j, keys) : over_at(j, side, event->time);
-    if (is_late(j, until))
-        rx_late_event(&j->op, event);
-    else
-        add(j, side, event, keys, until);
-}
-
 static void take_in(struct join *j, unsigned side, const struct rx_event *event)
 {
     struct rx_value keys[JOIN_WIDTH_MAX];
     struct rx_error error;
-    switch (join_key_eval(j, side, event, keys, &error)) {
+    rx_time end;
+    switch (join_key_eval(j, side, event, keys, &end, &error)) {
     case JOIN_KEYED:
-        take_keyed(j, side, event, keys);
+        take_row(j, side, event, keys, end);
         for (unsigned i = 0; i < j->table.keys.width; i++)
             rx_value_unref(keys[i]);
         break;
@@ -308,7 +302,7 @@ static void take_in(struct join *j, unsigned side, const struct rx_event *event)
             break;
         __attribute__((fallthrough));
     case JOIN_KEYLESS:
-        take_keyless(j, side, event);
+        take_row(j, side, event, NULL, end);
         break;
     case JOIN_NOT_FINAL:
         rx_count(&j->op, RX_FILTERED, 1);

@@ -47,9 +47,9 @@ enum join_keyed {
     JOIN_NOT_KEYED, /* the expression failed: reterr */
 };
 /* `keys` gets the table's width of values, the caller's to unref where it is JOIN_KEYED: the window's part is its start, its
- * end comes last. */
+ * end comes last. *ret_end: the end of the window, also where another part is missing; without one the event's time. */
 enum join_keyed join_key_eval(struct join *, unsigned side, const struct rx_event *, struct rx_value *keys,
-                              struct rx_error *reterr);
+                              rx_time *ret_end, struct rx_error *reterr);
 unsigned join_key_width(const struct join *);
 /* Adds the key's fields to a result, and the window. */
 void join_key_put(struct join *, const struct join_row *, struct rx_object_builder *);

@@ -18,6 +18,8 @@ rx_time join_key_end(const struct join *j, const struct rx_value *keys)
     return end;
 }
 
+static bool is_window(const struct join *j, unsigned part) { return j->mode == JOIN_WINDOWS && (int)part == j->window; }
+
 /* ---- windows: of results in the pipeline, or fields that came from outside ---- */
 
 static bool read_bound(struct rx_value window, const char *name, struct rx_value *ret)
@@ -30,11 +32,19 @@ static bool read_bound(struct rx_value window, const char *name, struct rx_value
     return true;
 }
 
-static enum join_keyed read_window(struct rx_value window, struct rx_value *start, struct rx_value *end,
-                                   struct rx_error *reterr)
+/* A result so far says so: in its mark, or in the field that it was written to. */
+static bool is_final(const struct rx_event *event, struct rx_value window)
 {
     const struct rx_value *final = rx_object_get_text(window, "final");
-    if (final && final->kind == RX_BOOL && !final->u.b)
+    uint32_t flags = event->mark ? event->mark->flags : 0;
+    bool early = flags & RX_WINDOW_EARLY && !(flags & RX_WINDOW_FINAL);
+    return !early && !(final && final->kind == RX_BOOL && !final->u.b);
+}
+
+static enum join_keyed read_window(const struct rx_event *event, struct rx_value window, struct rx_value *start,
+                                   struct rx_value *end, struct rx_error *reterr)
+{
+    if (!is_final(event, window))
         return JOIN_NOT_FINAL;
     if (read_bound(window, "start", start) && read_bound(window, "end", end))
         return JOIN_KEYED;
@@ -45,37 +55,49 @@ static enum join_keyed read_window(struct rx_value window, struct rx_value *star
 /* ---- values ---- */
 
 static enum join_keyed eval_part(struct join *j, unsigned side, unsigned part, const struct rx_event *event,
-                                 struct rx_value *keys, struct rx_error *reterr)
+                                 struct rx_value *ret, struct rx_error *reterr)
 {
     struct rx_expr_env env = rx_op_env(&j->op, event);
-    int r = rx_expr_eval(rx_keys_expr(j->keys[side], part), &env, &keys[part], reterr);
-    if (r < 0 || keys[part].kind == RX_NULL)
-        return r < 0 && r != -ENODATA ? JOIN_NOT_KEYED : JOIN_KEYLESS;
-    if (j->mode != JOIN_WINDOWS || (int)part != j->window)
-        return JOIN_KEYED;
-    struct rx_value window = keys[part];
-    enum join_keyed answer = read_window(window, &keys[part], &keys[join_key_count(j)], reterr);
+    int r = rx_expr_eval(rx_keys_expr(j->keys[side], part), &env, ret, reterr);
+    if (r < 0)
+        return r == -ENODATA ? JOIN_KEYLESS : JOIN_NOT_KEYED;
+    return ret->kind == RX_NULL ? JOIN_KEYLESS : JOIN_KEYED;
+}
+
+/* The window comes first: whether it is final, and when it ends, counts without the other parts too. */
+static enum join_keyed eval_window(struct join *j, unsigned side, const struct rx_event *event, struct rx_value *keys,
+                                   struct rx_error *reterr)
+{
+    struct rx_value window;
+    enum join_keyed answer = eval_part(j, side, (unsigned)j->window, event, &window, reterr);
+    if (answer != JOIN_KEYED)
+        return answer;
+    answer = read_window(event, window, &keys[j->window], &keys[join_key_count(j)], reterr);
     rx_value_unref(window);
     return answer;
 }
 
 enum join_keyed join_key_eval(struct join *j, unsigned side, const struct rx_event *event, struct rx_value *keys,
-                              struct rx_error *reterr)
+                              rx_time *ret_end, struct rx_error *reterr)
 {
     enum join_keyed answer = JOIN_KEYED;
-    unsigned done = 0;
-    if (!j->by)
-        keys[0] = rx_bool(true);
-    for (; answer == JOIN_KEYED && done < join_key_count(j); done += answer == JOIN_KEYED)
-        answer = eval_part(j, side, done, event, keys, reterr);
-    for (unsigned i = 0; answer != JOIN_KEYED && i < done; i++)
+    for (unsigned i = 0; i < join_key_width(j); i++)
+        keys[i] = rx_null();
+    *ret_end = event->time;
+    if (j->mode == JOIN_WINDOWS) {
+        answer = eval_window(j, side, event, keys, reterr);
+        if (answer == JOIN_KEYED)
+            *ret_end = join_key_end(j, keys);
+    }
+    for (unsigned i = 0; answer == JOIN_KEYED && i < join_key_count(j); i++)
+        if (!is_window(j, i))
+            answer = eval_part(j, side, i, event, &keys[i], reterr);
+    for (unsigned i = 0; answer != JOIN_KEYED && i < join_key_width(j); i++)
         rx_value_unref(keys[i]);
     return answer;
 }
 
 /* ---- what a result shows of them ---- */
-
-static bool is_window(const struct join *j, unsigned part) { return (int)part == j->window; }
 
 static struct rx_value window_value(struct rx_heap *heap, struct rx_value start, struct rx_value end)
 {
@@ -92,7 +114,7 @@ static bool part_of(struct join *j, const struct join_row *row, unsigned part, s
     struct rx_expr_env env = rx_op_env(&j->op, &row->event);
     if (!row->key)
         return rx_expr_eval(rx_keys_expr(j->keys[row->side], part), &env, ret, NULL) == 0;
-    if (j->mode == JOIN_WINDOWS && is_window(j, part))
+    if (is_window(j, part))
         *ret = window_value(rx_op_heap(&j->op), row->key->keys[part], row->key->keys[join_key_count(j)]);
     else
         *ret = rx_value_ref(row->key->keys[part]);

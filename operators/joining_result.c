@@ -41,16 +41,28 @@ static struct rx_value value_by_name(struct join *j, const struct combination *c
     return rx_object_finish(&b);
 }
 
+static bool ends_through(const struct rx_mark *mark) { return mark && mark->flags & RX_WINDOW_THROUGH; }
+
 static rx_time time_of(const struct join *j, const struct combination *c)
 {
     rx_time latest = INT64_MIN;
     const struct join_row *first = first_of(j, c);
     if (j->mode == JOIN_WINDOWS && first->key)
-        return join_key_end(j, first->key->keys) - 1;
+        return join_key_end(j, first->key->keys) - !ends_through(first->event.mark);
     for (unsigned i = 0; i < sides_of(j); i++)
         if (c->rows[i] && c->rows[i]->event.time > latest)
             latest = c->rows[i]->event.time;
     return latest;
+}
+
+/* As results of a group that was ended to make room. */
+static struct rx_value partial_take(struct join *j, struct rx_value value)
+{
+    struct rx_object_builder b;
+    rx_object_init_from(&b, rx_op_heap(&j->op), value);
+    rx_object_put_key_take(&b, rx_key_known(b.heap, RX_KEY_PARTIAL), rx_bool(true));
+    rx_value_unref(value);
+    return rx_object_finish(&b);
 }
 
 static void emit(struct join *j, const struct combination *c, uint32_t flags)
@@ -59,6 +71,8 @@ static void emit(struct join *j, const struct combination *c, uint32_t flags)
     struct rx_event out = {.time = time_of(j, c), .mark = join_key_mark(j, first, flags), .meta = first->event.meta};
     rx_value_ref(out.meta);
     out.value = j->main_on_top ? value_on_top(j, c) : value_by_name(j, c);
+    if (flags)
+        out.value = partial_take(j, out.value);
     if (rx_op_made(&j->op, NULL, &out.value))
         rx_emit(&j->op, &out, 1);
     rx_event_unref(&out);

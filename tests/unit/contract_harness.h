@@ -25,6 +25,12 @@ static const char *const chains[] = {
     "[merge_with: {with: {again: {from: a, pipe: [map: event]}}}]",
     "[{flat_map: {from: prices, pipe: [{take: 2}, {set: {of: outer.device}}]}}]",
     "[distinct, log: '{metric}', distinct_until_changed]",
+    "[join: {with: {p: prices}, by: {d: {p: device, main: device}}, within: {before: 1s, after: 300ms}, kind: full, "
+    "max_held: 4}]",
+    "[group_by: city, window: 1s, aggregate: {n: count()}, merge, join: {with: {p: {from: prices, pipe: [group_by: "
+    "city, window: 1s, count]}, o: {from: other_sensors, pipe: [group_by: city, window: 1s, to_array]}}, by: [city, "
+    "window], kind: full, max_held: 8}]",
+    "[join: {with: {p: prices, o: other_sensors}, by: city, kind: full, max_held: 6}]",
     "[log, group_by: device, with_latest_from: prices, window: 1s, to_array]",
     "[group_by: device, window: {size: 2s, every: 500ms}, aggregate: {i: increase(value), t: time_avg(value), e: "
     "'ewma(value, 0.5)'}]",
