@@ -25,7 +25,7 @@ void rx_metrics_merge(struct rx_metrics *into, const struct rx_metrics *from);
 void rx_metrics_render(const struct rx_metrics *, struct rx_buffer *out);
 
 /* What a worker knows: its sources, hubs, steps, sinks. On the worker's thread. */
-void rx_metrics_of_runtime(struct rx_metrics *, const struct rx_plan *, const struct rx_runtime *);
+void rx_metrics_of_runtime(struct rx_metrics *, struct rx_plan *, const struct rx_runtime *);
 /* The process: CPU, memory, descriptors. */
 void rx_metrics_of_process(struct rx_metrics *);
 

@@ -13,6 +13,65 @@ static void add_hub(struct rx_metrics *m, const struct rx_hub *hub)
     rx_metrics_count(m, RX_METRIC_STREAM_UNHEARD, s.unheard, labels);
 }
 
+/* ---- event time ---- */
+
+static double seconds(rx_time t) { return (double)t / (double)RX_SEC; }
+
+static void add_event_time(struct rx_metrics *m, const struct rx_plan_source *s)
+{
+    const struct rx_event_clock *clock = s->source->clock;
+    const char *labels[] = {"source", s->name, NULL};
+    rx_time wall = rx_sched_wall(s->source->sched);
+    rx_metrics_count(m, RX_METRIC_SOURCE_IDLE, clock->idle, labels);
+    if (clock->newest == RX_WATERMARK_NONE)
+        return;
+    rx_time reached = rx_watermark_at(rx_hub_reached(s->hub), wall);
+    rx_metrics_add(m, RX_METRIC_SOURCE_WATERMARK, seconds(reached), labels);
+    rx_metrics_add(m, RX_METRIC_SOURCE_WATERMARK_LAG, seconds(wall - reached), labels);
+}
+
+/* The stream with the least watermark of those that a pipeline reads. */
+struct least {
+    struct rx_plan *plan;
+    rx_time watermark;
+    const struct rx_outlet *outlet;
+};
+
+static void look_at_reading(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct least *least = arg;
+    (void)depth;
+    if (!node->reads || !node->reads->told)
+        return;
+    const struct rx_hub *hub = rx_plan_find_hub(least->plan, node->reads->name);
+    if (!hub || rx_hub_reached(hub) >= least->watermark)
+        return;
+    least->watermark = rx_hub_reached(hub);
+    least->outlet = node->reads;
+}
+
+/* NULL: none does. */
+static const struct rx_logical_source *held_by(struct rx_plan *plan, const struct rx_logical_pipeline *p)
+{
+    for (;;) {
+        struct least least = {.plan = plan, .watermark = INT64_MAX};
+        rx_logical_walk(p->graph, look_at_reading, &least);
+        if (!least.outlet || least.outlet->source)
+            return least.outlet ? least.outlet->source : NULL;
+        p = least.outlet->pipeline;
+    }
+}
+
+static void add_pipeline_time(struct rx_metrics *m, struct rx_plan *plan, const struct rx_plan_pipeline *p)
+{
+    rx_time watermark = rx_hub_reached(p->hub), wall = rx_sched_wall(plan->engine->sched);
+    const struct rx_logical_source *source = held_by(plan, p->logical);
+    if (!source || watermark == RX_WATERMARK_NONE)
+        return;
+    const char *labels[] = {"pipeline", p->name, "held_by", source->name, NULL};
+    rx_metrics_add(m, RX_METRIC_PIPELINE_WATERMARK_LAG, seconds(wall - rx_watermark_at(watermark, wall)), labels);
+}
+
 static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
 {
     const struct rx_source *source = s->source;
@@ -32,6 +91,8 @@ static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
     }
     add_hub(m, s->hub);
     add_hub(m, s->errors);
+    if (source->clock)
+        add_event_time(m, s);
 }
 
 /* ---- steps ---- */
@@ -77,7 +138,7 @@ static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned 
     rx_metrics_count(m, RX_METRIC_SINK_DROPPED, sink->refused, labels);
 }
 
-static void add_pipeline(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_plan_pipeline *p,
+static void add_pipeline(struct rx_metrics *m, struct rx_plan *plan, const struct rx_plan_pipeline *p,
                          struct rx_pipeline_status status)
 {
     const char *labels[] = {"pipeline", p->name, NULL};
@@ -92,9 +153,11 @@ static void add_pipeline(struct rx_metrics *m, const struct rx_plan *plan, const
     add_hub(m, p->late);
     for (size_t i = 0; i < p->branch_count; i++)
         add_hub(m, p->branches[i].hub);
+    if (p->logical->out.told)
+        add_pipeline_time(m, plan, p);
 }
 
-void rx_metrics_of_runtime(struct rx_metrics *m, const struct rx_plan *plan, const struct rx_runtime *runtime)
+void rx_metrics_of_runtime(struct rx_metrics *m, struct rx_plan *plan, const struct rx_runtime *runtime)
 {
     for (size_t i = 0; i < plan->source_count; i++)
         if (plan->whole || plan->sources[i].used)

@@ -120,6 +120,34 @@ static void put_total(struct rx_buffer *out, const char *of, uint64_t total)
 
 /* ---- the whole ---- */
 
+static void put_event_time(struct rx_buffer *out, const struct rx_logical_source *s)
+{
+    const struct rx_tree *time = rx_tree_get(s->common, "event_time"), *idle = rx_tree_get(s->common, "idle_timeout");
+    if (!time)
+        return;
+    rx_buffer_text(out, "    event time: ");
+    const struct rx_tree *expr = rx_tree_get(time, "expr"), *unit = rx_tree_get(time, "unit");
+    rx_buffer_printf(out, "%s%s%s", expr ? expr->text : "", unit ? " in " : "", unit ? unit->text : "");
+    static const char *const bounds[] = {"lateness", "max_ahead", NULL};
+    for (size_t i = 0; bounds[i]; i++) {
+        const struct rx_tree *value = rx_tree_get(s->common, bounds[i]);
+        if (value)
+            rx_buffer_printf(out, ", %s %s", bounds[i], value->text);
+    }
+    if (idle)
+        rx_buffer_printf(out, "; idle after %s, it runs on with the clock\n", idle->text);
+    else
+        rx_buffer_text(out, "; without idle_timeout only events move it: the last windows wait for them\n");
+}
+
+static void put_holder(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct rx_buffer *out = arg;
+    (void)depth;
+    if (node->reads && node->reads->told)
+        rx_buffer_printf(out, " %s", node->reads->name);
+}
+
 static void put_sources(const struct rx_logical *plan, struct rx_buffer *out)
 {
     rx_buffer_text(out, "sources\n");
@@ -134,6 +162,7 @@ static void put_sources(const struct rx_logical *plan, struct rx_buffer *out)
             for (size_t k = 0; k < rx_fields_count(s->fields); k++)
                 rx_buffer_printf(out, " %s", rx_fields_at(s->fields, k)->text);
         rx_buffer_text(out, "\n");
+        put_event_time(out, s);
     }
 }
 
@@ -147,6 +176,11 @@ static void put_pipeline(const struct rx_plan_pipeline *p, struct rx_buffer *out
     for (size_t i = 0; i < p->sink_count; i++)
         rx_buffer_printf(out, " %s", p->sinks[i].sink->class->base.name);
     rx_buffer_text(out, "\n");
+    if (p->logical->out.told) {
+        rx_buffer_text(out, "  event time: the least of those that it reads:");
+        rx_logical_walk(p->logical->graph, put_holder, out);
+        rx_buffer_text(out, "\n");
+    }
     put_first_output(out, p->logical);
     put_total(out, "  state", p->logical->bytes);
 }
