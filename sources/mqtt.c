@@ -262,6 +262,26 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     return 0;
 }
 
+static bool of_topic(struct rx_source *source, const char *topic, size_t length, struct rx_message_info *ret)
+{
+    struct mqtt *mqtt = (struct mqtt *)source;
+    struct rx_error error;
+    if (!mqtt->pattern_count && make_patterns(mqtt, &error) < 0)
+        return false;
+    if (!mqtt->cache)
+        mqtt->cache = rx_topic_cache_create(match, mqtt);
+    const struct rx_topic_entry *entry =
+        mqtt->cache ? rx_topic_cache_find(mqtt->cache, topic, length, rx_topic_hash(topic, length)) : NULL;
+    if (!entry || entry->pattern < 0)
+        return false;
+    *ret = (struct rx_message_info){.capture_keys = mqtt->patterns[entry->pattern].keys,
+                                    .captures = entry->captures,
+                                    .capture_count = entry->capture_count,
+                                    .topic = topic,
+                                    .topic_length = length};
+    return true;
+}
+
 static void dispose(struct rx_source *source)
 {
     struct mqtt *mqtt = (struct mqtt *)source;
@@ -288,5 +308,6 @@ const struct rx_source_class rx_source_mqtt = {
     .pause = set_paused,
     .ack = ack,
     .stop = stop,
+    .of_topic = of_topic,
     .dispose = dispose,
 };

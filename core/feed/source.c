@@ -154,6 +154,8 @@ enum rx_reject rx_source_reason_of(int code)
     case -ENODATA:
     case -EINVAL:
         return RX_REJECT_TYPE;
+    case -ENOMSG:
+        return RX_REJECT_TOPIC;
     case -ETIME:
         return RX_REJECT_TIME;
     case -EOVERFLOW:

@@ -9,6 +9,7 @@
 #include "core/option/option.h"
 
 struct rx_source;
+struct rx_message_info;
 struct rx_site; /* core/io/site.h: the loop, the brokers, and what else a feed or a delivery reaches */
 struct rx_ingest;
 
@@ -35,6 +36,9 @@ struct rx_source_class {
     void (*save)(struct rx_source *, struct rx_writer *);
     int (*load)(struct rx_source *, struct rx_reader *);    /* -EBADMSG; -ENOMEM */
     void (*ingest)(struct rx_source *, struct rx_ingest *); /* POST /sources/NAME; NULL: 405. See rx_ingest_* */
+    /* For a replay, in which nothing else of it runs: what a message of that topic would bring, the source's until the next
+     * call. False: none of its topics is meant, or memory is out. NULL: its messages have no topic. */
+    bool (*of_topic)(struct rx_source *, const char *topic, size_t length, struct rx_message_info *ret);
     void (*dispose)(struct rx_source *);
     const char *const *fields; /* all that its events have, NULL-terminated; NULL: it cannot be said */
 };
@@ -115,7 +119,7 @@ struct rx_message_info {
 /* The format of its messages: what the user says, or else the kind's own. */
 enum rx_format rx_source_format(const struct rx_source *);
 /* Decodes a message of that format and adds what is in it to the span (flushed at 256): one event, or one for each row, line or
- * element. An object gives its fields, any other value {value: ...}. 0, or the negative errno of the (first) rejection; all have
+ * element. An object gives its fields, any other value stays itself, or with captures is {value: ...}. 0, or the negative errno of the (first) rejection; all have
  * been counted and sent to NAME.errors. `reterr` may be NULL. A subscriber may leave meanwhile: `bytes` must outlive the
  * call only while the source runs. */
 int rx_source_message(struct rx_source *, enum rx_format, const char *bytes, size_t length,

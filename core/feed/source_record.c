@@ -125,8 +125,7 @@ static int record_of(struct rx_source_records *records, const struct rx_source *
 int rx_source_record_take(struct rx_source_records *records, const struct rx_source *source, struct rx_value decoded,
                           const struct rx_message_info *info, struct rx_value *ret)
 {
-    bool captures = info && info->capture_count > 0;
-    if (!captures && (decoded.kind == RX_RECORD || decoded.kind == RX_MAP)) {
+    if (!info || info->capture_count == 0) {
         *ret = decoded;
         return 0;
     }

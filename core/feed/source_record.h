@@ -1,4 +1,4 @@
-/* What source.c and source_record.c share: making a source's records. For no one else. */
+/* Making a source's records: for source.c, and for a replay, which stands in its place. */
 #ifndef RX_CORE_SOURCE_RECORD_H
 #define RX_CORE_SOURCE_RECORD_H
 
@@ -24,8 +24,8 @@ struct rx_source_records {
 };
 void rx_source_records_finish(struct rx_source_records *);
 
-/* The record of a decoded payload: an object as it is, anything else {value: ...}, with the captures of `info` (may be
- * NULL) put over it. 0 or -ENOMEM. */
+/* What a decoded payload becomes: itself; with captures in `info` (may be NULL) a record, of anything but an object {value: ...},
+ * with them put over it. 0 or -ENOMEM. */
 int rx_source_record_take(struct rx_source_records *, const struct rx_source *, struct rx_value decoded,
                           const struct rx_message_info *info, struct rx_value *ret);
 /* {source, topic, retained}, the last two where there is a topic. 0 or -ENOMEM. */

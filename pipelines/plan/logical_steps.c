@@ -543,7 +543,7 @@ static void build_opened(struct builder *outer, int opener, const struct written
     rx_plan_know(scratch, (struct rx_known){0});
     int last = build_stream(&b, from);
     know_stream(&b, last);
-    if (pipe && last >= 0)
+    if (pipe)
         last = build_steps(&b, last, &at);
     rx_plan_know(scratch, known);
     node->scope = seal(&b, last);
@@ -641,7 +641,7 @@ struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const stru
     int last = build_head(&b, head);
     know_stream(&b, last);
     struct position at = {.pipe = pipe};
-    if (pipe && last >= 0)
+    if (pipe)
         last = build_steps(&b, last, &at);
     struct rx_logical_graph *graph = seal(&b, last);
     free(b.drafts);

@@ -227,6 +227,20 @@ static struct rx_replay_feed *find_feed(struct rx_replay *r, const struct rx_val
 
 static bool is_true(const struct rx_value *v) { return v && v->kind == RX_BOOL && v->u.b; }
 
+static int read_topic(struct rx_value line, const struct rx_replay_feed *feed, struct rx_replay_note *note,
+                      struct rx_error *reterr)
+{
+    const struct rx_value *topic = rx_object_get_text(line, "topic");
+    if (!topic)
+        return 0;
+    if (note->kind != RX_NEXT || topic->kind != RX_STRING || memchr(topic->u.text, 0, topic->aux))
+        return rx_error_set(reterr, -EINVAL, "\"topic\" is a text, and stands beside \"next\"");
+    if (!feed->source->source->class->of_topic)
+        return 0;
+    note->topic = strndup(topic->u.text, topic->aux);
+    return note->topic ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
+}
+
 static int read_note(struct rx_value line, struct rx_replay_note *note, struct rx_error *reterr)
 {
     const struct rx_value *next = rx_object_get_text(line, "next"), *error = rx_object_get_text(line, "error");
@@ -301,9 +315,20 @@ static int happen(struct rx_replay *r, struct rx_replay_feed *feed, struct rx_re
 
 /* What one input line says. */
 struct input {
-    struct rx_replay_feed *feed; /* NULL: the end of the replay */
+    struct rx_replay_feed *feed; /* NULL: the end of the replay, or */
+    bool start;                  /* its beginning */
     struct rx_replay_note note;
 };
+
+/* The clock is set before anything is subscribed. */
+static int begin_at(struct rx_replay *r, struct input *in, struct rx_error *reterr)
+{
+    if (r->begun)
+        return rx_error_set(reterr, -EINVAL, "\"start\" stands in the first line, once");
+    in->start = true;
+    rx_sched_run_until(r->world.sched, in->note.at, false);
+    return 0;
+}
 
 static int read_input(struct rx_replay *r, struct rx_value line, struct input *in, struct rx_error *reterr)
 {
@@ -316,10 +341,13 @@ static int read_input(struct rx_replay *r, struct rx_value line, struct input *i
     r->last_at = in->note.at;
     if (is_true(rx_object_get_text(line, "end")))
         return 0;
+    if (is_true(rx_object_get_text(line, "start")))
+        return begin_at(r, in, reterr);
     in->feed = find_feed(r, rx_object_get_text(line, "source"));
     if (!in->feed)
         return rx_error_set(reterr, -EINVAL, "\"source\" must be one of the config's sources");
-    return read_note(line, &in->note, reterr);
+    int result = read_note(line, &in->note, reterr);
+    return result == 0 ? read_topic(line, in->feed, &in->note, reterr) : result;
 }
 
 /* Before a restart could take the heap away from under them, values are written down. */
@@ -338,6 +366,9 @@ static int take_line(struct rx_replay *r, const char *text, size_t length, struc
 
 static int act(struct rx_replay *r, struct input *in, struct rx_error *reterr)
 {
+    r->begun = true;
+    if (in->start)
+        return 0;
     if (!in->feed) {
         r->ended = true;
         r->end = in->note.at;

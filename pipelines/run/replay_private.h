@@ -36,7 +36,7 @@ struct rx_replay {
     rx_time last_at, end;
     unsigned input_line;
     unsigned long since_restart; /* events and timers */
-    bool has_cold, ended, started, failed;
+    bool has_cold, begun, ended, started, failed;
 };
 
 /* replay_restart.c. Everything is saved, and goes on in a new world. */

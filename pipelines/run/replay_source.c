@@ -40,6 +40,7 @@ void rx_replay_note_finish(struct rx_replay_note *note)
         rx_value_unref(note->value);
     rx_buffer_finish(&note->frozen);
     free(note->error);
+    free(note->topic);
 }
 
 /* The caller's. */
@@ -68,32 +69,42 @@ static struct rx_value pruned_take(const struct rx_replay_feed *feed, struct rx_
     return rx_object_finish(&b);
 }
 
-static struct rx_value meta_of(const struct rx_replay_feed *feed)
-{
-    struct rx_object_builder b;
-    struct rx_heap *heap = feed->engine->heap;
-    const char *name = feed->source->name;
-    if (!(feed->source->reaches & RX_REACHES_META))
-        return rx_null();
-    rx_object_init(&b, heap);
-    rx_object_put_take(&b, rx_string(heap, "source", 6), rx_string(heap, name, strlen(name)));
-    return rx_object_finish(&b);
-}
-
 /* `split`: a list is its elements, as live. */
-static bool is_split(const struct rx_replay_feed *feed, struct rx_value value)
+static void each_value(const struct rx_replay_feed *feed, const struct rx_replay_note *note,
+                       void (*take)(void *arg, struct rx_value, const char *topic), void *arg)
 {
-    const struct rx_source_common *common = feed->source->source->common;
-    return value.kind == RX_LIST && common && common->formats.split;
+    struct rx_value value = thawed(feed, note);
+    bool split = value.kind == RX_LIST && feed->source->source->common->formats.split;
+    if (!split) {
+        take(arg, value, note->topic);
+        return;
+    }
+    for (uint32_t i = 0; i < value.u.list->count; i++)
+        take(arg, rx_value_ref(value.u.list->items[i]), note->topic);
+    rx_value_unref(value);
 }
 
-/* False: it has no usable time, and went to SOURCE.errors, or came before. */
-static bool event_of_take(const struct rx_replay_feed *feed, struct rx_value value, struct rx_event *ret)
+/* As a message of that topic: captures, and what meta tells. */
+static int make_event_take(struct rx_replay_feed *feed, struct rx_value value, const char *topic, struct rx_event *ret,
+                           struct rx_error *reterr)
+{
+    struct rx_source *source = feed->source->source;
+    struct rx_message_info info = {.topic = NULL};
+    *ret = (struct rx_event){.value = pruned_take(feed, value)};
+    if (topic && !source->class->of_topic(source, topic, strlen(topic), &info))
+        return rx_error_set(reterr, -ENOMSG, "the topic \"%.100s\" is none of the source's", topic);
+    int r = rx_source_record_take(&feed->records, source, ret->value, &info, &ret->value);
+    if (r == 0 && (source->reaches & RX_REACHES_META))
+        r = rx_source_record_meta(&feed->records, source, &info, &ret->meta);
+    return r < 0 ? rx_error_set(reterr, r, "out of memory") : rx_source_stamp(source, ret, reterr);
+}
+
+/* False: it could not be, and went to SOURCE.errors, or came before. */
+static bool event_of_take(struct rx_replay_feed *feed, struct rx_value value, const char *topic, struct rx_event *ret)
 {
     struct rx_source *source = feed->source->source;
     struct rx_error error = {0};
-    *ret = (struct rx_event){.value = pruned_take(feed, value), .meta = meta_of(feed)};
-    int r = rx_source_stamp(source, ret, &error);
+    int r = make_event_take(feed, value, topic, ret, &error);
     if (r < 0)
         rx_source_reject_event_take(source, *ret, r, &error);
     return r == 0 && !(source->dedupe && rx_source_drops_repeat_take(source, *ret));
@@ -108,14 +119,15 @@ static void arm_next(struct run *run)
                     run->first_sequence + run->next);
 }
 
-static void hand_over_take(struct run *run, struct rx_value value)
+static void hand_over_take(void *arg, struct rx_value value, const char *topic)
 {
+    struct run *run = arg;
     struct rx_event event;
     if (run->over) {
         rx_value_unref(value);
         return;
     }
-    if (!event_of_take(run->feed, value, &event))
+    if (!event_of_take(run->feed, value, topic, &event))
         return;
     rx_observer_next(run->observer, &event, 1);
     rx_event_unref(&event);
@@ -125,14 +137,7 @@ static void hand_over(struct run *run, const struct rx_replay_note *note)
 {
     struct rx_error error;
     if (note->kind == RX_NEXT) {
-        struct rx_value value = thawed(run->feed, note);
-        bool split = is_split(run->feed, value);
-        for (uint32_t i = 0; split && i < value.u.list->count; i++)
-            hand_over_take(run, rx_value_ref(value.u.list->items[i]));
-        if (split)
-            rx_value_unref(value);
-        else
-            hand_over_take(run, value);
+        each_value(run->feed, note, hand_over_take, run);
         return;
     }
     if (note->kind == RX_ERROR)
@@ -264,6 +269,7 @@ void rx_replay_feed_drop_span(struct rx_replay_feed *feed)
     for (size_t i = 0; i < feed->span_length; i++)
         rx_event_unref(&feed->span[i]);
     feed->span_length = 0;
+    rx_source_records_finish(&feed->records);
 }
 
 void rx_replay_feed_finish(struct rx_replay_feed *feed)
@@ -286,11 +292,12 @@ void rx_replay_feed_flush(struct rx_replay_feed *feed)
         rx_event_clock_tell(clock);
 }
 
-static void add_take(struct rx_replay_feed *feed, struct rx_value value)
+static void add_take(void *arg, struct rx_value value, const char *topic)
 {
+    struct rx_replay_feed *feed = arg;
     struct rx_event_clock *clock = feed->source->source->clock;
     struct rx_event event;
-    if (!event_of_take(feed, value, &event))
+    if (!event_of_take(feed, value, topic, &event))
         return;
     if (clock && rx_event_clock_splits(clock, event.time))
         rx_replay_feed_flush(feed);
@@ -301,23 +308,11 @@ static void add_take(struct rx_replay_feed *feed, struct rx_value value)
         rx_replay_feed_flush(feed);
 }
 
-static void take_event(struct rx_replay_feed *feed, struct rx_replay_note *note)
-{
-    struct rx_value value = thawed(feed, note);
-    bool split = is_split(feed, value);
-    rx_replay_note_finish(note);
-    for (uint32_t i = 0; split && i < value.u.list->count; i++)
-        add_take(feed, rx_value_ref(value.u.list->items[i]));
-    if (split)
-        rx_value_unref(value);
-    else
-        add_take(feed, value);
-}
-
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
 {
     if (note->kind == RX_NEXT) {
-        take_event(feed, note);
+        each_value(feed, note, add_take, feed);
+        rx_replay_note_finish(note);
         return;
     }
     rx_replay_feed_flush(feed);

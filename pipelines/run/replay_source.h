@@ -3,6 +3,7 @@
 #ifndef RX_PIPELINES_REPLAY_SOURCE_H
 #define RX_PIPELINES_REPLAY_SOURCE_H
 
+#include "core/feed/source_record.h"
 #include "pipelines/plan/plan.h"
 
 struct rx_replay_note {
@@ -11,6 +12,7 @@ struct rx_replay_note {
     struct rx_value value;   /* RX_NEXT, while it is new */
     struct rx_buffer frozen; /* RX_NEXT, once it is kept: written down, since a restart takes the heap away */
     char *error;             /* RX_ERROR: malloc'ed */
+    char *topic;             /* RX_NEXT, of a source whose messages have one: malloc'ed; NULL: none was given */
 };
 
 /* What a kept note holds no longer lives in any heap. -ENOMEM. */
@@ -31,8 +33,9 @@ struct rx_replay_feed {
     size_t note_count, note_capacity;
     struct rx_replay_subscription *subscriptions;
     size_t subscription_count, subscription_capacity;
-    bool failed; /* an allocation failed */
-    bool quiet;  /* what is cancelled now is no end of a subscription: the world is being replaced */
+    struct rx_source_records records; /* in this world */
+    bool failed;                      /* an allocation failed */
+    bool quiet; /* what is cancelled now is no end of a subscription: the world is being replaced */
 };
 
 /* Takes the place of the source as its hub's producer: of a zeroed feed with span_max set, or, in a new world, of one

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "core/io/mqtt/mosquitto_private.h"
 #include "core/io/mqtt/mqtt_topic.h"
@@ -154,7 +153,7 @@ static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto
     size_t length = strlen(message->topic);
     struct rx_mqtt_message own = {.topic = message->topic,
                                   .topic_length = length,
-                                  .topic_hash = XXH3_64bits(message->topic, length),
+                                  .topic_hash = rx_topic_hash(message->topic, length),
                                   .payload = message->payload ? message->payload : "",
                                   .length = (size_t)message->payloadlen,
                                   .qos = message->qos,

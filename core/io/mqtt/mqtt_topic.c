@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "core/base/utf8.h"
 #include "core/io/mqtt/mqtt_topic.h"
@@ -228,3 +229,5 @@ bool rx_topic_is_name(const char *topic, size_t length)
             return false;
     return rx_utf8_valid(topic, length);
 }
+
+uint64_t rx_topic_hash(const char *topic, size_t length) { return XXH3_64bits(topic, length); }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/error.h"
 
@@ -26,6 +27,8 @@ struct rx_topic_span {
 };
 /* Whether the topic matches; fills one span per capture, in order of the pattern ({name...} of nothing is ""). */
 bool rx_topic_match(const struct rx_topic *, const char *topic, size_t length, struct rx_topic_span *captures);
+
+uint64_t rx_topic_hash(const char *topic, size_t length);
 
 /* Whether a message can be published to it: 1 to 65,535 bytes of UTF-8 without NUL, + or #. */
 bool rx_topic_is_name(const char *topic, size_t length);
