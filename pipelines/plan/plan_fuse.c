@@ -58,7 +58,7 @@ int rx_assembly_fuse(struct rx_assembly *a, const struct rx_logical_node *logica
 {
     const struct rx_logical_node *found[FUSED_MAX];
     int r = 0;
-    if (!logical->scope)
+    if (!logical->scope || logical->told) /* keyed_window has one pane a key: on event time several are open */
         return 0;
     for (const struct rx_operator_class *const *class = rx_registry_operators(); *class && r == 0; class ++) {
         unsigned n = (*class)->fuses ? match(*class, logical, found) : 0;
