@@ -117,7 +117,7 @@ static void dispose(struct rx_op *op)
                  .summary = summary_,                                                                                  \
                  .options = options_,                                                                                  \
                  .state_size = sizeof(struct fold),                                                                    \
-                 .flags = RX_SPAN_SAFE | RX_REDUCES | RX_REPLACES | RX_ANY_ORDER,                                                     \
+                 .flags = RX_SPAN_SAFE | RX_REDUCES | RX_REPLACES | RX_ANY_ORDER,                                      \
                  .example = example_},                                                                                 \
         .min_inputs = 1,                                                                                               \
         .max_inputs = 1,                                                                                               \
