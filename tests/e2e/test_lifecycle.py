@@ -91,7 +91,7 @@ class Stopping(harness.EndToEnd):
 
 class CommandLine(harness.EndToEnd):
     def test_a_wrong_one_ends_with_64(self):
-        for arguments in (("chekc",), ("run", "--wrong"), ("run", "-c"), ("check", "x"), ("run", "--listen", "x"), ("eval",)):
+        for arguments in (("chekc",), ("run", "--wrong"), ("run", "-c"), ("check", "--wrong"), ("run", "--listen", "x"), ("eval",)):
             with self.subTest(arguments):
                 done = harness.run_rxd(*arguments)
                 self.assertEqual(done.returncode, 64)
