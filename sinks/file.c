@@ -8,11 +8,11 @@
 
 #include "core/feed/sink.h"
 #include "core/io/site.h"
-#include "sinks/frame.h"
+#include "sinks/render.h"
 #include "sinks/rotate.h"
 
 #define RETRY_PERIOD RX_SEC
-enum { WRITE_AT_BYTES = 64 * 1024 };
+enum { WRITE_AT_BYTES = 64 * 1024, HEADER_BYTES = 16 * 1024 };
 
 struct file {
     struct rx_sink sink;
@@ -22,8 +22,11 @@ struct file {
     int full;
     struct rx_rotate_options rotate;
     bool rotates, compress;
+    struct rx_render_options format;
 
-    int fd; /* -1: not open */
+    struct rx_render render;
+    bool wants_header; /* the file is empty: a header comes first, where there is one */
+    int fd;            /* -1: not open */
     dev_t device;
     ino_t inode;
     uint64_t size;              /* of the file */
@@ -44,7 +47,7 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct file, path, const char *),
      .flags = RX_REQUIRED | RX_POSITIONAL},
     {.name = "line",
-     .help = "the line, a template; default: the event as JSON",
+     .help = "the line, a template; default: the event in the `format`",
      .type = RX_OPTION_TEMPLATE,
      .offset = RX_AT(struct file, line, struct rx_shaper *)},
     {.name = "max_buffer",
@@ -71,6 +74,11 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_BOOL,
      .offset = RX_AT(struct file, compress, bool),
      .fallback = "false"},
+    {.name = "format",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct file, format, struct rx_render_options),
+     .group = &rx_render_class,
+     .flags = RX_INLINE},
     {0},
 };
 
@@ -163,6 +171,37 @@ static size_t fitting(const struct file *file)
     return newline ? (size_t)(newline - start) + 1 : file->buffer.length;
 }
 
+/* ---- writing ---- */
+
+/* Of a file that is there already: what its first line says are the columns. */
+static void adopt_header(struct file *file)
+{
+    char text[HEADER_BYTES];
+    int fd = file->size > 0 && file->format.format == RX_RENDER_CSV ? open(file->path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd >= 0 ? pread(fd, text, sizeof text, 0) : 0;
+    const char *newline = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+    if (newline)
+        rx_render_adopt_header(&file->render, text, (size_t)(newline - text) + 1);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Before the first line, and no event. Of what is not written whole nothing stays. */
+static int write_header(struct file *file)
+{
+    const struct rx_buffer *header = rx_render_header(&file->render);
+    if (!file->wants_header || header->length == 0)
+        return 0;
+    ssize_t n = write(file->fd, header->data, header->length);
+    if (n < 0)
+        return -errno;
+    if ((size_t)n < header->length)
+        return ftruncate(file->fd, 0) < 0 ? -errno : -ENOSPC;
+    file->wants_header = false;
+    file->size += (size_t)n;
+    return 0;
+}
+
 /* A line that was begun in another file is written again from its start. */
 static int open_file(struct file *file)
 {
@@ -182,6 +221,8 @@ static int open_file(struct file *file)
     file->device = now.st_dev;
     file->inode = now.st_ino;
     file->size = (uint64_t)now.st_size;
+    file->wants_header = file->size == 0;
+    adopt_header(file);
     watch_age(file);
     return 0;
 }
@@ -217,6 +258,8 @@ static int write_some(struct file *file)
 {
     rotate_if_due(file);
     int r = open_file(file);
+    if (r == 0)
+        r = write_header(file);
     if (r < 0)
         return r;
     ssize_t n = write(file->fd, file->buffer.data + file->begun, fitting(file) - file->begun);
@@ -274,7 +317,8 @@ static void on_retry(struct rx_timer *timer)
 static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct file *file = (struct file *)sink;
-    (void)reterr;
+    if (rx_render_init(&file->render, &file->format, sink->heap, sink->pipeline) < 0)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
     file->fd = -1;
     file->retry.fire = on_retry;
     file->age.fire = on_age;
@@ -285,6 +329,11 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct file *file = image;
+    if (file->line && file->format.format != RX_RENDER_JSON) {
+        rx_error_set(reterr, -EINVAL, "line: a line is what the template makes of it, or of that format");
+        rx_error_hint(reterr, "leave out `line` or `format`");
+        return -EINVAL;
+    }
     if (file->rotates && is_stdout(file))
         return rx_error_set(reterr, -EINVAL, "rotate: standard output cannot be rotated");
     if (!file->compress || file->rotates)
@@ -314,7 +363,7 @@ static int append_line(struct file *file, const struct rx_event *event, struct r
     if (file->line)
         r = rx_shaper_text(file->line, &(struct rx_expr_env){.event = event}, &file->buffer, reterr);
     else
-        rx_frame_json(&file->buffer, event);
+        r = rx_render_line(&file->render, &file->buffer, event, reterr);
     rx_buffer_append(&file->buffer, "\n", 1);
     if (r == 0 && file->buffer.failed)
         r = rx_error_set(reterr, -ENOMEM, "out of memory");
@@ -333,7 +382,7 @@ static int write_event(struct rx_sink *sink, const struct rx_event *event, struc
         file->buffer.failed = false;
         return r;
     }
-    /* A template may hold line breaks of its own: a line is one event. */
+    /* A template, or a text in a cell, may hold line breaks of its own: a line is one event. */
     for (char *c = file->buffer.data + before; c < file->buffer.data + file->buffer.length - 1; c++)
         if (*c == '\n')
             *c = ' ';
@@ -404,12 +453,13 @@ static int load(struct rx_sink *sink, struct rx_reader *r)
 static void dispose(struct rx_sink *sink)
 {
     struct file *file = (struct file *)sink;
+    rx_render_finish(&file->render);
     rx_buffer_finish(&file->buffer);
 }
 
 const struct rx_sink_class rx_sink_file = {
     .base = {.name = "file",
-             .summary = "Appends each event to a file as a line of JSON",
+             .summary = "Appends each event to a file as a line: JSON, CSV or InfluxDB's",
              .options = options,
              .state_size = sizeof(struct file),
              .example = "file: /var/lib/rxd/averages.ndjson",

@@ -1,8 +1,6 @@
 /* What an event looks like outside: its JSON, and the key of its scope. */
 #include "sinks/frame.h"
 
-#include <errno.h>
-
 static bool is_object(struct rx_value value) { return value.kind == RX_RECORD || value.kind == RX_MAP; }
 
 static uint32_t key_count(const struct rx_event *event)
@@ -65,26 +63,4 @@ bool rx_frame_key(struct rx_buffer *out, const struct rx_event *event)
     if (keys > 1)
         rx_buffer_append(out, "]", 1);
     return keys > 0;
-}
-
-int rx_frame_payload(struct rx_buffer *out, struct rx_shaper *shaper, const struct rx_event *event,
-                     struct rx_heap *heap, bool *ret_text, struct rx_error *reterr)
-{
-    struct rx_value value = rx_null();
-    rx_buffer_clear(out);
-    int r = shaper ? rx_shaper_eval(shaper, &(struct rx_expr_env){.event = event}, heap, &value, reterr) : 0;
-    if (r < 0)
-        return r;
-    *ret_text = value.kind != RX_BYTES;
-    if (!shaper)
-        rx_frame_json(out, event);
-    else if (value.kind == RX_STRING || value.kind == RX_BYTES)
-        rx_buffer_append(out, value.u.text, value.aux);
-    else
-        rx_json_write(out, value);
-    rx_value_unref(value);
-    if (!out->failed)
-        return 0;
-    rx_buffer_finish(out);
-    return rx_error_set(reterr, -ENOMEM, "out of memory");
 }

@@ -11,8 +11,8 @@
 #include "core/io/net/backoff.h"
 #include "core/io/net/tls.h"
 #include "core/io/site.h"
-#include "sinks/frame.h"
 #include "sinks/http_queue.h"
+#include "sinks/render.h"
 
 enum { HEADERS_MAX = 64 };
 #define DRAINING_WAIT (500 * RX_MSEC) /* the longest pause while the daemon stops */
@@ -41,6 +41,7 @@ struct http {
     int full;
     struct rx_tls_options tls;
     bool tls_given;
+    struct rx_render_options format;
 
     struct rx_client *client; /* the site's; NULL without a site */
     struct rx_http_queue queue;
@@ -50,6 +51,7 @@ struct http {
     struct rx_backoff backoff;
     rx_time not_before; /* of the next attempt; 0: at once */
     struct rx_timer wake;
+    struct rx_render render;
     struct rx_buffer url_text, header_texts, body_text;
     bool draining;
     char fault[256], loss[256];
@@ -139,7 +141,7 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_TEMPLATE,
      .offset = RX_AT(struct http, headers, struct rx_shaper *)},
     {.name = "payload",
-     .help = "what is sent, a template: text is sent as it is, anything else as JSON; default: the event as JSON",
+     .help = RX_PAYLOAD_HELP,
      .type = RX_OPTION_TEMPLATE,
      .offset = RX_AT(struct http, payload, struct rx_shaper *)},
     {.name = "batch",
@@ -180,6 +182,11 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct http, tls, struct rx_tls_options),
      .group = &rx_tls_class,
      .given = RX_AT(struct http, tls_given, bool)},
+    {.name = "format",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct http, format, struct rx_render_options),
+     .group = &rx_render_class,
+     .flags = RX_INLINE},
     {0},
 };
 
@@ -267,6 +274,8 @@ static bool names(const struct rx_pairs *headers, const char *name)
 
 static const char *type_of(const struct http *http)
 {
+    if (http->format.format != RX_RENDER_JSON)
+        return http->format.format == RX_RENDER_CSV ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8";
     if (http->batched && http->batch.form == RX_HTTP_ARRAY)
         return "application/json";
     if (http->batched)
@@ -312,6 +321,9 @@ static void send_front(struct http *http)
 {
     struct rx_buffer body = {0};
     const struct rx_http_item *first = http->queue.first;
+    const struct rx_buffer *header = rx_render_header(&http->render);
+    if (http->batched && header->length)
+        rx_buffer_append(&body, header->data, header->length);
     if (http->batched)
         rx_http_queue_body(&http->queue, http->sending, (enum rx_http_form)http->batch.form, &body);
     else
@@ -421,17 +433,15 @@ static int render_body(struct http *http, const struct rx_event *event, bool *re
     struct rx_value value;
     rx_buffer_clear(&http->body_text);
     *ret_text = false;
-    if (!http->payload) {
-        rx_frame_json(&http->body_text, event);
-        return 0;
-    }
+    if (!http->payload)
+        return rx_render_message(&http->render, &http->body_text, event, reterr);
     int r = rx_shaper_eval(http->payload, &(struct rx_expr_env){.event = event}, http->sink.heap, &value, reterr);
     if (r < 0)
         return r;
     *ret_text = value.kind == RX_STRING || value.kind == RX_BYTES;
-    add_text(&http->body_text, value);
+    r = rx_render_shaped(&http->render, &http->body_text, value, event, reterr);
     rx_value_unref(value);
-    return 0;
+    return r;
 }
 
 static int write_event(struct rx_sink *sink, const struct rx_event *event, struct rx_error *reterr)
@@ -477,12 +487,17 @@ static int check(const void *image, struct rx_error *reterr)
         rx_error_hint(reterr, "for example http: {post: \"http://127.0.0.1:9000/alerts\"}");
         return -EINVAL;
     }
+    if (http->batched && http->batch.form == RX_HTTP_ARRAY && http->format.format != RX_RENDER_JSON)
+        return rx_error_set(reterr, -EINVAL, "batch: an array is JSON, and the format is another");
     return check_url(url_of(http), reterr);
 }
 
 static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct http *http = (struct http *)sink;
+    if (rx_render_init(&http->render, &http->format, sink->heap, sink->pipeline) < 0)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    http->render.lines = http->batched;
     rx_backoff_init(&http->backoff);
     http->backoff.most = http->retry.max_delay;
     http->backoff.least = http->retry.delay < http->retry.max_delay ? http->retry.delay : http->retry.max_delay;
@@ -571,6 +586,7 @@ static void dispose(struct rx_sink *sink)
     rx_buffer_finish(&http->url_text);
     rx_buffer_finish(&http->header_texts);
     rx_buffer_finish(&http->body_text);
+    rx_render_finish(&http->render);
 }
 
 const struct rx_sink_class rx_sink_http = {

@@ -6,7 +6,7 @@
 #include "core/io/mqtt/mqtt.h"
 #include "core/io/site.h"
 #include "core/value/codec.h"
-#include "sinks/frame.h"
+#include "sinks/render.h"
 
 struct mqtt {
     struct rx_sink sink;
@@ -14,9 +14,11 @@ struct mqtt {
     struct rx_shaper *topic, *payload;
     int qos, full;
     bool retain;
+    struct rx_render_options format;
 
     struct rx_broker *broker; /* the site's; NULL without a site */
     struct rx_publisher publisher;
+    struct rx_render render;
     struct rx_buffer topic_text, payload_text;
     bool joined;
 };
@@ -55,6 +57,11 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct mqtt, full, int),
      .fallback = "drop",
      .choices = rx_full_choices},
+    {.name = "format",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct mqtt, format, struct rx_render_options),
+     .group = &rx_render_class,
+     .flags = RX_INLINE},
     {0},
 };
 
@@ -69,6 +76,8 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
     struct mqtt *mqtt = (struct mqtt *)sink;
     mqtt->publisher.connection = on_connection;
     sink->pauses = mqtt->full == RX_FULL_PAUSE;
+    if (rx_render_init(&mqtt->render, &mqtt->format, sink->heap, sink->pipeline) < 0)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
     if (!sink->site)
         return 0;
     mqtt->broker = sink->site->broker(sink->site, mqtt->broker_name);
@@ -101,7 +110,7 @@ static int write_event(struct rx_sink *sink, const struct rx_event *event, struc
     rx_buffer_clear(&mqtt->topic_text);
     int r = rx_shaper_text(mqtt->topic, &(struct rx_expr_env){.event = event}, &mqtt->topic_text, reterr);
     if (r == 0)
-        r = rx_frame_payload(&mqtt->payload_text, mqtt->payload, event, sink->heap, &text, reterr);
+        r = rx_render_payload(&mqtt->render, &mqtt->payload_text, mqtt->payload, event, &text, reterr);
     if (r < 0)
         return r;
     if (mqtt->topic_text.failed)
@@ -169,6 +178,7 @@ static void dispose(struct rx_sink *sink)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
     stop(sink);
+    rx_render_finish(&mqtt->render);
     rx_buffer_finish(&mqtt->topic_text);
     rx_buffer_finish(&mqtt->payload_text);
 }

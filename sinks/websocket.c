@@ -7,7 +7,7 @@
 #include "core/io/net/ws_client.h"
 #include "core/io/site.h"
 #include "core/value/codec.h"
-#include "sinks/frame.h"
+#include "sinks/render.h"
 
 enum { UNSENT_MAX = 256 * 1024, HEARD_MAX = 64 * 1024 }; /* bytes: handed over ahead of the kernel; of what it says */
 
@@ -25,7 +25,9 @@ struct websocket {
     int64_t max_queue;
     uint64_t max_queue_bytes;
     int full;
+    struct rx_render_options format;
 
+    struct rx_render render;
     struct rx_ws_client *client;
     struct message *first, *last, *unsent; /* the queue; the first that was not handed over */
     size_t count, bytes;                   /* of the queue */
@@ -62,6 +64,11 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct websocket, full, int),
      .fallback = "drop",
      .choices = rx_full_choices},
+    {.name = "format",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct websocket, format, struct rx_render_options),
+     .group = &rx_render_class,
+     .flags = RX_INLINE},
     {0},
 };
 
@@ -167,9 +174,11 @@ static int check(const void *image, struct rx_error *reterr)
 
 static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
-    (void)reterr;
-    sink->pauses = ((struct websocket *)sink)->full == RX_FULL_PAUSE;
-    return 0;
+    struct websocket *ws = (struct websocket *)sink;
+    sink->pauses = ws->full == RX_FULL_PAUSE;
+    return rx_render_init(&ws->render, &ws->format, sink->heap, sink->pipeline) < 0
+               ? rx_error_set(reterr, -ENOMEM, "out of memory")
+               : 0;
 }
 
 static int start(struct rx_sink *sink, struct rx_error *reterr)
@@ -184,7 +193,7 @@ static int write_event(struct rx_sink *sink, const struct rx_event *event, struc
     bool text;
     if (ws->count >= (size_t)ws->max_queue || ws->bytes >= ws->max_queue_bytes)
         return -EAGAIN;
-    int r = rx_frame_payload(&ws->scratch, ws->payload, event, sink->heap, &text, reterr);
+    int r = rx_render_payload(&ws->render, &ws->scratch, ws->payload, event, &text, reterr);
     if (r == 0 && push(ws, ws->scratch.data, ws->scratch.length, text) < 0)
         r = rx_error_set(reterr, -ENOMEM, "out of memory");
     return r;
@@ -241,6 +250,7 @@ static void dispose(struct rx_sink *sink)
     while (ws->first)
         pop(ws);
     ws->unsent = NULL;
+    rx_render_finish(&ws->render);
     rx_buffer_finish(&ws->scratch);
 }
 
