@@ -2,10 +2,12 @@
 """HTTP to the outside: webhooks that fail and come back, TLS, polls, event streams, and one rxd that reads another."""
 
 import json
+import os
 import signal
 import ssl
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -241,6 +243,47 @@ class HttpClient(harness.EndToEnd):
             "pipelines": {"sums": {"from": "ticks", "pipe": [{"window": "500ms"}, {"aggregate": {"n": "sum(n)"}}]}}})
         harness.wait_for("the window closes by the clock", lambda: sum(
             row["n"] for row in json.loads(daemon.get("/streams/sums?last=10").text)) == 3)
+
+    def test_want_of_memory_ends_nothing(self):
+        """One allocation in 3000 fails, libcurl's among them, while a sink, a poll and a stream are at work."""
+        library = os.environ.get("RXD_FAILMALLOC")
+        if not library:
+            self.skipTest("no failmalloc")
+
+        def behave(handler, body):
+            if handler.path != "/stream":
+                handler.reply(500 if len(peer.requests) % 7 == 0 else 200, b'{"n": 1}', ETag=str(len(peer.requests)))
+                return
+            handler.send_response(200)
+            handler.send_header("Content-Type", "text/event-stream")
+            handler.send_header("Rxd-Meta", "1")
+            handler.send_header("Connection", "close")
+            handler.end_headers()
+            for n in range(200):
+                handler.wfile.write(b'retry: 1\nid: %d\ndata: {"at":%d,"key":"%d","next":{"n":1}}\n\n' % (n, n, n % 7))
+
+        peer = self.peer(behave)
+        url = f"http://127.0.0.1:{peer.port}"
+        sink = {"http": {"post": url + "/{n}", "headers": {"X-N": "{n}"}, "batch": {"count": 20, "every": "5ms"},
+                         "retry": {"delay": "1ms", "max_delay": "10ms"}}}
+        daemon = harness.Daemon(self.folder, {
+            "http": {"drain_deadline": "500ms"},
+            "sources": {"a": {"http_poll": {"url": url, "every": "10ms"}}, "b": {"sse": {"url": url + "/stream"}}},
+            "pipelines": {"p": {"from": ["a", "b"], "to": ["stream", sink]}}})
+        os.environ.update(LD_PRELOAD=library, FAIL_AFTER="20000", FAIL_ONE_IN="3000")
+        try:
+            daemon.start(ready=False)
+        finally:
+            for name in ("LD_PRELOAD", "FAIL_AFTER", "FAIL_ONE_IN"):
+                del os.environ[name]
+        self.addCleanup(harness.finish, daemon.process)
+        end = time.monotonic() + 3
+        while time.monotonic() < end and daemon.process.poll() is None:
+            before = len(peer.requests)
+            harness.wait_for("more requests", lambda: len(peer.requests) > before + 50 or daemon.process.poll() is not None)
+            daemon.process.send_signal(signal.SIGHUP)
+        self.assertIn(daemon.process.poll(), (None, 1), daemon.log_text()[-2000:])
+        self.assertIn(harness.finish(daemon.process), (0, 1), daemon.log_text()[-2000:])
 
     def test_libcurl_is_opened_where_a_config_needs_it(self):
         daemon = self.daemon({"sources": {"in": {"http": {}}}, "pipelines": {"out": {"from": "in"}}})

@@ -11,7 +11,7 @@ static void settle(struct rx_client *client)
 {
     CURLMsg *message;
     int rest;
-    while ((message = client->curl->multi_info_read(client->multi, &rest))) {
+    while (client->multi && (message = client->curl->multi_info_read(client->multi, &rest))) {
         struct rx_fetch *fetch = NULL;
         CURLcode result = message->data.result;
         client->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
@@ -27,10 +27,23 @@ static void settle(struct rx_client *client)
     }
 }
 
+/* libcurl takes a callback that fails for the end of all, and is not to be trusted once it had no memory: what was under way fails, and
+ * the next request makes it anew. */
+static void give_up(struct rx_client *client)
+{
+    for (struct rx_fetch *fetch = client->first; fetch; fetch = fetch->next)
+        if (!fetch->finished)
+            fetch_finished(fetch, CURLE_OUT_OF_MEMORY);
+    client->curl->multi_cleanup(client->multi);
+    client->multi = NULL;
+}
+
 static void act(struct rx_client *client, curl_socket_t socket, int what)
 {
     int running;
-    client->curl->multi_socket_action(client->multi, socket, what, &running);
+    CURLMcode r = client->multi ? client->curl->multi_socket_action(client->multi, socket, what, &running) : CURLM_OK;
+    if (r != CURLM_OK && r != CURLM_BAD_SOCKET)
+        give_up(client);
     settle(client);
 }
 
@@ -88,17 +101,22 @@ static int set_socket(CURL *easy, curl_socket_t socket, int what, void *arg, voi
     return client->curl->multi_assign(client->multi, socket, watch) == CURLM_OK ? 0 : -1;
 }
 
-static int set_up(struct rx_client *client)
+int client_set_up(struct rx_client *client)
 {
     const struct rx_curl *curl = client->curl;
+    if (client->multi)
+        return 0;
     client->multi = curl->multi_init();
     if (!client->multi || curl->multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, set_socket) ||
         curl->multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) ||
         curl->multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timeout) ||
         curl->multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) ||
         curl->multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS) ||
-        curl->multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING))
+        curl->multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING)) {
+        curl->multi_cleanup(client->multi); /* safe on NULL */
+        client->multi = NULL;
         return -ENOMEM;
+    }
     return 0;
 }
 
@@ -112,7 +130,7 @@ int rx_client_create(struct rx_loop *loop, struct rx_client **ret, struct rx_err
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     *client = (struct rx_client){.curl = curl, .loop = loop, .due = {.fire = on_due}, .turn = {.fire = on_turn}};
     client->ready_tail = &client->ready;
-    if (set_up(client) < 0) {
+    if (client_set_up(client) < 0) {
         rx_client_destroy(client);
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     }

@@ -50,6 +50,7 @@ void fetch_destroy(struct rx_fetch *);
 struct rx_answer fetch_answer(const struct rx_fetch *, struct rx_error *error);
 bool fetch_follow(struct rx_fetch *); /* true: the answer is a redirect, and is being followed */
 /* client.c */
-void client_wake(struct rx_client *); /* client_settle follows, in a turn of the loop */
+int client_set_up(struct rx_client *); /* so that client->multi is there. -ENOMEM */
+void client_wake(struct rx_client *);  /* client_settle follows, in a turn of the loop */
 
 #endif

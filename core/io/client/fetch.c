@@ -343,7 +343,7 @@ int rx_fetch_begin(struct rx_client *client, const struct rx_fetch_options *opti
 {
     if (client->count >= RX_FETCHES_MAX)
         return -EAGAIN;
-    struct rx_fetch *fetch = create(client, options);
+    struct rx_fetch *fetch = client_set_up(client) == 0 ? create(client, options) : NULL;
     if (!fetch)
         return -ENOMEM;
     int r = set_up(fetch);
