@@ -336,6 +336,8 @@ static int check(const void *image, struct rx_error *reterr)
     }
     if (file->rotates && is_stdout(file))
         return rx_error_set(reterr, -EINVAL, "rotate: standard output cannot be rotated");
+    if (rx_render_check(&file->format, reterr) < 0)
+        return -EINVAL;
     if (!file->compress || file->rotates)
         return 0;
     rx_error_set(reterr, -EINVAL, "compress: only rotated files are packed, and nothing says when to rotate");

@@ -489,7 +489,8 @@ static int check(const void *image, struct rx_error *reterr)
     }
     if (http->batched && http->batch.form == RX_HTTP_ARRAY && http->format.format != RX_RENDER_JSON)
         return rx_error_set(reterr, -EINVAL, "batch: an array is JSON, and the format is another");
-    return check_url(url_of(http), reterr);
+    int r = rx_render_check(&http->format, reterr);
+    return r < 0 ? r : check_url(url_of(http), reterr);
 }
 
 static int init(struct rx_sink *sink, struct rx_error *reterr)

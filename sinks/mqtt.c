@@ -71,6 +71,11 @@ static void on_connection(struct rx_publisher *publisher, bool connected)
     mqtt->sink.connected = connected;
 }
 
+static int check(const void *image, struct rx_error *reterr)
+{
+    return rx_render_check(&((const struct mqtt *)image)->format, reterr);
+}
+
 static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
@@ -188,7 +193,8 @@ const struct rx_sink_class rx_sink_mqtt = {
              .summary = "Publishes each event to an MQTT broker",
              .options = options,
              .state_size = sizeof(struct mqtt),
-             .example = "mqtt: { broker: home, topic: \"alerts/{device}\", qos: 1, payload: \"{device} is hot\" }"},
+             .example = "mqtt: { broker: home, topic: \"alerts/{device}\", qos: 1, payload: \"{device} is hot\" }",
+             .check = check},
     .init = init,
     .start = start,
     .write = write_event,

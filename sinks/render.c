@@ -52,9 +52,8 @@ static int refuse(const char *option, const char *format, struct rx_error *reter
     return -EINVAL;
 }
 
-static int check(const void *image, struct rx_error *reterr)
+int rx_render_check(const struct rx_render_options *o, struct rx_error *reterr)
 {
-    const struct rx_render_options *o = image;
     if (o->csv_given && o->format != RX_RENDER_CSV)
         return refuse("csv", "csv", reterr);
     return o->influx_given && o->format != RX_RENDER_INFLUX ? refuse("influx", "influx", reterr) : 0;
@@ -63,8 +62,7 @@ static int check(const void *image, struct rx_error *reterr)
 const struct rx_class rx_render_class = {.name = "format",
                                          .summary = "How events are written",
                                          .options = options,
-                                         .state_size = sizeof(struct rx_render_options),
-                                         .check = check};
+                                         .state_size = sizeof(struct rx_render_options)};
 
 /* A bare value is `value` beside the key of its scope. */
 struct rx_value rx_render_object(struct rx_heap *heap, const struct rx_event *event)

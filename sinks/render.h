@@ -20,6 +20,7 @@ struct rx_render_options {
 };
 /* Of struct rx_render_options: `format`, `csv`, `influx`, for the inline group of a sink. */
 extern const struct rx_class rx_render_class;
+int rx_render_check(const struct rx_render_options *, struct rx_error *reterr); /* for the class's own check */
 
 /* Zero-initialise, then init; finish frees. */
 struct rx_render {

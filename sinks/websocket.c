@@ -169,7 +169,9 @@ static const struct rx_ws_client_host host = {.up = on_up,
 
 static int check(const void *image, struct rx_error *reterr)
 {
-    return rx_ws_client_check(&((const struct websocket *)image)->connection, reterr);
+    const struct websocket *ws = image;
+    int r = rx_ws_client_check(&ws->connection, reterr);
+    return r < 0 ? r : rx_render_check(&ws->format, reterr);
 }
 
 static int init(struct rx_sink *sink, struct rx_error *reterr)

@@ -233,10 +233,10 @@ END_TEST
 START_TEST(options_of_another_format_are_refused)
 {
     struct rx_render_options wrong = {.csv_given = true};
-    ck_assert_int_eq(rx_render_class.check(&wrong, &error), -EINVAL);
+    ck_assert_int_eq(rx_render_check(&wrong, &error), -EINVAL);
     ck_assert_str_eq(error.message, "`csv` says how to write that format, and the format is another");
     wrong = (struct rx_render_options){.influx_given = true, .format = RX_RENDER_CSV};
-    ck_assert_int_eq(rx_render_class.check(&wrong, &error), -EINVAL);
+    ck_assert_int_eq(rx_render_check(&wrong, &error), -EINVAL);
     ck_assert_str_eq(error.hint, "format: influx");
 }
 END_TEST
