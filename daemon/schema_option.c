@@ -205,19 +205,20 @@ static bool needs_more(const struct rx_class *class, const struct rx_option *giv
 
 bool schema_stands_alone(const struct rx_class *class) { return !needs_more(class, NULL); }
 
-/* Those of an inline group stand among the others; it is asked for what it requires where it is required. */
-static void put_options(struct schema *s, const struct rx_class *class, bool asked, json_t *properties,
+/* Those of an inline group stand among the others, which win where two have one name. */
+static void put_options(struct schema *s, const struct rx_class *class, bool needed, json_t *properties,
                         json_t *required)
 {
     for (const struct rx_option *o = class->options; o && o->name; o++) {
-        if (o->flags & RX_INLINE) {
-            put_options(s, o->group, asked && o->flags & RX_REQUIRED, properties, required);
+        if (o->flags & RX_INLINE || json_object_get(properties, o->name))
             continue;
-        }
         schema_option(s, properties, o);
-        if (asked && o->flags & RX_REQUIRED)
+        if (o->flags & RX_REQUIRED && needed)
             schema_append(s, required, json_string(o->name));
     }
+    for (const struct rx_option *o = class->options; o && o->name; o++)
+        if (o->flags & RX_INLINE)
+            put_options(s, o->group, o->flags & RX_REQUIRED && needed, properties, required);
 }
 
 static json_t *mapping_schema(struct schema *s, const struct rx_class *class)
