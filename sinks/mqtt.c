@@ -10,14 +10,16 @@
 
 struct mqtt {
     struct rx_sink sink;
-    const char *broker_name;
+    struct rx_broker_choice choice;
+    struct rx_value birth, will;
     struct rx_shaper *topic, *payload;
     int qos, full;
     bool retain;
     struct rx_render_options format;
 
     struct rx_broker *broker; /* the site's; NULL without a site */
-    struct rx_publisher publisher;
+    struct rx_broker_note birth_note;
+    struct rx_publisher publisher, births; /* births: they are no events, and not in the ledger */
     struct rx_render render;
     struct rx_buffer topic_text, payload_text;
     bool joined;
@@ -26,11 +28,7 @@ struct mqtt {
 static const char *const qos_choices[] = {"0", "1", "2", NULL};
 
 static const struct rx_option options[] = {
-    {.name = "broker",
-     .help = "which of `brokers:`",
-     .type = RX_OPTION_STRING,
-     .offset = RX_AT(struct mqtt, broker_name, const char *),
-     .flags = RX_REQUIRED | RX_BROKER},
+    RX_BROKER_CHOICE_ROWS(struct mqtt, choice),
     {.name = "topic",
      .help = "where to, a template: alerts/{device}",
      .type = RX_OPTION_TEMPLATE,
@@ -51,6 +49,15 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_BOOL,
      .offset = RX_AT(struct mqtt, retain, bool),
      .fallback = "false"},
+    {.name = "birth",
+     .help =
+         "what is published at each connection: {topic:, payload:, qos:, retain:}; retained unless it says otherwise",
+     .type = RX_OPTION_VALUE,
+     .offset = RX_AT(struct mqtt, birth, struct rx_value)},
+    {.name = "will",
+     .help = "what the broker publishes when we are lost: the same. A connection has one",
+     .type = RX_OPTION_VALUE,
+     .offset = RX_AT(struct mqtt, will, struct rx_value)},
     {.name = "full",
      .help = RX_FULL_HELP,
      .type = RX_OPTION_ENUM,
@@ -71,24 +78,42 @@ static void on_connection(struct rx_publisher *publisher, bool connected)
     mqtt->sink.connected = connected;
 }
 
+static void on_birth(struct rx_publisher *births, bool connected)
+{
+    struct mqtt *mqtt = (struct mqtt *)((char *)births - offsetof(struct mqtt, births));
+    const struct rx_broker_note *birth = &mqtt->birth_note;
+    if (connected)
+        rx_broker_publish(mqtt->broker, births, birth->topic, birth->topic_length, birth->payload ? birth->payload : "",
+                          birth->payload_length, birth->qos, birth->retain);
+}
+
+/* A will of its own is the connection's: of one that is named the site has put it there. */
 static int check(const void *image, struct rx_error *reterr)
 {
-    return rx_render_check(&((const struct mqtt *)image)->format, reterr);
+    const struct mqtt *mqtt = image;
+    struct rx_broker_note note;
+    int r = rx_broker_choice_check(&mqtt->choice, reterr);
+    if (r == 0)
+        r = rx_render_check(&mqtt->format, reterr);
+    if (r == 0)
+        r = rx_broker_parse_note("birth", mqtt->birth, true, &note, reterr);
+    return r == 0 ? rx_broker_parse_note("will", mqtt->will, false, &note, reterr) : r;
 }
 
 static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)sink;
     mqtt->publisher.connection = on_connection;
+    mqtt->births.connection = on_birth;
+    mqtt->choice.options.will = mqtt->will;
     sink->pauses = mqtt->full == RX_FULL_PAUSE;
     if (rx_render_init(&mqtt->render, &mqtt->format, sink->heap, sink->pipeline) < 0)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
-    if (!sink->site)
-        return 0;
-    mqtt->broker = sink->site->broker(sink->site, mqtt->broker_name);
-    if (!mqtt->broker && errno == ENOMEM)
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    return mqtt->broker ? 0 : rx_error_set(reterr, -EINVAL, "no broker is named \"%s\"", mqtt->broker_name);
+    int r = rx_broker_parse_note("birth", mqtt->birth, true, &mqtt->birth_note, reterr);
+    if (r < 0 || !sink->site)
+        return r;
+    mqtt->broker = rx_site_broker(sink->site, &mqtt->choice, reterr);
+    return mqtt->broker ? 0 : reterr->code;
 }
 
 static int start(struct rx_sink *sink, struct rx_error *reterr)
@@ -97,6 +122,8 @@ static int start(struct rx_sink *sink, struct rx_error *reterr)
     if (rx_broker_publisher_join(mqtt->broker, &mqtt->publisher) < 0)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     mqtt->joined = true;
+    if (mqtt->birth_note.topic && rx_broker_publisher_join(mqtt->broker, &mqtt->births) < 0)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
     return 0;
 }
 
@@ -151,6 +178,8 @@ static void stop(struct rx_sink *sink)
     if (!sink->handed_over)
         flush(sink);
     rx_broker_publisher_leave(mqtt->broker, &mqtt->publisher);
+    if (mqtt->births.account)
+        rx_broker_publisher_leave(mqtt->broker, &mqtt->births);
     mqtt->joined = false;
     sink->connected = false;
 }

@@ -14,7 +14,7 @@ enum { RETAINED_USE, RETAINED_SKIP };
 
 struct mqtt {
     struct rx_source source;
-    const char *broker_name;
+    struct rx_broker_choice choice;
     struct rx_strings topic, topics;
     const char *share;
     int qos, retained;
@@ -35,11 +35,7 @@ static const char *const retained_choices[] = {"use", "skip", NULL};
 static const char *const qos_choices[] = {"0", "1", "2", NULL};
 
 static const struct rx_option options[] = {
-    {.name = "broker",
-     .help = "which of `brokers:`",
-     .type = RX_OPTION_STRING,
-     .offset = RX_AT(struct mqtt, broker_name, const char *),
-     .flags = RX_REQUIRED | RX_BROKER},
+    RX_BROKER_CHOICE_ROWS(struct mqtt, choice),
     {.name = "topic",
      .help = "the topic, or several; {name} stands for one level and {name...} for the rest, put into the event",
      .type = RX_OPTION_STRINGS,
@@ -206,6 +202,11 @@ static int make_patterns(struct mqtt *mqtt, struct rx_error *reterr)
     return 0;
 }
 
+static int check(const void *image, struct rx_error *reterr)
+{
+    return rx_broker_choice_check(&((const struct mqtt *)image)->choice, reterr);
+}
+
 static int init(struct rx_source *source, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)source;
@@ -215,12 +216,8 @@ static int init(struct rx_source *source, struct rx_error *reterr)
     int r = make_patterns(mqtt, reterr);
     if (r < 0 || !source->site)
         return r;
-    mqtt->broker = source->site->broker(source->site, mqtt->broker_name);
-    if (!mqtt->broker && errno == ENOMEM)
-        return rx_error_set(reterr, -ENOMEM, "out of memory");
-    if (!mqtt->broker)
-        return rx_error_set(reterr, -EINVAL, "no broker is named \"%s\"", mqtt->broker_name);
-    return 0;
+    mqtt->broker = rx_site_broker(source->site, &mqtt->choice, reterr);
+    return mqtt->broker ? 0 : reterr->code;
 }
 
 static void stop(struct rx_source *source)
@@ -302,7 +299,8 @@ const struct rx_source_class rx_source_mqtt = {
              .options = options,
              .state_size = sizeof(struct mqtt),
              .flags = RX_SOURCE_CONNECTS,
-             .example = "mqtt: { broker: home, topic: \"sensors/{device}/{metric}\", qos: 1 }"},
+             .example = "mqtt: { broker: home, topic: \"sensors/{device}/{metric}\", qos: 1 }",
+             .check = check},
     .init = init,
     .start = start,
     .pause = set_paused,

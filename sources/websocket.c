@@ -32,7 +32,7 @@ static void on_up(void *arg)
 {
     struct websocket *ws = arg;
     ws->source.connects++;
-    ws->source.connected = true;
+    rx_source_set_connected(&ws->source, true);
     for (size_t i = 0; i < ws->send.count; i++)
         rx_ws_client_send(ws->client, true, ws->send.items[i], strlen(ws->send.items[i]));
 }
@@ -52,7 +52,7 @@ static void on_down(void *arg, bool was_up)
     struct websocket *ws = arg;
     ws->source.disconnects += was_up;
     ws->source.failures += !was_up;
-    ws->source.connected = false;
+    rx_source_set_connected(&ws->source, false);
     ws->source.fault = rx_ws_client_fault(ws->client);
     rx_source_flush(&ws->source);
 }
@@ -98,7 +98,7 @@ static void stop(struct rx_source *source)
     struct websocket *ws = (struct websocket *)source;
     source->running = false;
     source->disconnects += source->connected;
-    source->connected = false;
+    rx_source_set_connected(source, false);
     source->fault = NULL;
     struct rx_ws_client *client = ws->client;
     ws->client = NULL;

@@ -91,6 +91,14 @@ static void write_row(struct rx_buffer *out, const struct row *row, const size_t
     rx_buffer_text(out, "\n");
 }
 
+static bool is_own(const struct rx_class *class, const char *name)
+{
+    for (const struct rx_option *option = class->options; option->name; option++)
+        if (!(option->flags & RX_INLINE) && strcmp(option->name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Calls for each option, and for each of a group behind it. */
 static void each_option(const struct rx_class *class,
                         void (*call)(void *arg, const struct rx_option *, const struct rx_option *group), void *arg)
@@ -100,7 +108,8 @@ static void each_option(const struct rx_class *class,
             call(arg, option, NULL);
         const struct rx_option *inner = option->type == RX_OPTION_GROUP ? option->group->options : NULL;
         for (; inner && inner->name; inner++)
-            call(arg, inner, option);
+            if (!(option->flags & RX_INLINE) || !is_own(class, inner->name))
+                call(arg, inner, option);
     }
 }
 

@@ -105,7 +105,8 @@ static const char **names_of(const struct rx_class *class, size_t *ret_count)
             names[count++] = class->options[i].name;
     for (size_t i = 0; names && i < option_count(class); i++)
         for (size_t k = 0; class->options[i].flags & RX_INLINE && k < option_count(class->options[i].group); k++)
-            names[count++] = class->options[i].group->options[k].name;
+            if (!find_option(class, class->options[i].group->options[k].name))
+                names[count++] = class->options[i].group->options[k].name;
     *ret_count = count;
     return names;
 }
@@ -207,8 +208,6 @@ static int fill_in_group(struct option_parse *parse, const struct rx_option *gro
     if (group->flags & RX_INLINE) {
         of_it.map = written->map;
         of_it.any = group->flags & RX_REQUIRED && written->any;
-        for (size_t i = 0; written->map && i < written->map->count; i++)
-            of_it.any = of_it.any || find_option(group->group, written->map->keys[i]->text);
     }
     return fill_in(&part, &of_it);
 }

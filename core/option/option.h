@@ -45,8 +45,9 @@ enum {
     RX_OPENED =
         128, /* STREAM: no further input, but a graph of its own that the step opens (with the PIPE beside it) */
     RX_STATELESS = 8, /* state saved under another value of it can be loaded all the same (a log level) */
-    RX_INLINE = 256,  /* GROUP: its options stand among those of the class itself, not under a name.
-                       With RX_REQUIRED what the group requires is asked for */
+    RX_INLINE = 256,  /* GROUP: its options stand among those of the class itself, not under a name; those
+                       win where two have one name.
+                       What it requires is asked for where it has RX_REQUIRED */
     RX_BLAMED = 512,  /* STRING: a place in what class->check says is inside its text */
 };
 

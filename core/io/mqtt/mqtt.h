@@ -26,6 +26,42 @@ struct rx_broker_options {
 extern const struct rx_class rx_broker_class;
 /* Whether a broker can be made of them (`check`): -EINVAL with a sentence. Opens nothing. */
 int rx_broker_check(const struct rx_broker_options *, struct rx_error *reterr);
+/* A message that a connection itself sends: its will, its birth. Borrowed texts. */
+struct rx_broker_note {
+    const char *topic, *payload; /* topic NULL: none */
+    size_t topic_length, payload_length;
+    int qos;
+    bool retain;
+};
+/* From {topic:, payload:, qos:, retain:}; *ret is left empty where the value is null. `what` names it in messages; `retain`: where
+ * it does not say. -EINVAL with a sentence. */
+int rx_broker_parse_note(const char *what, struct rx_value, bool retain, struct rx_broker_note *ret,
+                         struct rx_error *reterr);
+
+/* Which connection a source or sink uses: one of `brokers:`, or one that is written where it is used. */
+struct rx_broker_choice {
+    const char *name; /* NULL: of these options */
+    bool given;       /* some of the options were */
+    struct rx_broker_options options;
+};
+/* The rows of an option table for a `struct rx_broker_choice` in it. */
+#define RX_BROKER_CHOICE_ROWS(type_, field_)                                                                           \
+    {.name = "broker",                                                                                                 \
+     .help = "which of `brokers:`; or its options here, url and the rest: the same options are the same connection",   \
+     .type = RX_OPTION_STRING,                                                                                         \
+     .offset = RX_AT(type_, field_.name, const char *),                                                                \
+     .flags = RX_BROKER},                                                                                              \
+    {                                                                                                                  \
+        .name = "connection", .type = RX_OPTION_GROUP,                                                                 \
+        .offset = RX_AT(type_, field_.options, struct rx_broker_options), .group = &rx_broker_class,                   \
+        .given = RX_AT(type_, field_.given, bool), .flags = RX_INLINE                                                  \
+    }
+/* Whether it is one and only one, and that one can be: -EINVAL with a sentence and a hint. */
+int rx_broker_choice_check(const struct rx_broker_choice *, struct rx_error *reterr);
+bool rx_broker_options_same(const struct rx_broker_options *, const struct rx_broker_options *);
+/* A copy that the arena owns, of the same heap as the values in it. -ENOMEM. */
+int rx_broker_options_copy(const struct rx_broker_options *, struct rx_plan_arena *, struct rx_broker_options *ret);
+
 /* What is legal but worth a warning: the `i`th, from 0; NULL: no more. */
 const char *rx_broker_warning(const struct rx_broker_options *, size_t i);
 

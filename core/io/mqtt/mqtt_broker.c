@@ -173,6 +173,7 @@ int rx_broker_create(struct rx_loop *loop, const char *name, const struct rx_bro
     broker->options = options;
     rx_backoff_init(&broker->backoff);
     broker->tick.fire = on_tick;
+    broker->unused.fire = rx_filters_on_unused;
     broker->status.since = rx_sched_now(broker->sched);
     identify(broker);
     int r = init(broker, name, reterr);
@@ -188,6 +189,7 @@ void rx_broker_destroy(struct rx_broker *broker)
     if (!broker)
         return;
     rx_sched_stop(broker->sched, &broker->tick);
+    rx_sched_stop(broker->sched, &broker->unused);
     broker->closing = true;
     if (broker->client)
         broker->client->destroy(broker);

@@ -309,16 +309,17 @@ static struct rx_filter *find_row(struct rx_broker *broker, const char *text)
     return NULL;
 }
 
-/* A second user wants the retained messages too: asked again. One that comes back to a subscription that was kept for it
- * had them. */
+/* A second user wants the retained messages too: asked again. One that comes back to a subscription that was kept for it,
+ * or takes the place of one that left in this turn, had them. */
 int rx_broker_subscribe(struct rx_broker *broker, const char *text, int qos, uint32_t *ret_filter)
 {
     struct rx_filter *filter = find_row(broker, text);
     int r = filter ? 0 : add_row(broker, text, &filter);
     if (r < 0)
         return r;
-    bool more = filter->users > 0, higher = qos > filter->qos;
-    if (!more && broker->parked)
+    bool back = filter->leaving > 0, more = filter->users > 0 && !back, higher = qos > filter->qos;
+    filter->leaving -= back;
+    if (filter->users == 0 && broker->parked)
         rx_park_soon(broker);
     filter->users++;
     filter->qos = higher ? qos : filter->qos;
@@ -351,12 +352,21 @@ void rx_broker_unsubscribe(struct rx_broker *broker, uint32_t id)
         struct rx_filter *filter = &broker->filters[i];
         if (!filter->text || filter->id != id || filter->users == 0)
             continue;
-        if (--filter->users == 0 && !keeps_session(broker))
-            drop(broker, filter);
+        filter->users--;
+        filter->leaving++;
+        rx_sched_arm(broker->sched, &broker->unused, rx_sched_now(broker->sched));
         break;
     }
-    rx_filters_pump(broker);
-    rx_broker_flush(broker);
+}
+
+/* Behind the turn that stopped users. A reload starts others in their place within it. */
+void rx_filters_on_unused(struct rx_timer *timer)
+{
+    struct rx_broker *broker = (struct rx_broker *)(void *)((char *)timer - offsetof(struct rx_broker, unused));
+    for (size_t i = 0; i < broker->filter_count; i++)
+        broker->filters[i].leaving = 0;
+    if (!keeps_session(broker))
+        rx_broker_drop_unused(broker);
 }
 
 void rx_broker_drop_unused(struct rx_broker *broker)

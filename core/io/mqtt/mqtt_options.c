@@ -51,7 +51,7 @@ static const struct rx_option options[] = {
      .min = 5,
      .max = 65535},
     {.name = "tls",
-     .help = "certificates, for mqtts:// and wss://",
+     .help = "certificates, for mqtts:// and wss://: {ca, cert, key, insecure}",
      .type = RX_OPTION_GROUP,
      AT(tls, struct rx_tls_options),
      .group = &rx_tls_class},

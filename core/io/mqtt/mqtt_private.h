@@ -7,14 +7,6 @@
 #include "core/io/net/address.h"
 #include "core/io/net/backoff.h"
 
-/* A message that the broker itself sends: its will, its birth. Borrowed texts. */
-struct rx_broker_note {
-    const char *topic, *payload; /* topic NULL: none */
-    size_t topic_length, payload_length;
-    int qos;
-    bool retain;
-};
-
 enum rx_broker_state {
     RX_BROKER_IDLE,    /* nobody needs it */
     RX_BROKER_WAITING, /* for the next attempt */
@@ -25,11 +17,11 @@ enum rx_broker_state {
 enum rx_filter_state { RX_FILTER_WANTED, RX_FILTER_ASKED, RX_FILTER_GRANTED, RX_FILTER_REFUSED, RX_FILTER_DROPPED };
 
 struct rx_filter {
-    char *text;             /* NULL: the row is free */
-    struct rx_topic *topic; /* its pattern */
-    uint32_t id;            /* 1 to 268,435,455, from the text */
-    unsigned users;
-    int qos, asked; /* asked: the client's number of the question */
+    char *text;              /* NULL: the row is free */
+    struct rx_topic *topic;  /* its pattern */
+    uint32_t id;             /* 1 to 268,435,455, from the text */
+    unsigned users, leaving; /* leaving: of this turn */
+    int qos, asked;          /* asked: the client's number of the question */
     enum rx_filter_state state;
     bool retained_again; /* a newcomer wants the retained messages, though the session may have had them */
     uint8_t reason;
@@ -89,6 +81,7 @@ struct rx_broker {
 
     struct rx_filter *filters;
     size_t filter_count;
+    struct rx_timer unused;                     /* ends the subscriptions that nobody uses */
     struct rx_subscriber *subscribers, *cursor; /* cursor: the next in a round that is under way */
     struct rx_parked *parked, *parked_last;
     size_t parked_count, parked_bytes;
@@ -106,9 +99,6 @@ struct rx_broker {
 
 /* mqtt_options.c */
 int rx_broker_parse_url(const char *url, struct rx_net_address *ret, struct rx_error *reterr);
-/* *ret is left empty where the value is null. `what` names it in messages. */
-int rx_broker_parse_note(const char *what, struct rx_value, bool retain, struct rx_broker_note *ret,
-                         struct rx_error *reterr);
 bool rx_broker_is_v5(const struct rx_broker_options *);
 const struct rx_client_class *rx_broker_client(const struct rx_broker_options *);
 
@@ -127,6 +117,7 @@ void rx_broker_granted(struct rx_broker *, int asked, unsigned reason);
 void rx_filters_opened(struct rx_broker *, bool session_present);
 void rx_filters_pump(struct rx_broker *);
 void rx_filters_finish(struct rx_broker *);
+void rx_filters_on_unused(struct rx_timer *);
 void rx_broker_tell(struct rx_broker *, bool connected);
 
 enum rx_claim rx_subscriber_offer(struct rx_subscriber *, const struct rx_mqtt_message *);

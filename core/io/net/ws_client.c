@@ -64,7 +64,7 @@ static const struct rx_option options_table[] = {
      .min = 0,
      .max = 86400},
     {.name = "tls",
-     .help = "certificates, for wss://",
+     .help = "certificates, for wss://: {ca, cert, key, insecure}",
      .type = RX_OPTION_GROUP,
      AT(tls, struct rx_tls_options),
      .group = &rx_tls_class},
