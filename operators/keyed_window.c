@@ -318,8 +318,7 @@ static void write_window(struct keyed_window *k, const struct pane *pane, uint64
     if (pane->end)
         write_pane(k, pane, w);
     rx_write_bool(w, true);
-    rx_write_uint(w, born);
-    rx_write_int(w, pane->end ? pane->end : RX_TIME_NEVER);
+    rx_boundary_save_as(w, born, pane->end ? pane->end : RX_TIME_NEVER, false);
     rx_write_uint(w, 0); /* windows that have been let go */
     rx_write_uint(w, 0); /* steps that keep something beyond a window */
     rx_frame_end(w, frame);
@@ -370,10 +369,10 @@ static void read_pane(struct keyed_window *k, struct pane *pane, struct rx_reade
     if (!rx_reader_failed(&aggregate))
         rx_aggregation_load(&k->calls, pane->accumulators, &aggregate);
     rx_frame_close(r, &aggregate);
-    if (!rx_reader_failed(r) && rx_boundary_want(&k->member, end))
-        pane->end = end;
-    else
-        rx_reader_fail(r, -EBADMSG);
+    if (rx_reader_failed(r))
+        return;
+    pane->end = end;
+    rx_boundary_rewant(&k->member, end, false);
 }
 
 static void read_window(struct keyed_window *k, struct pane *pane, struct rx_reader *outer)
@@ -385,8 +384,8 @@ static void read_window(struct keyed_window *k, struct pane *pane, struct rx_rea
     if (panes == 1)
         read_pane(k, pane, &r);
     bool joined = rx_read_bool(&r);
-    rx_read_uint(&r);
-    rx_read_int(&r);
+    bool past;
+    rx_boundary_read(&r, &past);
     uint64_t let_go = rx_read_uint(&r) + rx_read_uint(&r);
     if (completing || panes > 1 || !joined || let_go)
         rx_reader_fail(&r, -EBADMSG);

@@ -1,35 +1,23 @@
-/* The clock of epoch windows, one per node. */
+/* The clock of windows, one per node. */
 #include "core/graph/boundary.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
-/* Ends closed by one event: past it, its time is taken for a mistake. */
+/* Instants told at one event: past it, its time is taken for a mistake. */
 enum { CLOSINGS_MAX = 1000000 };
 
 struct rx_boundary {
     struct rx_common *common;
-    struct rx_boundary_member *first, *last;
-    struct rx_boundary_member *cursor; /* the next to be closed, while closing */
-    rx_time closed;                    /* the last end closed */
-    rx_time next;                      /* the earliest end that a member wants */
-    rx_time until;                     /* through which it closes, or has closed last */
+    struct rx_boundary_member **heap; /* who wants something: the earliest on top, children of i at 2i + 1 and 2i + 2 */
+    uint32_t count, capacity, members;
+    rx_time closed; /* the last instant that members were told of */
+    rx_time until;  /* through which it tells, or has told last */
     uint64_t births;
     rx_time watermark; /* fixed, or running: then the timer closes */
     bool closing;
 };
-
-static rx_time floor_to(rx_time t, rx_time step)
-{
-    rx_time rest = t % step;
-    return t - (rest < 0 ? rest + step : rest);
-}
-
-rx_time rx_schedule_end_after(const struct rx_schedule *s, rx_time t)
-{
-    rx_time phase = (s->offset + s->size) % s->every;
-    return floor_to(t - phase, s->every) + phase + s->every;
-}
 
 static int refuse_sorts(struct rx_error *reterr)
 {
@@ -64,59 +52,117 @@ int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every
     return 0;
 }
 
-static void set_next(struct rx_boundary *b, rx_time next)
+/* ---- the heap (Williams, CACM 7, 1964): by instant, what comes at it out first, by order of joining ---- */
+
+static bool before(const struct rx_boundary_member *a, const struct rx_boundary_member *b)
 {
-    b->next = next;
-    if (next == RX_TIME_NEVER || !rx_watermark_is_running(b->watermark))
+    if (a->next != b->next)
+        return a->next < b->next;
+    return a->past != b->past ? b->past : a->born < b->born;
+}
+
+static void put(struct rx_boundary *b, uint32_t i, struct rx_boundary_member *m)
+{
+    b->heap[i] = m;
+    m->place = i + 1;
+}
+
+static void sift_up(struct rx_boundary *b, uint32_t i, struct rx_boundary_member *m)
+{
+    for (; i > 0 && before(m, b->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        put(b, i, b->heap[(i - 1) / 2]);
+    put(b, i, m);
+}
+
+static void sift_down(struct rx_boundary *b, uint32_t i, struct rx_boundary_member *m)
+{
+    for (uint32_t child = 2 * i + 1; child < b->count; child = 2 * i + 1) {
+        child += child + 1 < b->count && before(b->heap[child + 1], b->heap[child]);
+        if (before(m, b->heap[child]))
+            break;
+        put(b, i, b->heap[child]);
+        i = child;
+    }
+    put(b, i, m);
+}
+
+static void remove_member(struct rx_boundary *b, struct rx_boundary_member *m)
+{
+    uint32_t i = m->place;
+    m->place = 0;
+    m->next = RX_TIME_NEVER;
+    if (i-- == 0)
+        return;
+    struct rx_boundary_member *last = b->heap[--b->count];
+    if (last == m)
+        return;
+    if (i > 0 && before(last, b->heap[(i - 1) / 2]))
+        sift_up(b, i, last);
+    else
+        sift_down(b, i, last);
+}
+
+/* ---- closing ---- */
+
+static void arm(struct rx_boundary *b)
+{
+    if (b->count == 0 || !rx_watermark_is_running(b->watermark))
         rx_common_stop(b->common);
     else
-        rx_common_arm(b->common, next + (RX_WATERMARK_CLOCK - b->watermark));
+        rx_common_arm(b->common, b->heap[0]->next + (RX_WATERMARK_CLOCK - b->watermark));
 }
 
-/* Collects who wants more before the members are called: what they then want can only come to it. */
-static void close_end(struct rx_boundary *b, rx_time end)
+static bool is_due(const struct rx_boundary *b, rx_time time, bool past)
 {
-    rx_time next = RX_TIME_NEVER;
-    for (struct rx_boundary_member *m = b->first; m; m = m->following)
-        if (m->next > end && m->next < next)
-            next = m->next;
-    b->closed = end;
-    set_next(b, next);
-    for (b->cursor = b->first; b->cursor;) {
-        struct rx_boundary_member *m = b->cursor;
-        b->cursor = m->following;
-        if (m->next > end)
-            continue;
-        m->next = RX_TIME_NEVER;
-        m->close(m, end);
-    }
+    const struct rx_boundary_member *m = b->count ? b->heap[0] : NULL;
+    return m && (m->next < time || (m->next == time && (past || !m->past)));
 }
 
-static bool close_through(struct rx_boundary *b, rx_time time)
+/* What members want while they are told is told as well, where it is due. */
+static bool close_through(struct rx_boundary *b, rx_time time, bool past)
 {
-    long closings = 0;
+    long instants = 0;
     if (b->closing)
         return true;
     b->closing = true;
     b->until = time;
-    while (b->next <= time && b->next != RX_TIME_NEVER && closings++ < CLOSINGS_MAX)
-        close_end(b, b->next);
+    while (is_due(b, time, past) && instants <= CLOSINGS_MAX) {
+        struct rx_boundary_member *m = b->heap[0];
+        rx_time end = m->next;
+        instants += end != b->closed;
+        b->closed = end;
+        remove_member(b, m);
+        m->close(m, end);
+    }
     b->closing = false;
-    return closings <= CLOSINGS_MAX;
+    if (b->members)
+        arm(b);
+    return instants <= CLOSINGS_MAX;
 }
 
 static void on_timer(struct rx_common *common)
 {
     struct rx_boundary *b = rx_common_data(common);
-    close_through(b, b->next);
+    if (b->count)
+        close_through(b, b->heap[0]->next, true);
 }
+
+static void advance(struct rx_boundary_member *m, rx_time time)
+{
+    if (close_through(m->boundary, time, false))
+        return;
+    struct rx_error error;
+    rx_error_set(&error, -ELOOP, "an event lies more than %d windows ahead of the one before", CLOSINGS_MAX);
+    rx_fail(m->op, &error);
+}
+
+/* ---- what the members have in common ---- */
 
 static struct rx_boundary *settle(struct rx_common *common)
 {
     struct rx_boundary *b = rx_common_data(common);
     if (!b->common)
-        *b = (struct rx_boundary){
-            .common = common, .closed = INT64_MIN, .next = RX_TIME_NEVER, .watermark = RX_WATERMARK_CLOCK};
+        *b = (struct rx_boundary){.common = common, .closed = INT64_MIN, .watermark = RX_WATERMARK_CLOCK};
     return b;
 }
 
@@ -131,25 +177,35 @@ static void load_closed(struct rx_common *common, struct rx_reader *r) { settle(
 static const struct rx_common_class shared = {
     .size = sizeof(struct rx_boundary), .timer = on_timer, .save = save_closed, .load = load_closed};
 
-/* In the order of births: from the end, since nearly all are the youngest. */
+/* ---- members ---- */
+
+/* There is room for what each member may want. */
+static int make_room(struct rx_boundary *b)
+{
+    if (b->members < b->capacity)
+        return 0;
+    uint32_t capacity = b->capacity ? b->capacity * 2 : 4;
+    struct rx_boundary_member **heap = realloc(b->heap, capacity * sizeof *heap);
+    if (!heap)
+        return -ENOMEM;
+    b->heap = heap;
+    b->capacity = capacity;
+    return 0;
+}
+
 static int join(struct rx_boundary_member *m, uint64_t born)
 {
     struct rx_common *common = rx_common_get(m->op, &shared);
-    if (!common)
+    struct rx_boundary *b = common ? settle(common) : NULL;
+    if (!b || make_room(b) < 0)
         return -ENOMEM;
-    struct rx_boundary *b = settle(common);
-    struct rx_boundary_member *before = b->last;
     m->next = RX_TIME_NEVER;
+    m->place = 0;
     m->boundary = b;
     m->born = born ? born : b->births + 1;
     if (b->births < m->born)
         b->births = m->born;
-    while (before && before->born > m->born)
-        before = before->previous;
-    m->previous = before;
-    m->following = before ? before->following : b->first;
-    *(before ? &before->following : &b->first) = m;
-    *(m->following ? &m->following->previous : &b->last) = m;
+    b->members++;
     return 0;
 }
 
@@ -160,22 +216,14 @@ void rx_boundary_leave(struct rx_boundary_member *m)
     struct rx_boundary *b = m->boundary;
     if (!b)
         return;
-    if (b->cursor == m)
-        b->cursor = m->following;
-    *(m->previous ? &m->previous->following : &b->first) = m->following;
-    *(m->following ? &m->following->previous : &b->last) = m->previous;
+    remove_member(b, m);
     m->boundary = NULL;
-    if (!b->first)
-        set_next(b, RX_TIME_NEVER);
-}
-
-static void advance(struct rx_boundary_member *m, rx_time time)
-{
-    if (close_through(m->boundary, time))
+    if (--b->members > 0)
         return;
-    struct rx_error error;
-    rx_error_set(&error, -ELOOP, "an event lies more than %d windows ahead of the one before", CLOSINGS_MAX);
-    rx_fail(m->op, &error);
+    rx_common_stop(b->common);
+    free(b->heap);
+    b->heap = NULL;
+    b->capacity = 0;
 }
 
 rx_time rx_boundary_until(const struct rx_boundary_member *m)
@@ -198,37 +246,87 @@ void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
     if (!b)
         return;
     b->watermark = t;
-    set_next(b, b->next);
-    if (!rx_watermark_is_running(t))
+    if (rx_watermark_is_running(t))
+        arm(b);
+    else
         advance(m, t);
+}
+
+/* By arrival an end is closed when the timer has told it, which may be later at this instant. */
+bool rx_boundary_is_closed(const struct rx_boundary_member *m, rx_time end)
+{
+    const struct rx_boundary *b = m->boundary;
+    if (!b || end <= b->closed)
+        return true;
+    if (b->closing || b->watermark == RX_WATERMARK_CLOCK)
+        return false;
+    return end <= rx_watermark_at(b->watermark, rx_wall(m->op));
+}
+
+void rx_boundary_rewant(struct rx_boundary_member *m, rx_time end, bool past)
+{
+    struct rx_boundary *b = m->boundary;
+    if (!b || (m->place && (m->next < end || (m->next == end && (past || !m->past)))))
+        return;
+    uint32_t at = m->place ? m->place - 1 : b->count++;
+    m->next = end;
+    m->past = past;
+    sift_up(b, at, m);
+    if (m->place == 1 && !b->closing)
+        arm(b);
 }
 
 bool rx_boundary_want(struct rx_boundary_member *m, rx_time end)
 {
-    struct rx_boundary *b = m->boundary;
-    if (!b || end <= b->closed)
+    if (rx_boundary_is_closed(m, end))
         return false;
-    if (end < m->next)
-        m->next = end;
-    if (end < b->next)
-        set_next(b, end);
+    rx_boundary_rewant(m, end, false);
     return true;
+}
+
+void rx_boundary_want_past(struct rx_boundary_member *m, rx_time end) { rx_boundary_rewant(m, end, true); }
+
+/* ---- state ---- */
+
+void rx_boundary_save_as(struct rx_writer *w, uint64_t born, rx_time next, bool past)
+{
+    rx_write_uint(w, born);
+    rx_write_int(w, next);
+    if (next != RX_TIME_NEVER)
+        rx_write_bool(w, past);
 }
 
 void rx_boundary_save(const struct rx_boundary_member *m, struct rx_writer *w)
 {
-    rx_write_uint(w, m->born);
-    rx_write_int(w, m->next);
+    rx_boundary_save_as(w, m->born, m->next, m->past);
+}
+
+static rx_time read_member(struct rx_reader *r, uint64_t *ret_born, bool *ret_past)
+{
+    *ret_born = rx_read_uint(r);
+    rx_time next = rx_read_int(r);
+    *ret_past = next != RX_TIME_NEVER && rx_read_bool(r);
+    return next;
+}
+
+rx_time rx_boundary_read(struct rx_reader *r, bool *ret_past)
+{
+    uint64_t born;
+    return read_member(r, &born, ret_past);
 }
 
 int rx_boundary_load(struct rx_boundary_member *m, struct rx_reader *r)
 {
-    uint64_t born = rx_read_uint(r);
-    rx_time next = rx_read_int(r);
+    uint64_t born;
+    bool past;
+    rx_time next = read_member(r, &born, &past);
     if (rx_reader_failed(r) || join(m, born) < 0)
         return r->failed ? r->failed : -ENOMEM;
     m->boundary->watermark = rx_op_watermark(m->op);
-    if (next != RX_TIME_NEVER && !rx_boundary_want(m, next))
+    if (next == RX_TIME_NEVER)
+        return 0;
+    if (next <= m->boundary->closed && !past)
         return -EBADMSG;
+    rx_boundary_rewant(m, next, past);
     return 0;
 }

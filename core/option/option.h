@@ -18,7 +18,7 @@ enum rx_option_type {
     RX_OPTION_STRINGS,    /* struct rx_strings: one text or a list of texts */
     RX_OPTION_PAIRS,      /* struct rx_pairs: a mapping of name to text (headers) */
     RX_OPTION_ENUM,       /* int: the index into choices */
-    RX_OPTION_EXTENT,     /* struct rx_extent: a duration or a count, or `event` where choices says so */
+    RX_OPTION_EXTENT,     /* struct rx_extent: a duration or a count, or one of the choices */
     RX_OPTION_EXPR,       /* struct rx_expr * */
     RX_OPTION_SHAPER,     /* struct rx_shaper *: one expression, or an object of named ones, nested (map, set) */
     RX_OPTION_KEYS,       /* struct rx_keys *: a field, [a, b], or {name: EXPR} (group_by) */
@@ -29,6 +29,7 @@ enum rx_option_type {
     RX_OPTION_VALUE, /* struct rx_value: a literal tree; the arena owns it. Plain scalars by spelling; 0123 stays text */
     RX_OPTION_STREAM,  /* const struct rx_tree *: a name or {from:, pipe:}; resolved by the planner */
     RX_OPTION_STREAMS, /* const struct rx_tree *: one stream, a list of names, or a mapping of name to stream */
+    RX_OPTION_ZONE,    /* const struct rx_zone *: a time zone; the arena owns it */
     RX_OPTION_PIPE,    /* const struct rx_tree *: a list of steps; resolved by the planner */
     RX_OPTION_GROUP,   /* the struct of `group`, embedded: a mapping of that class's own options (or its bare value) */
 };
@@ -83,7 +84,8 @@ struct rx_pairs {
 struct rx_extent {
     rx_time duration; /* > 0: by time */
     uint64_t count;   /* > 0: by count */
-    bool every_event; /* `every: event` */
+    bool every_event; /* the choice `event`: `every: event` */
+    unsigned choice;  /* 1: the first of the choices; 0: none of them */
 };
 
 /* The common head of every class (operator, source, sink). */

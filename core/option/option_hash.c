@@ -29,7 +29,7 @@ static void add_extent(uint64_t *hash, const struct rx_extent *extent)
 {
     add_bytes(hash, &extent->duration, sizeof extent->duration);
     add_bytes(hash, &extent->count, sizeof extent->count);
-    add_bytes(hash, &extent->every_event, sizeof extent->every_event);
+    add_bytes(hash, &extent->choice, sizeof extent->choice);
 }
 
 /* True where the parsed value is plain data, which hashes alike however it was spelled. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/value/zone.h"
+
 struct type_words {
     const char *name;    /* in the catalogue */
     const char *article; /* "expected ..." */
@@ -36,6 +38,7 @@ static const struct type_words words[] = {
     [RX_OPTION_VALUE] = {"literal", "a literal value"},
     [RX_OPTION_STREAM] = {"stream", "the name of a stream, or {from: NAME, pipe: [...]}"},
     [RX_OPTION_STREAMS] = {"streams", "the name of a stream, a list of names, or a mapping of name to stream"},
+    [RX_OPTION_ZONE] = {"time zone", "a time zone such as Europe/Berlin"},
     [RX_OPTION_PIPE] = {"list of steps", "a list of steps"},
     [RX_OPTION_GROUP] = {"options", "a mapping of options"},
 };
@@ -252,12 +255,12 @@ static int set_enum(struct option_parse *parse, const struct rx_tree *node, void
     return -EINVAL;
 }
 
-static bool offers(const struct rx_option *option, const char *choice)
+static unsigned choice_of(const struct rx_option *option, const char *text)
 {
-    for (size_t i = 0; option->choices && option->choices[i]; i++)
-        if (strcmp(option->choices[i], choice) == 0)
-            return true;
-    return false;
+    for (unsigned i = 0; option->choices && option->choices[i]; i++)
+        if (strcmp(option->choices[i], text) == 0)
+            return i + 1;
+    return 0;
 }
 
 static int set_extent(struct option_parse *parse, const struct rx_tree *node, void *field)
@@ -265,8 +268,9 @@ static int set_extent(struct option_parse *parse, const struct rx_tree *node, vo
     struct rx_extent *extent = field;
     struct rx_error error = {0};
     int64_t count;
-    if (offers(parse->option, "event") && strcmp(node->text, "event") == 0) {
-        *extent = (struct rx_extent){.every_event = true};
+    unsigned choice = choice_of(parse->option, node->text);
+    if (choice) {
+        *extent = (struct rx_extent){.choice = choice, .every_event = strcmp(node->text, "event") == 0};
         return 0;
     }
     if (parse_int(node->text, &count)) {
@@ -292,6 +296,22 @@ static int set_extent(struct option_parse *parse, const struct rx_tree *node, vo
         return -EINVAL;
     *extent = (struct rx_extent){.duration = duration};
     return 0;
+}
+
+static void destroy_zone(void *zone) { rx_zone_destroy(zone); }
+
+static int set_zone(struct option_parse *parse, const struct rx_tree *node, void *field)
+{
+    struct rx_zone *zone = NULL;
+    int r = rx_zone_load(node->text, &zone);
+    if (r == -EINVAL)
+        rx_diagnosef(parse->diagnostics, node, "write \"Europe/Berlin\", \"UTC\" or \"+02:00\"",
+                     "`%s`: there is no time zone `%s`", parse->option->name, shown_text(node->text).text);
+    if (r == 0 && (r = rx_plan_defer(parse->arena, destroy_zone, zone)) < 0)
+        rx_zone_destroy(zone);
+    if (r == 0)
+        *(const struct rx_zone **)field = zone;
+    return r;
 }
 
 static struct shaper_request request_for(const struct option_parse *parse, const struct rx_tree *node)
@@ -428,6 +448,7 @@ static const struct setter setters[] = {
     [RX_OPTION_VALUE] = {SCALAR | LIST | MAP, set_value},
     [RX_OPTION_STREAM] = {SCALAR | MAP, set_tree},
     [RX_OPTION_STREAMS] = {SCALAR | LIST | MAP, set_tree},
+    [RX_OPTION_ZONE] = {SCALAR, set_zone},
     [RX_OPTION_PIPE] = {LIST, set_tree},
     [RX_OPTION_GROUP] = {SCALAR | LIST | MAP, set_group},
 };
