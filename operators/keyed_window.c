@@ -451,16 +451,27 @@ static int64_t int_of(const struct rx_operator_class *class, const void *image, 
     return value;
 }
 
-/* What it does not do: overlaps and gaps, early closing, empty windows. */
+static bool is_unset(const void *image, const char *name, size_t size)
+{
+    const unsigned char *field = rx_option_field(&rx_operator_window.base, image, name);
+    for (size_t i = 0; i < size; i++)
+        if (field[i])
+            return false;
+    return true;
+}
+
+/* What it does not do: overlaps and gaps, early closing and results, empty windows, and all but time to say when one ends. */
 static bool plain_window(const void *image)
 {
     const struct rx_class *class = &rx_operator_window.base;
     const struct rx_extent *size = rx_option_field(class, image, "size"),
-                           *every = rx_option_field(class, image, "every");
+                           *every = rx_option_field(class, image, "every"), *max = rx_option_field(class, image, "max"),
+                           *emit = rx_option_field(class, image, "emit");
     const int *align = rx_option_field(class, image, "align");
     const bool *emit_empty = rx_option_field(class, image, "emit_empty");
     return size->duration > 0 && !every->count && (every->duration == 0 || every->duration == size->duration) &&
-           !every->every_event && *align == 0 && !*emit_empty && int_of(&rx_operator_window, image, "max") == 0;
+           !every->every_event && *align == 0 && !*emit_empty && !max->count && !emit->duration && emit->choice <= 1 &&
+           is_unset(image, "latest_by", sizeof(void *));
 }
 
 /* Nor idle and expected groups. */

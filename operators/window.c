@@ -1,44 +1,114 @@
 /* window: cuts the stream into windows; the steps behind it run once per window, until one of them reduces it. buffer
  * is the same with each window made a list.
  *
- * A window is opened by its first event, unless empty ones are wanted. How they begin and end: the three windowings. */
+ * A window is opened by its first event, unless empty ones are wanted. How they begin and end: the windowings. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "operators/windowing.h"
 
 enum { ALIGN_EPOCH, ALIGN_START };
-enum { ON_COMPLETE_FLUSH, ON_COMPLETE_DROP };
 
 static const char *const align_choices[] = {"epoch", "start", NULL};
 static const char *const on_complete_choices[] = {"flush", "drop", NULL};
+static const char *const every_choices[] = {"event", NULL};
+static const char *const emit_choices[] = {"final", "updates", NULL};
+static const char *const calendar_choices[] = {"none", "day", "week", "month", "quarter", "year", NULL};
+static const char *const weekday_choices[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                              "friday", "saturday", "sunday",    NULL};
 
 static const struct rx_option options[] = {
     {.name = "size",
      .help = "how long a window is: a duration, or a count of events",
      .type = RX_OPTION_EXTENT,
      .offset = RX_AT(struct window, size, struct rx_extent),
-     .flags = RX_REQUIRED | RX_POSITIONAL},
+     .flags = RX_POSITIONAL},
     {.name = "every",
      .help = "how far apart windows begin; less than size overlaps (1,000 windows at once at most), more leaves gaps. "
-             "Default: size",
+             "`event`: a window for each event, of what came in the time of `size` before it. Default: size",
      .type = RX_OPTION_EXTENT,
-     .offset = RX_AT(struct window, every, struct rx_extent)},
+     .offset = RX_AT(struct window, every, struct rx_extent),
+     .choices = every_choices},
     {.name = "max",
-     .help = "with a time: a window with so many events closes early",
-     .type = RX_OPTION_INT,
-     .offset = RX_AT(struct window, max, int64_t),
-     .min = 1,
-     .max = 1e9},
+     .help = "a window with so many events closes early. Of a session: the longest that it may be, a duration",
+     .type = RX_OPTION_EXTENT,
+     .offset = RX_AT(struct window, max, struct rx_extent)},
+    {.name = "session",
+     .help = "instead of size: a window goes on as long as events come no further apart than this",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct window, session, rx_time),
+     .min = 0.001,
+     .max = 31536000},
+    {.name = "close_when",
+     .help = "instead: a window ends with an event for which it is true",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct window, close_when, struct rx_expr *)},
+    {.name = "boundary",
+     .help = "instead: a window ends, and the next begins, at each event of this stream",
+     .type = RX_OPTION_STREAM,
+     .offset = RX_AT(struct window, boundary, const struct rx_tree *)},
+    {.name = "opening",
+     .help = "instead: a window begins at each event of this stream; `closing` ends it",
+     .type = RX_OPTION_STREAM,
+     .offset = RX_AT(struct window, opening, const struct rx_tree *)},
+    {.name = "closing",
+     .help =
+         "subscribed for each window that has opened (`outer` is the event that opened it): its first event ends it",
+     .type = RX_OPTION_STREAM,
+     .offset = RX_AT(struct window, closing, const struct rx_tree *),
+     .flags = RX_OPENED},
+    {.name = "at",
+     .help = "instead: windows go from one of these times of day to the next: [\"06:00\", \"22:00\"]",
+     .type = RX_OPTION_STRINGS,
+     .offset = RX_AT(struct window, at, struct rx_strings)},
+    {.name = "calendar",
+     .help = "instead: windows are days, weeks, months, quarters or years",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct window, calendar_unit, int),
+     .fallback = "none",
+     .choices = calendar_choices},
+    {.name = "timezone",
+     .help = "by whose clocks, with `at` and `calendar`. A time that they skip takes the offset from before; of one "
+             "that they "
+             "show twice it is the first",
+     .type = RX_OPTION_ZONE,
+     .offset = RX_AT(struct window, timezone, const struct rx_zone *),
+     .fallback = "UTC"},
+    {.name = "week_start",
+     .help = "the first day of a week, with `calendar: week`",
+     .type = RX_OPTION_ENUM,
+     .offset = RX_AT(struct window, week_start, int),
+     .fallback = "monday",
+     .choices = weekday_choices},
+    {.name = "latest_by",
+     .help = "in a window only the newest event of each key counts. Alone: a window for each event, of the newest of "
+             "each key",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct window, latest_by, struct rx_expr *)},
+    {.name = "max_age",
+     .help = "with latest_by: an event that is older does not count",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct window, max_age, rx_time),
+     .min = 0.001,
+     .max = 31536000},
     {.name = "align",
      .help = "epoch: at whole multiples of the size, by event time. start: from the subscription, as Rx",
      .type = RX_OPTION_ENUM,
      .offset = RX_AT(struct window, align, int),
      .fallback = "epoch",
      .choices = align_choices},
+    {.name = "emit",
+     .help = "final: the result when the window closes. updates: also one at each event; a duration: also one at its "
+             "whole multiples, where something new has come. They say so: window.final",
+     .type = RX_OPTION_EXTENT,
+     .offset = RX_AT(struct window, emit, struct rx_extent),
+     .fallback = "final",
+     .min = 0.001,
+     .max = 31536000,
+     .choices = emit_choices},
     {.name = "emit_empty",
-     .help = "open windows without events too: from the first event's window on, or with `align: start` from the "
-             "subscription. Where time jumps over more than 10,000 of them, those are left out",
+     .help =
+         "windows without events too: from the first event's window on, or with `align: start` and `boundary` from the "
+         "subscription. Where time jumps over more than 10,000 of them, those are left out",
      .type = RX_OPTION_BOOL,
      .offset = RX_AT(struct window, emit_empty, bool),
      .fallback = "false"},
@@ -48,221 +118,196 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct window, on_complete, int),
      .fallback = "flush",
      .choices = on_complete_choices},
+    {.name = "max_events",
+     .help = "events held, where windows hold them (to put them in order, or as they slide); one more is left out, "
+             "counted as "
+             "evicted, and its window's result says `partial: true`",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct window, max_events, int64_t),
+     .fallback = "100000",
+     .min = 1,
+     .max = 1e9},
+    {.name = "max_open",
+     .help = "windows open at once; what would open one more is left out, and counted as evicted",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct window, max_open, int64_t),
+     .fallback = "10000",
+     .min = 1,
+     .max = 1e6},
     {0},
 };
 
-/* ---- life ---- */
+/* ---- what goes together ---- */
 
-static const struct windowing *windowing_of(const struct window *w)
+enum form {
+    FORM_NONE,
+    FORM_SIZE,
+    FORM_SESSION,
+    FORM_CLOSE_WHEN,
+    FORM_BOUNDARY,
+    FORM_OPENING,
+    FORM_AT,
+    FORM_CALENDAR,
+    FORM_LATEST,
+    FORMS
+};
+
+static const char *const form_names[FORMS] = {
+    [FORM_SIZE] = "size",         [FORM_SESSION] = "session",  [FORM_CLOSE_WHEN] = "close_when",
+    [FORM_BOUNDARY] = "boundary", [FORM_OPENING] = "opening",  [FORM_AT] = "at",
+    [FORM_CALENDAR] = "calendar", [FORM_LATEST] = "latest_by",
+};
+
+static bool is_given(const struct window *w, enum form form)
 {
-    return w->size.count > 0 ? &rx_windowing_count : w->align == ALIGN_START ? &rx_windowing_time : &rx_windowing_epoch;
+    switch (form) {
+    case FORM_SIZE:
+        return w->size.duration > 0 || w->size.count > 0;
+    case FORM_SESSION:
+        return w->session > 0;
+    case FORM_CLOSE_WHEN:
+        return w->close_when != NULL;
+    case FORM_BOUNDARY:
+        return w->boundary != NULL;
+    case FORM_OPENING:
+        return w->opening != NULL;
+    case FORM_AT:
+        return w->at.count > 0;
+    case FORM_CALENDAR:
+        return w->calendar_unit != 0;
+    default:
+        return false;
+    }
 }
 
-static bool by_time(const struct window *w) { return windowing_of(w) == &rx_windowing_time; }
+/* The first that is given; latest_by where nothing else says when a window ends. */
+static enum form form_of(const struct window *w)
+{
+    for (enum form form = FORM_SIZE; form < FORM_LATEST; form++)
+        if (is_given(w, form))
+            return form;
+    return w->latest_by ? FORM_LATEST : FORM_NONE;
+}
 
 static bool has_every(const struct window *w) { return w->every.duration > 0 || w->every.count > 0; }
+
+static bool shows_early(const struct window *w) { return w->emit.duration > 0 || w->emit.choice > 1; }
+
+static bool slides(const struct window *w) { return w->every.every_event || form_of(w) == FORM_LATEST; }
+
+const struct windowing *rx_windowing_of(const struct window *w, bool told)
+{
+    switch (form_of(w)) {
+    case FORM_SESSION:
+        return &rx_windowing_session;
+    case FORM_CLOSE_WHEN:
+        return &rx_windowing_when;
+    case FORM_BOUNDARY:
+        return &rx_windowing_boundary;
+    case FORM_OPENING:
+        return &rx_windowing_toggle;
+    case FORM_LATEST:
+        return &rx_windowing_latest;
+    default:
+        if (slides(w))
+            return &rx_windowing_slide;
+        if (w->size.count)
+            return &rx_windowing_count;
+        return w->align == ALIGN_START && !told ? &rx_windowing_time : &rx_windowing_epoch;
+    }
+}
+
+static int refuse(struct rx_error *reterr, const char *hint, const char *format, const char *what, const char *with)
+{
+    rx_error_set(reterr, -EINVAL, format, what, with);
+    if (hint)
+        rx_error_hint(reterr, "%s", hint);
+    return -EINVAL;
+}
+
+static int check_form(const struct window *w, struct rx_error *reterr)
+{
+    enum form form = form_of(w);
+    if (form == FORM_NONE)
+        return refuse(reterr,
+                      "write a size such as 5s or 100, or {session: 30s}, {close_when: EXPR}, {at: [\"06:00\"]}, ...",
+                      "nothing says when a window ends%s%s", "", "");
+    for (enum form other = form + 1; other < FORM_LATEST; other++)
+        if (is_given(w, other))
+            return refuse(reterr, "leave one of them out", "`%s` and `%s` both say when a window ends",
+                          form_names[form], form_names[other]);
+    return 0;
+}
+
+/* An option that means something only beside another one, or with some forms. */
+static int check_company(const struct window *w, struct rx_error *reterr)
+{
+    enum form form = form_of(w);
+    bool by_time = form == FORM_SIZE && w->size.duration > 0 && !slides(w);
+    bool by_clock = form == FORM_AT || form == FORM_CALENDAR;
+    if ((w->opening != NULL) != (w->closing != NULL))
+        return refuse(reterr, "write {opening: STREAM, closing: STREAM}", "`%s` needs `%s`",
+                      w->opening ? "opening" : "closing", w->opening ? "closing" : "opening");
+    if (w->max_age && !w->latest_by)
+        return refuse(reterr, "add latest_by: the key of which the newest event counts", "`%s` needs `%s`", "max_age",
+                      "latest_by");
+    if ((has_every(w) || w->every.every_event) && form != FORM_SIZE)
+        return refuse(reterr, "leave `every` out", "`%s` needs `%s`", "every", "size");
+    if (w->align == ALIGN_START && !by_time)
+        return refuse(reterr, "leave `align` out", "`%s` goes with a `%s` in time", "align: start", "size");
+    if (w->emit_empty && !(by_time || by_clock || w->size.count || form == FORM_BOUNDARY || form == FORM_OPENING))
+        return refuse(reterr, "leave `emit_empty` out", "windows by `%s` are never empty%s", form_names[form], "");
+    return 0;
+}
+
+static int check_max(const struct window *w, struct rx_error *reterr)
+{
+    enum form form = form_of(w);
+    if (w->max.duration && form != FORM_SESSION)
+        return refuse(reterr, "write a count, such as 100", "`%s` is a duration only with `%s`", "max", "session");
+    if (w->max.count && form == FORM_SESSION)
+        return refuse(reterr, "write a duration, such as 1h", "`%s` with `%s` is a duration", "max", "session");
+    if (w->max.count && (slides(w) || form == FORM_OPENING || w->size.count))
+        return refuse(reterr, "leave `max` out", "`%s` does not go with `%s` here", "max", form_names[form]);
+    return 0;
+}
+
+static int check_emit(const struct window *w, struct rx_error *reterr)
+{
+    if (w->emit.count)
+        return refuse(reterr, NULL, "`%s` is final, updates or a duration such as 1s%s", "emit", "");
+    if (shows_early(w) && slides(w))
+        return refuse(reterr, "leave `emit` out", "the windows close at each event: every result is %s%s",
+                      "final already", "");
+    return 0;
+}
 
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct window *w = image;
     const struct rx_extent *every = has_every(w) ? &w->every : &w->size;
-    bool by_clock = by_time(w) || w->emit_empty;
-    return rx_extents_check(&w->size, every, by_clock, reterr);
+    struct rx_calendar calendar = {.unit = RX_CALENDAR_AT};
+    int r = check_form(w, reterr);
+    if (r == 0)
+        r = check_company(w, reterr);
+    if (r == 0)
+        r = check_max(w, reterr);
+    if (r == 0)
+        r = check_emit(w, reterr);
+    if (r == 0 && form_of(w) == FORM_SIZE && !w->every.every_event)
+        r = rx_extents_check(&w->size, every, w->align == ALIGN_START || w->emit_empty, reterr);
+    return r == 0 && w->at.count ? rx_calendar_at(&calendar, &w->at, reterr) : r;
 }
 
-static int init(struct rx_op *op, struct rx_error *reterr)
+/* ---- what the planner asks ---- */
+
+static int64_t longest(const struct window *w)
 {
-    struct window *w = (struct window *)op;
-    (void)reterr;
-    w->last = &w->first;
-    w->windowing = windowing_of(w);
-    w->member = (struct rx_boundary_member){.op = op, .close = w->windowing->boundary};
-    w->restarts = !has_every(w);
-    if (w->restarts)
-        w->every = w->size;
-    return 0;
+    static const int64_t days[] = {0, 1, 7, 31, 92, 366};
+    if (w->at.count || w->calendar_unit)
+        return days[w->calendar_unit ? w->calendar_unit : 1] * 86400 * RX_SEC;
+    return slides(w) ? 0 : w->size.duration + w->session;
 }
-
-static void start(struct rx_op *op)
-{
-    struct window *w = (struct window *)op;
-    w->windowing->start(w);
-    rx_subscribe(op, 0);
-}
-
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
-{
-    struct window *w = (struct window *)op;
-    (void)port;
-    for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        int taken = w->windowing->next(w, &span[i]);
-        if (taken < 0)
-            rx_late_event(op, &span[i]);
-        else
-            rx_count(op, taken > 0 ? RX_USED : RX_UNHEARD, 1);
-    }
-}
-
-static void watermark(struct rx_op *op, rx_time t)
-{
-    rx_boundary_watermark(&((struct window *)op)->member, t);
-    rx_pass_watermark(op, t);
-}
-
-static void timer(struct rx_op *op, unsigned slot)
-{
-    struct window *w = (struct window *)op;
-    w->windowing->timer(w, slot);
-}
-
-static void finish_when_quiet(struct window *w)
-{
-    if (w->completing && !w->op.opened)
-        rx_finish(&w->op);
-}
-
-/* The group around was evicted: so is what its open windows have. */
-static void mark_partial(struct window *w, const struct pane *pane)
-{
-    const struct rx_mark *around = rx_op_mark(&w->op);
-    if (!around || !around->flags || !pane->instance)
-        return;
-    const struct rx_mark *mark = rx_instance_mark(pane->instance);
-    rx_instance_seal(pane->instance, rx_mark_with_window(rx_op_heap(&w->op), mark, mark->start, mark->end,
-                                                         mark->flags | around->flags));
-}
-
-static void end_pane(struct window *w, struct pane *pane)
-{
-    mark_partial(w, pane);
-    if (w->on_complete == ON_COMPLETE_DROP) {
-        rx_instance_close(pane->instance);
-        pane->instance = NULL;
-        rx_pane_close(w, pane);
-    } else {
-        w->windowing->flush(w, pane, rx_wall(&w->op));
-    }
-}
-
-static void complete(struct rx_op *op, unsigned port)
-{
-    struct window *w = (struct window *)op;
-    (void)port;
-    w->completing = true;
-    rx_timer_stop(op, WINDOW_SLOT_CLOSE);
-    rx_timer_stop(op, WINDOW_SLOT_OPEN);
-    rx_boundary_leave(&w->member);
-    while (w->first && rx_op_live(op))
-        end_pane(w, w->first);
-    finish_when_quiet(w);
-}
-
-/* Every open window hears of it, in order: a catch in one of them may still have something to say. */
-static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
-{
-    struct window *w = (struct window *)op;
-    (void)port;
-    for (struct pane *pane = w->first; pane && rx_op_live(op); pane = pane->next) {
-        struct rx_instance *instance = pane->instance;
-        pane->instance = NULL;
-        if (instance)
-            rx_instance_error(instance, e);
-    }
-    rx_fail(op, e);
-}
-
-static void inner(struct rx_op *op, struct rx_instance *instance, const struct rx_note *note)
-{
-    struct window *w = (struct window *)op;
-    if (note->kind == RX_NEXT) {
-        rx_emit(op, note->span, note->count);
-        return;
-    }
-    struct pane *pane = rx_instance_tag(instance);
-    if (pane)
-        pane->instance = NULL;
-    if (note->kind == RX_ERROR)
-        rx_fail(op, note->error);
-    else
-        finish_when_quiet(w);
-}
-
-static void dispose(struct rx_op *op)
-{
-    struct window *w = (struct window *)op;
-    rx_boundary_leave(&w->member);
-    for (struct pane *pane = w->first, *following; pane; pane = following) {
-        following = pane->next;
-        free(pane);
-    }
-}
-
-/* ---- state ---- */
-
-static int save(struct rx_op *op, struct rx_writer *writer)
-{
-    struct window *w = (struct window *)op;
-    rx_write_uint(writer, w->count);
-    rx_write_bool(writer, w->completing);
-    rx_write_uint(writer, w->pane_count);
-    for (struct pane *pane = w->first; pane; pane = pane->next) {
-        rx_write_int(writer, pane->start);
-        rx_write_int(writer, pane->end);
-        if (by_time(w))
-            rx_write_int(writer, pane->due);
-        rx_write_uint(writer, pane->sequence);
-        rx_write_uint(writer, pane->seen);
-        rx_write_bool(writer, pane->opened);
-        rx_write_bool(writer, pane->instance != NULL);
-        if (pane->instance)
-            rx_instance_save(pane->instance, writer);
-    }
-    rx_write_bool(writer, w->member.boundary != NULL);
-    if (w->member.boundary)
-        rx_boundary_save(&w->member, writer);
-    return 0;
-}
-
-static void load_pane(struct window *w, struct rx_reader *r)
-{
-    rx_time begins = rx_read_int(r), ends = rx_read_int(r);
-    struct pane *pane = rx_pane_add(w, w->last, begins, ends);
-    if (!pane) {
-        rx_reader_fail(r, -ENOMEM);
-        return;
-    }
-    if (by_time(w))
-        pane->due = rx_read_int(r);
-    pane->sequence = rx_read_uint(r);
-    pane->seen = rx_read_uint(r);
-    pane->opened = rx_read_bool(r);
-    if (rx_read_bool(r))
-        pane->instance = rx_instance_load(
-            &w->op, 0, rx_mark_with_window(rx_op_heap(&w->op), rx_op_mark(&w->op), begins, ends, 0), pane, r);
-}
-
-static int load(struct rx_op *op, struct rx_reader *r)
-{
-    struct window *w = (struct window *)op;
-    w->count = rx_read_uint(r);
-    w->completing = rx_read_bool(r);
-    for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--)
-        load_pane(w, r);
-    if (rx_read_bool(r))
-        rx_boundary_load(&w->member, r);
-    return r->failed;
-}
-
-/* Where they overlap, windows by count begin anywhere. */
-static rx_time apart(const struct rx_op *op)
-{
-    const struct window *w = (const struct window *)op;
-    if (w->size.count)
-        return w->every.count < w->size.count ? 0 : RX_TIME_NEVER;
-    return w->every.duration < w->size.duration ? w->every.duration : RX_TIME_NEVER;
-}
-
-extern const struct rx_operator_class rx_operator_to_array;
 
 static void describe(const void *image, struct rx_facts *facts)
 {
@@ -270,13 +315,31 @@ static void describe(const void *image, struct rx_facts *facts)
     uint64_t size = w->size.count ? w->size.count : (uint64_t)w->size.duration;
     uint64_t every = w->every.count ? w->every.count : (uint64_t)w->every.duration;
     facts->windows = every && every < size ? (size + every - 1) / every + 1 : 1;
-    facts->wait = w->size.duration;
-    facts->counts = w->size.count || w->max;
-    facts->scope_events = w->size.count ? w->size.count : (uint64_t)w->max;
-    facts->gathers = w->size.duration;
-    if (w->size.duration && !w->max && !facts->early)
+    if (w->opening)
+        facts->windows = (uint64_t)w->max_open;
+    facts->wait = longest(w);
+    facts->counts = w->size.count || w->max.count || w->close_when || slides(w);
+    facts->scope_events = w->size.count ? w->size.count : w->max.count;
+    facts->events = slides(w) || w->latest_by ? (uint64_t)w->max_events : 0;
+    facts->early = shows_early(w);
+    facts->gathers = slides(w) ? 0 : w->size.duration;
+    if (facts->gathers && !w->max.count && !facts->early)
         facts->rhythm = facts->spacing = w->every.duration ? w->every.duration : w->size.duration;
+    facts->reads_all = w->closing != NULL; /* `outer` in it may be */
 }
+
+/* Where they overlap, windows by count, by events and by streams begin anywhere. */
+static rx_time apart(const struct rx_op *op)
+{
+    const struct window *w = (const struct window *)op;
+    if (slides(w) || w->opening)
+        return 0;
+    if (w->size.count)
+        return w->every.count < w->size.count ? 0 : RX_TIME_NEVER;
+    return w->every.duration < w->size.duration ? w->every.duration : RX_TIME_NEVER;
+}
+
+extern const struct rx_operator_class rx_operator_to_array;
 
 #define CUTTER(name_, summary_, flags_, collects_, example_)                                                           \
     const struct rx_operator_class rx_operator_##name_ = {                                                             \
@@ -288,21 +351,21 @@ static void describe(const void *image, struct rx_facts *facts)
                  .check = check,                                                                                       \
                  .example = example_},                                                                                 \
         .min_inputs = 1,                                                                                               \
-        .max_inputs = 1,                                                                                               \
+        .max_inputs = 2,                                                                                               \
         .timer_slots = WINDOW_SLOTS,                                                                                   \
-        .init = init,                                                                                                  \
-        .start = start,                                                                                                \
-        .next = next,                                                                                                  \
+        .init = rx_window_init,                                                                                        \
+        .start = rx_window_start,                                                                                      \
+        .next = rx_window_next,                                                                                        \
         .describe = describe,                                                                                          \
-        .complete = complete,                                                                                          \
-        .error = error,                                                                                                \
-        .watermark = watermark,                                                                                        \
-        .timer = timer,                                                                                                \
-        .inner = inner,                                                                                                \
+        .complete = rx_window_complete,                                                                                \
+        .error = rx_window_error,                                                                                      \
+        .watermark = rx_window_watermark,                                                                              \
+        .timer = rx_window_timer,                                                                                      \
+        .inner = rx_window_inner,                                                                                      \
         .apart = apart,                                                                                                \
-        .save = save,                                                                                                  \
-        .load = load,                                                                                                  \
-        .dispose = dispose,                                                                                            \
+        .save = rx_window_save,                                                                                        \
+        .load = rx_window_load,                                                                                        \
+        .dispose = rx_window_dispose,                                                                                  \
         .collects = collects_,                                                                                         \
     }
 

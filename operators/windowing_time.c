@@ -36,20 +36,23 @@ static void close_pane(struct window *w, struct pane *pane)
         arm_close(w);
 }
 
-static int next(struct window *w, const struct rx_event *event)
+static enum taken next(struct window *w, const struct rx_event *event)
 {
-    bool heard = false, first = false;
+    enum taken taken = TAKEN_UNHEARD;
+    bool first = false;
     uint64_t left = w->pane_count; /* a window that opens meanwhile begins with the next event */
     for (struct pane *pane = w->first, *following; left-- > 0 && rx_op_live(&w->op); pane = following) {
         following = pane->next;
         first = first || pane->seen == 0;
-        heard = rx_pane_feed(w, pane, event) || heard;
+        taken = rx_taken_best(taken, rx_pane_feed(w, pane, event));
         if (rx_pane_is_full(w, pane) && rx_op_live(&w->op))
             close_pane(w, pane);
+        else
+            rx_pane_update(w, pane, event);
     }
     if (first && rx_op_live(&w->op))
         arm_close(w);
-    return heard;
+    return taken;
 }
 
 static void timer(struct window *w, unsigned slot)
@@ -64,12 +67,6 @@ static void timer(struct window *w, unsigned slot)
     rx_timer_arm(&w->op, WINDOW_SLOT_OPEN, rx_now(&w->op) + w->every.duration);
 }
 
-static void flush(struct window *w, struct pane *pane, rx_time now)
-{
-    (void)now;
-    rx_pane_close(w, pane);
-}
-
 static void start(struct window *w)
 {
     if (!w->restarts) {
@@ -79,4 +76,4 @@ static void start(struct window *w)
     open_pane(w);
 }
 
-const struct windowing rx_windowing_time = {.start = start, .next = next, .timer = timer, .flush = flush};
+const struct windowing rx_windowing_time = {.start = start, .next = next, .timer = timer};

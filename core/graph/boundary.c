@@ -234,6 +234,12 @@ rx_time rx_boundary_until(const struct rx_boundary_member *m)
     return b && b->until > now ? b->until : now;
 }
 
+rx_time rx_boundary_now(const struct rx_boundary_member *m)
+{
+    const struct rx_boundary *b = m->boundary;
+    return b && b->closing ? b->closed : rx_op_reached(m->op);
+}
+
 void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
 {
     if (m->boundary && m->boundary->watermark == RX_WATERMARK_CLOCK)

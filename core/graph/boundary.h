@@ -45,6 +45,8 @@ void rx_boundary_leave(struct rx_boundary_member *); /* no-op when it has not jo
 void rx_boundary_reach(struct rx_boundary_member *, rx_time time);
 /* While `close` is called: how far time has gone on; an end that lies before it will be closed at once. */
 rx_time rx_boundary_until(const struct rx_boundary_member *);
+/* The instant that event time has reached as the member sees it: while `close` is called, that instant; else rx_op_reached. */
+rx_time rx_boundary_now(const struct rx_boundary_member *);
 /* For the class's slot: event time is at `t`. Where that is fixed, it alone closes windows; where it runs, the timer does; where it
  * is the clock itself, rx_boundary_reach too. */
 void rx_boundary_watermark(struct rx_boundary_member *, rx_time t);

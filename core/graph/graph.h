@@ -31,6 +31,7 @@ struct rx_node {
     int32_t down;       /* consumer's index, -1: the exit */
     uint32_t rank;      /* order in the plan: upstream first, across pipelines; never 0 */
     bool span_ok;       /* this node and all behind it take spans */
+    bool told;          /* its events have times of their own */
     bool inner_ordered; /* it opens windows on event time in which a step needs order (rx_facts.needs_order) */
     struct rx_subgraph *subgraphs[2];
     struct rx_hub *hub;          /* of a subscription leaf */

@@ -134,13 +134,13 @@ static rx_time floor_to(rx_time t, rx_time step)
 
 rx_time rx_schedule_end_after(const struct rx_schedule *s, rx_time t)
 {
-    if (s->calendar.unit)
-        return boundaries_at(&s->calendar, t).end;
+    if (s->calendar)
+        return boundaries_at(s->calendar, t).end;
     rx_time phase = (s->offset + s->size) % s->every;
     return floor_to(t - phase, s->every) + phase + s->every;
 }
 
 rx_time rx_schedule_start(const struct rx_schedule *s, rx_time end)
 {
-    return s->calendar.unit ? boundaries_at(&s->calendar, end - 1).start : end - s->size;
+    return s->calendar ? boundaries_at(s->calendar, end - 1).start : end - s->size;
 }

@@ -31,7 +31,7 @@ int rx_calendar_at(struct rx_calendar *, const struct rx_strings *times, struct 
 
 struct rx_schedule {
     rx_time size, every, offset; /* ns; size and every > 0 */
-    struct rx_calendar calendar; /* with a unit: in place of the others */
+    const struct rx_calendar *calendar; /* in place of the others; NULL: none */
 };
 
 /* Windows are [offset + k * every, offset + k * every + size) for whole k: every < size overlaps, every > size leaves gaps. By a

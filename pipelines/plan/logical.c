@@ -337,7 +337,7 @@ void rx_logical_walk(const struct rx_logical_graph *graph,
     struct {
         const struct rx_logical_graph *graph;
         size_t next;
-    } stack[RX_SCOPES_MAX + 2] = {{graph, 0}};
+    } stack[2 * RX_SCOPES_MAX + 4] = {{graph, 0}};
     size_t depth = graph ? 1 : 0;
     while (depth > 0) {
         if (stack[depth - 1].next == stack[depth - 1].graph->count) {
@@ -346,8 +346,11 @@ void rx_logical_walk(const struct rx_logical_graph *graph,
         }
         const struct rx_logical_node *node = &stack[depth - 1].graph->nodes[stack[depth - 1].next++];
         each(arg, node, (unsigned)depth - 1);
-        if (node->scope) {
-            stack[depth].graph = node->scope;
+        const struct rx_logical_graph *inside[] = {node->opened, node->scope}; /* the scope is walked first */
+        for (size_t i = 0; i < 2; i++) {
+            if (!inside[i] || depth == sizeof stack / sizeof *stack)
+                continue;
+            stack[depth].graph = inside[i];
             stack[depth++].next = 0;
         }
     }

@@ -51,9 +51,10 @@ struct rx_pace {
 
 struct rx_logical_node {
     const struct rx_step *step;
-    struct rx_logical_graph *scope; /* what runs once per group or window; NULL */
-    struct rx_outlet *reads;        /* of a subscription */
-    struct rx_outlet *const *feeds; /* the branches that it feeds */
+    struct rx_logical_graph *opened; /* beside its scope: of a stream that it opens as often as it wants */
+    struct rx_logical_graph *scope;  /* what runs once per group or window; NULL */
+    struct rx_outlet *reads;         /* of a subscription */
+    struct rx_outlet *const *feeds;  /* the branches that it feeds */
     unsigned feed_count;
     const struct rx_logical_input *inputs; /* port 0 is the chain */
     unsigned input_count;

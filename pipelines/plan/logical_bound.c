@@ -127,6 +127,8 @@ static void bound_graph(struct bound *b, struct rx_logical_graph *graph, unsigne
         struct around scope = inside(around, &node->step->facts);
         if (node->scope)
             bound_graph(b, node->scope, in, &scope);
+        if (node->opened)
+            bound_graph(b, node->opened, in, &scope);
         node->width = node->scope ? node->scope->nodes[node->scope->count - 1].width : width_after(node, in);
     }
 }

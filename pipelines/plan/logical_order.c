@@ -31,6 +31,8 @@ static int each_leaf(struct rx_planner *planner, struct rx_logical_pipeline *p, 
             r = each(planner, p, graph, i);
         if (r == 0 && graph->nodes[i].scope)
             r = each_leaf(planner, p, graph->nodes[i].scope, each);
+        if (r == 0 && graph->nodes[i].opened)
+            r = each_leaf(planner, p, graph->nodes[i].opened, each);
     }
     return r;
 }
@@ -235,6 +237,8 @@ static void find_ends(const struct ending *e, struct rx_logical_graph *graph)
             remark_end(e, node->step);
         }
         node->ends = ends || node->step->facts.ends_early;
+        if (node->opened)
+            find_ends(&(struct ending){.planner = e->planner, .entry = true}, node->opened);
         if (!node->scope)
             continue;
         bool group = node->step->class->base.flags & RX_OPENS_GROUP;

@@ -418,6 +418,14 @@ static int copy_node(struct builder *b, const struct draft *draft, const uint16_
     return 0;
 }
 
+static void place_inside(struct rx_logical_graph *graph, size_t opener, struct rx_logical_graph *inside)
+{
+    if (!inside)
+        return;
+    inside->outer = graph;
+    inside->opener = opener;
+}
+
 static int fill_graph(struct builder *b, int exit_node, struct rx_logical_graph *graph)
 {
     size_t order[RX_STEPS_MAX];
@@ -431,10 +439,8 @@ static int fill_graph(struct builder *b, int exit_node, struct rx_logical_graph 
     int r = 0;
     for (size_t i = 0; r == 0 && i < graph->count; i++) {
         r = copy_node(b, &b->drafts[order[i]], place, &graph->nodes[i]);
-        if (r == 0 && graph->nodes[i].scope) {
-            graph->nodes[i].scope->outer = graph;
-            graph->nodes[i].scope->opener = i;
-        }
+        place_inside(graph, i, graph->nodes[i].scope);
+        place_inside(graph, i, graph->nodes[i].opened);
     }
     return r;
 }
@@ -546,8 +552,12 @@ static void build_opened(struct builder *outer, int opener, const struct written
     if (pipe)
         last = build_steps(&b, last, &at);
     rx_plan_know(scratch, known);
-    node->scope = seal(&b, last);
-    if (!node->scope)
+    struct rx_logical_graph *graph = seal(&b, last);
+    if (node->scope || step->class->base.flags & RX_OPENS_WINDOW)
+        node->opened = graph;
+    else
+        node->scope = graph;
+    if (!graph)
         fail(outer);
     free(b.drafts);
 }

@@ -24,6 +24,8 @@ static void look_at(struct rx_logical_pipeline *p, struct rx_logical_graph *grap
         struct rx_logical_node *node = &graph->nodes[i];
         node->told = is_told(graph, node, entry);
         p->lates = p->lates || node->step->facts.lates;
+        if (node->opened)
+            look_at(p, node->opened, false);
         if (!node->scope)
             continue;
         bool group = node->step->class->base.flags & RX_OPENS_GROUP;

@@ -211,7 +211,7 @@ void rx_plan_walk(const struct rx_subgraph *graph, void (*each)(void *arg, const
     struct {
         const struct rx_subgraph *graph;
         size_t next;
-    } stack[RX_SCOPES_MAX + 2] = {{graph, 0}};
+    } stack[2 * RX_SCOPES_MAX + 4] = {{graph, 0}};
     size_t depth = graph ? 1 : 0;
     while (depth > 0) {
         if (stack[depth - 1].next == stack[depth - 1].graph->count) {
@@ -220,8 +220,10 @@ void rx_plan_walk(const struct rx_subgraph *graph, void (*each)(void *arg, const
         }
         const struct rx_node *node = &stack[depth - 1].graph->nodes[stack[depth - 1].next++];
         each(arg, node, (unsigned)depth - 1);
-        if (node->subgraphs[0]) {
-            stack[depth].graph = node->subgraphs[0];
+        for (size_t i = 2; i-- > 0;) {
+            if (!node->subgraphs[i] || depth == sizeof stack / sizeof *stack)
+                continue;
+            stack[depth].graph = node->subgraphs[i];
             stack[depth++].next = 0;
         }
     }

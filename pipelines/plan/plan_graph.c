@@ -93,13 +93,18 @@ static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, co
     node->step = node->steps[0];
     node->errors = p->errors;
     node->late = p->late;
+    node->told = logical->told;
     if (!fused)
         node->inner_ordered = logical->inner_ordered;
     if (connect(a, logical, node) < 0 || give_ledgers(a, node) < 0)
         return -ENOMEM;
-    if (!fused && logical->scope)
-        node->subgraphs[0] = make_graph(a, p, logical->scope);
-    return !fused && logical->scope && !node->subgraphs[0] ? -ENOMEM : 0;
+    const struct rx_logical_graph *inside[] = {logical->scope, logical->opened};
+    for (unsigned i = 0; i < 2 && !fused; i++) {
+        node->subgraphs[i] = inside[i] ? make_graph(a, p, inside[i]) : NULL;
+        if (inside[i] && !node->subgraphs[i])
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_plan_pipeline *p,
@@ -130,8 +135,9 @@ static void rank_nodes(struct rx_subgraph *graph, uint32_t *rank)
 {
     for (size_t i = 0; i < graph->count; i++) {
         graph->nodes[i].rank = ++*rank;
-        if (graph->nodes[i].subgraphs[0])
-            rank_nodes(graph->nodes[i].subgraphs[0], rank);
+        for (unsigned k = 0; k < 2; k++)
+            if (graph->nodes[i].subgraphs[k])
+                rank_nodes(graph->nodes[i].subgraphs[k], rank);
     }
 }
 
@@ -150,8 +156,9 @@ static void mark_spans(struct rx_subgraph *graph, bool root)
     for (size_t i = graph->count; i-- > 0;) {
         struct rx_node *node = &graph->nodes[i];
         node->span_ok = node->down < 0 ? root : takes_spans(&graph->nodes[node->down]);
-        if (node->subgraphs[0])
-            mark_spans(node->subgraphs[0], false);
+        for (unsigned k = 0; k < 2; k++)
+            if (node->subgraphs[k])
+                mark_spans(node->subgraphs[k], false);
     }
 }
 
