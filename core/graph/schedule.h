@@ -30,7 +30,7 @@ struct rx_calendar {
 int rx_calendar_at(struct rx_calendar *, const struct rx_strings *times, struct rx_error *reterr);
 
 struct rx_schedule {
-    rx_time size, every, offset; /* ns; size and every > 0 */
+    rx_time size, every, offset;        /* ns; size and every > 0 */
     const struct rx_calendar *calendar; /* in place of the others; NULL: none */
 };
 
