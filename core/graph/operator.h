@@ -39,7 +39,7 @@ enum {
     RX_MERGES = 8192,      /* what `from: [a, b]` means */
     RX_BEGINS = 32768,     /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
     RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS,
-    RX_AT_END = 65536, /* what it is there for comes when its input ends (take_last) */
+    RX_AT_END = 131072, /* what it is there for comes when its input ends (take_last) */
     RX_ANY_ORDER =
         16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };
