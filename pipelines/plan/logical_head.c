@@ -51,6 +51,15 @@ static void list_keys(const struct rx_operator_class *class, const char *names[K
     names[n] = NULL;
 }
 
+/* The step in front of whose options this one stands alone; NULL: there is none. */
+static const struct rx_operator_class *missing_class(const char *key)
+{
+    const struct rx_operator_class *const *class = rx_registry_operators();
+    while (*class && !((*class)->base.flags & RX_BEGINS && has_option(*class, key)))
+        class ++;
+    return *class;
+}
+
 static void refuse_key(struct rx_planner *planner, const struct rx_operator_class *class, const struct rx_tree *key)
 {
     const char *names[KEYS_MAX];
@@ -59,7 +68,11 @@ static void refuse_key(struct rx_planner *planner, const struct rx_operator_clas
     const char *other = known_elsewhere_as(key->text), *near = other ? other : rx_nearest(key->text, names);
     for (size_t i = 0, used = 0; class && names[i] && used < sizeof hint; i++)
         used += (size_t)snprintf(hint + used, sizeof hint - used, "%s%s", i ? ", " : "it has: ", names[i]);
-    if (near)
+    const struct rx_operator_class *missing = class ? NULL : missing_class(key->text);
+    if (missing)
+        snprintf(hint, sizeof hint, "it goes with `%s`, in place of `from`: %.100s", missing->base.name,
+                 missing->base.example);
+    else if (near)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
     rx_diagnosef(planner->diagnostics, key, hint, "unknown key \"%s\" in a pipeline", key->text);
 }
