@@ -1,6 +1,8 @@
 /* URLs and headers as configs and templates give them: what is wrong with them, and what may be shown of them. */
 #include "core/io/client/client.h"
 
+#include "core/io/net/header.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,26 +42,10 @@ int rx_client_check_url(const char *url, struct rx_error *reterr)
     return 0;
 }
 
-static bool is_token(const char *name)
-{
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    return *name && name[strspn(name, token)] == '\0';
-}
-
-/* RFC 9110, 5.5 and 5.6.2; and not the headers that frame the message, which are the client's to write. */
 int rx_client_check_header(const char *name, const char *text, struct rx_error *reterr)
 {
     static const char *const own[] = {"Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding", NULL};
-    if (!is_token(name))
-        return rx_error_set(reterr, -EINVAL, "\"%.60s\" is no name of a header", name);
-    for (const char *const *o = own; *o; o++)
-        if (strcasecmp(name, *o) == 0)
-            return rx_error_set(reterr, -EINVAL, "the header %s is written by rxd itself", *o);
-    for (const char *c = text; *c; c++)
-        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 127)
-            return rx_error_set(reterr, -EINVAL, "the header %.60s holds a control character, such as a line break",
-                                name);
-    return 0;
+    return rx_net_check_header(name, text, own, reterr);
 }
 
 int rx_client_check_headers(const struct rx_pairs *headers, struct rx_error *reterr)

@@ -1,20 +1,20 @@
 /* A WebSocket that we keep open. */
 #include "core/io/net/ws_client.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/io/net/backoff.h"
+#include "core/io/net/header.h"
 #include "core/io/net/transport.h"
 
 #define OPEN_DEADLINE (15 * RX_SEC) /* from the name to the end of the handshake */
 #define STOOD         (10 * RX_SEC)
 
-enum { PONGS_MAX = 1024 * 1024 }; /* bytes unsent behind a read: a peer that pings and takes no answers */
+/* Bytes unsent behind a read: a peer that pings and takes no answers. */
+enum { PONGS_MAX = 1024 * 1024, HEADERS_MAX = 8192 };
 
 enum state { WAITING, OPENING, UP };
 
@@ -78,49 +78,26 @@ const struct rx_class rx_ws_client_class = {.name = "websocket",
 
 /* ---- options ---- */
 
-/* RFC 9110, 5.6.2. */
-static bool is_token(const char *text)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    if (!*text)
-        return false;
-    for (const char *c = text; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr(others, *c))
-            return false;
-    return true;
-}
-
-static bool is_header_value(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if ((*c < ' ' && *c != '\t') || *c == 0x7F)
-            return false;
-    return true;
-}
-
-static bool is_ours(const char *name)
-{
-    static const char *const names[] = {"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", NULL};
-    for (size_t i = 0; names[i]; i++)
-        if (strcasecmp(name, names[i]) == 0)
-            return true;
-    return strncasecmp(name, "Sec-WebSocket-", 14) == 0;
-}
-
 static int check_headers(const struct rx_pairs *headers, struct rx_error *reterr)
 {
+    static const char *const own[] = {"Connection",
+                                      "Content-Length",
+                                      "Host",
+                                      "Sec-WebSocket-Accept",
+                                      "Sec-WebSocket-Extensions",
+                                      "Sec-WebSocket-Key",
+                                      "Sec-WebSocket-Protocol",
+                                      "Sec-WebSocket-Version",
+                                      "Transfer-Encoding",
+                                      "Upgrade",
+                                      NULL};
     size_t size = 0;
-    for (size_t i = 0; i < headers->count; i++) {
-        const char *name = headers->names[i], *text = headers->texts[i];
-        if (!is_token(name))
-            return rx_error_set(reterr, -EINVAL, "headers: \"%.60s\" cannot be the name of a header", name);
-        if (is_ours(name))
-            return rx_error_set(reterr, -EINVAL, "headers: %s is set by the handshake itself", name);
-        if (!is_header_value(text))
-            return rx_error_set(reterr, -EINVAL, "headers: the value of %s must be one line", name);
-        size += strlen(name) + strlen(text) + 4;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < headers->count; i++) {
+        r = rx_net_check_header(headers->names[i], headers->texts[i], own, reterr);
+        size += strlen(headers->names[i]) + strlen(headers->texts[i]) + 4;
     }
-    return size <= 8192 ? 0 : rx_error_set(reterr, -EINVAL, "headers: at most 8 KiB together");
+    return r < 0 || size <= HEADERS_MAX ? r : rx_error_set(reterr, -EINVAL, "headers: at most 8 KiB together");
 }
 
 static int check_subprotocol(const char *list, struct rx_error *reterr)
@@ -129,7 +106,7 @@ static int check_subprotocol(const char *list, struct rx_error *reterr)
     for (const char *at = list; at && *at; at += strspn(at, ", ")) {
         size_t length = strcspn(at, ", ");
         snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : 0), at);
-        if (!is_token(name))
+        if (!rx_net_is_token(name))
             return rx_error_set(reterr, -EINVAL, "subprotocol: a name, or several: a, b");
         at += length;
     }
