@@ -217,14 +217,28 @@ static void stop(struct rx_sink *sink)
         pump(ws);
     struct rx_ws_client *client = ws->client;
     ws->client = NULL;
-    rx_ws_client_destroy(client);
+    if (client && sink->handed_over)
+        rx_ws_client_leave(&sink->site->websockets, client);
+    else
+        rx_ws_client_destroy(client);
     sink->connected = false;
     sink->fault = NULL;
+}
+
+/* How many of the queue are with the connection, which goes on over a reload. */
+static uint64_t handed_on(const struct websocket *ws)
+{
+    uint64_t count = 0;
+    for (const struct message *message = ws->first; message != ws->unsent; message = message->next)
+        count++;
+    return count;
 }
 
 static void save(struct rx_sink *sink, struct rx_writer *w)
 {
     struct websocket *ws = (struct websocket *)sink;
+    rx_write_uint(w, ws->client ? rx_ws_client_number(&sink->site->websockets, ws->client) : 0);
+    rx_write_uint(w, handed_on(ws));
     rx_write_uint(w, ws->count);
     for (const struct message *message = ws->first; message; message = message->next) {
         rx_write_bool(w, message->text);
@@ -232,17 +246,35 @@ static void save(struct rx_sink *sink, struct rx_writer *w)
     }
 }
 
+/* Another process, or one whose connection is gone, sends again what may not have left. */
+static void adopt(struct websocket *ws, uint64_t number, uint64_t handed)
+{
+    struct rx_ws_client *client = rx_ws_client_take(&ws->sink.site->websockets, number, &ws->connection, &host, ws);
+    if (!client)
+        return;
+    rx_ws_client_destroy(ws->client);
+    ws->client = client;
+    ws->sink.connected = rx_ws_client_up(client);
+    ws->sink.fault = rx_ws_client_fault(client);
+    for (uint64_t i = 0; i < handed && ws->unsent; i++)
+        ws->unsent = ws->unsent->next;
+}
+
 static int load(struct rx_sink *sink, struct rx_reader *r)
 {
-    uint64_t count = rx_read_uint(r);
+    struct websocket *ws = (struct websocket *)sink;
+    uint64_t number = rx_read_uint(r), handed = rx_read_uint(r), count = rx_read_uint(r);
     for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++) {
         size_t length = 0;
         bool text = rx_read_bool(r);
         const char *bytes = rx_read_text(r, &length);
-        if (!rx_reader_failed(r) && push((struct websocket *)sink, bytes, length, text) < 0)
+        if (!rx_reader_failed(r) && push(ws, bytes, length, text) < 0)
             return -ENOMEM;
     }
-    return rx_reader_failed(r) ? -EBADMSG : 0;
+    if (rx_reader_failed(r))
+        return -EBADMSG;
+    adopt(ws, number, handed);
+    return 0;
 }
 
 static void dispose(struct rx_sink *sink)

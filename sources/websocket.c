@@ -13,6 +13,7 @@ struct websocket {
     struct rx_strings send;
 
     struct rx_ws_client *client; /* NULL: stopped */
+    uint64_t adopt;              /* the connection that the next start goes on with; 0: a new one */
 };
 
 static const struct rx_option options[] = {
@@ -79,11 +80,19 @@ static int check(const void *image, struct rx_error *reterr)
 static int start(struct rx_source *source, struct rx_error *reterr)
 {
     struct websocket *ws = (struct websocket *)source;
+    struct rx_site *site = source->site;
     source->running = true;
-    int r = rx_ws_client_create(source->site->loop, &ws->connection, (size_t)source->max_message, &host, ws,
-                                &ws->client, reterr);
+    ws->client = rx_ws_client_take(&site->websockets, ws->adopt, &ws->connection, &host, ws);
+    ws->adopt = 0;
+    int r = ws->client ? 0
+                       : rx_ws_client_create(site->loop, &ws->connection, (size_t)source->max_message, &host, ws,
+                                             &ws->client, reterr);
     source->running = r == 0;
-    return r;
+    if (r < 0)
+        return r;
+    rx_source_set_connected(source, rx_ws_client_up(ws->client));
+    source->fault = rx_ws_client_fault(ws->client);
+    return 0;
 }
 
 static void set_paused(struct rx_source *source, bool paused)
@@ -97,12 +106,28 @@ static void stop(struct rx_source *source)
 {
     struct websocket *ws = (struct websocket *)source;
     source->running = false;
-    source->disconnects += source->connected;
+    source->disconnects += source->connected && !source->handed_over;
     rx_source_set_connected(source, false);
     source->fault = NULL;
     struct rx_ws_client *client = ws->client;
     ws->client = NULL;
-    rx_ws_client_destroy(client);
+    if (client && source->handed_over)
+        rx_ws_client_leave(&source->site->websockets, client);
+    else
+        rx_ws_client_destroy(client);
+}
+
+/* Over a reload the connection stays. Another process connects anew. */
+static void save(struct rx_source *source, struct rx_writer *w)
+{
+    struct websocket *ws = (struct websocket *)source;
+    rx_write_uint(w, ws->client ? rx_ws_client_number(&source->site->websockets, ws->client) : 0);
+}
+
+static int load(struct rx_source *source, struct rx_reader *r)
+{
+    ((struct websocket *)source)->adopt = rx_read_uint(r);
+    return rx_reader_failed(r) ? -EBADMSG : 0;
 }
 
 const struct rx_source_class rx_source_websocket = {
@@ -116,5 +141,7 @@ const struct rx_source_class rx_source_websocket = {
     .start = start,
     .pause = set_paused,
     .stop = stop,
+    .save = save,
+    .load = load,
     .dispose = stop,
 };

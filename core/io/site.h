@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/io/loop/loop.h"
 #include "core/io/mqtt/mqtt.h"
+#include "core/io/net/ws_client.h"
 #include "core/io/serve/stream_options.h"
 
 struct rx_client;
@@ -28,6 +29,7 @@ struct rx_site {
     void (*stream_done)(struct rx_site *, const char *name);
     /* Structured, rate-limited log line: level 3 error, 4 warning, 6 info; `pairs` are key, value, ... NULL. Never blocks. */
     void (*log)(struct rx_site *, int level, const char *message, const char *const *pairs);
+    struct rx_ws_pool websockets; /* over a reload */
     void *owner;
 };
 

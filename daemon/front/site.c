@@ -54,6 +54,7 @@ void rx_site_commit(struct rx_site_owner *owner)
             rx_broker_drop_unused(owner->brokers.items[i]->broker);
     if (owner->client)
         rx_client_drop_left(owner->client);
+    rx_ws_pool_drop(&owner->site.websockets);
 }
 
 void rx_site_abandon(struct rx_site_owner *owner)
@@ -125,6 +126,7 @@ void rx_site_destroy(struct rx_site_owner *owner)
     site_drop_brokers(&owner->staged);
     site_drop_brokers(&owner->brokers);
     rx_client_destroy(owner->client);
+    rx_ws_pool_drop(&owner->site.websockets);
     free(owner);
 }
 

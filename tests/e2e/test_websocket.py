@@ -6,6 +6,7 @@ import json
 import signal
 import struct
 import time
+from pathlib import Path
 
 import harness
 import websocket_server as ws
@@ -167,6 +168,48 @@ class WebSockets(harness.EndToEnd):
         sink.start()
         harness.wait_for("every event", lambda: len(sink.received) == 5000)
         self.assertEqual([json.loads(text)["n"] for text in sink.received], list(range(5000)))
+
+    def test_a_connection_outlives_a_reload_but_not_a_change(self):
+        server, other = self.server(), self.server()
+        config = {
+            "sources": {"in": {"websocket": {"url": self.url(server), "send": ["hello"]}}},
+            "pipelines": {"out": {"from": "in", "to": [{"websocket": {"url": self.url(other)}}]}},
+        }
+        rxd = self.daemon(config)
+        harness.wait_for("both connections", lambda: server.accepted == other.accepted == 1)
+        for i in range(3):
+            server.send(f'{{"n":{i}}}')
+            self.reload(rxd, config, i + 1, more=i)
+        harness.wait_for("each once", lambda: [json.loads(t)["n"] for t in other.received] == [0, 1, 2])
+        self.assertEqual((server.accepted, other.accepted, server.received), (1, 1, ["hello"]))
+        self.assertEqual((self.count(rxd, "connects_total"), self.count(rxd, "disconnects_total")), (1, 0))
+        config["sources"]["in"]["websocket"]["send"] = ["changed"]
+        self.reload(rxd, config, 4, more=3)
+        harness.wait_for("a new connection", lambda: (server.accepted, server.received) == (2, ["hello", "changed"]))
+
+    def reload(self, rxd, config, count, more):
+        config["pipelines"][f"more{more}"] = {"from": "in", "to": []}
+        rxd.config.write_text(json.dumps(config))
+        rxd.signal(signal.SIGHUP)
+        harness.wait_for("the reload", lambda: rxd.metrics().sum("rxd_reloads_total", outcome="done") == count)
+
+    def test_what_cannot_be_is_refused_at_load(self):
+        for options, says in [
+            ({"url": "http://x"}, "expected ws://"),
+            ({"url": "ws://x", "headers": {"Host": "y"}}, "written by rxd itself"),
+            ({"url": "ws://x", "headers": {"a b": "y"}}, "no name of a header"),
+            ({"url": "ws://x", "headers": {"A": "y" * 9000}}, "8 KiB"),
+            ({"url": "ws://x", "subprotocol": "a;b"}, "subprotocol"),
+            ({"url": "ws://x", "tls": {"insecure": True}}, "wss://"),
+            ({"url": "ws://me:secret@x"}, "user and password"),
+            ({"send": ["x"]}, "needs `url`"),
+        ]:
+            with self.subTest(says):
+                path = Path(self.folder) / "bad.yaml"
+                path.write_text(json.dumps({"sources": {"in": {"websocket": options}}, "pipelines": {"p": {"from": "in"}}}))
+                done = harness.run_rxd("check", "-c", path)
+                self.assertEqual(done.returncode, 78, done.stderr)
+                self.assertIn(says, done.stderr.decode())
 
     # --- the sink ---
 

@@ -38,6 +38,8 @@ struct rx_ws_client {
     struct rx_timer tick; /* the next attempt; a deadline; the next ping */
     rx_time since, heard; /* of the present state; when bytes came last, or a ping went out */
     char fault[256];
+    uint64_t number;           /* 0: none yet */
+    struct rx_ws_client *next; /* in the pool */
 };
 
 #define AT(field_, type_) .offset = RX_AT(struct rx_ws_client_options, field_, type_)
@@ -398,4 +400,47 @@ void rx_ws_client_pause(struct rx_ws_client *c, bool paused)
         return;
     rx_transport_pause(c->transport, paused);
     watch_time(c);
+}
+
+/* ---- without an owner ---- */
+
+uint64_t rx_ws_client_number(struct rx_ws_pool *pool, struct rx_ws_client *c)
+{
+    if (!c->number)
+        c->number = ++pool->number;
+    return c->number;
+}
+
+void rx_ws_client_leave(struct rx_ws_pool *pool, struct rx_ws_client *c)
+{
+    c->next = pool->first;
+    pool->first = c;
+}
+
+struct rx_ws_client *rx_ws_client_take(struct rx_ws_pool *pool, uint64_t number,
+                                       const struct rx_ws_client_options *options, const struct rx_ws_client_host *host,
+                                       void *arg)
+{
+    struct rx_ws_client **at = &pool->first, *c;
+    while (*at && (*at)->number != number)
+        at = &(*at)->next;
+    c = *at;
+    if (!c)
+        return NULL;
+    *at = c->next;
+    c->next = NULL;
+    c->options = options;
+    c->host = host;
+    c->arg = arg;
+    rx_ws_client_pause(c, false);
+    return c;
+}
+
+void rx_ws_pool_drop(struct rx_ws_pool *pool)
+{
+    while (pool->first) {
+        struct rx_ws_client *c = pool->first;
+        pool->first = c->next;
+        rx_ws_client_destroy(c);
+    }
 }

@@ -45,4 +45,16 @@ void rx_ws_client_pause(struct rx_ws_client *, bool);    /* reads nothing meanwh
 /* Why it is not to be relied on now; NULL: it is. Stays after a failure until a connection has carried something. */
 const char *rx_ws_client_fault(const struct rx_ws_client *);
 
+/* A reload: a client goes on without an owner until another takes it within the same turn of the loop. Zero-initialise. */
+struct rx_ws_pool {
+    struct rx_ws_client *first;
+    uint64_t number; /* the last that was given */
+};
+uint64_t rx_ws_client_number(struct rx_ws_pool *, struct rx_ws_client *); /* never 0 */
+void rx_ws_client_leave(struct rx_ws_pool *, struct rx_ws_client *);
+/* With the options and the host of the new owner, which are the same in what they say. NULL: there is none of that number. */
+struct rx_ws_client *rx_ws_client_take(struct rx_ws_pool *, uint64_t number, const struct rx_ws_client_options *,
+                                       const struct rx_ws_client_host *, void *arg);
+void rx_ws_pool_drop(struct rx_ws_pool *); /* those that nobody took */
+
 #endif
