@@ -12,9 +12,8 @@
 #include "core/io/net/tls.h"
 #include "core/io/site.h"
 #include "sinks/http_queue.h"
-#include "sinks/render.h"
+#include "sinks/http_words.h"
 
-enum { HEADERS_MAX = 64 };
 #define DRAINING_WAIT (500 * RX_MSEC) /* the longest pause while the daemon stops */
 
 struct batch {
@@ -52,7 +51,7 @@ struct http {
     rx_time not_before; /* of the next attempt; 0: at once */
     struct rx_timer wake;
     struct rx_render render;
-    struct rx_buffer url_text, header_texts, body_text;
+    struct rx_http_words words;
     bool draining;
     char fault[256], loss[256];
 };
@@ -284,11 +283,11 @@ static const char *type_of(const struct http *http)
 }
 
 /* Of the first item, and the Content-Type where they do not have it. */
-static struct rx_pairs headers_of(const struct http *http, const char *storage[2][HEADERS_MAX + 1])
+static struct rx_pairs headers_of(const struct http *http, const char *storage[2][RX_HTTP_HEADERS_MAX + 1])
 {
     const char *at = http->queue.first->bytes + http->queue.first->url, *end = at + http->queue.first->headers;
     struct rx_pairs headers = {.names = storage[0], .texts = storage[1]};
-    for (; at < end && headers.count < HEADERS_MAX; headers.count++) {
+    for (; at < end && headers.count < RX_HTTP_HEADERS_MAX; headers.count++) {
         storage[0][headers.count] = at;
         at += strlen(at) + 1;
         storage[1][headers.count] = at;
@@ -303,7 +302,7 @@ static struct rx_pairs headers_of(const struct http *http, const char *storage[2
 
 static int begin(struct http *http, const struct rx_buffer *body)
 {
-    const char *storage[2][HEADERS_MAX + 1];
+    const char *storage[2][RX_HTTP_HEADERS_MAX + 1];
     struct rx_fetch_options fetch = {.method = http->post ? "POST" : "PUT",
                                      .url = first_url(http),
                                      .headers = headers_of(http, storage),
@@ -373,90 +372,14 @@ static void on_wake(struct rx_timer *timer)
 
 /* ---- what comes ---- */
 
-static int render_url(struct http *http, const struct rx_event *event, struct rx_error *reterr)
-{
-    rx_buffer_clear(&http->url_text);
-    int r = rx_shaper_url(url_of(http), &(struct rx_expr_env){.event = event}, &http->url_text, reterr);
-    rx_buffer_append(&http->url_text, "", 1);
-    if (r == 0 && http->url_text.failed)
-        return -ENOMEM;
-    return r < 0 ? r : rx_client_check_url(http->url_text.data, reterr);
-}
-
-static void add_text(struct rx_buffer *out, struct rx_value value)
-{
-    if (value.kind == RX_STRING || value.kind == RX_BYTES)
-        rx_buffer_append(out, value.u.text, value.aux);
-    else
-        rx_json_write(out, value);
-}
-
-static int add_header(struct rx_buffer *out, struct rx_value name, struct rx_value text, struct rx_error *reterr)
-{
-    size_t start = out->length;
-    add_text(out, name);
-    rx_buffer_append(out, "", 1);
-    size_t behind = out->length;
-    add_text(out, text);
-    rx_buffer_append(out, "", 1);
-    if (out->failed)
-        return -ENOMEM;
-    if (strlen(out->data + behind) + 1 != out->length - behind)
-        return rx_error_set(reterr, -EINVAL, "the header %.60s holds a NUL character", out->data + start);
-    return rx_client_check_header(out->data + start, out->data + behind, reterr);
-}
-
-static int render_headers(struct http *http, const struct rx_event *event, struct rx_error *reterr)
-{
-    struct rx_value headers;
-    rx_buffer_clear(&http->header_texts);
-    if (!http->headers)
-        return 0;
-    int r = rx_shaper_eval(http->headers, &(struct rx_expr_env){.event = event}, http->sink.heap, &headers, reterr);
-    if (r < 0)
-        return r;
-    bool object = headers.kind == RX_RECORD || headers.kind == RX_MAP;
-    uint32_t count = object ? rx_object_count(headers) : 0;
-    if (!object || count > HEADERS_MAX)
-        r = rx_error_set(reterr, -EINVAL, "headers is a mapping of name to text, of %d at most", HEADERS_MAX);
-    for (uint32_t i = 0; r == 0 && i < count; i++) {
-        struct rx_value name, text;
-        rx_object_entry(headers, i, &name, &text);
-        r = add_header(&http->header_texts, name, text, reterr);
-    }
-    rx_value_unref(headers);
-    return r;
-}
-
-static int render_body(struct http *http, const struct rx_event *event, bool *ret_text, struct rx_error *reterr)
-{
-    struct rx_value value;
-    rx_buffer_clear(&http->body_text);
-    *ret_text = false;
-    if (!http->payload)
-        return rx_render_message(&http->render, &http->body_text, event, reterr);
-    int r = rx_shaper_eval(http->payload, &(struct rx_expr_env){.event = event}, http->sink.heap, &value, reterr);
-    if (r < 0)
-        return r;
-    *ret_text = value.kind == RX_STRING || value.kind == RX_BYTES;
-    r = rx_render_shaped(&http->render, &http->body_text, value, event, reterr);
-    rx_value_unref(value);
-    return r;
-}
-
 static int write_event(struct rx_sink *sink, const struct rx_event *event, struct rx_error *reterr)
 {
     struct http *http = (struct http *)sink;
-    struct rx_http_parts parts = {.url = &http->url_text, .headers = &http->header_texts, .body = &http->body_text};
     if (http->queue.bytes >= http->max_buffer)
         return -EAGAIN;
-    int r = render_url(http, event, reterr);
+    int r = rx_http_words_make(&http->words, event, reterr);
     if (r == 0)
-        r = render_headers(http, event, reterr);
-    if (r == 0)
-        r = render_body(http, event, &parts.text, reterr);
-    if (r == 0)
-        r = http->body_text.failed ? -ENOMEM : rx_http_queue_push(&http->queue, rx_sched_now(sink->sched), &parts);
+        r = rx_http_queue_push(&http->queue, rx_sched_now(sink->sched), &http->words);
     if (r == -ENOMEM)
         rx_error_set(reterr, r, "out of memory");
     sink->held += r == 0;
@@ -464,20 +387,6 @@ static int write_event(struct rx_sink *sink, const struct rx_event *event, struc
 }
 
 /* ---- life ---- */
-
-/* A template without expressions is known at load. */
-static int check_url(struct rx_shaper *template, struct rx_error *reterr)
-{
-    struct rx_buffer url = {0};
-    if (rx_shaper_expr_count(template) > 0)
-        return 0;
-    int r = rx_shaper_url(template, &(struct rx_expr_env){0}, &url, reterr);
-    rx_buffer_append(&url, "", 1);
-    if (r == 0)
-        r = url.failed ? -ENOMEM : rx_client_check_url(url.data, reterr);
-    rx_buffer_finish(&url);
-    return r;
-}
 
 static int check(const void *image, struct rx_error *reterr)
 {
@@ -490,7 +399,7 @@ static int check(const void *image, struct rx_error *reterr)
     if (http->batched && http->batch.form == RX_HTTP_ARRAY && http->format.format != RX_RENDER_JSON)
         return rx_error_set(reterr, -EINVAL, "batch: an array is JSON, and the format is another");
     int r = rx_render_check(&http->format, reterr);
-    return r < 0 ? r : check_url(url_of(http), reterr);
+    return r < 0 ? r : rx_http_words_check_url(url_of(http), reterr);
 }
 
 static int init(struct rx_sink *sink, struct rx_error *reterr)
@@ -499,6 +408,13 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
     if (rx_render_init(&http->render, &http->format, sink->heap, sink->pipeline) < 0)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     http->render.lines = http->batched;
+    http->words = (struct rx_http_words){.url = url_of(http),
+                                         .headers = http->headers,
+                                         .payload = http->payload,
+                                         .render = &http->render,
+                                         .heap = sink->heap};
+    if (rx_http_words_check(&http->words, reterr) < 0)
+        return reterr->code;
     rx_backoff_init(&http->backoff);
     http->backoff.most = http->retry.max_delay;
     http->backoff.least = http->retry.delay < http->retry.max_delay ? http->retry.delay : http->retry.max_delay;
@@ -584,9 +500,7 @@ static void dispose(struct rx_sink *sink)
     struct http *http = (struct http *)sink;
     stop(sink);
     rx_http_queue_finish(&http->queue);
-    rx_buffer_finish(&http->url_text);
-    rx_buffer_finish(&http->header_texts);
-    rx_buffer_finish(&http->body_text);
+    rx_http_words_finish(&http->words);
     rx_render_finish(&http->render);
 }
 

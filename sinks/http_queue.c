@@ -40,16 +40,16 @@ static char *put(char *at, const char *bytes, size_t length)
     return at + length;
 }
 
-int rx_http_queue_push(struct rx_http_queue *queue, rx_time at, const struct rx_http_parts *parts)
+int rx_http_queue_push(struct rx_http_queue *queue, rx_time at, const struct rx_http_words *words)
 {
-    struct rx_http_item *item = create(parts->url->length, parts->headers->length, parts->body->length);
+    struct rx_http_item *item = create(words->url_text.length, words->header_texts.length, words->body_text.length);
     if (!item)
         return -ENOMEM;
     item->at = at;
-    item->text = parts->text;
-    char *to = put(item->bytes, parts->url->data, item->url);
-    to = put(to, parts->headers->data, item->headers);
-    put(to, parts->body->data, item->body);
+    item->text = words->text;
+    char *to = put(item->bytes, words->url_text.data, item->url);
+    to = put(to, words->header_texts.data, item->headers);
+    put(to, words->body_text.data, item->body);
     append(queue, item);
     return 0;
 }
@@ -153,11 +153,11 @@ static int load_item(struct rx_http_queue *queue, struct rx_reader *r)
     const char *a = rx_read_text(r, &url), *b = rx_read_text(r, &headers), *c = rx_read_text(r, &body);
     if (rx_reader_failed(r) || !is_whole(a, url, b, headers))
         return -EBADMSG;
-    struct rx_buffer parts[] = {{.data = (char *)(uintptr_t)a, .length = url},
-                                {.data = (char *)(uintptr_t)b, .length = headers},
-                                {.data = (char *)(uintptr_t)c, .length = body}};
-    return rx_http_queue_push(
-        queue, at, &(struct rx_http_parts){.url = &parts[0], .headers = &parts[1], .body = &parts[2], .text = text});
+    struct rx_http_words words = {.url_text = {.data = (char *)(uintptr_t)a, .length = url},
+                                  .header_texts = {.data = (char *)(uintptr_t)b, .length = headers},
+                                  .body_text = {.data = (char *)(uintptr_t)c, .length = body},
+                                  .text = text};
+    return rx_http_queue_push(queue, at, &words);
 }
 
 int rx_http_queue_load(struct rx_http_queue *queue, struct rx_reader *r)

@@ -2,8 +2,8 @@
 #ifndef RX_SINKS_HTTP_QUEUE_H
 #define RX_SINKS_HTTP_QUEUE_H
 
-#include "core/base/buffer.h"
 #include "core/value/codec.h"
+#include "sinks/http_words.h"
 
 struct rx_http_item {
     struct rx_http_item *next;
@@ -20,12 +20,7 @@ struct rx_http_queue { /* zero-initialise */
     uint64_t bytes;
 };
 
-/* Headers are name, text, name, text ... */
-struct rx_http_parts {
-    const struct rx_buffer *url, *headers, *body;
-    bool text;
-};
-int rx_http_queue_push(struct rx_http_queue *, rx_time at, const struct rx_http_parts *); /* -ENOMEM */
+int rx_http_queue_push(struct rx_http_queue *, rx_time at, const struct rx_http_words *); /* -ENOMEM */
 void rx_http_queue_drop(struct rx_http_queue *, size_t count);
 void rx_http_queue_finish(struct rx_http_queue *);
 

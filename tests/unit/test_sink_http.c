@@ -382,6 +382,24 @@ END_TEST
 
 /* ---- at load ---- */
 
+START_TEST(headers_that_are_known_are_checked_at_load)
+{
+    static const char *const bad[] = {"{A: \"b\\nc\"}", "{\"A b\": c}", "text", "[a, b]", "{Host: a}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char yaml[80];
+        struct rx_error error = {0};
+        snprintf(yaml, sizeof yaml, "post: URL\nheaders: %s\n", bad[i]);
+        struct rx_sink *sink = world_image(&rx_sink_http.base, yaml);
+        sink->class = &rx_sink_http;
+        sink->heap = world.h.heap;
+        sink->sched = rx_loop_sched(world.h.loop);
+        ck_assert_msg(sink->class->init(sink, &error) == -EINVAL, "%s", bad[i]);
+        sink->class->dispose(sink);
+        free(sink);
+    }
+}
+END_TEST
+
 START_TEST(mistakes_are_told_at_load)
 {
     static const char *const cases[][2] = {
@@ -427,6 +445,7 @@ int main(void)
     tcase_add_test(t, another_process_sends_again_what_was_under_way);
     tcase_add_test(t, a_reload_does_not_forget_that_it_waits);
     tcase_add_test(t, a_damaged_state_is_refused);
+    tcase_add_test(t, headers_that_are_known_are_checked_at_load);
     tcase_add_test(t, mistakes_are_told_at_load);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
