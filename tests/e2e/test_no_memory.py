@@ -32,6 +32,8 @@ pipelines:
     to: [ stream, { file: /dev/null }, { mqtt: { broker: h, topic: "o/{x}", qos: 1 } } ]
   p3: { from: a, pipe: [ { debounce: 50ms }, { scan: { expr: acc + v, seed: 0 } } ] }
   p4: { from: t, pipe: [ { combine_latest: a }, { delay: 30ms }, { distinct_until_changed: value } ] }
+  p5: { join: { x: s, y: t }, by: { k: { x: int(value), y: value } }, within: 100ms, kind: full }
+  p6: { from: s, pipe: [ { zip: { with: t, by: { k: { main: int(value), t: value } } } } ] }
 """
 SAMPLES, STARTS = 100, 40
 
