@@ -4,9 +4,15 @@
 
 #include "core/graph/graph_private.h"
 
-rx_time rx_op_watermark(const struct rx_op *op) { return op->reached; }
+/* What is not told asks further up. */
+rx_time rx_op_watermark(const struct rx_op *op)
+{
+    while (op->instance->subgraph->timeless && op->instance->opener)
+        op = op->instance->opener;
+    return op->reached;
+}
 
-rx_time rx_op_reached(const struct rx_op *op) { return rx_watermark_at(op->reached, rx_wall(op)); }
+rx_time rx_op_reached(const struct rx_op *op) { return rx_watermark_at(rx_op_watermark(op), rx_wall(op)); }
 
 static rx_time input_watermark(const struct rx_op *op)
 {
@@ -31,7 +37,8 @@ void rx_emit_watermark(struct rx_op *op, rx_time t)
 void rx_pass_watermark(struct rx_op *op, rx_time t)
 {
     for (struct rx_instance *i = op->opened, *next; i && op->state == RX_OP_LIVE; i = next) {
-        rx_instance_watermark(i, t);
+        if (!i->subgraph->timeless)
+            rx_instance_watermark(i, t);
         next = i->ended ? op->opened : i->next;
     }
     rx_emit_watermark(op, t);

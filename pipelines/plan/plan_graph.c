@@ -107,6 +107,16 @@ static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, co
     return 0;
 }
 
+static bool is_timeless(const struct rx_subgraph *graph)
+{
+    bool timeless = true;
+    for (size_t i = 0; i < graph->count && timeless; i++)
+        timeless = !graph->nodes[i].class->watermark &&
+                   (!graph->nodes[i].subgraphs[0] || graph->nodes[i].subgraphs[0]->timeless) &&
+                   (!graph->nodes[i].subgraphs[1] || graph->nodes[i].subgraphs[1]->timeless);
+    return timeless;
+}
+
 static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_plan_pipeline *p,
                                       const struct rx_logical_graph *logical)
 {
@@ -120,6 +130,7 @@ static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_pla
         if (make_node(a, p, logical, &logical->nodes[i], &nodes[i]) < 0)
             return NULL;
     }
+    graph->timeless = is_timeless(graph);
     return graph;
 }
 
