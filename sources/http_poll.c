@@ -225,6 +225,7 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     (void)reterr;
     source->running = true;
     poll->paused = poll->missed = false;
+    rx_source_set_connected(source, source->connected); /* as it was loaded */
     ask_at(poll, poll->loaded_due > now ? poll->loaded_due : now);
     poll->loaded_due = 0;
     return 0;
@@ -251,6 +252,7 @@ static void save(struct rx_source *source, struct rx_writer *w)
     rx_write_text(w, text_of(&poll->etag), strlen(text_of(&poll->etag)));
     rx_write_text(w, text_of(&poll->modified), strlen(text_of(&poll->modified)));
     rx_write_int(w, rx_timer_armed(&poll->next) ? poll->next.due : 0);
+    rx_write_bool(w, source->connected);
 }
 
 static int load_text(struct rx_reader *r, struct rx_buffer *ret)
@@ -273,6 +275,7 @@ static int load(struct rx_source *source, struct rx_reader *r)
     if (result == 0)
         result = load_text(r, &poll->modified);
     poll->loaded_due = rx_read_int(r);
+    source->connected = rx_read_bool(r);
     return result == 0 && rx_reader_failed(r) ? -EBADMSG : result;
 }
 

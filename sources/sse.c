@@ -359,6 +359,7 @@ static bool adopt(struct sse *sse)
     if (!sse->fetch)
         return false;
     sse->since = rx_sched_now(sse->source.sched);
+    rx_source_set_connected(&sse->source, sse->source.connected); /* the event clock does not know yet */
     await_bytes(sse);
     return true;
 }

@@ -200,7 +200,9 @@ START_TEST(it_goes_on_where_another_engine_was)
     struct feed *new = feed_from(yaml);
     ck_assert_int_eq(load(new, &w, w.buffer.length), 0);
     feed_subscribe(new);
+    ck_assert(new->source->connected);
     until(new->events.count == 1);
+    ck_assert_uint_eq(new->source->connects, 0);
     ck_assert(world_elapsed(then, 200 * RX_MSEC));
     ck_assert_ptr_nonnull(strstr(world.peer->requests[1], "If-None-Match: a\r\n"));
     feed_destroy(new);
