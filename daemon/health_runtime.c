@@ -33,6 +33,13 @@ static void state_pipeline(struct rx_health *h, const struct rx_plan_pipeline *p
         state_sink(h, p->sinks[i].sink, i);
 }
 
+static void state_table(struct rx_health *h, const struct rx_plan_table *t)
+{
+    if (t->handle.fault[0])
+        rx_health_holds(h, RX_CONDITION_TABLE_BAD, t->step->pipeline, t->step->label, t->handle.fault,
+                        t->handle.failures);
+}
+
 void rx_health_of_runtime(struct rx_health *h, const struct rx_plan *plan, const struct rx_runtime *runtime)
 {
     for (size_t i = 0; i < plan->source_count; i++)
@@ -40,6 +47,8 @@ void rx_health_of_runtime(struct rx_health *h, const struct rx_plan *plan, const
             state_source(h, plan->sources[i].source);
             state_bad_events(h, plan->sources[i].name, rx_runtime_source_errors(runtime, i));
         }
+    for (const struct rx_plan_table *t = plan->tables; t; t = t->next)
+        state_table(h, t);
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         struct rx_pipeline_status status = rx_runtime_status(runtime, i);
         state_pipeline(h, &plan->pipelines[i], &status);

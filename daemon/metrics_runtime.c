@@ -157,11 +157,24 @@ static void add_pipeline(struct rx_metrics *m, struct rx_plan *plan, const struc
         add_pipeline_time(m, plan, p);
 }
 
+static void add_table(struct rx_metrics *m, const struct rx_plan_table *t)
+{
+    const char *labels[] = {"pipeline", t->step->pipeline, "step", t->step->label, NULL, NULL, NULL};
+    rx_metrics_add(m, RX_METRIC_TABLE_ROWS, (double)rx_table_rows(t->handle.table), labels);
+    labels[4] = "outcome";
+    labels[5] = "good";
+    rx_metrics_count(m, RX_METRIC_TABLE_READ, t->handle.loads, labels);
+    labels[5] = "bad";
+    rx_metrics_count(m, RX_METRIC_TABLE_READ, t->handle.failures, labels);
+}
+
 void rx_metrics_of_runtime(struct rx_metrics *m, struct rx_plan *plan, const struct rx_runtime *runtime)
 {
     for (size_t i = 0; i < plan->source_count; i++)
         if (plan->whole || plan->sources[i].used)
             add_source(m, &plan->sources[i]);
+    for (const struct rx_plan_table *t = plan->tables; t; t = t->next)
+        add_table(m, t);
     for (size_t i = 0; i < plan->pipeline_count; i++)
         add_pipeline(m, plan, &plan->pipelines[i], rx_runtime_status(runtime, i));
 }

@@ -273,6 +273,8 @@ int rx_worker_create(const struct rx_worker_options *options, struct rx_diagnost
         r = make_plan(w, diagnostics);
     if (r == 0)
         r = rx_runtime_start(w->plan, NULL, &w->runtime, &error);
+    if (r == 0)
+        r = rx_worker_watch_tables(w);
     if (r < 0) {
         if (error.code)
             rx_diagnose(diagnostics, NULL, &error);
@@ -308,6 +310,7 @@ void rx_worker_destroy(struct rx_worker *w)
         answer_rest(w);
     }
     rx_runtime_destroy(w->runtime);
+    rx_worker_unwatch_tables(w);
     rx_health_destroy(w->health);
     rx_plan_destroy(w->plan);
     rx_plan_destroy(w->prepared);

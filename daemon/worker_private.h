@@ -17,6 +17,7 @@ struct rx_worker {
     struct rx_plan *plan;
     struct rx_plan *prepared; /* of a reload, not running yet */
     struct rx_runtime *runtime;
+    struct rx_worker_table *tables;
     struct rx_ring *asked, *done;
     struct rx_wake *on_asked, *on_done;
     struct rx_health *health;
@@ -33,5 +34,9 @@ struct rx_worker {
 int rx_worker_plan(struct rx_worker *, const struct rx_logical *, const struct rx_shares *, struct rx_diagnostics *,
                    struct rx_plan **ret);
 void rx_worker_reload(struct rx_worker *, struct rx_job *); /* prepare, swap or abandon */
+
+/* worker_tables.c: of the plan that runs. */
+int rx_worker_watch_tables(struct rx_worker *);
+void rx_worker_unwatch_tables(struct rx_worker *);
 
 #endif

@@ -97,11 +97,14 @@ static int swap(struct rx_worker *w, struct rx_worker_reload *reload)
     if (w->runtime)
         rx_runtime_hand_over(w->runtime);
     rx_runtime_destroy(w->runtime);
+    rx_worker_unwatch_tables(w);
     rx_plan_destroy(w->plan);
     w->runtime = NULL;
     w->plan = w->prepared;
     w->prepared = NULL;
     int r = start(w, &saved, reload);
+    if (r == 0)
+        r = rx_worker_watch_tables(w);
     rx_buffer_finish(&saved.buffer);
     rx_site_commit(w->site);
     count_kept(w, reload);

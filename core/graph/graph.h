@@ -34,8 +34,9 @@ struct rx_node {
     bool told;          /* its events have times of their own */
     bool inner_ordered; /* it opens windows on event time in which a step needs order (rx_facts.needs_order) */
     struct rx_subgraph *subgraphs[2];
-    struct rx_hub *hub;          /* of a subscription leaf */
-    struct rx_hub *const *feeds; /* of a step that feeds streams of its own, in the order of its option */
+    struct rx_hub *hub;            /* of a subscription leaf */
+    struct rx_table_handle *table; /* of a step that looks things up in a file (core/feed/table.h); NULL */
+    struct rx_hub *const *feeds;   /* of a step that feeds streams of its own, in the order of its option */
     uint16_t feed_count;
     struct rx_hub *errors; /* where bad events go; NULL: only counted. And late ones: */
     struct rx_hub *late;

@@ -33,11 +33,11 @@ enum {
     RX_PASSES = 128,      /* these three: enum rx_output */
     RX_REPLACES = 256,
     RX_EDITS = 4096,
-    RX_ENDS_EARLY = 1024,  /* may complete before its input does (take) */
-    RX_BRANCHES = 512,     /* feeds streams of its own, X.NAME (node->feeds), named by its RX_BRANCH option */
-    RX_ENDS_PIPE = 131072, /* no step may stand behind it */
-    RX_MERGES = 8192,      /* what `from: [a, b]` means */
-    RX_BEGINS = 32768,     /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
+    RX_ENDS_EARLY = 1024,   /* may complete before its input does (take) */
+    RX_BRANCHES = 512,      /* feeds streams of its own, X.NAME (node->feeds), named by its RX_BRANCH option */
+    RX_ENDS_PIPE = 1 << 18, /* no step may stand behind it */
+    RX_MERGES = 8192,       /* what `from: [a, b]` means */
+    RX_BEGINS = 32768,      /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
     RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS,
     RX_AT_END = 131072, /* what it is there for comes when its input ends (take_last) */
     RX_ANY_ORDER =

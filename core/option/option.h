@@ -49,6 +49,7 @@ enum {
     RX_INLINE = 256,  /* GROUP: its options stand among those of the class itself, not under a name; those
                        win where two have one name.
                        What it requires is asked for where it has RX_REQUIRED */
+    RX_TABLE = 1024,  /* STRING: a table's file, read at load (rx_node.table) */
     RX_BLAMED = 512,  /* STRING: a place in what class->check says is inside its text */
 };
 

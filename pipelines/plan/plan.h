@@ -5,6 +5,8 @@
 #ifndef RX_PIPELINES_PLAN_H
 #define RX_PIPELINES_PLAN_H
 
+#include "core/base/file.h"
+#include "core/feed/table.h"
 #include "core/graph/graph.h"
 #include "pipelines/plan/logical.h"
 
@@ -52,6 +54,14 @@ struct rx_plan_pipeline {
     struct rx_pipeline_run *run;   /* pipelines/run/pipeline_run.c: its running instance */
 };
 
+/* The file that a step looks things up in. */
+struct rx_plan_table {
+    struct rx_plan_table *next;
+    const struct rx_step *step;
+    struct rx_table_handle handle;
+    struct rx_file_stamp read; /* what was read of it when the plan was made */
+};
+
 struct rx_plan {
     const struct rx_logical *logical;
     struct rx_engine *engine;
@@ -66,6 +76,7 @@ struct rx_plan {
     struct rx_step *const *steps; /* of the whole config, by number */
     struct rx_ledger *ledgers;    /* by number of step; those of other workers' stay zero */
     struct rx_node_run *runs;     /* likewise */
+    struct rx_plan_table *tables; /* of its nodes */
 };
 
 /* 0, or -EINVAL with every mistake in the diagnostics, or -ENOMEM. The logical plan must outlive it. */

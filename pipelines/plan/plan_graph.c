@@ -96,7 +96,7 @@ static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, co
     node->told = logical->told;
     if (!fused)
         node->inner_ordered = logical->inner_ordered;
-    if (connect(a, logical, node) < 0 || give_ledgers(a, node) < 0)
+    if (connect(a, logical, node) < 0 || give_ledgers(a, node) < 0 || rx_assembly_table(a, node) < 0)
         return -ENOMEM;
     const struct rx_logical_graph *inside[] = {logical->scope, logical->opened};
     for (unsigned i = 0; i < 2 && !fused; i++) {

@@ -22,6 +22,8 @@ int rx_assembly_graph(struct rx_assembly *, struct rx_plan_pipeline *);
 /* plan_graph.c: the options of a step, compiled for this worker; NULL: no memory. */
 void *rx_assembly_image(struct rx_assembly *, const struct rx_logical_node *);
 void rx_assembly_rank(struct rx_plan *); /* ranks, and where spans may flow */
+/* plan_table.c: the table of a node that has one. What is wrong with its file is diagnosed. -ENOMEM. */
+int rx_assembly_table(struct rx_assembly *, struct rx_node *);
 /* plan_fuse.c: makes `node` run the steps of `logical` and of what is inside it as one. 1: it does, 0: it cannot, -ENOMEM. */
 int rx_assembly_fuse(struct rx_assembly *, const struct rx_logical_node *logical, struct rx_node *node);
 
