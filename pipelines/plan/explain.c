@@ -123,11 +123,12 @@ static void put_total(struct rx_buffer *out, const char *of, uint64_t total)
 static void put_event_time(struct rx_buffer *out, const struct rx_logical_source *s)
 {
     const struct rx_tree *time = rx_tree_get(s->common, "event_time"), *idle = rx_tree_get(s->common, "idle_timeout");
-    if (!time)
+    if (!time && !(s->class->base.flags & RX_SOURCE_TIMED))
         return;
     rx_buffer_text(out, "    event time: ");
     const struct rx_tree *expr = rx_tree_get(time, "expr"), *unit = rx_tree_get(time, "unit");
-    rx_buffer_printf(out, "%s%s%s", expr ? expr->text : "", unit ? " in " : "", unit ? unit->text : "");
+    const char *brought = time ? "" : "as another rxd sends it, else the arrival";
+    rx_buffer_printf(out, "%s%s%s", expr ? expr->text : brought, unit ? " in " : "", unit ? unit->text : "");
     static const char *const bounds[] = {"lateness", "max_ahead", NULL};
     for (size_t i = 0; bounds[i]; i++) {
         const struct rx_tree *value = rx_tree_get(s->common, bounds[i]);
