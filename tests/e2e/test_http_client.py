@@ -228,6 +228,31 @@ class HttpClient(harness.EndToEnd):
         harness.wait_for("the stream goes on", lambda: totals()[0] == 4)
         harness.wait_for("it is ready", lambda: near.get("/readyz").status == 200)
 
+    def test_a_reader_that_is_reloaded_misses_nothing_and_gets_nothing_twice(self):
+        far = self.daemon({"sources": {"tick": {"timer": "2ms"}}, "pipelines": {"ticks": {"from": "tick"}}}, name="far")
+        near = self.daemon({
+            "workers": 2, "sources": {"far": {"sse": {"url": f"http://127.0.0.1:{far.port}/streams/ticks"}}},
+            "pipelines": {"all": {"from": "far", "to": {"file": "all.ndjson"}},
+                          "sums": {"from": "far", "pipe": [{"window": "100ms"}, {"aggregate": {
+                              "n": "count()", "a": "first(value)", "z": "last(value)"}}], "to": {"file": "sums.ndjson"}}}}, name="near")
+
+        def lines(name):
+            return [json.loads(line) for line in (Path(self.folder) / name).read_text().splitlines()]
+
+        for reloads in range(1, 7):
+            before = len(lines("all.ndjson"))
+            harness.wait_for("more events", lambda: len(lines("all.ndjson")) > before + 30)
+            near.signal(signal.SIGHUP)
+            harness.wait_for("it is reloaded", lambda: near.metrics().sum("rxd_reloads_total", outcome="done") == reloads)
+        harness.wait_for("windows", lambda: len(lines("sums.ndjson")) > 3)
+        self.assertEqual(near.metrics().sum("rxd_source_connects_total", source="far"), 1)
+        self.assertEqual(near.stop(), 0)
+        values = [row["value"] if isinstance(row, dict) else row for row in lines("all.ndjson")]
+        self.assertEqual(values, list(range(values[0], values[0] + len(values))))
+        sums = lines("sums.ndjson")
+        self.assertEqual([row["n"] for row in sums], [row["z"] - row["a"] + 1 for row in sums])
+        self.assertEqual([row["a"] for row in sums[1:]], [row["z"] + 1 for row in sums[:-1]])
+
     def test_events_of_any_server_are_stamped_on_arrival(self):
         def behave(handler, body):
             handler.send_response(200)
