@@ -2,6 +2,7 @@
 """Events by WebSocket, GET /sources/NAME: messages as bodies, errors as text frames and close codes, backpressure, the guard."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -13,6 +14,12 @@ import websockets
 import harness
 
 CONFIG = {"sources": {"in": {"http": {}}, "tick": {"timer": "1h"}}, "pipelines": {"out": {"from": "in"}}}
+
+
+HANDSHAKE = (
+    b"GET /sources/in HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 class IngestSocket(harness.EndToEnd):
@@ -69,10 +76,7 @@ class IngestSocket(harness.EndToEnd):
         self.begin({**CONFIG, "http": {"max_body": "64KiB"}})
         def ends_with(frames):
             with socket.create_connection(("127.0.0.1", self.rxd.port), harness.DEADLINE) as s:
-                s.sendall(
-                    b"GET /sources/in HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n" + frames
-                )
+                s.sendall(HANDSHAKE + frames)
                 said = b""
                 while more := s.recv(4096):
                     said += more
@@ -85,6 +89,25 @@ class IngestSocket(harness.EndToEnd):
         self.assertEqual(ends_with(b"\xff\x80" + mask), 1002)
         self.assertEqual(ends_with(b"\x81\x02{}"), 1002)  # not masked
         self.assertEqual(ends_with(b"\x88\x82" + mask + b"\x03\xe8"), 1000)
+
+    def test_the_messages_of_all_are_bounded_together(self):
+        self.begin({**CONFIG, "http": {"max_body": "1MiB", "max_bodies": "2MiB"}})
+        half = b"\x82\xff" + struct.pack(">Q", 1 << 20) + b"\0\0\0\0" + b"x" * 800_000  # its buffer has 1 MiB then
+        open_ones = []
+        for _ in range(4):
+            s = socket.create_connection(("127.0.0.1", self.rxd.port), harness.DEADLINE)
+            self.addCleanup(s.close)
+            s.sendall(HANDSHAKE + half)
+            open_ones.append(s)
+        def close_codes():
+            for s in open_ones:
+                s.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):
+                    said[s] = said.get(s, b"") + s.recv(4096)
+            frames = [bytes_.partition(b"\r\n\r\n")[2] for bytes_ in said.values()]
+            return [struct.unpack(">H", frame[2:4])[0] for frame in frames if frame[:1] == b"\x88"]
+        said = {}
+        self.assertEqual(set(harness.wait_for("one is ended", close_codes)), {1013})
 
     def test_a_source_without_room_is_felt_by_the_client(self):
         lines = Path(self.folder) / "absent" / "lines.ndjson"
@@ -148,11 +171,7 @@ class IngestSocket(harness.EndToEnd):
         self.begin()
         for cut in (3, 10, 200):
             with socket.create_connection(("127.0.0.1", self.rxd.port)) as s:
-                s.sendall(
-                    (b"GET /sources/in HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-                     + b"\x82\xfe\x10\x00\0\0\0\0" + b"x" * 1000)[:-cut]
-                )
+                s.sendall((HANDSHAKE + b"\x82\xfe\x10\x00\0\0\0\0" + b"x" * 1000)[:-cut])
         harness.wait_for("they are gone", lambda: self.rxd.metrics().sum("rxd_http_connections_open") <= 1)
 
 

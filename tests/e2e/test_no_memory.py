@@ -24,6 +24,9 @@ sources:
   t: { timer: 20ms }
   m: { mqtt: { broker: h, topic: "sensors/{d}/{m}", qos: 1 } }
   s: { simulate: { rate: 500, devices: 20 } }
+  w: { websocket: { url: "ws://127.0.0.1:1/x", headers: { A: b }, send: [ hello ] } }
+  f: { file: { path: absent.ndjson, follow: true } }
+  i: { mqtt: { url: "mqtt://127.0.0.1:1", topic: "in/{rest...}", share: team } }
 pipelines:
   p1: { from: s, pipe: [ { group_by: device }, { window: 200ms }, { aggregate: { a: avg(value), n: count() } } ] }
   p2:
@@ -31,6 +34,11 @@ pipelines:
     pipe: [ { filter: 'm == "temperature"' }, { group_by: d }, { buffer: 5 }, { map: { x: value.size() } } ]
     to: [ stream, { file: /dev/null }, { mqtt: { broker: h, topic: "o/{x}", qos: 1 } } ]
   p3: { from: a, pipe: [ { debounce: 50ms }, { scan: { expr: acc + v, seed: 0 } } ] }
+  p5:
+    from: [ w, f, i, t ]
+    to:
+      - websocket: { url: "ws://127.0.0.1:1/y", max_queue: 3, payload: "{value}" }
+      - mqtt: { url: "mqtt://127.0.0.1:1", topic: o, birth: { topic: b }, will: { topic: w } }
   p4: { from: t, pipe: [ { combine_latest: a }, { delay: 30ms }, { distinct_until_changed: value } ] }
   p5: { join: { x: s, y: t }, by: { k: { x: int(value), y: value } }, within: 100ms, kind: full }
   p6: { from: s, pipe: [ { zip: { with: t, by: { k: { main: int(value), t: value } } } } ] }

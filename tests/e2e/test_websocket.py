@@ -153,6 +153,22 @@ class WebSockets(harness.EndToEnd):
                 yield b"\x00\x00" * 10_000
         self.hostile(fragments, "too many fragments")
 
+    def test_an_answer_without_end_and_pings_that_nobody_hears_answered(self):
+        def endless(connection):
+            ws.read_request(connection)
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 5000)
+            connection.recv(1)
+        def deaf(connection):
+            ws.handshake(connection)
+            while True:
+                connection.sendall((b"\x89\x7d" + b"p" * 125) * 1000)
+        for talk, reason in ((endless, "no WebSocket"), (deaf, "reads nothing")):
+            with self.subTest(reason):
+                rxd = self.source(self.raw(talk), ready=False)
+                before = rxd.resident()
+                harness.wait_for("the reason", lambda: reason in self.conditions(rxd).get("source_failing", ""))
+                self.assertLess(rxd.resident() - before, 8 << 20)
+
     def test_a_paused_source_leaves_the_rest_in_the_socket(self):
         server, sink = self.server(), self.server()
         sink.stop()
