@@ -159,13 +159,13 @@ static void take_request(struct http_connection *c, const struct http_head *head
         http_serve(request);
         return;
     }
+    c->stage = HTTP_STAGE_BODY;
     const char *reason;
     int status = http_unpack_begin(request, &reason);
     if (status) {
         refuse(c, status, reason);
         return;
     }
-    c->stage = HTTP_STAGE_BODY;
     request->keep = head->keep;
     arm(c, c->server->limits.body_deadline);
     if (head->expects && !waiting(c))
