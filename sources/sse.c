@@ -67,14 +67,21 @@ static void await_bytes(struct sse *sse)
         rx_sched_arm(sse->source.sched, &sse->quiet, rx_sched_now(sse->source.sched) + sse->stall);
 }
 
+static void set_pauses(struct sse *sse)
+{
+    rx_time least = sse->stream.retry ? sse->stream.retry : RETRY_DEFAULT;
+    if (sse->backoff.least == least)
+        return;
+    sse->backoff.least = least;
+    sse->backoff.most = least > RETRY_MAX ? least : RETRY_MAX;
+    rx_backoff_reset(&sse->backoff);
+}
+
 /* `retry:` is the least that the server asks for. */
 static void come_again(struct sse *sse, rx_time after)
 {
-    rx_time now = rx_sched_now(sse->source.sched), least = sse->stream.retry ? sse->stream.retry : RETRY_DEFAULT;
-    sse->backoff.least = least;
-    sse->backoff.most = least > RETRY_MAX ? least : RETRY_MAX;
-    if (sse->backoff.next < least)
-        rx_backoff_reset(&sse->backoff);
+    rx_time now = rx_sched_now(sse->source.sched);
+    set_pauses(sse);
     rx_time wait = rx_backoff_next(&sse->backoff);
     wait = wait > sse->stream.retry ? wait : sse->stream.retry;
     rx_sched_stop(sse->source.sched, &sse->quiet);
@@ -337,6 +344,7 @@ static int init(struct rx_source *source, struct rx_error *reterr)
     sse->again.fire = on_again;
     sse->quiet.fire = on_quiet;
     rx_backoff_init(&sse->backoff);
+    set_pauses(sse);
     const struct rx_key *key = rx_key_intern(source->heap, "key", 3);
     const struct rx_shape *empty = rx_shape_empty(source->heap);
     sse->key.shape = key && empty ? rx_shape_with(source->heap, empty, key) : NULL;
