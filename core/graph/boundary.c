@@ -258,7 +258,8 @@ void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
         advance(m, t);
 }
 
-/* By arrival an end is closed when the timer has told it, which may be later at this instant. */
+/* Where time runs an end is closed when the timer has told it, which may be later at this instant: after what comes of windows
+ * upstream that end at it too. */
 bool rx_boundary_is_closed(const struct rx_boundary_member *m, rx_time end)
 {
     const struct rx_boundary *b = m->boundary;
@@ -266,7 +267,8 @@ bool rx_boundary_is_closed(const struct rx_boundary_member *m, rx_time end)
         return true;
     if (b->closing || b->watermark == RX_WATERMARK_CLOCK)
         return false;
-    return end <= rx_watermark_at(b->watermark, rx_wall(m->op));
+    rx_time now = rx_watermark_at(b->watermark, rx_wall(m->op));
+    return rx_watermark_is_running(b->watermark) ? end < now : end <= now;
 }
 
 void rx_boundary_rewant(struct rx_boundary_member *m, rx_time end, bool past)
