@@ -1,6 +1,7 @@
 /* group_by: splits the stream by a key; the steps behind it run once per group.
  *
- * A group lives until the input ends, its idle time is over, or max_keys makes room: then it completes. The key of a
+ * A group lives until the input ends, its idle time is over, or max_keys makes room: then it completes. One that is expected
+ * is there from the start, and lives until the input ends. The key of a
  * group whose steps have ended by themselves stays known, and its events go nowhere, as in RxJS. */
 #include <errno.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct group {
     struct rx_instance *instance; /* NULL: ended by itself */
     rx_time last;                 /* of the newest event */
     uint64_t sequence;            /* its idle timer's place in the order of time */
+    bool expected;                /* neither idle nor evicted */
 };
 
 static const struct rx_option options[] = {
@@ -48,7 +50,7 @@ static const struct rx_option options[] = {
      .min = 0.001,
      .max = 31536000},
     {.name = "expect",
-     .help = "keys that have a group from the start",
+     .help = "keys that have a group from the start, which is neither idle nor evicted",
      .type = RX_OPTION_STRINGS,
      .offset = RX_AT(struct group_by, expect, struct rx_strings)},
     {0},
@@ -77,16 +79,25 @@ static const struct rx_mark *mark_of(struct group_by *g, const struct rx_keyed *
 
 /* ---- groups ---- */
 
+/* The least recently used that may go; NULL: none. Those that may not become the newest, out of its way. */
+static struct rx_keyed *oldest(struct group_by *g)
+{
+    for (size_t i = 0; i < g->expect.count && g->table.oldest && data_of(g, g->table.oldest)->expected; i++)
+        rx_keytable_find(&g->table, g->table.oldest->keys, g->table.oldest->hash);
+    return g->table.oldest && !data_of(g, g->table.oldest)->expected ? g->table.oldest : NULL;
+}
+
 static void arm_idle(struct group_by *g)
 {
     if (!g->idle)
         return;
-    if (!g->table.oldest) {
+    struct rx_keyed *first = oldest(g);
+    if (!first) {
         rx_timer_stop(&g->op, SLOT_IDLE);
         return;
     }
-    const struct group *oldest = data_of(g, g->table.oldest);
-    rx_timer_arm_at(&g->op, SLOT_IDLE, oldest->last + g->idle, oldest->sequence);
+    const struct group *group = data_of(g, first);
+    rx_timer_arm_at(&g->op, SLOT_IDLE, group->last + g->idle, group->sequence);
 }
 
 static void touch(struct group_by *g, struct group *group)
@@ -112,10 +123,14 @@ static void complete_group(struct group_by *g, struct rx_keyed *e, uint32_t flag
     rx_instance_complete(instance);
 }
 
+/* There is one: `expect` has fewer keys than max_keys. */
 static void evict(struct group_by *g)
 {
+    struct rx_keyed *e = oldest(g);
+    if (!e)
+        return;
     rx_count_key_evicted(&g->op);
-    complete_group(g, g->table.oldest, RX_WINDOW_PARTIAL);
+    complete_group(g, e, RX_WINDOW_PARTIAL);
 }
 
 static struct rx_keyed *open_group(struct group_by *g, const struct rx_value *keys, uint64_t hash)
@@ -190,8 +205,9 @@ static void timer(struct rx_op *op, unsigned slot)
 {
     struct group_by *g = (struct group_by *)op;
     (void)slot;
-    if (g->table.oldest && data_of(g, g->table.oldest)->last + g->idle <= rx_now(op))
-        complete_group(g, g->table.oldest, 0);
+    struct rx_keyed *e = oldest(g);
+    if (e && data_of(g, e)->last + g->idle <= rx_now(op))
+        complete_group(g, e, 0);
     if (rx_op_live(op))
         arm_idle(g);
 }
@@ -257,6 +273,12 @@ static int check(const void *image, struct rx_error *reterr)
         rx_error_hint(reterr, "group by one field, or leave `expect` out");
         return -EINVAL;
     }
+    if (g->expect.count >= (size_t)g->max_keys) {
+        rx_error_set(reterr, -EINVAL, "`expect` has %zu keys, and max_keys leaves no room for another",
+                     g->expect.count);
+        rx_error_hint(reterr, "write a larger max_keys");
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -268,15 +290,34 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     return 0;
 }
 
+static struct rx_value expected_key(const struct group_by *g, size_t i)
+{
+    return rx_string_static(g->expect.items[i], (uint32_t)strlen(g->expect.items[i]));
+}
+
+/* It also makes them the newest in use. */
+static void mark_expected(struct group_by *g)
+{
+    for (size_t i = 0; i < g->expect.count; i++) {
+        struct rx_value key = expected_key(g, i);
+        struct rx_keyed *e = rx_keytable_find(&g->table, &key, rx_keytable_hash(&key, 1));
+        if (e)
+            data_of(g, e)->expected = true;
+    }
+}
+
 static void start(struct rx_op *op)
 {
     struct group_by *g = (struct group_by *)op;
     for (size_t i = 0; i < g->expect.count && rx_op_live(op); i++) {
-        struct rx_value key = rx_string_static(g->expect.items[i], (uint32_t)strlen(g->expect.items[i]));
+        struct rx_value key = expected_key(g, i);
         uint64_t hash = rx_keytable_hash(&key, 1);
         if (!rx_keytable_find(&g->table, &key, hash))
             open_group(g, &key, hash);
     }
+    mark_expected(g);
+    if (rx_op_live(op))
+        arm_idle(g);
     rx_subscribe(op, 0);
 }
 
@@ -344,6 +385,7 @@ static int load(struct rx_op *op, struct rx_reader *r)
     uint64_t count = rx_read_uint(r);
     for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
         load_group(g, r);
+    mark_expected(g);
     for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++) {
         struct rx_value keys[WIDTH_MAX];
         read_keys(g, keys, r);

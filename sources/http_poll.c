@@ -61,14 +61,6 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static void set_connected(struct http_poll *poll, bool connected)
-{
-    struct rx_source *source = &poll->source;
-    source->connects += connected && !source->connected;
-    source->disconnects += !connected && source->connected;
-    rx_source_set_connected(source, connected);
-}
-
 static void ask_at(struct http_poll *poll, rx_time at) { rx_sched_arm(poll->source.sched, &poll->next, at); }
 
 /* ---- what comes ---- */
@@ -77,7 +69,7 @@ static void fail(struct http_poll *poll, const char *reason, rx_time after)
 {
     char url[140];
     rx_time wait = rx_backoff_next(&poll->backoff);
-    set_connected(poll, false);
+    rx_source_set_connected(&poll->source, false);
     rx_client_name_url(poll->to.url, url, sizeof url);
     snprintf(poll->fault, sizeof poll->fault, "GET %s: %.100s", url, reason);
     poll->source.fault = poll->fault;
@@ -92,7 +84,7 @@ static void is_well(struct http_poll *poll)
     rx_backoff_reset(&poll->backoff);
     if (poll->jitter)
         more = (rx_time)(rx_backoff_chance(&poll->backoff) * (double)poll->jitter);
-    set_connected(poll, true);
+    rx_source_set_connected(&poll->source, true);
     poll->source.fault = NULL;
     ask_at(poll, poll->began + poll->every + more > now ? poll->began + poll->every + more : now);
 }

@@ -140,12 +140,7 @@ static void on_read_end(struct rx_subscriber *subscriber) { rx_source_flush(&mqt
 
 static void on_connection(struct rx_subscriber *subscriber, bool connected)
 {
-    struct rx_source *source = &mqtt_of(subscriber)->source;
-    if (connected && !source->connected)
-        source->connects++;
-    if (!connected && source->connected)
-        source->disconnects++;
-    rx_source_set_connected(source, connected);
+    rx_source_set_connected(&mqtt_of(subscriber)->source, connected);
 }
 
 static int make_keys(struct mqtt *mqtt, struct pattern *pattern, struct rx_error *reterr)

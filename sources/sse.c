@@ -103,7 +103,6 @@ static void lose(struct sse *sse, const char *reason, rx_time after)
     struct rx_source *source = &sse->source;
     if (source->connected && rx_sched_now(source->sched) - sse->since >= STOOD)
         rx_backoff_reset(&sse->backoff);
-    source->disconnects += source->connected;
     source->failures += !source->connected;
     rx_source_set_connected(source, false);
     if (reason)
@@ -120,7 +119,6 @@ static bool on_head(void *arg, const struct rx_answer *answer)
         return false;
     sse->is_rxd = rx_answer_header(answer, "Rxd-Meta") != NULL;
     sse->since = rx_sched_now(sse->source.sched);
-    sse->source.connects++;
     rx_source_set_connected(&sse->source, true);
     if (sse->source.clock)
         rx_event_clock_by_arrival(sse->source.clock, !sse->is_rxd);
@@ -380,7 +378,6 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     sse->paused = sse->ended = false;
     if (adopt(sse))
         return 0;
-    source->disconnects += source->connected;
     rx_source_set_connected(source, false);
     connect_now(sse);
     return 0;

@@ -32,7 +32,6 @@ static const struct rx_option options[] = {
 static void on_up(void *arg)
 {
     struct websocket *ws = arg;
-    ws->source.connects++;
     rx_source_set_connected(&ws->source, true);
     for (size_t i = 0; i < ws->send.count; i++)
         rx_ws_client_send(ws->client, true, ws->send.items[i], strlen(ws->send.items[i]));
@@ -51,11 +50,10 @@ static void on_drained(void *arg) { (void)arg; }
 static void on_down(void *arg, bool was_up)
 {
     struct websocket *ws = arg;
-    ws->source.disconnects += was_up;
     ws->source.failures += !was_up;
-    rx_source_set_connected(&ws->source, false);
     ws->source.fault = rx_ws_client_fault(ws->client);
     rx_source_flush(&ws->source);
+    rx_source_set_connected(&ws->source, false);
 }
 
 static void on_fine(void *arg) { ((struct websocket *)arg)->source.fault = NULL; }
@@ -90,7 +88,8 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     source->running = r == 0;
     if (r < 0)
         return r;
-    rx_source_set_connected(source, rx_ws_client_up(ws->client));
+    source->connected = rx_ws_client_up(ws->client); /* one that was taken over is no news */
+    rx_source_set_connected(source, source->connected);
     source->fault = rx_ws_client_fault(ws->client);
     return 0;
 }

@@ -179,9 +179,13 @@ int rx_source_stamp(struct rx_source *source, struct rx_event *event, struct rx_
 
 void rx_source_set_connected(struct rx_source *source, bool connected)
 {
+    source->connects += connected && !source->connected;
+    source->disconnects += !connected && source->connected && source->running;
     source->connected = connected;
     if (source->clock)
         rx_event_clock_connected(source->clock, connected);
+    if (source->running)
+        rx_hub_link(source->hub, !connected);
 }
 
 static void append_take(struct rx_source *source, struct rx_source_work *work, struct rx_event event)

@@ -144,7 +144,8 @@ void rx_source_flush(struct rx_source *);
 /* Counts a message as received and rejected, and sends {at, reason, step, message, event} to NAME.errors, `event` being
  * the first bytes. */
 void rx_source_reject(struct rx_source *, enum rx_reject, const char *payload, size_t length, const struct rx_error *);
-/* Its connection is there, or gone. */
+/* Its connection is there, or gone: counts where that is news, tells its clock, and those who wait for events (rx_hub_link). A
+ * source that has a connection says so at each start. */
 void rx_source_set_connected(struct rx_source *, bool);
 /* The time of an event that has just arrived: of the wall clock, or by the event clock. 0; -ENOMEM, or another negative errno, for
  * which rx_source_reason_of has the reason, with a message. */

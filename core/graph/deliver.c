@@ -41,6 +41,7 @@ void rx_op_port_ended(struct rx_op *op)
     if (op->state != RX_OP_LIVE)
         return;
     pass_if_aligned(op);
+    rx_op_relink(op);
     rx_op_reach(op);
 }
 
@@ -89,6 +90,9 @@ static void receive_now(struct rx_op *to, unsigned port, const struct rx_note *n
         break;
     case RX_BARRIER:
         receive_barrier(to, port, note->barrier);
+        break;
+    case RX_LINK:
+        rx_op_relink(to);
         break;
     case RX_COMPLETE:
         receive_end(to, port, NULL);
@@ -259,6 +263,10 @@ void rx_op_relay(struct rx_op *op, const struct rx_note *note)
     case RX_BARRIER:
         op->barrier = note->barrier;
         pass_barrier(op);
+        break;
+    case RX_LINK:
+        op->away = note->away;
+        rx_op_send(op, note);
         break;
     case RX_COMPLETE:
         rx_finish(op);

@@ -89,6 +89,7 @@ struct rx_op *rx_op_create(struct rx_instance *instance, uint16_t index, struct 
     if (class == &rx_operator_entry) {
         instance->entry = op;
         op->reached = op->watermark = instance->opener->reached;
+        op->away = instance->opener->away;
     }
     if (class->init && class->init(op, reterr) < 0)
         return NULL;
@@ -166,6 +167,7 @@ void rx_subscribe(struct rx_op *op, unsigned port)
     struct rx_op *child = rx_op_create(op->instance, index, &error);
     if (child) {
         rx_op_start(child);
+        rx_op_relink(op);
         rx_op_reach(op);
         return;
     }

@@ -78,6 +78,8 @@ void rx_watermarks_save(const struct rx_op *,
 void rx_watermarks_load(struct rx_op *, struct rx_reader *);
 void rx_watermarks_save_step(const struct rx_op *as, struct rx_writer *); /* of a step that `as` stands for */
 void rx_watermarks_skip_step(struct rx_reader *);
+/* link.c */
+void rx_op_relink(struct rx_op *); /* its inputs may have lost their connection, or have it again */
 /* call.c */
 void rx_calls_cancel_all(struct rx_op *);
 void rx_calls_save(const struct rx_op *, struct rx_writer *);

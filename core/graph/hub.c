@@ -22,7 +22,7 @@ struct rx_hub {
     struct rx_hub *next_idle;
     size_t subscribers;
     uint64_t births;
-    bool running, listed_idle, singles;
+    bool running, listed_idle, singles, away;
     enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
     struct rx_error *error;                 /* why it FAILED */
     rx_time watermark, initial;
@@ -157,6 +157,7 @@ void rx_hub_settle(struct rx_hub *hub)
             continue;
         hub->running = false;
         hub->watermark = hub->initial;
+        hub->away = false;
         if (hub->producer.stop)
             hub->producer.stop(hub->producer.arg, hub);
     }
@@ -199,6 +200,7 @@ static void finish(struct rx_hub *hub, const struct rx_error *error)
     }
     hub->running = false;
     hub->watermark = hub->initial;
+    hub->away = false;
     uint64_t births = hub->births;
     while (hub->first && hub->first->born <= births) {
         struct rx_observer *o = hub->first;
@@ -221,6 +223,8 @@ void rx_hub_note(struct rx_hub *hub, const struct rx_note *note)
     } else {
         if (note->kind == RX_WATERMARK)
             hub->watermark = note->watermark;
+        else if (note->kind == RX_LINK)
+            hub->away = note->away;
         deliver(hub, note);
     }
     rx_engine_leave(hub->engine);
@@ -249,6 +253,14 @@ void rx_hub_barrier(struct rx_hub *hub, uint64_t number)
 }
 
 rx_time rx_hub_reached(const struct rx_hub *hub) { return hub->watermark; }
+
+void rx_hub_link(struct rx_hub *hub, bool away)
+{
+    if (hub->away != away)
+        rx_hub_note(hub, &(struct rx_note){.kind = RX_LINK, .away = away});
+}
+
+bool rx_hub_is_away(const struct rx_hub *hub) { return hub->away; }
 
 void rx_observer_next(struct rx_observer *o, const struct rx_event *span, size_t n)
 {
@@ -282,6 +294,7 @@ void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
     rx_write_uint(w, hub->stats.unheard);
     rx_write_int(w, hub->stats.last_time);
     rx_write_int(w, hub->watermark);
+    rx_write_bool(w, hub->away);
     rx_write_uint(w, hub->ended);
     if (hub->ended == FAILED)
         rx_write_text(w, why(hub)->message, strlen(why(hub)->message));
@@ -296,6 +309,7 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
     hub->stats.unheard = rx_read_uint(r);
     hub->stats.last_time = rx_read_int(r);
     hub->watermark = rx_read_int(r);
+    hub->away = rx_read_bool(r);
     uint64_t ended = rx_read_uint(r);
     if (ended > FAILED)
         rx_reader_fail(r, -EBADMSG);

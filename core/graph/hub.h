@@ -46,6 +46,9 @@ void rx_hub_error(struct rx_hub *, const struct rx_error *);
 void rx_hub_watermark(struct rx_hub *, rx_time);
 void rx_hub_barrier(struct rx_hub *, uint64_t number);
 rx_time rx_hub_reached(const struct rx_hub *); /* the watermark */
+/* The producer lost its connection to the outside, or has it again; told where it is news, and remembered likewise. */
+void rx_hub_link(struct rx_hub *, bool away);
+bool rx_hub_is_away(const struct rx_hub *);
 
 /* A subscriber. Embedded by its owner and linked in order of subscription. */
 struct rx_observer {

@@ -113,7 +113,7 @@ void rx_instances_close_all(struct rx_op *op)
 void rx_instance_note(struct rx_instance *instance, const struct rx_note *note)
 {
     bool scope = instance->opener != NULL;
-    if (instance->ended || (scope && (note->kind == RX_WATERMARK || note->kind == RX_BARRIER)))
+    if (instance->ended || (scope && (note->kind == RX_WATERMARK || note->kind == RX_BARRIER || note->kind == RX_LINK)))
         return; /* of a scope the opener's own go on, when all its instances have heard of them */
     if (rx_note_ends(note))
         rx_instance_bury(instance);

@@ -40,6 +40,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     (void)reterr;
     s->observer = (struct rx_observer){.note = on_note};
     op->reached = op->watermark = rx_hub_reached(op->node->hub);
+    op->away = rx_hub_is_away(op->node->hub);
     return 0;
 }
 

@@ -3,14 +3,15 @@
  * next* (complete | error)?, and between them watermarks and barriers. A watermark says that nothing older will come: event
  * time has reached it. Where events are stamped on arrival it is the clock itself, and no note is needed to say so. A barrier
  * divides what came before it from what comes after (Chandy and Lamport, TOCS 3, 1985); an operator passes it on when it has
- * come on all its live inputs. */
+ * come on all its live inputs. A link says that a source has lost its connection, or has it again: what does not come then is
+ * no silence. */
 #ifndef RX_CORE_NOTE_H
 #define RX_CORE_NOTE_H
 
 #include "core/base/error.h"
 #include "core/value/event.h"
 
-enum rx_note_kind { RX_NEXT, RX_WATERMARK, RX_BARRIER, RX_COMPLETE, RX_ERROR };
+enum rx_note_kind { RX_NEXT, RX_WATERMARK, RX_BARRIER, RX_LINK, RX_COMPLETE, RX_ERROR };
 
 /* A watermark has one of two forms, which compare as they should: the least of several is what counts.
  *
@@ -41,6 +42,7 @@ struct rx_note {
         const struct rx_event *span;  /* RX_NEXT */
         rx_time watermark;            /* RX_WATERMARK */
         uint64_t barrier;             /* RX_BARRIER: its number, growing */
+        bool away;                    /* RX_LINK: without its connection */
         const struct rx_error *error; /* RX_ERROR */
     };
 };

@@ -56,6 +56,9 @@ struct rx_operator_class {
     /* Event time is at `t` (in either form, note.h) on all live inputs; also called when it has reached what the op wanted.
      * NULL: rx_pass_watermark. */
     void (*watermark)(struct rx_op *, rx_time t);
+    /* A source that feeds it is without its connection, or none is any more. It may arm and stop timers, and puts nothing out.
+     * NULL: nothing to do; the graph passes it on either way. */
+    void (*link)(struct rx_op *, bool away);
     void (*timer)(struct rx_op *, unsigned slot);
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
     /* Of rx_call_begin; `answer` is borrowed, NULL: see the error. */
@@ -105,6 +108,7 @@ struct rx_op {
     bool busy;                  /* inside a callback that notes may not enter again */
     bool starting;              /* subscribing its inputs */
     bool reach_again;           /* an input reached another time meanwhile */
+    bool away;                  /* a source that feeds it is without its connection */
 };
 
 struct rx_engine *rx_op_engine(const struct rx_op *);
@@ -138,6 +142,8 @@ rx_time rx_op_reached(const struct rx_op *);
 void rx_watermark_want(struct rx_op *, rx_time t);
 void rx_pass_watermark(struct rx_op *, rx_time); /* to the instances that are open, in order, then downstream */
 void rx_emit_watermark(struct rx_op *, rx_time); /* downstream alone */
+
+bool rx_op_is_away(const struct rx_op *); /* what class->link was told last */
 
 /* Inputs. Subscribing may deliver events, and even the end, before it returns. Subscribing a port again (after its end
  * or rx_cancel) re-creates the upstream subtree with fresh state. */

@@ -159,12 +159,12 @@ void rx_op_reach(struct rx_op *op)
 
 /* ---- state. Most know no event time but the clock ---- */
 
-enum { TOLD = 1, WANTS = 2 };
+enum { TOLD = 1, WANTS = 2, AWAY = 4 };
 
 static void save(const struct rx_op *op, bool with_want, struct rx_writer *w)
 {
     bool told = op->reached != RX_WATERMARK_CLOCK || op->watermark != RX_WATERMARK_CLOCK;
-    rx_write_uint(w, (told ? TOLD : 0u) | (with_want ? WANTS : 0u));
+    rx_write_uint(w, (told ? TOLD : 0u) | (with_want ? WANTS : 0u) | (op->away ? AWAY : 0u));
     if (told) {
         rx_write_int(w, op->reached);
         rx_write_int(w, op->watermark);
@@ -197,6 +197,7 @@ static void load_want(struct rx_op *op, struct rx_reader *r)
 void rx_watermarks_load(struct rx_op *op, struct rx_reader *r)
 {
     uint64_t flags = rx_read_uint(r);
+    op->away = flags & AWAY;
     op->reached = flags & TOLD ? rx_read_int(r) : RX_WATERMARK_CLOCK;
     op->watermark = flags & TOLD ? rx_read_int(r) : RX_WATERMARK_CLOCK;
     if (flags & WANTS)
