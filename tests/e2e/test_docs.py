@@ -72,6 +72,7 @@ class Documents(harness.EndToEnd):
 
     def test_configs_are_good(self):
         for page in pages():
+            self.write_files(page)  # what a config reads may stand beside it
             for line, kind, info, text in blocks(page):
                 if kind == "yaml" and "excerpt" not in info and re.search(r"^pipelines:", text, re.M):
                     with self.subTest(f"{page.name}:{line}"):
