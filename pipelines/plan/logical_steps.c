@@ -651,7 +651,7 @@ struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const stru
     int last = build_head(&b, head);
     know_stream(&b, last);
     struct position at = {.pipe = pipe};
-    if (pipe)
+    if (pipe) /* whatever is wrong with what it reads: its steps may have mistakes too */
         last = build_steps(&b, last, &at);
     struct rx_logical_graph *graph = seal(&b, last);
     free(b.drafts);
