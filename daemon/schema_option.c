@@ -140,6 +140,7 @@ static json_t *type_schema(struct schema *s, const struct rx_option *option)
         [RX_OPTION_SHAPER] = "shaper",   [RX_OPTION_KEYS] = "keys",          [RX_OPTION_AGGREGATES] = "aggregates",
         [RX_OPTION_TEMPLATE] = "shaper", [RX_OPTION_STREAM] = "stream",      [RX_OPTION_STREAMS] = "streams",
         [RX_OPTION_PIPE] = "pipe",       [RX_OPTION_SIDE_KEYS] = "sidekeys", [RX_OPTION_CASES] = "cases",
+        [RX_OPTION_ZONE] = "text",
     };
     switch (option->type) {
     case RX_OPTION_INT:

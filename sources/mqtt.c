@@ -40,12 +40,12 @@ static const struct rx_option options[] = {
      .help = "the topic, or several; {name} stands for one level and {name...} for the rest, put into the event",
      .type = RX_OPTION_STRINGS,
      .offset = RX_AT(struct mqtt, topic, struct rx_strings),
-     .flags = RX_CAPTURES},
+     .flags = RX_CAPTURES | RX_BLAMED},
     {.name = "topics",
      .help = "the same",
      .type = RX_OPTION_STRINGS,
      .offset = RX_AT(struct mqtt, topics, struct rx_strings),
-     .flags = RX_CAPTURES},
+     .flags = RX_CAPTURES | RX_BLAMED},
     {.name = "qos",
      .help = "the highest quality of service that is asked for",
      .type = RX_OPTION_ENUM,
@@ -171,6 +171,8 @@ static int parse_pattern(const struct mqtt *mqtt, const char *text, struct rx_to
     rx_buffer_printf(&shared, "$share/%s/%s", mqtt->share, text);
     rx_buffer_append(&shared, "", 1);
     int r = shared.failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : rx_topic_parse(shared.data, ret, reterr);
+    if (r < 0 && reterr->at.line > 0)
+        reterr->at.offset -= strlen("$share//") + strlen(mqtt->share);
     rx_buffer_finish(&shared);
     return r;
 }
@@ -178,28 +180,40 @@ static int parse_pattern(const struct mqtt *mqtt, const char *text, struct rx_to
 static int make_patterns(struct mqtt *mqtt, struct rx_error *reterr)
 {
     size_t count = mqtt->topic.count + mqtt->topics.count;
-    if (count == 0)
-        return rx_error_set(reterr, -EINVAL, "mqtt needs a topic");
-    mqtt->patterns = calloc(count, sizeof *mqtt->patterns);
+    mqtt->patterns = calloc(count + 1, sizeof *mqtt->patterns);
     if (!mqtt->patterns)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     mqtt->pattern_count = count;
     for (size_t i = 0; i < count; i++) {
-        struct rx_error error;
-        int r = parse_pattern(mqtt, text_of(mqtt, i), &mqtt->patterns[i].topic, &error);
-        if (r < 0)
-            return rx_error_set(reterr, r, "topic \"%.100s\", column %u: %s", text_of(mqtt, i), error.at.column,
-                                error.message);
-        r = make_keys(mqtt, &mqtt->patterns[i], reterr);
+        int r = parse_pattern(mqtt, text_of(mqtt, i), &mqtt->patterns[i].topic, reterr);
+        if (r == 0)
+            r = make_keys(mqtt, &mqtt->patterns[i], reterr);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
+/* The place that is told is in the text of the i-th topic. */
 static int check(const void *image, struct rx_error *reterr)
 {
-    return rx_broker_choice_check(&((const struct mqtt *)image)->choice, reterr);
+    const struct mqtt *mqtt = image;
+    size_t count = mqtt->topic.count + mqtt->topics.count;
+    int r = rx_broker_choice_check(&mqtt->choice, reterr);
+    if (r < 0)
+        reterr->at = (struct rx_place){0}; /* of the url, if any */
+    if (r == 0 && count == 0) {
+        r = rx_error_set(reterr, -EINVAL, "`mqtt` needs `topic`");
+        rx_error_hint(reterr, "topic: \"sensors/{device}/{metric}\"");
+    }
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct rx_topic *topic = NULL;
+        r = parse_pattern(mqtt, text_of(mqtt, i), &topic, reterr);
+        rx_topic_destroy(topic);
+        if (r < 0 && reterr->at.line > 0)
+            reterr->at.line = (unsigned)i + 1;
+    }
+    return r;
 }
 
 static int init(struct rx_source *source, struct rx_error *reterr)

@@ -141,6 +141,11 @@ int rx_parser_unexpected(struct rx_parser *p, const char *wanted, uint32_t opene
 {
     char token[64];
     describe_token(p, token, sizeof token);
+    if (opened != UINT32_MAX && p->token.kind == T_END && strchr("([{", p->lexer.text[opened])) {
+        rx_parser_fail(p, opened, "this %c is never closed", p->lexer.text[opened]);
+        rx_error_hint(p->lexer.reterr, "close it, or take it out");
+        return -EINVAL;
+    }
     if (opened != UINT32_MAX) {
         struct rx_place at;
         rx_place_set(&at, p->lexer.text, p->lexer.length, opened);

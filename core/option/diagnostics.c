@@ -309,11 +309,23 @@ static void render_one(const struct diagnostic *item, struct rx_buffer *out)
     }
 }
 
+/* Of a line that has a mistake too: what looks odd in it follows from that. */
+static bool is_moot(const struct rx_diagnostics *diagnostics, const struct diagnostic *remark)
+{
+    for (size_t i = 0; remark->remark && i < diagnostics->count; i++) {
+        const struct diagnostic *other = &diagnostics->items[i];
+        if (!other->remark && other->file_order == remark->file_order && other->at.line == remark->at.line)
+            return true;
+    }
+    return false;
+}
+
 void rx_diagnostics_render(const struct rx_diagnostics *diagnostics, struct rx_buffer *out)
 {
     size_t shown = diagnostics->count < SHOWN_MAX ? diagnostics->count : SHOWN_MAX;
     for (size_t i = 0; i < shown; i++)
-        render_one(&diagnostics->items[i], out);
+        if (!is_moot(diagnostics, &diagnostics->items[i]))
+            render_one(&diagnostics->items[i], out);
     size_t more = diagnostics->count + diagnostics->lost - shown;
     if (more > 0)
         rx_buffer_printf(out, "and %zu more\n", more);

@@ -38,6 +38,12 @@ static const struct rx_option *find_option(const struct rx_class *class, const c
     return NULL;
 }
 
+const char *rx_class_positional(const struct rx_class *class)
+{
+    const struct rx_option *positional = positional_of(class);
+    return positional ? positional->name : "";
+}
+
 bool rx_class_has_option(const struct rx_class *class, const char *name) { return find_option(class, name); }
 
 /* A mapping of options, not the positional option's own object. */
@@ -56,6 +62,7 @@ static void note_given(const struct option_parse *parse, const struct rx_option 
 static int set_option(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *value)
 {
     parse->option = option;
+    parse->name = option->name;
     note_given(parse, option);
     return option_set(parse, value, (char *)parse->image + option->offset);
 }
@@ -157,8 +164,12 @@ static int parse_bare(struct option_parse *parse, const struct rx_option *positi
 {
     const struct rx_class *class = parse->class;
     char hint[240] = "";
-    if (positional)
-        return set_option(parse, positional, value) < 0 ? -EINVAL : 0;
+    if (positional) {
+        parse->option = positional;
+        parse->name = class->name;
+        note_given(parse, positional);
+        return option_set(parse, value, (char *)parse->image + positional->offset) < 0 ? -EINVAL : 0;
+    }
     if (class->example)
         snprintf(hint, sizeof hint, "for example: %s", class->example);
     if (option_count(class) == 0)
@@ -237,24 +248,36 @@ static int fill_in(struct option_parse *parse, const struct written *written)
     return result;
 }
 
-/* The text that a place in what `check` says is inside of; NULL: it was not written. */
-static const struct rx_tree *blamed_text(const struct rx_class *class, const struct rx_tree *value)
+/* The `line`th of the texts that the blamed options were given; NULL: there are not so many. */
+static const struct rx_tree *blamed_text(const struct rx_class *class, const struct rx_tree *value, unsigned line)
 {
-    for (size_t i = 0; value && i < option_count(class); i++)
-        if (class->options[i].flags & RX_BLAMED)
-            return rx_option_tree(class, value, &class->options[i]);
+    for (size_t i = 0; value && i < option_count(class); i++) {
+        const struct rx_tree *tree =
+            class->options[i].flags & RX_BLAMED ? rx_option_tree(class, value, &class->options[i]) : NULL;
+        size_t texts = !tree ? 0 : tree->kind == RX_TREE_LIST ? tree->count : tree->kind == RX_TREE_SCALAR;
+        if (line <= texts)
+            return tree->kind == RX_TREE_LIST ? tree->items[line - 1] : tree;
+        line -= (unsigned)texts;
+    }
     return NULL;
+}
+
+void rx_options_blame(const struct rx_class *class, const struct rx_tree *value, const struct rx_tree *where,
+                      const struct rx_error *error, struct rx_diagnostics *diagnostics)
+{
+    const struct rx_tree *text = error->at.line > 0 ? blamed_text(class, value, error->at.line) : NULL;
+    if (text && text->kind == RX_TREE_SCALAR)
+        rx_diagnose_inside(diagnostics, text, error);
+    else
+        rx_diagnose(diagnostics, value ? value : where, error);
 }
 
 static int check_together(const struct option_parse *parse, const struct rx_tree *value, const struct rx_tree *where)
 {
     struct rx_error error = {0};
     int r = parse->class->check ? parse->class->check(parse->image, &error) : 0;
-    const struct rx_tree *text = r < 0 && error.at.line > 0 ? blamed_text(parse->class, value) : NULL;
-    if (text)
-        rx_diagnose_inside(parse->diagnostics, text, &error);
-    else if (r < 0)
-        rx_diagnose(parse->diagnostics, value ? value : where, &error);
+    if (r < 0)
+        rx_options_blame(parse->class, value, where, &error, parse->diagnostics);
     return r;
 }
 

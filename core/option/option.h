@@ -50,7 +50,9 @@ enum {
                        win where two have one name.
                        What it requires is asked for where it has RX_REQUIRED */
     RX_TABLE = 1024,  /* STRING: a table's file, read at load (rx_node.table) */
-    RX_BLAMED = 512,  /* STRING: a place in what class->check says is inside its text */
+    RX_BLAMED =
+        512, /* STRING, STRINGS: a place in what class->check says is inside a text of it: `line` tells which (from 1, of
+                       all that these options were given), `offset` where */
 };
 
 struct rx_option {
@@ -123,11 +125,16 @@ struct rx_known rx_plan_known(const struct rx_plan_arena *);
  * alone. `where` is the node to blame for what is missing. Answers 0, or -EINVAL with every mistake in `diagnostics`. */
 int rx_options_parse(const struct rx_class *, const struct rx_tree *value, const struct rx_tree *where,
                      struct rx_plan_arena *, void *image, struct rx_diagnostics *);
+/* Diagnoses what is wrong with options that go together: in the text that the error's place speaks of (RX_BLAMED), else at the
+ * value, or at `where` without one. */
+void rx_options_blame(const struct rx_class *, const struct rx_tree *value, const struct rx_tree *where,
+                      const struct rx_error *, struct rx_diagnostics *);
 /* Adds what the image's expressions reach (see rx_expr_reach). */
 int rx_options_reach(const struct rx_class *, const void *image, struct rx_fields *, unsigned *reaches);
 
 /* What the user wrote for one option of a step's value; NULL: nothing. */
 const struct rx_tree *rx_option_tree(const struct rx_class *, const struct rx_tree *value, const struct rx_option *);
+const char *rx_class_positional(const struct rx_class *); /* what a bare value means; "": it has no such option */
 bool rx_class_has_option(const struct rx_class *, const char *name);
 /* The field of an image that an option of that name sets. NULL: there is none. */
 const void *rx_option_field(const struct rx_class *, const void *image, const char *name);

@@ -58,12 +58,26 @@ static const char *kind_words(const struct rx_tree *node)
     return node->kind == RX_TREE_LIST ? "a list" : node->kind == RX_TREE_MAP ? "a mapping" : "a text";
 }
 
+/* Where nothing better is known: an example that shows the option, or what it is. */
+static const char *example_of(const struct option_parse *parse, char *hint, size_t size)
+{
+    const struct rx_option *option = parse->option;
+    const char *example = parse->class->example;
+    if (example && (option->flags & RX_POSITIONAL || strstr(example, option->name)))
+        snprintf(hint, size, "for example: %s", example);
+    else
+        snprintf(hint, size, "%s%s%s", option->help ? option->name : "", option->help ? ": " : "",
+                 option->help ? option->help : "");
+    return hint;
+}
+
 static int wrong_kind(struct option_parse *parse, const struct rx_tree *node)
 {
     enum rx_option_type type = parse->option->type;
-    const char *hint =
-        type == RX_OPTION_EXPR ? "quote the expression: `{`, `[` and `: ` mean something else in YAML" : NULL;
-    rx_diagnosef(parse->diagnostics, node, hint, "`%s` expects %s, found %s", parse->option->name, words[type].article,
+    char example[240];
+    const char *hint = type == RX_OPTION_EXPR ? "quote the expression: `{`, `[` and `: ` mean something else in YAML"
+                                              : example_of(parse, example, sizeof example);
+    rx_diagnosef(parse->diagnostics, node, hint, "`%s` expects %s, found %s", parse->name, words[type].article,
                  kind_words(node));
     return -EINVAL;
 }
@@ -71,14 +85,15 @@ static int wrong_kind(struct option_parse *parse, const struct rx_tree *node)
 /* A mistake in a scalar, led in by the option's name. */
 static int bad_scalar(struct option_parse *parse, const struct rx_tree *node, const struct rx_error *error)
 {
-    rx_diagnosef(parse->diagnostics, node, error->hint, "`%s`: %s", parse->option->name, error->message);
+    rx_diagnosef(parse->diagnostics, node, error->hint, "`%s`: %s", parse->name, error->message);
     return -EINVAL;
 }
 
 static int not_a(struct option_parse *parse, const struct rx_tree *node)
 {
-    rx_diagnosef(parse->diagnostics, node, NULL, "`%s` expects %s, found `%s`", parse->option->name,
-                 words[parse->option->type].article, shown_text(node->text).text);
+    char hint[240];
+    rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint), "`%s` expects %s, found `%s`",
+                 parse->name, words[parse->option->type].article, shown_text(node->text).text);
     return -EINVAL;
 }
 
@@ -97,16 +112,19 @@ static struct shown bound_text(enum rx_option_type type, double bound)
 static int check_range(struct option_parse *parse, const struct rx_tree *node, enum rx_option_type as, double value)
 {
     const struct rx_option *option = parse->option;
+    char hint[240];
     if (option->min == 0 && option->max == 0) /* unchecked */
         return 0;
     if (value >= option->min && (value <= option->max || option->max < option->min))
         return 0;
-    if (isinf(option->max) || option->max >= 9.2e18 || option->max < option->min)
-        rx_diagnosef(parse->diagnostics, node, NULL, "`%s` must be at least %s, found `%s`", option->name,
-                     bound_text(as, option->min).text, shown_text(node->text).text);
+    if (option->max >= 1e15 || option->max < option->min)
+        rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint),
+                     "`%s` must be at least %s, found `%s`", parse->name, bound_text(as, option->min).text,
+                     shown_text(node->text).text);
     else
-        rx_diagnosef(parse->diagnostics, node, NULL, "`%s` must be between %s and %s, found `%s`", option->name,
-                     bound_text(as, option->min).text, bound_text(as, option->max).text, shown_text(node->text).text);
+        rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint),
+                     "`%s` must be between %s and %s, found `%s`", parse->name, bound_text(as, option->min).text,
+                     bound_text(as, option->max).text, shown_text(node->text).text);
     return -EINVAL;
 }
 
@@ -177,7 +195,7 @@ static int set_size(struct option_parse *parse, const struct rx_tree *node, void
 static int copy_text(struct option_parse *parse, const struct rx_tree *node, const char **ret)
 {
     if (memchr(node->text, '\0', node->length)) {
-        rx_diagnosef(parse->diagnostics, node, NULL, "`%s` must not hold a NUL character", parse->option->name);
+        rx_diagnosef(parse->diagnostics, node, NULL, "`%s` must not hold a NUL character", parse->name);
         return -EINVAL;
     }
     char *copy = rx_plan_alloc(parse->arena, node->length + 1);
@@ -236,6 +254,16 @@ static void list_choices(const char *const *choices, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", choices[i]);
 }
 
+/* Also the one that is the beginning of what was written: `s` for `seconds`. */
+static const char *nearest_choice(const char *const *choices, const char *text)
+{
+    const char *nearest = rx_nearest(text, choices);
+    for (; !nearest && *choices; choices++)
+        if (**choices && strncmp(*choices, text, strlen(*choices)) == 0)
+            nearest = *choices;
+    return nearest;
+}
+
 static int set_enum(struct option_parse *parse, const struct rx_tree *node, void *field)
 {
     const struct rx_option *option = parse->option;
@@ -245,12 +273,14 @@ static int set_enum(struct option_parse *parse, const struct rx_tree *node, void
             return 0;
         }
     }
-    char list[200], hint[80] = "";
-    const char *nearest = rx_nearest(node->text, option->choices);
+    char list[200], hint[80];
+    const char *nearest = nearest_choice(option->choices, node->text);
     list_choices(option->choices, list, sizeof list);
     if (nearest)
         snprintf(hint, sizeof hint, "did you mean `%s`?", nearest);
-    rx_diagnosef(parse->diagnostics, node, hint, "`%s` must be one of %s, found `%s`", option->name, list,
+    else
+        snprintf(hint, sizeof hint, "for example: %s: %s", parse->name, option->choices[0]);
+    rx_diagnosef(parse->diagnostics, node, hint, "`%s` must be one of %s, found `%s`", parse->name, list,
                  shown_text(node->text).text);
     return -EINVAL;
 }
@@ -268,6 +298,7 @@ static int set_extent(struct option_parse *parse, const struct rx_tree *node, vo
     struct rx_extent *extent = field;
     struct rx_error error = {0};
     int64_t count;
+    char hint[240];
     unsigned choice = choice_of(parse->option, node->text);
     if (choice) {
         *extent = (struct rx_extent){.choice = choice, .every_event = strcmp(node->text, "event") == 0};
@@ -278,8 +309,8 @@ static int set_extent(struct option_parse *parse, const struct rx_tree *node, vo
             *extent = (struct rx_extent){.count = (uint64_t)count};
             return 0;
         }
-        rx_diagnosef(parse->diagnostics, node, NULL, "`%s` must be more than nothing, found `%s`", parse->option->name,
-                     shown_text(node->text).text);
+        rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint),
+                     "`%s` must be more than nothing, found `%s`", parse->name, shown_text(node->text).text);
         return -EINVAL;
     }
     rx_time duration;
@@ -288,8 +319,8 @@ static int set_extent(struct option_parse *parse, const struct rx_tree *node, vo
     if (error.code)
         return not_a(parse, node);
     if (duration <= 0) {
-        rx_diagnosef(parse->diagnostics, node, NULL, "`%s` must be more than nothing, found `%s`", parse->option->name,
-                     shown_text(node->text).text);
+        rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint),
+                     "`%s` must be more than nothing, found `%s`", parse->name, shown_text(node->text).text);
         return -EINVAL;
     }
     if (check_range(parse, node, RX_OPTION_EXTENT, (double)duration / 1e9) < 0)
@@ -374,7 +405,7 @@ static int set_aggregates(struct option_parse *parse, const struct rx_tree *node
         snprintf(hint, sizeof hint, "write {%.*s: %s}", name < 32 ? (int)name : 6, name < 32 ? node->text : "result",
                  shown_text(node->text).text);
     }
-    rx_diagnosef(parse->diagnostics, node, hint, "`%s` needs a name for each result", parse->option->name);
+    rx_diagnosef(parse->diagnostics, node, hint, "`%s` needs a name for each result", parse->name);
     return -EINVAL;
 }
 

@@ -10,6 +10,7 @@ struct option_parse {
     struct rx_diagnostics *diagnostics;
     void *image;
     const struct rx_option *option; /* the one at hand */
+    const char *name;               /* as the user knows it: a bare value has the class's name */
 };
 
 /* Reads `value` as the option's type into `field`. Mistakes go to the diagnostics. */

@@ -236,7 +236,8 @@ static int read_embedded(struct compiler *compiler, const struct rx_tree *scalar
 {
     size_t start = *at + 1, end = find_close(scalar->text, start, scalar->length);
     if (end == scalar->length)
-        return template_error(compiler, scalar, *at, "a `{` without its `}`", "write {{ for a literal brace");
+        return template_error(compiler, scalar, *at, "a `{` without its `}`",
+                              "close it: {name}; a literal brace is written {{");
     if (end == start + strspn(scalar->text + start, " \t"))
         return template_error(compiler, scalar, *at, "an empty `{}` in a template",
                               "write {name}, or {{}} for literal braces");

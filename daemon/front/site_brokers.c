@@ -259,7 +259,7 @@ static struct named_broker *read_broker(struct rx_site_owner *owner, const struc
         b->written = written;
         *ret_r = *ret_r < 0 || !written ? -ENOMEM : name_client(owner, b, options);
         if (rx_broker_check(options, &error) < 0)
-            rx_diagnose(diagnostics, tree, &error);
+            rx_options_blame(&rx_broker_class, tree, key, &error, diagnostics);
         warn(options, tree, diagnostics);
         b->options = options;
         b->hash = rx_options_hash(&rx_broker_class, tree, options);

@@ -1,6 +1,7 @@
 /* ${VAR}, ${VAR:-default}, ${VAR:?message} and ${file:/path} inside scalars. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,15 @@ static int fail(struct rx_error *reterr, size_t offset, const char *message, con
     if (reterr)
         reterr->at.offset = offset;
     return -EINVAL;
+}
+
+/* ${NAME:?message}: the message is the user's own. */
+static int fail_demand(struct rx_error *reterr, size_t offset, const char *message, size_t length, const char *name,
+                       size_t name_length)
+{
+    char hint[160];
+    snprintf(hint, sizeof hint, "set the environment variable %.*s", name_length < 100 ? (int)name_length : 100, name);
+    return fail(reterr, offset, length > 0 ? "%.*s" : "an environment variable is missing%.*s", message, length, hint);
 }
 
 static int read_regular(const char *path, struct rx_buffer *out)
@@ -63,6 +73,7 @@ static int expand_file(struct expander *expander, const char *path, size_t lengt
     if (r < 0) {
         rx_error_set(reterr, -EINVAL, "cannot read the file `%.*s`: %s", (int)(length < 200 ? length : 200), path,
                      r == -EFBIG ? "it is larger than 64 KiB" : strerror(-r));
+        rx_error_hint(reterr, "rxd must be able to read it as the user that it runs as");
         if (reterr)
             reterr->at.offset = offset;
         return -EINVAL;
@@ -103,7 +114,7 @@ static int expand_variable(struct expander *expander, const char *inside, size_t
     else if (fallback)
         rx_buffer_append(&expander->out, rest + 2, rest_length - 2);
     else if (demand)
-        return fail(reterr, offset, "%.*s", rest + 2, rest_length - 2, "an environment variable is missing here");
+        return fail_demand(reterr, offset, rest + 2, rest_length - 2, inside, name_length);
     else
         return fail(reterr, offset, "the environment variable `%.*s` is not set", inside, name_length,
                     "set it, or give a default: ${NAME:-default}");

@@ -170,9 +170,31 @@ static void on_no_dash(const struct problem *problem, struct rx_diagnostics *dia
     add(problem, diagnostics, "begin the line with `- ` under the others, or check its indentation", message);
 }
 
+/* {x: a ? b : c}: where the value began that holds the colon at `offset`; false: it is no conditional. */
+static bool conditional_start(const struct rx_file *file, size_t offset, size_t *ret)
+{
+    size_t start = offset, line = line_start(file, offset);
+    while (start > line && !strchr("{,", file->text[start - 1]))
+        start--;
+    const char *colon = memmem(file->text + start, offset - start, ": ", 2);
+    *ret = colon ? skip_spaces(file, (size_t)(colon - file->text) + 1) : start;
+    return char_at(file, offset) == ':' && memmem(file->text + *ret, offset - *ret, " ? ", 3);
+}
+
 static void on_unclosed_flow(const struct problem *problem, struct rx_diagnostics *diagnostics)
 {
-    size_t offset = problem->at.offset;
+    size_t offset = problem->at.offset, start;
+    if (conditional_start(problem->file, offset, &start)) {
+        char quoting[160];
+        size_t end = offset;
+        while (!strchr("}],\r\n", char_at(problem->file, end)))
+            end++;
+        while (end > offset && char_at(problem->file, end - 1) == ' ')
+            end--;
+        config_quote_hint(problem->file, start, end - start, quoting, sizeof quoting);
+        add(problem, diagnostics, quoting, "a `: ` inside an unquoted text: YAML takes it for another key");
+        return;
+    }
     if (offset > 0 && char_at(problem->file, offset) == '{' && problem->file->text[offset - 1] == '$') {
         add(problem, diagnostics, "quote the text: \"${NAME}\"", "inside { } and [ ] a text with `${` needs quotes");
         return;

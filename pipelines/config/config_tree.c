@@ -249,12 +249,11 @@ static int read_pairs(struct config_reader *reader, bool flow, struct nodes *key
 static int read_map(struct config_reader *reader, bool flow, struct rx_tree *map)
 {
     struct nodes keys = {0}, items = {0};
-    size_t before = reader->mistakes;
     int r = read_pairs(reader, flow, &keys, &items);
     map->count = items.count;
     if (r == 0 && (!(map->keys = keep(reader, &keys)) || !(map->items = keep(reader, &items))))
         r = config_no_memory(reader);
-    if (r == 0 && before == reader->mistakes && keys.count > 1)
+    if (r == 0 && keys.count > 1)
         config_refuse_duplicates(reader, keys.items, keys.count);
     free(keys.items);
     free(items.items);

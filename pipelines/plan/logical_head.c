@@ -29,9 +29,10 @@ static bool has_option(const struct rx_operator_class *class, const char *name)
 /* What other systems call the parts of a pipeline. */
 static const char *known_elsewhere_as(const char *key)
 {
-    static const char *const words[][2] = {{"steps", "pipe"}, {"pipeline", "pipe"}, {"operators", "pipe"},
-                                           {"input", "from"}, {"source", "from"},   {"sources", "from"},
-                                           {"output", "to"},  {"sink", "to"},       {"sinks", "to"}};
+    static const char *const words[][2] = {
+        {"steps", "pipe"},   {"pipeline", "pipe"},   {"operators", "pipe"},  {"input", "from"},  {"source", "from"},
+        {"sources", "from"}, {"output", "to"},       {"sink", "to"},         {"sinks", "to"},    {"inputs", "from"},
+        {"outputs", "to"},   {"processors", "pipe"}, {"transforms", "pipe"}, {"stages", "pipe"}, {"filters", "pipe"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(key, words[i][0]) == 0)
             return words[i][1];
@@ -108,6 +109,17 @@ static const struct rx_tree *options_among(struct rx_planner *planner, const str
     return options;
 }
 
+/* Under the name that another system has for it: then that is told, and is enough. */
+static bool says_otherwise(const struct rx_tree *tree, const char *what)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        const char *known = known_elsewhere_as(tree->keys[i]->text);
+        if (known && strcmp(known, what) == 0)
+            return true;
+    }
+    return false;
+}
+
 int rx_planner_head(struct rx_planner *planner, const struct rx_logical_pipeline *p, struct rx_pipeline_head *ret)
 {
     const struct rx_tree *tree = p->tree;
@@ -119,7 +131,7 @@ int rx_planner_head(struct rx_planner *planner, const struct rx_logical_pipeline
     check_keys(planner, ret, tree);
     if (ret->class)
         ret->options = options_among(planner, ret->class, tree);
-    else if (!ret->from)
+    else if (!ret->from && !says_otherwise(tree, "from"))
         rx_diagnosef(planner->diagnostics, p->key, "from: NAME of a source or pipeline",
                      "pipeline \"%s\" does not say what it reads", p->name);
     return ret->class && !ret->options ? -ENOMEM : 0;

@@ -106,7 +106,8 @@ static void look_at(struct ordering *o, struct rx_logical_pipeline *p, size_t ot
 {
     o->circle = o->circle || o->state[other] == 1;
     if (o->state[other] == 1)
-        rx_diagnosef(o->planner->diagnostics, p->tree, "a stream cannot be made from itself",
+        rx_diagnosef(o->planner->diagnostics, p->key,
+                     "a stream cannot be made from itself: let one of them read something else",
                      "\"%s\" and \"%s\" read each other in a circle", p->name, o->planner->plan->pipelines[other].name);
     else if (o->state[other] == 0)
         enter(o, other);

@@ -88,6 +88,17 @@ static void refuse_source_key(struct rx_planner *planner, const struct rx_tree *
     }
 }
 
+static void refuse_without_kind(struct rx_planner *planner, const struct rx_tree *tree,
+                                const struct rx_logical_source *s)
+{
+    char kinds[200] = "";
+    const struct rx_source_class *const *class = rx_registry_sources();
+    for (size_t used = 0; *class && used < sizeof kinds; class ++)
+        used += (size_t)snprintf(kinds + used, sizeof kinds - used, "%s%s", used ? ", " : "", (*class)->base.name);
+    rx_diagnosef(planner->diagnostics, tree, "sensors: {http: {}}, or ticks: {timer: {every: 1s}}",
+                 "source \"%s\" must say what feeds it: %s", s->name, kinds);
+}
+
 static bool read_source_keys(struct rx_planner *planner, const struct rx_tree *tree, struct rx_logical_source *s)
 {
     size_t mistakes = rx_diagnostics_count(planner->diagnostics);
@@ -98,8 +109,7 @@ static bool read_source_keys(struct rx_planner *planner, const struct rx_tree *t
             refuse_source_key(planner, key, s);
     }
     if (!s->kind && rx_diagnostics_count(planner->diagnostics) == mistakes)
-        rx_diagnosef(planner->diagnostics, tree, "ticks: {timer: {every: 1s}}",
-                     "source \"%s\" must say what feeds it: mqtt, http, timer, simulate, file", s->name);
+        refuse_without_kind(planner, tree, s);
     return s->kind != NULL;
 }
 

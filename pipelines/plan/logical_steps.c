@@ -227,6 +227,29 @@ static int read_id(struct builder *b, const struct rx_tree *value, const struct 
     return -EINVAL;
 }
 
+/* Beside the operator: one of its options, a sibling misspelt, or the next step without its dash. */
+static int refuse_second_key(struct builder *b, const struct rx_tree *key, const struct written *step)
+{
+    static const char *const siblings[] = {"id", "on_error", NULL};
+    const struct rx_operator_class *class = rx_registry_operator(step->name);
+    const char *near = rx_nearest(key->text, siblings);
+    char hint[200] = "start each step with its own \"- \"";
+    if (class && rx_class_has_option(&class->base, key->text)) {
+        bool bare = step->value && step->value->kind == RX_TREE_SCALAR;
+        snprintf(hint, sizeof hint, "put both in braces: - %s: {%s%s%.40s, %.40s: ...}", step->name,
+                 bare ? rx_class_positional(&class->base) : "", bare ? ": " : "", bare ? step->value->text : "...",
+                 key->text);
+        rx_diagnosef(b->planner->diagnostics, key, hint, "`%s` is an option of `%s`, and stands beside it", key->text,
+                     step->name);
+        return -EINVAL;
+    }
+    if (near && !rx_registry_operator(key->text))
+        snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+    rx_diagnosef(b->planner->diagnostics, key, hint, "a step has one operator, and this one has \"%s\" already",
+                 step->name);
+    return -EINVAL;
+}
+
 static int read_step_key(struct builder *b, const struct rx_tree *key, const struct rx_tree *value,
                          struct written *step)
 {
@@ -234,11 +257,8 @@ static int read_step_key(struct builder *b, const struct rx_tree *key, const str
         return read_id(b, value, &step->id);
     if (strcmp(key->text, "on_error") == 0)
         return read_on_error(b, value, &step->on_error);
-    if (step->name) {
-        rx_diagnosef(b->planner->diagnostics, key, "start each step with its own \"- \"",
-                     "a step has one operator, and this one has \"%s\" already", step->name);
-        return -EINVAL;
-    }
+    if (step->name)
+        return refuse_second_key(b, key, step);
     step->name = key->text;
     step->where = key;
     step->value = value;
@@ -610,7 +630,10 @@ static void refuse_behind(struct builder *b, const struct written *last, const s
 static int build_steps(struct builder *b, int upstream, struct position *at)
 {
     if (at->pipe->kind != RX_TREE_LIST) {
-        rx_diagnosef(b->planner->diagnostics, at->pipe, "pipe: [filter: value > 3]", "a pipe is a list of steps");
+        bool map = at->pipe->kind == RX_TREE_MAP;
+        rx_diagnosef(b->planner->diagnostics, at->pipe,
+                     map ? "begin each step with a dash: \"- filter: value > 3\"" : "pipe: [filter: value > 3]",
+                     "a pipe is a list of steps");
         fail(b);
         return upstream;
     }

@@ -241,9 +241,11 @@ START_TEST(several_mistakes_are_told_at_once)
                    "rxd.yaml:3:10: `count` must be between 1 and 10, found `11`\n"
                    "      count: 11\n"
                    "             ^\n"
+                   "  hint: count: how many\n"
                    "rxd.yaml:4:10: `ratio` expects a number such as 1.5, found `half`\n"
                    "      ratio: half\n"
                    "             ^\n"
+                   "  hint: ratio: a share\n"
                    "rxd.yaml:5:10: `every`: a duration needs a unit, found `5`\n"
                    "      every: 5\n"
                    "             ^\n"
@@ -265,6 +267,7 @@ START_TEST(a_wrong_kind_is_told_with_an_example)
                    "rxd.yaml:1:14: `size` expects a duration such as 5s, or a count such as 100, found a list\n"
                    "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
                    "                 ^\n"
+                   "  hint: for example: - demo: 5s\n"
                    "rxd.yaml:1:25: `when` expects an expression such as `value > 10`, found a mapping\n"
                    "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
                    "                            ^\n"
@@ -272,9 +275,11 @@ START_TEST(a_wrong_kind_is_told_with_an_example)
                    "rxd.yaml:1:39: `text` expects a text, found a list\n"
                    "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
                    "                                          ^\n"
+                   "  hint: text: a text\n"
                    "rxd.yaml:1:51: `every` expects a duration such as 5s, 500ms or 1m30s, found a mapping\n"
                    "    step: {size: [1], when: {a: b}, text: [x], every: {s: 5}}\n"
-                   "                                                      ^\n");
+                   "                                                      ^\n"
+                   "  hint: every: how often\n");
 }
 END_TEST
 
@@ -284,12 +289,15 @@ START_TEST(ranges_are_told_in_the_units_of_the_option)
                    "rxd.yaml:1:14: `size` must be more than nothing, found `0`\n"
                    "    step: {size: 0, every: 2h, room: 5}\n"
                    "                 ^\n"
+                   "  hint: for example: - demo: 5s\n"
                    "rxd.yaml:1:24: `every` must be between 1ms and 1h, found `2h`\n"
                    "    step: {size: 0, every: 2h, room: 5}\n"
                    "                           ^\n"
+                   "  hint: every: how often\n"
                    "rxd.yaml:1:34: `room` must be at least 1024, found `5`\n"
                    "    step: {size: 0, every: 2h, room: 5}\n"
-                   "                                     ^\n");
+                   "                                     ^\n"
+                   "  hint: room: bytes\n");
 }
 END_TEST
 

@@ -19,7 +19,7 @@ static const struct rx_option options[] = {
      .help = "mqtt://HOST[:1883], mqtts://HOST[:8883] for TLS; or over WebSocket ws://HOST[:80][/mqtt], wss://",
      .type = RX_OPTION_STRING,
      AT(url, const char *),
-     .flags = RX_REQUIRED | RX_POSITIONAL},
+     .flags = RX_REQUIRED | RX_POSITIONAL | RX_BLAMED},
     {.name = "user", .help = "the name to log in with", .type = RX_OPTION_STRING, AT(user, const char *)},
     {.name = "password", .help = "its password", .type = RX_OPTION_STRING, AT(password, const char *)},
     {.name = "client_id",
@@ -205,6 +205,8 @@ int rx_broker_check(const struct rx_broker_options *o, struct rx_error *reterr)
     struct rx_net_address address;
     struct rx_broker_note note;
     int r = rx_broker_parse_url(o->url, &address, reterr);
+    if (r < 0 && reterr)
+        reterr->at = (struct rx_place){.line = 1, .column = 1}; /* of the url: it is the one that is blamed */
     if (r == 0)
         r = rx_broker_parse_note("will", o->will, false, &note, reterr);
     if (r == 0)

@@ -36,6 +36,7 @@ static int refuse(struct parser *parser, const char *at, const char *message)
 {
     struct rx_error *error = parser->reterr;
     int r = rx_error_set(error, -EINVAL, "%s", message);
+    rx_error_hint(error, "a topic is such as sensors/{device}/{metric}, sensors/+/state or sensors/{rest...}");
     if (error)
         error->at = (struct rx_place){
             .line = 1, .column = (unsigned)(at - parser->start) + 1, .offset = (size_t)(at - parser->start)};
@@ -61,6 +62,8 @@ static bool is_name(const char *text, size_t length)
 static int add_capture(struct parser *parser, const char *name, size_t length)
 {
     struct rx_topic *topic = parser->topic;
+    if (memchr(name, '}', length))
+        return refuse(parser, name - 1, "a capture stands for a whole level, as in sensors/{device}/state");
     if (!is_name(name, length))
         return refuse(parser, name, "a capture is a name in braces: letters, digits and _, as in {device}");
     for (size_t i = 0; i < topic->capture_count; i++)
@@ -77,6 +80,8 @@ static int add_capture(struct parser *parser, const char *name, size_t length)
 
 static int parse_capture(struct parser *parser, const char *text, size_t length, bool last, struct level *level)
 {
+    if (!memchr(text, '}', length))
+        return refuse(parser, text, "a `{` without its `}`");
     if (text[length - 1] != '}')
         return refuse(parser, text, "a capture stands for a whole level, as in sensors/{device}/state");
     size_t name = length - 2;
