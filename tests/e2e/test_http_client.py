@@ -110,7 +110,7 @@ class HttpClient(harness.EndToEnd):
         daemon = self.daemon(self.sink_config({
             "post": f"http://user:{SECRET}@127.0.0.1:{peer.port}/hook?token={SECRET}",
             "headers": {"Authorization": f"Bearer {SECRET}"},
-            "batch": {"count": 10, "every": "20ms"}, "timeout": "300ms", "retry": {"max_delay": "200ms"}}))
+            "batch": {"count": 10, "every": "20ms"}, "timeout": "1s", "retry": {"max_delay": "200ms"}}))
         self.send(daemon, 1, 25)
         fault = harness.wait_for("a fault", lambda: self.condition(daemon, "sink_failing"))
         self.assertEqual(fault[0]["reason"], f"POST http://127.0.0.1:{peer.port}/hook: 500 Internal Server Error")

@@ -131,7 +131,7 @@ END_TEST
 START_TEST(what_may_pass_is_tried_again_in_order)
 {
     struct rx_sink *sink =
-        sink_of("post: \"URLx?token=secret\"\ntimeout: 50ms\nretry: {delay: 10ms, max_delay: 20ms}\n");
+        sink_of("post: \"URLx?token=secret\"\ntimeout: 500ms\nretry: {delay: 10ms, max_delay: 20ms}\n");
     peer_say(world.peer, BROKEN);
     peer_say(world.peer, PEER_CLOSE);
     peer_say(world.peer, "!garbage");

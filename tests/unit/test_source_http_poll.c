@@ -78,7 +78,9 @@ static const struct {
 
 START_TEST(failures_are_told_and_it_asks_again_later)
 {
-    struct feed *feed = feed_from("url: \"URLx?token=secret\"\nevery: 20ms\ntimeout: 200ms\n");
+    struct feed *feed =
+        feed_from(failures[_i].answer == PEER_SILENT ? "url: \"URLx?token=secret\"\nevery: 20ms\ntimeout: 200ms\n"
+                                                     : "url: \"URLx?token=secret\"\nevery: 20ms\n");
     char said[160];
     peer_say(world.peer, failures[_i].answer);
     peer_say(world.peer, JSON("1", "1"));
