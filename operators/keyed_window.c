@@ -1,57 +1,24 @@
-/* keyed_window: group_by -> window -> aggregate on the epoch as one keyed, incremental operator.
+/* keyed_window, sliding_window: group_by -> window -> aggregate, or window -> aggregate, as one keyed, incremental operator.
  *
- * The planner puts it in the place of the three (pipelines/plan/plan_fuse.c); what comes out is the same, byte for byte: keys
+ * The planner puts it in the place of the steps (pipelines/plan/plan_fuse.c); what comes out is the same, byte for byte: keys
  * close in order of creation, and the boundary's timer belongs to the node in both. No event is kept. */
 #include <errno.h>
 #include <string.h>
 
-#include "core/aggregate/aggregation.h"
-#include "core/graph/boundary.h"
-#include "core/graph/step.h"
-#include "core/value/keytable.h"
+#include "operators/keyed.h"
 
-enum { WIDTH_MAX = 16, ON_COMPLETE_FLUSH = 0 };
-enum step { GROUP, WINDOW, AGGREGATE }; /* the steps it runs, each with its own account */
+enum { GROUP }; /* the first of three steps; of two there is none */
 
-struct keyed_window {
-    struct rx_op op;
-    struct rx_keys *by;
-    int64_t max_keys;
-    struct rx_extent size;
-    int on_complete;
-    struct rx_shaper *fields;
-
-    struct rx_keytable table; /* of struct pane */
-    struct rx_aggregation calls;
-    struct rx_boundary_member member;
-    struct part {
-        const struct rx_key *field; /* the part is a plain field; NULL: it is computed */
-        struct rx_slot_cache cache;
-    } parts[WIDTH_MAX];
-};
-
-/* Results on their way. */
-struct batch {
-    struct rx_event events[RX_SPAN_MAX];
-    size_t count;
-};
-
-/* A key's open window. */
-struct pane {
-    rx_time end; /* 0: none is open */
-    struct rx_accumulator accumulators[];
-};
-
-static struct pane *pane_of(struct keyed_window *k, struct rx_keyed *e) { return rx_keyed_data(&k->table, e); }
+static bool grouped(const struct keyed_window *k) { return k->by != NULL; }
 
 /* ---- results ---- */
 
-static void flush(struct keyed_window *k, struct batch *out)
+void rx_keyed_flush(struct keyed_window *k, struct batch *out)
 {
     size_t n = out->count;
     out->count = 0;
-    rx_count_out(&k->op, GROUP, n);
-    rx_count_out(&k->op, WINDOW, n);
+    for (unsigned i = 0; i < k->aggregate; i++)
+        rx_count_out(&k->op, i, n);
     rx_emit(&k->op, out->events, n);
     for (size_t i = 0; i < n; i++)
         rx_event_unref(&out->events[i]);
@@ -66,76 +33,94 @@ static struct rx_value key_record(struct keyed_window *k, const struct rx_keyed 
     return rx_object_finish(&b);
 }
 
-static const struct rx_mark *mark_of(struct keyed_window *k, const struct rx_keyed *e, rx_time end, uint32_t flags)
+static const struct rx_mark *mark_of(struct keyed_window *k, const struct rx_keyed *e, rx_time start, rx_time end,
+                                     uint32_t flags)
 {
+    if (!grouped(k))
+        return rx_mark_with_window(k->table.heap, rx_op_mark(&k->op), start, end, flags);
     struct rx_value record = key_record(k, e);
     const struct rx_mark *group = rx_mark_with_key(k->table.heap, rx_op_mark(&k->op), record);
-    const struct rx_mark *mark =
-        group ? rx_mark_with_window(k->table.heap, group, end - k->size.duration, end, flags) : NULL;
+    const struct rx_mark *mark = group ? rx_mark_with_window(k->table.heap, group, start, end, flags) : NULL;
     rx_mark_unref(group);
     rx_value_unref(record);
     return mark;
 }
 
-static int make_result(struct keyed_window *k, struct rx_keyed *e, uint32_t flags, struct rx_event *out,
-                       struct rx_error *reterr)
+void rx_keyed_result(struct keyed_window *k, struct rx_keyed *e, const struct rx_accumulator *accumulators,
+                     const struct rx_carry *carries, rx_time start, rx_time end, uint32_t flags, struct batch *out)
 {
-    struct pane *pane = pane_of(k, e);
-    const struct rx_mark *mark = mark_of(k, e, pane->end, flags);
-    if (!mark)
-        return rx_error_set(reterr, -ENOMEM, "out of memory for a result");
-    *out = (struct rx_event){.time = pane->end - 1, .mark = mark};
-    struct rx_aggregation_scope scope = {.mark = mark, .until = RX_TIME_NEVER};
-    int r = rx_aggregation_result(&k->calls, pane->accumulators, &scope, k->table.heap, &out->value, reterr);
-    if (r < 0)
-        rx_mark_unref(mark);
-    return r;
+    struct rx_aggregation_scope scope = {.mark = mark_of(k, e, start, end, flags),
+                                         .until = flags ? rx_op_reached(&k->op) : RX_TIME_NEVER,
+                                         .carries = carries};
+    struct rx_event *event = &out->events[out->count];
+    struct rx_error error;
+    if (!scope.mark) {
+        rx_error_set(&error, -ENOMEM, "out of memory for a result");
+        rx_bad_result_of(&k->op, k->aggregate, &error);
+        return;
+    }
+    bool windowed = rx_mark_has_window(scope.mark);
+    *event = (struct rx_event){.time = windowed ? rx_mark_time(scope.mark) : rx_wall(&k->op), .mark = scope.mark};
+    if (rx_aggregation_result(&k->calls, accumulators, &scope, k->table.heap, &event->value, &error) < 0) {
+        rx_mark_unref(scope.mark);
+        rx_bad_result_of(&k->op, k->aggregate, &error);
+    } else if (++out->count == RX_SPAN_MAX) {
+        rx_keyed_flush(k, out);
+    }
 }
 
-/* The pane is empty before its result goes out. */
-static void close_pane(struct keyed_window *k, struct rx_keyed *e, uint32_t flags, struct batch *out)
+/* The earliest end after `end` that some key has something for. */
+static rx_time next_end(struct keyed_window *k, rx_time end)
 {
-    struct rx_error error;
-    int r = make_result(k, e, flags, &out->events[out->count], &error);
-    struct pane *pane = pane_of(k, e);
-    rx_aggregation_clear(&k->calls, pane->accumulators);
-    pane->end = 0;
-    if (r < 0)
-        rx_bad_result_of(&k->op, AGGREGATE, &error);
-    else if (++out->count == RX_SPAN_MAX)
-        flush(k, out);
+    rx_time every = k->every.duration, next = RX_TIME_NEVER;
+    if (k->latest <= end && k->form == &rx_keyed_tumbling)
+        return next;
+    for (struct rx_keyed *e = k->table.first; e && next > end + every; e = e->next) {
+        rx_time wanted = k->form->next_end(k, e, end);
+        next = wanted < next ? wanted : next;
+    }
+    return next;
 }
 
 static void on_boundary(struct rx_boundary_member *member, rx_time end)
 {
     struct keyed_window *k = (struct keyed_window *)member->op;
     struct batch out;
+    rx_time next = next_end(k, end);
+    k->closed = end;
+    k->closed_any = true;
+    if (next != RX_TIME_NEVER)
+        rx_boundary_want(member, next);
     out.count = 0;
     for (struct rx_keyed *e = k->table.first; e && rx_op_live(&k->op); e = e->next)
-        if (pane_of(k, e)->end == end)
-            close_pane(k, e, 0, &out);
-    flush(k, &out);
+        k->form->close(k, e, end, &out);
+    rx_keyed_flush(k, &out);
 }
 
 /* ---- keys ---- */
-
-static void forget(struct keyed_window *k, struct rx_keyed *e)
-{
-    rx_aggregation_clear(&k->calls, pane_of(k, e)->accumulators);
-    rx_keytable_remove(&k->table, e);
-}
 
 static void evict(struct keyed_window *k)
 {
     struct rx_keyed *e = k->table.oldest;
     rx_count_key_evicted(&k->op);
-    if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH) {
+    if (k->on_complete == KEYED_FLUSH) {
         struct batch out;
         out.count = 0;
-        close_pane(k, e, RX_WINDOW_PARTIAL, &out);
-        flush(k, &out);
+        k->form->flush(k, e, RX_WINDOW_PARTIAL, &out);
+        rx_keyed_flush(k, &out);
     }
-    forget(k, e);
+    k->form->forget(k, e);
+    rx_keytable_remove(&k->table, e);
+}
+
+static struct rx_keyed *add_key(struct keyed_window *k, const struct rx_value *keys, uint64_t hash)
+{
+    struct rx_keyed *e = rx_keytable_add(&k->table, keys, hash);
+    if (!e || !k->form->init || k->form->init(k, e) == 0)
+        return e;
+    k->form->forget(k, e);
+    rx_keytable_remove(&k->table, e);
+    return NULL;
 }
 
 /* A part of the key, borrowed where it is a plain field; *ret_owned says whether to unref it. */
@@ -166,59 +151,69 @@ static void release_parts(const struct rx_value *keys, const bool *owned, unsign
 
 static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_value *keys)
 {
+    if (!grouped(k))
+        return k->table.first ? k->table.first : add_key(k, NULL, 0);
     uint64_t hash = rx_keytable_hash(keys, k->table.width);
     struct rx_keyed *e = rx_keytable_find(&k->table, keys, hash);
     if (e)
         return e;
     if (k->table.count >= (uint64_t)k->max_keys)
         evict(k);
-    return rx_op_live(&k->op) ? rx_keytable_add(&k->table, keys, hash) : NULL;
+    return rx_op_live(&k->op) ? add_key(k, keys, hash) : NULL;
 }
 
 /* ---- events ---- */
 
-static void add_to_pane(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
+void rx_keyed_added(struct keyed_window *k, const struct rx_event *event, int r, const struct rx_error *error,
+                    uint64_t windows)
 {
-    struct rx_schedule schedule = {.size = k->size.duration, .every = k->size.duration};
-    struct rx_error error;
-    rx_boundary_reach(&k->member, event->time);
-    if (!rx_op_live(&k->op))
-        return;
-    struct pane *pane = pane_of(k, e);
-    rx_time end = rx_schedule_end_after(&schedule, event->time);
-    if (pane->end != end && !rx_boundary_want(&k->member, end)) {
-        rx_late_event_of(&k->op, WINDOW, event);
-        return;
+    rx_count_of(&k->op, k->window, RX_USED, 1);
+    rx_count_in(&k->op, k->aggregate, windows);
+    if (r < 0) {
+        rx_bad_event_of(&k->op, k->aggregate, event, error);
+        windows--;
     }
-    pane->end = end;
-    rx_count_of(&k->op, WINDOW, RX_USED, 1);
-    rx_count_in(&k->op, AGGREGATE, 1);
-    if (rx_aggregation_add(&k->calls, pane->accumulators, event, &error) == 0 ||
-        rx_bad_event_of(&k->op, AGGREGATE, event, &error) == RX_USE_NULL)
-        rx_count_of(&k->op, AGGREGATE, RX_USED, 1);
+    rx_count_of(&k->op, k->aggregate, RX_USED, windows);
+}
+
+static void add_to(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
+{
+    if (k->form->by_time)
+        rx_boundary_reach(&k->member, event->time);
+    if (rx_op_live(&k->op))
+        k->form->add(k, e, event);
+}
+
+/* False: a bad event, and it has been told. */
+static bool evaluate_key(struct keyed_window *k, const struct rx_event *event, struct rx_value *keys, bool *owned)
+{
+    struct rx_error error;
+    for (unsigned i = 0; i < k->table.width; i++) {
+        if (key_part(k, i, event, &keys[i], &owned[i], &error) == 0)
+            continue;
+        release_parts(keys, owned, i);
+        if (rx_bad_event(&k->op, event, &error) == RX_USE_NULL)
+            rx_count(&k->op, RX_UNHEARD, 1);
+        return false;
+    }
+    return true;
 }
 
 static void take_in(struct keyed_window *k, const struct rx_event *event)
 {
-    struct rx_value keys[WIDTH_MAX];
-    bool owned[WIDTH_MAX];
-    struct rx_error error;
-    for (unsigned i = 0; i < k->table.width; i++) {
-        if (key_part(k, i, event, &keys[i], &owned[i], &error) < 0) {
-            release_parts(keys, owned, i);
-            if (rx_bad_event(&k->op, event, &error) == RX_USE_NULL)
-                rx_count(&k->op, RX_UNHEARD, 1);
-            return;
-        }
-    }
+    struct rx_value keys[KEYED_WIDTH_MAX];
+    bool owned[KEYED_WIDTH_MAX];
+    if (!evaluate_key(k, event, keys, owned))
+        return;
     struct rx_keyed *e = find_or_add(k, keys);
     if (e) {
-        rx_count(&k->op, RX_USED, 1);
-        rx_count_in(&k->op, WINDOW, 1);
-        add_to_pane(k, e, event);
+        if (grouped(k)) {
+            rx_count(&k->op, RX_USED, 1);
+            rx_count_in(&k->op, k->window, 1);
+        }
+        add_to(k, e, event);
     } else if (rx_op_live(&k->op)) {
-        rx_error_set(&error, -ENOMEM, "out of memory for a key");
-        rx_fail(&k->op, &error);
+        rx_fail_memory(&k->op);
     }
     release_parts(keys, owned, k->table.width);
 }
@@ -242,15 +237,38 @@ static void complete(struct rx_op *op, unsigned port)
     struct batch out;
     (void)port;
     out.count = 0;
+    for (struct rx_keyed *e = k->table.first; e && rx_op_live(op) && k->on_complete == KEYED_FLUSH; e = e->next)
+        k->form->flush(k, e, 0, &out);
     rx_boundary_leave(&k->member);
-    for (struct rx_keyed *e = k->table.first; e && rx_op_live(op); e = e->next)
-        if (pane_of(k, e)->end && k->on_complete == ON_COMPLETE_FLUSH)
-            close_pane(k, e, 0, &out);
-    flush(k, &out);
+    rx_keyed_flush(k, &out);
     rx_finish(op);
 }
 
 /* ---- life ---- */
+
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b > 0) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static void choose_form(struct keyed_window *k)
+{
+    if (k->size.count) {
+        k->form = &rx_keyed_counted;
+        k->events = common_divisor(k->size.count, k->every.count);
+        k->stride = k->every.count / k->events;
+    } else if (k->every.duration == k->size.duration && !k->calls.carries) {
+        k->form = &rx_keyed_tumbling;
+    } else {
+        k->form = &rx_keyed_hopping;
+        k->pane = (rx_time)common_divisor((uint64_t)k->size.duration, (uint64_t)k->every.duration);
+    }
+}
 
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
@@ -259,21 +277,23 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     if (r < 0)
         return r;
     k->member = (struct rx_boundary_member){.op = op, .close = on_boundary};
-    for (unsigned i = 0; i < rx_keys_count(k->by); i++)
+    k->window = grouped(k);
+    k->aggregate = k->window + 1;
+    k->latest = INT64_MIN;
+    choose_form(k);
+    unsigned width = grouped(k) ? (unsigned)rx_keys_count(k->by) : 0;
+    for (unsigned i = 0; i < width; i++)
         k->parts[i].field = rx_expr_as_field(rx_keys_expr(k->by, i));
-    rx_keytable_init(&k->table, rx_op_heap(op), (unsigned)rx_keys_count(k->by),
-                     sizeof(struct pane) + k->calls.count * sizeof(struct rx_accumulator));
+    rx_keytable_init(&k->table, rx_op_heap(op), width,
+                     k->form->entry + (k->form->accumulates ? k->calls.count * sizeof(struct rx_accumulator) : 0));
     return 0;
 }
 
 static void start(struct rx_op *op)
 {
     struct keyed_window *k = (struct keyed_window *)op;
-    if (rx_boundary_join(&k->member) < 0) {
-        struct rx_error error;
-        rx_error_set(&error, -ENOMEM, "out of memory");
-        rx_fail(op, &error);
-    }
+    if (k->form->by_time && rx_boundary_join(&k->member) < 0)
+        rx_fail_memory(op);
     rx_subscribe(op, 0);
 }
 
@@ -282,46 +302,26 @@ static void dispose(struct rx_op *op)
     struct keyed_window *k = (struct keyed_window *)op;
     rx_boundary_leave(&k->member);
     for (struct rx_keyed *e = k->table.first; e; e = e->next)
-        rx_aggregation_clear(&k->calls, pane_of(k, e)->accumulators);
+        k->form->forget(k, e);
     rx_keytable_finish(&k->table);
 }
 
-/* ---- state: as the three would write it, so that each plan reads the other's ---- */
+/* ---- state: of windows that follow one another, as the three steps would write it; else a form of its own, which begins with a
+ * number that theirs never begins with ---- */
 
-enum { WINDOW_TIMERS = 2 };
+enum { OWN_FORM = 77 };
 
-static void write_entry(const struct keyed_window *k, struct rx_writer *w)
+static bool shares_state(const struct keyed_window *k) { return grouped(k) && k->form == &rx_keyed_tumbling; }
+
+void rx_keyed_write_entry(struct keyed_window *k, struct rx_writer *w)
 {
     rx_frame_end(w, rx_frame_begin_step(w, &k->op, 0, 0));
 }
 
-static void write_pane(struct keyed_window *k, const struct pane *pane, struct rx_writer *w)
+void rx_keyed_read_entry(struct rx_reader *outer)
 {
-    rx_write_int(w, pane->end - k->size.duration);
-    rx_write_int(w, pane->end);
-    rx_write_uint(w, 0); /* the timer's place */
-    rx_write_uint(w, 0); /* events so far: of `max` */
-    rx_write_bool(w, true);
-    rx_write_bool(w, true);
-    write_entry(k, w);
-    size_t frame = rx_frame_begin_step(w, &k->op, 1, 0);
-    rx_aggregation_save(&k->calls, pane->accumulators, w);
-    rx_frame_end(w, frame);
-}
-
-static void write_window(struct keyed_window *k, const struct pane *pane, uint64_t born, struct rx_writer *w)
-{
-    size_t frame = rx_frame_begin_step(w, &k->op, 1, WINDOW_TIMERS);
-    rx_write_uint(w, 0); /* events so far: of windows by count */
-    rx_write_bool(w, false);
-    rx_write_uint(w, pane->end != 0);
-    if (pane->end)
-        write_pane(k, pane, w);
-    rx_write_bool(w, true);
-    rx_boundary_save_as(w, born, pane->end ? pane->end : RX_TIME_NEVER, false);
-    rx_write_uint(w, 0); /* windows that have been let go */
-    rx_write_uint(w, 0); /* steps that keep something beyond a window */
-    rx_frame_end(w, frame);
+    struct rx_reader r = rx_frame_open_step(outer, 0, 0);
+    rx_frame_close(outer, &r);
 }
 
 static void write_keys(struct keyed_window *k, const struct rx_keyed *e, struct rx_writer *w)
@@ -334,15 +334,15 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct keyed_window *k = (struct keyed_window *)op;
     uint64_t born = 0;
-    rx_write_bool(w, false);
+    rx_write_uint(w, shares_state(k) ? 0 : OWN_FORM);
+    if (!shares_state(k)) {
+        rx_write_bool(w, k->closed_any);
+        rx_write_int(w, k->closed);
+    }
     rx_write_uint(w, k->table.count);
     for (struct rx_keyed *e = k->table.first; e; e = e->next) {
         write_keys(k, e, w);
-        rx_write_int(w, 0); /* the newest event and its place: of idle groups */
-        rx_write_uint(w, 0);
-        rx_write_bool(w, true);
-        write_entry(k, w);
-        write_window(k, pane_of(k, e), ++born, w);
+        k->form->save(k, e, ++born, w);
     }
     for (struct rx_keyed *e = k->table.oldest; e; e = e->newer)
         write_keys(k, e, w);
@@ -350,57 +350,19 @@ static int save(struct rx_op *op, struct rx_writer *w)
     return 0;
 }
 
-static void read_entry(struct rx_reader *outer)
+static struct rx_keyed *look_up(struct keyed_window *k, const struct rx_value *keys, bool add)
 {
-    struct rx_reader r = rx_frame_open_step(outer, 0, 0);
-    rx_frame_close(outer, &r);
-}
-
-static void read_pane(struct keyed_window *k, struct pane *pane, struct rx_reader *r)
-{
-    rx_read_int(r);
-    rx_time end = rx_read_int(r);
-    rx_read_uint(r);
-    rx_read_uint(r);
-    if (!rx_read_bool(r) || !rx_read_bool(r))
-        rx_reader_fail(r, -EBADMSG);
-    read_entry(r);
-    struct rx_reader aggregate = rx_frame_open_step(r, 1, 0);
-    if (!rx_reader_failed(&aggregate))
-        rx_aggregation_load(&k->calls, pane->accumulators, &aggregate);
-    rx_frame_close(r, &aggregate);
-    if (rx_reader_failed(r))
-        return;
-    pane->end = end;
-    rx_boundary_rewant(&k->member, end, false);
-}
-
-static void read_window(struct keyed_window *k, struct pane *pane, struct rx_reader *outer)
-{
-    struct rx_reader r = rx_frame_open_step(outer, 1, WINDOW_TIMERS);
-    rx_read_uint(&r);
-    bool completing = rx_read_bool(&r);
-    uint64_t panes = rx_read_uint(&r);
-    if (panes == 1)
-        read_pane(k, pane, &r);
-    bool joined = rx_read_bool(&r);
-    bool past;
-    rx_boundary_read(&r, &past);
-    uint64_t let_go = rx_read_uint(&r) + rx_read_uint(&r);
-    if (completing || panes > 1 || !joined || let_go)
-        rx_reader_fail(&r, -EBADMSG);
-    rx_frame_close(outer, &r);
+    uint64_t hash = grouped(k) ? rx_keytable_hash(keys, k->table.width) : 0;
+    struct rx_keyed *e = grouped(k) ? rx_keytable_find(&k->table, keys, hash) : k->table.first;
+    return e && add ? NULL : e ? e : add ? add_key(k, keys, hash) : NULL;
 }
 
 static struct rx_keyed *read_key(struct keyed_window *k, struct rx_reader *r, bool add)
 {
-    struct rx_value keys[WIDTH_MAX];
+    struct rx_value keys[KEYED_WIDTH_MAX];
     for (unsigned i = 0; i < k->table.width; i++)
         keys[i] = rx_read_value(r);
-    uint64_t hash = rx_keytable_hash(keys, k->table.width);
-    struct rx_keyed *e = rx_keytable_find(&k->table, keys, hash);
-    if (add && !e && !rx_reader_failed(r))
-        e = rx_keytable_add(&k->table, keys, hash);
+    struct rx_keyed *e = rx_reader_failed(r) ? NULL : look_up(k, keys, add);
     for (unsigned i = 0; i < k->table.width; i++)
         rx_value_unref(keys[i]);
     if (!e)
@@ -408,32 +370,41 @@ static struct rx_keyed *read_key(struct keyed_window *k, struct rx_reader *r, bo
     return e;
 }
 
-static void read_group(struct keyed_window *k, struct rx_reader *r)
+/* What the keys have open is wanted again. */
+static void want_again(struct keyed_window *k)
 {
-    struct rx_keyed *e = read_key(k, r, true);
-    rx_read_int(r);
-    rx_read_uint(r);
-    if (!rx_read_bool(r))
-        rx_reader_fail(r, -EBADMSG);
-    read_entry(r);
-    if (e && !rx_reader_failed(r))
-        read_window(k, pane_of(k, e), r);
+    for (struct rx_keyed *e = k->table.first; e && k->form->by_time; e = e->next) {
+        rx_time end = k->form->next_end(k, e, k->closed_any ? k->closed : INT64_MIN);
+        k->latest = RX_TIME_NEVER; /* which is the last is not known: look at all of them each time */
+        if (end != RX_TIME_NEVER)
+            rx_boundary_rewant(&k->member, end, false);
+    }
 }
 
 static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct keyed_window *k = (struct keyed_window *)op;
-    if (rx_boundary_join(&k->member) < 0)
+    if (k->form->by_time && rx_boundary_join(&k->member) < 0)
         return -ENOMEM;
     rx_boundary_watermark(&k->member, rx_op_watermark(op));
-    bool completing = rx_read_bool(r);
+    if (rx_read_uint(r) != (shares_state(k) ? 0 : OWN_FORM))
+        rx_reader_fail(r, -EBADMSG);
+    if (!shares_state(k)) {
+        k->closed_any = rx_read_bool(r);
+        k->closed = rx_read_int(r);
+    }
     uint64_t count = rx_read_uint(r);
-    for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
-        read_group(k, r);
+    for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++) {
+        struct rx_keyed *e = read_key(k, r, true);
+        if (e)
+            k->form->load(k, e, r);
+    }
     for (uint64_t i = 0; i < count && !rx_reader_failed(r); i++)
         read_key(k, r, false);
-    if (rx_read_uint(r) || completing)
+    if (rx_read_uint(r))
         rx_reader_fail(r, -EBADMSG);
+    if (!rx_reader_failed(r))
+        want_again(k);
     return r->failed;
 }
 
@@ -441,43 +412,48 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 extern const struct rx_operator_class rx_operator_group_by, rx_operator_window, rx_operator_aggregate;
 
-static const struct rx_operator_class *const fuses[] = {&rx_operator_group_by, &rx_operator_window,
+static const struct rx_operator_class *const three[] = {&rx_operator_group_by, &rx_operator_window,
                                                         &rx_operator_aggregate, NULL};
+static const struct rx_operator_class *const two[] = {&rx_operator_window, &rx_operator_aggregate, NULL};
+
+/* Panes a key at the most, and what they may keep. Below the limit of windows that overlap the steps alone would keep as much. */
+enum { PANES_MAX = 1000000, BYTES_MAX = 1024 };
+
+static const void *field_of(const struct rx_operator_class *class, const void *image, const char *name)
+{
+    return rx_option_field(&class->base, image, name);
+}
 
 static int64_t int_of(const struct rx_operator_class *class, const void *image, const char *name)
 {
     int64_t value;
-    memcpy(&value, rx_option_field(&class->base, image, name), sizeof value);
+    memcpy(&value, field_of(class, image, name), sizeof value);
     return value;
 }
 
-static bool is_unset(const void *image, const char *name, size_t size)
+/* What it does not do of windows: gaps, early closing and early results, empty windows, and ends that the clock or other streams
+ * say. These are the options that it knows; all others must be as they are by default. */
+static bool plain_window(const struct rx_step *step, const void *image)
 {
-    const unsigned char *field = rx_option_field(&rx_operator_window.base, image, name);
-    for (size_t i = 0; i < size; i++)
-        if (field[i])
-            return false;
-    return true;
-}
-
-/* What it does not do: overlaps and gaps, early closing and results, empty windows, and all but time to say when one ends. */
-static bool plain_window(const void *image)
-{
+    static const char *const known[] = {"size", "every", "on_complete", "align", "emit_empty", NULL};
     const struct rx_class *class = &rx_operator_window.base;
-    const struct rx_extent *size = rx_option_field(class, image, "size"),
-                           *every = rx_option_field(class, image, "every"), *max = rx_option_field(class, image, "max"),
-                           *emit = rx_option_field(class, image, "emit");
-    const int *align = rx_option_field(class, image, "align");
-    const bool *emit_empty = rx_option_field(class, image, "emit_empty");
-    return size->duration > 0 && !every->count && (every->duration == 0 || every->duration == size->duration) &&
-           !every->every_event && *align == 0 && !*emit_empty && !max->count && !emit->duration && emit->choice <= 1 &&
-           is_unset(image, "latest_by", sizeof(void *));
+    const int *align = field_of(&rx_operator_window, image, "align");
+    const bool *emit_empty = field_of(&rx_operator_window, image, "emit_empty");
+    const struct rx_extent *every = field_of(&rx_operator_window, image, "every");
+    for (const struct rx_option *o = class->options; o->name; o++) {
+        bool other = true;
+        for (size_t i = 0; known[i]; i++)
+            other = other && strcmp(o->name, known[i]) != 0;
+        if (other && rx_option_tree(class, step->options, o))
+            return false;
+    }
+    return *align == 0 && !*emit_empty && !every->every_event;
 }
 
 /* Nor idle and expected groups. */
 static bool plain_group(const void *image)
 {
-    const struct rx_strings *expect = rx_option_field(&rx_operator_group_by.base, image, "expect");
+    const struct rx_strings *expect = field_of(&rx_operator_group_by, image, "expect");
     return int_of(&rx_operator_group_by, image, "idle") == 0 && expect->count == 0;
 }
 
@@ -486,44 +462,82 @@ static bool skips_bad_events(const struct rx_step *step)
     return step->on_error == RX_DEAD_LETTER || step->on_error == RX_DROP;
 }
 
-static void take(void *to, enum step step, const void *const *images, const char *name, size_t size)
+/* Windows that leave no gaps, of so many panes that a key has room for them. */
+static bool fits(struct keyed_window *k)
 {
-    memcpy(to, rx_option_field(&fuses[step]->base, images[step], name), size);
+    struct rx_aggregation_facts calls = rx_aggregation_describe(k->fields);
+    uint64_t size = k->size.count ? k->size.count : (uint64_t)k->size.duration;
+    uint64_t every = k->size.count ? k->every.count : (uint64_t)k->every.duration;
+    if (every == 0) {
+        k->every = k->size;
+        every = size;
+    }
+    if (size == 0 || every > size || (k->size.count > 0) != (k->every.count > 0))
+        return false;
+    if (k->size.count && every < size && calls.carries)
+        return false; /* which sample lay before a window that began among others is not told by its time alone */
+    bool small = size / every <= RX_WINDOWS_MAX || (calls.bytes <= BYTES_MAX && !calls.needs_order);
+    return small && size / common_divisor(size, every) <= PANES_MAX;
 }
 
-static bool fuse(const struct rx_step *const *steps, const void *const *images, void *image)
+static void take(void *to, const struct rx_operator_class *class, const void *image, const char *name, size_t size)
+{
+    memcpy(to, field_of(class, image, name), size);
+}
+
+/* Of windows that follow one another each plan reads the other's state; panes are a state of their own. */
+static enum rx_fusing fuse_window(const struct rx_step *const *steps, const void *const *images, bool told,
+                                  struct keyed_window *k)
+{
+    if (!plain_window(steps[0], images[0]) || !skips_bad_events(steps[1]))
+        return RX_FUSES_NOT;
+    take(&k->size, &rx_operator_window, images[0], "size", sizeof k->size);
+    take(&k->every, &rx_operator_window, images[0], "every", sizeof k->every);
+    take(&k->on_complete, &rx_operator_window, images[0], "on_complete", sizeof k->on_complete);
+    take(&k->fields, &rx_operator_aggregate, images[1], "fields", sizeof k->fields);
+    if (!fits(k) ||
+        (told && k->size.count)) /* which are counted together is then known only when event time has come */
+        return RX_FUSES_NOT;
+    bool follow = k->size.duration > 0 && k->every.duration == k->size.duration;
+    return follow && !rx_aggregation_describe(k->fields).carries ? RX_FUSES : RX_FUSES_STATE;
+}
+
+static enum rx_fusing fuse_three(const struct rx_step *const *steps, const void *const *images, bool told, void *image)
 {
     struct keyed_window *k = image;
-    const struct rx_shaper *fields =
-        *(struct rx_shaper *const *)rx_option_field(&rx_operator_aggregate.base, images[AGGREGATE], "fields");
-    if (rx_aggregation_describe(fields).carries || !plain_group(images[GROUP]) || !plain_window(images[WINDOW]) ||
-        !skips_bad_events(steps[GROUP]) || !skips_bad_events(steps[AGGREGATE]))
-        return false;
-    take(&k->by, GROUP, images, "by", sizeof k->by);
-    take(&k->max_keys, GROUP, images, "max_keys", sizeof k->max_keys);
-    take(&k->size, WINDOW, images, "size", sizeof k->size);
-    take(&k->on_complete, WINDOW, images, "on_complete", sizeof k->on_complete);
-    take(&k->fields, AGGREGATE, images, "fields", sizeof k->fields);
-    return true;
+    if (!plain_group(images[GROUP]) || !skips_bad_events(steps[GROUP]))
+        return RX_FUSES_NOT;
+    take(&k->by, &rx_operator_group_by, images[GROUP], "by", sizeof k->by);
+    take(&k->max_keys, &rx_operator_group_by, images[GROUP], "max_keys", sizeof k->max_keys);
+    return fuse_window(steps + 1, images + 1, told, k);
 }
 
-const struct rx_operator_class rx_operator_keyed_window = {
-    .base = {.name = "keyed_window",
-             .summary = "group_by, window and aggregate as one",
-             .state_size = sizeof(struct keyed_window),
-             .flags = RX_INTERNAL | RX_SPAN_SAFE | RX_REPLACES},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .timer_slots = 1, /* group_by's; never armed */
-    .init = init,
-    .start = start,
-    .next = next,
-    .complete = complete,
-    .watermark = watermark,
-    .save = save,
-    .load = load,
-    .dispose = dispose,
-    .fuses = fuses,
-    .fuse = fuse,
-    .fused_common = WINDOW, /* the boundary clock */
-};
+static enum rx_fusing fuse_two(const struct rx_step *const *steps, const void *const *images, bool told, void *image)
+{
+    return fuse_window(steps, images, told, image) == RX_FUSES_NOT ? RX_FUSES_NOT : RX_FUSES_STATE;
+}
+
+#define KEYED(name_, summary_, fuses_, fuse_, common_)                                                                 \
+    const struct rx_operator_class rx_operator_##name_ = {                                                             \
+        .base = {.name = #name_,                                                                                       \
+                 .summary = summary_,                                                                                  \
+                 .state_size = sizeof(struct keyed_window),                                                            \
+                 .flags = RX_INTERNAL | RX_SPAN_SAFE | RX_REPLACES},                                                   \
+        .min_inputs = 1,                                                                                               \
+        .max_inputs = 1,                                                                                               \
+        .timer_slots = 1, /* group_by's; never armed */                                                                \
+        .init = init,                                                                                                  \
+        .start = start,                                                                                                \
+        .next = next,                                                                                                  \
+        .complete = complete,                                                                                          \
+        .watermark = watermark,                                                                                        \
+        .save = save,                                                                                                  \
+        .load = load,                                                                                                  \
+        .dispose = dispose,                                                                                            \
+        .fuses = fuses_,                                                                                               \
+        .fuse = fuse_,                                                                                                 \
+        .fused_common = common_, /* the boundary clock */                                                              \
+    }
+
+KEYED(keyed_window, "group_by, window and aggregate as one", three, fuse_three, 1);
+KEYED(sliding_window, "window and aggregate as one", two, fuse_two, 0);

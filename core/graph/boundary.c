@@ -26,26 +26,12 @@ static int refuse_sorts(struct rx_error *reterr)
     return -EINVAL;
 }
 
-static int refuse_overlap(uint64_t open, struct rx_error *reterr)
-{
-    rx_error_set(reterr, -EINVAL,
-                 "%" PRIu64 " windows would be open at once, and each event would go to all of them; at most %d may be",
-                 open, RX_WINDOWS_MAX);
-    rx_error_hint(reterr, "make `every` at least a thousandth of `size`");
-    return -EINVAL;
-}
-
 int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every, bool by_clock,
                      struct rx_error *reterr)
 {
     bool timed = size->duration > 0;
     if (timed != (every->duration > 0))
         return refuse_sorts(reterr);
-    uint64_t length = timed ? (uint64_t)size->duration : size->count;
-    uint64_t step = timed ? (uint64_t)every->duration : every->count;
-    uint64_t open = length / step + (length % step > 0);
-    if (open > RX_WINDOWS_MAX)
-        return refuse_overlap(open, reterr);
     if (timed && by_clock && every->duration < RX_WINDOW_PERIOD_MIN)
         return rx_error_set(reterr, -EINVAL,
                             "windows that begin by the clock, events or not, must be at least 1ms apart");

@@ -14,9 +14,9 @@
 #include "core/graph/operator.h"
 #include "core/graph/schedule.h"
 
-/* What window and buffer take as `size` and `every`, and refuse: both are times or both counts; of windows that overlap at
- * most RX_WINDOWS_MAX are open at once, since each event goes to all of them; and what comes by the clock, events or not,
- * is RX_WINDOW_PERIOD_MIN apart. 0 or -EINVAL. */
+/* What window and buffer take as `size` and `every`, and refuse: both are times or both counts, and what comes by the clock, events
+ * or not, is RX_WINDOW_PERIOD_MIN apart. 0 or -EINVAL. Of windows that overlap at most RX_WINDOWS_MAX are open at once where each event goes to
+ * all of them: the planner sees to that, as it knows which share their panes. */
 #define RX_WINDOWS_MAX       1000
 #define RX_WINDOW_PERIOD_MIN RX_MSEC
 int rx_extents_check(const struct rx_extent *size, const struct rx_extent *every, bool by_clock,

@@ -44,6 +44,9 @@ enum {
         16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };
 
+/* Whether a class runs several steps as one, and then whether its state is theirs or of its own. */
+enum rx_fusing { RX_FUSES_NOT, RX_FUSES, RX_FUSES_STATE };
+
 struct rx_operator_class {
     struct rx_class base;
     unsigned min_inputs, max_inputs; /* port 0 is the chain; the rest come from STREAM options, in table order */
@@ -78,9 +81,9 @@ struct rx_operator_class {
     void (*describe)(const void *image, struct rx_facts *); /* corrects the facts of the flags. NULL: they are right */
     const struct rx_operator_class *collects; /* a window of its own with one step of this class in it (buffer) */
     /* A class that runs several steps as one: which, each alone in the scope of the one before it, NULL-terminated; and whether
-     * it can, from their options. it sets its own in `ret_image`, and gives the same output and accounts as they would. */
+     * it can, from their options and whether events have times of their own (`told`). it sets its own in `ret_image`, and gives the same output and accounts as they would. */
     const struct rx_operator_class *const *fuses;
-    bool (*fuse)(const struct rx_step *const *, const void *const *images, void *ret_image);
+    enum rx_fusing (*fuse)(const struct rx_step *const *, const void *const *images, bool told, void *ret_image);
     uint16_t fused_common; /* of which of them rx_common_get is */
 };
 

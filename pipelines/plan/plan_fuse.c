@@ -44,7 +44,8 @@ static int try_class(struct rx_assembly *a, const struct rx_operator_class *clas
         if (!images[i])
             return -ENOMEM;
     }
-    if (!class->fuse(steps, images, image))
+    enum rx_fusing fusing = class->fuse(steps, images, found[0]->told, image);
+    if (fusing == RX_FUSES_NOT || (fusing == RX_FUSES && a->options->no_fusion))
         return 0;
     node->class = class;
     node->image = image;
@@ -58,7 +59,7 @@ int rx_assembly_fuse(struct rx_assembly *a, const struct rx_logical_node *logica
 {
     const struct rx_logical_node *found[FUSED_MAX];
     int r = 0;
-    if (!logical->scope || logical->told) /* keyed_window has one pane a key: on event time several are open */
+    if (!logical->scope || (a->options->no_fusion && !a->options->fuse_states))
         return 0;
     for (const struct rx_operator_class *const *class = rx_registry_operators(); *class && r == 0; class ++) {
         unsigned n = (*class)->fuses ? match(*class, logical, found) : 0;

@@ -89,9 +89,11 @@ int rx_replay_restart(struct rx_replay *r, struct rx_error *reterr)
     }
     set_quiet(r, true);
     rx_replay_end_world(r);
-    /* The other kind of plan each time: fused and unfused read each other's state. */
-    if (r->options.alternate_fusion)
+    /* The other kind of plan each time: fused and unfused read each other's state, but for what keeps a state of its own. */
+    if (r->options.alternate_fusion) {
         r->plan_options.no_fusion = !r->plan_options.no_fusion;
+        r->plan_options.fuse_states = true;
+    }
     int result = move_on(r, &saved, reterr);
     if (r->world.plan)
         set_quiet(r, false);

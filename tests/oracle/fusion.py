@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A plan must not show: random keyed windows give the same bytes fused and as written, in spans of 1 and of 256.
+"""A plan must not show: random windows, keyed or not, overlapping, counted, by event time or by arrival, give the same bytes fused and as written, in spans of 1 and of 256.
 
 usage: fusion.py [--rxd PATH] [SEED [COUNT]]
 """
@@ -33,9 +33,12 @@ class Generator:
 
     def window(self):
         pick, size = self.random.choice, 10 * self.random.randint(1, 12)
+        if self.chance(0.2):
+            count = self.random.randint(1, 9)
+            return pick([count, {"size": count, "every": self.random.randint(1, count)}, {"size": count, "every": 1}])
         options = {"size": f"{size}ms"}
         if self.chance(0.4):
-            options["every"] = f"{pick([size // 2 or 1, 10, 30, size, 2 * size])}ms"
+            options["every"] = f"{pick([size // 2 or 1, 1, 10, 15, 30, size, 2 * size])}ms"
         if self.chance(0.15):
             options["emit_empty"] = True
         if self.chance(0.15):
@@ -61,12 +64,16 @@ class Generator:
     def config(self):
         pipe = [{"filter": "v > 1"}] if self.chance(0.3) else []
         pipe += [{"map": {"k": "k", "j": "j", "v": "v * 2", "w": "w", "s": "coalesce(s, '')"}}] if self.chance(0.2) else []
-        pipe += [self.group(), {"window": self.window()}, self.aggregate()]
+        pipe += [] if self.chance(0.2) else [self.group()]
+        pipe += [{"window": self.window()}, self.aggregate()]
+        source = {"http": {}}
+        if self.chance(0.3):
+            source |= {"event_time": {"field": "t", "unit": "ms"}, "lateness": self.random.choice(["0ms", "20ms", "100ms"])}
         if self.chance(0.3):
             pipe.append({"map": {"key": "meta.key", "event": "event"}})
         out = {"from": "in", "pipe": pipe}
         again = {"from": "out", "pipe": [{"window": "50ms"}, {"aggregate": {"n": "count()"}}]}
-        return {"sources": {"in": {"http": {}}}, "pipelines": {"out": out, "again": again}}
+        return {"sources": {"in": source}, "pipelines": {"out": out, "again": again}}
 
     def value(self):
         row = {"k": self.random.choice("xyz"), "j": self.random.randint(0, 1), "v": self.random.randint(0, 9)}
@@ -83,7 +90,7 @@ class Generator:
         at, rows = 0, []
         for _ in range(self.random.randint(0, 60)):
             at += 0 if self.chance(0.4) else self.random.choice([1, 5, 10, 10, 20, 90])
-            rows.append({"at": at, "source": "in", "next": self.value()})
+            rows.append({"at": at, "source": "in", "next": {**self.value(), "t": at - self.random.choice([0, 0, 0, 10, 15, 40, 90])}})
         at += self.random.choice([0, 5, 10, 200])
         end = self.random.choice([{"complete": True}, {"error": "x"}, None])
         rows += [{"at": at, "source": "in", **end}] if end else []
