@@ -53,6 +53,7 @@ void rx_source_records_finish(struct rx_source_records *records)
     for (size_t i = 0; i < RX_GRAFTS; i++)
         rx_shape_unref(records->grafts[i].to);
     memset(records->grafts, 0, sizeof records->grafts);
+    *records = (struct rx_source_records){.fields = NULL}; /* no shape and no key of a heap that may go */
 }
 
 static const struct rx_graft *graft_for(struct rx_source_records *records, const struct rx_source *source,
