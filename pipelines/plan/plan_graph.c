@@ -84,18 +84,17 @@ static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_pla
                                       const struct rx_logical_graph *logical);
 
 /* Where each event goes to all windows that are open, they are not many. */
-static int check_overlap(struct rx_assembly *a, const struct rx_step *step)
+static void check_overlap(struct rx_assembly *a, const struct rx_step *step)
 {
     uint64_t open = step->facts.windows > 0 ? step->facts.windows - 1 : 0; /* one more while one closes */
     if (open <= RX_WINDOWS_MAX || a->options->no_fusion)
-        return 0;
+        return;
     rx_diagnosef(
         a->diagnostics, step->where,
         "make `every` at least a thousandth of `size`; or let nothing but an aggregate stand behind the window, "
         "without collect, top, quantiles and what needs order: that shares its parts among windows",
         "%" PRIu64 " windows would be open at once, and each event would go to all of them; at most %d may be", open,
         RX_WINDOWS_MAX);
-    return -EINVAL;
 }
 
 /* Nothing is fused inside another scope: there windows close in the order in which the groups of all scopes began, and operators
@@ -106,7 +105,7 @@ static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, co
     int fused = graph->outer ? 0 : rx_assembly_fuse(a, logical, node);
     int r = fused < 0 ? fused : fused ? 0 : give_step(a, logical, node);
     if (r == 0 && !fused)
-        r = check_overlap(a, logical->step);
+        check_overlap(a, logical->step);
     if (r < 0)
         return r;
     node->step = node->steps[0];

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipelines/plan/logical.h"
+#include "pipelines/plan/plan.h"
 
 static const struct {
     const char *pipe;
@@ -26,12 +26,34 @@ static const struct {
     {"[window: {size: 1ms, align: start}, count]", NULL},
     {"[window: {size: 999us, align: start}, count]", "must be at least 1ms apart"},
     {"[window: {size: 999us, emit_empty: true}, count]", "must be at least 1ms apart"},
-    {"[buffer: {size: 1s, every: 999us, align: start}]", "1002 windows would be open at once"},
+    {"[buffer: {size: 1s, every: 999us, align: start}]", "must be at least 1ms apart"},
+    {"[window: {size: 100000, every: 1}, aggregate: {a: avg(v), m: max(v)}]", NULL},
+    {"[group_by: k, window: {size: 10s, every: 1ms}, aggregate: {n: count()}]", NULL},
+    {"[window: {size: 2000000, every: 1}, aggregate: {n: count()}]", "2000000 windows would be open at once"},
+    {"[window: {size: 1001, every: 1}, aggregate: {m: median(v)}]", "1001 windows would be open at once"},
+    {"[window: {size: 1001, every: 1}, filter: v > 1, aggregate: {n: count()}]", "1001 windows would be open at once"},
+    {"[group_by: k, group_by: j, window: {size: 1001, every: 1}, aggregate: {n: count()}]",
+     "1001 windows would be open"},
     {"[buffer: {size: 100ms, every: 999us, align: start}]", "must be at least 1ms apart"},
     {"[buffer: {size: 10, emit_empty: true}]", NULL},
     {"[sample: 1ms]", NULL},
     {"[sample: 999us]", "must be between 1ms and"},
 };
+
+static int run_plan(const struct rx_logical *logical, struct rx_diagnostics *diagnostics)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_sched *sched = rx_sched_create(0);
+    struct rx_engine *engine = rx_engine_create(heap, sched);
+    struct rx_plan_options options = {0};
+    struct rx_plan *made = NULL;
+    int r = rx_plan_create(logical, engine, &options, diagnostics, &made);
+    rx_plan_destroy(made);
+    rx_engine_destroy(engine);
+    rx_sched_destroy(sched);
+    rx_heap_destroy(heap);
+    return r;
+}
 
 static int plan(const char *pipe, struct rx_buffer *said)
 {
@@ -44,6 +66,8 @@ static int plan(const char *pipe, struct rx_buffer *said)
     int r = rx_forest_read_text(text, strlen(text), "test", 0, diagnostics, &forest);
     if (r == 0)
         r = rx_logical_create(forest, &options, diagnostics, &made);
+    if (r == 0)
+        r = run_plan(made, diagnostics);
     rx_diagnostics_render(diagnostics, said);
     rx_diagnostics_destroy(diagnostics);
     rx_logical_destroy(made);
