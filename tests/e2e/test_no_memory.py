@@ -17,7 +17,7 @@ from pathlib import Path
 import harness
 
 CONFIG = """
-http: { listen: 127.0.0.1:0 }
+http: { listen: 127.0.0.1:0, drain_deadline: 300ms }
 brokers: { h: { url: "mqtt://127.0.0.1:1" } }
 sources:
   a: { http: {} }
@@ -27,6 +27,8 @@ sources:
   w: { websocket: { url: "ws://127.0.0.1:1/x", headers: { A: b }, send: [ hello ] } }
   f: { file: { path: absent.ndjson, follow: true } }
   i: { mqtt: { url: "mqtt://127.0.0.1:1", topic: "in/{rest...}", share: team } }
+  hp: { http_poll: { url: "http://127.0.0.1:1/", every: 50ms, headers: { A: b } } }
+  e: { sse: { url: "http://127.0.0.1:1/", headers: { A: b } } }
 pipelines:
   p1: { from: s, pipe: [ { group_by: device }, { window: 200ms }, { aggregate: { a: avg(value), n: count() } } ] }
   p2:
@@ -40,7 +42,8 @@ pipelines:
       - websocket: { url: "ws://127.0.0.1:1/y", max_queue: 3, payload: "{value}" }
       - mqtt: { url: "mqtt://127.0.0.1:1", topic: o, birth: { topic: b }, will: { topic: w } }
   p4: { from: t, pipe: [ { combine_latest: a }, { delay: 30ms }, { distinct_until_changed: value } ] }
-  p5: { join: { x: s, y: t }, by: { k: { x: int(value), y: value } }, within: 100ms, kind: full }
+  p7: { join: { x: s, y: t }, by: { k: { x: int(value), y: value } }, within: 100ms, kind: full }
+  p8: { from: [ hp, e, t ], to: { http: { post: "http://127.0.0.1:1/{value}", headers: { A: "{value}" }, batch: 5 } } }
   p6: { from: s, pipe: [ { zip: { with: t, by: { k: { main: int(value), t: value } } } } ] }
 """
 SAMPLES, STARTS = 100, 40
