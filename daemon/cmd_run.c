@@ -160,6 +160,8 @@ static int run_front(struct running *r, const struct rx_settings *settings, stru
     result = watch_terminate(r);
     if (result == 0)
         result = rx_loop_signal(r->loop, SIGHUP, on_hangup, r);
+    if (result == 0 && rx_diagnostics_remarks(diagnostics) > 0)
+        rx_log(RX_LOG_WARNING, "the config has what looks like slips; rxd check shows them", NULL);
     if (result == 0) {
         announce(r->front, settings->http.listen);
         result = rx_loop_run(r->loop);
@@ -226,10 +228,10 @@ int rx_command_run(int argc, char **argv)
     if (!diagnostics)
         return 1;
     int result = run(&paths, listen, diagnostics, &error);
-    rx_show(diagnostics);
-    if (rx_diagnostics_count(diagnostics) > 0)
+    if (rx_diagnostics_count(diagnostics) > 0) {
+        rx_show(diagnostics);
         status = rx_config_status(diagnostics, result);
-    else if (result < 0)
+    } else if (result < 0)
         status = failed(result, &error);
     rx_diagnostics_destroy(diagnostics);
     return status;

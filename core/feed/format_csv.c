@@ -35,7 +35,8 @@ static const struct rx_option options[] = {
      .help =
          "true (the default): the first row of a file, body or message has the columns' names; else the names: [a, b]",
      .type = RX_OPTION_STRINGS,
-     .offset = RX_AT(struct rx_csv_options, header, struct rx_strings)},
+     .offset = RX_AT(struct rx_csv_options, header, struct rx_strings),
+     .flags = RX_COLUMNS},
     {.name = "delimiter",
      .help = "what is between cells, if it is no comma: ; | : or a tab",
      .type = RX_OPTION_STRING,

@@ -193,14 +193,11 @@ static void missing_option(struct option_parse *parse, const struct rx_option *o
 
 static int set_fallback(struct option_parse *parse, const struct rx_option *option, const struct rx_tree *where)
 {
-    struct rx_tree *fallback = rx_plan_alloc(parse->arena, sizeof *fallback);
-    if (!fallback)
-        return -ENOMEM;
-    *fallback = (struct rx_tree){.text = option->fallback,
-                                 .length = strlen(option->fallback),
-                                 .file = where ? where->file : option_no_file(),
-                                 .at = where ? where->at : (struct rx_place){0}};
-    return set_option(parse, option, fallback) < 0 ? -EINVAL : 0;
+    struct rx_tree fallback = {.text = option->fallback,
+                               .length = strlen(option->fallback),
+                               .file = where ? where->file : option_no_file(),
+                               .at = where ? where->at : (struct rx_place){0}};
+    return set_option(parse, option, &fallback) < 0 ? -EINVAL : 0;
 }
 
 /* Which values were written: in `map`, or the one of a bare value. */

@@ -1,5 +1,8 @@
-/* The arena of a plan: memory and destructors that live as long as the plan does. */
+/* The arena of a plan: memory and destructors that live as long as the plan does. A plan of many pipelines asks for a hundred small
+ * pieces for each: they are cut from chunks. */
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "core/option/option.h"
@@ -10,9 +13,19 @@ struct duty {
     void *what;
 };
 
+struct chunk {
+    struct chunk *older;
+    size_t used, size;
+    max_align_t data[];
+};
+
+enum { CHUNK_FIRST = 2 << 10, CHUNK_LAST = 64 << 10 }; /* bytes; each is twice the one before */
+
 struct rx_plan_arena {
     struct rx_heap *heap;
     struct duty *newest;
+    struct chunk *chunk; /* the newest */
+    size_t next_size;
     struct rx_known known;
 };
 
@@ -31,33 +44,51 @@ void rx_plan_arena_destroy(struct rx_plan_arena *arena)
 {
     if (!arena)
         return;
-    while (arena->newest) {
-        struct duty *duty = arena->newest;
-        arena->newest = duty->older;
+    for (struct duty *duty = arena->newest; duty; duty = duty->older)
         duty->destroy(duty->what);
-        free(duty);
+    for (struct chunk *chunk = arena->chunk, *older; chunk; chunk = older) {
+        older = chunk->older;
+        free(chunk);
     }
     free(arena);
 }
 
+static struct chunk *add_chunk(struct rx_plan_arena *arena, size_t least)
+{
+    size_t size = arena->next_size ? arena->next_size : CHUNK_FIRST;
+    arena->next_size = size < CHUNK_LAST ? 2 * size : size;
+    size = size < least ? least : size;
+    struct chunk *chunk = calloc(1, sizeof *chunk + size);
+    if (!chunk)
+        return NULL;
+    chunk->size = size;
+    chunk->older = arena->chunk;
+    return arena->chunk = chunk;
+}
+
+void *rx_plan_alloc(struct rx_plan_arena *arena, size_t size)
+{
+    struct chunk *chunk = arena->chunk;
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    size = (size + sizeof(max_align_t)) / sizeof(max_align_t) * sizeof(max_align_t); /* and none is empty */
+    if (!chunk || chunk->size - chunk->used < size)
+        chunk = add_chunk(arena, size);
+    if (!chunk)
+        return NULL;
+    void *memory = (char *)chunk->data + chunk->used;
+    chunk->used += size;
+    return memory;
+}
+
 int rx_plan_defer(struct rx_plan_arena *arena, void (*destroy)(void *), void *what)
 {
-    struct duty *duty = malloc(sizeof *duty);
+    struct duty *duty = rx_plan_alloc(arena, sizeof *duty);
     if (!duty)
         return -ENOMEM;
     *duty = (struct duty){.older = arena->newest, .destroy = destroy, .what = what};
     arena->newest = duty;
     return 0;
-}
-
-void *rx_plan_alloc(struct rx_plan_arena *arena, size_t size)
-{
-    void *memory = calloc(1, size ? size : 1);
-    if (memory && rx_plan_defer(arena, free, memory) < 0) {
-        free(memory);
-        return NULL;
-    }
-    return memory;
 }
 
 struct rx_heap *rx_plan_heap(const struct rx_plan_arena *arena) { return arena->heap; }

@@ -16,7 +16,7 @@ enum {
 
 #define RX_CONFIG_BYTES_MAX (16u << 20) /* in one file */
 #define RX_CONFIG_DEPTH_MAX 64          /* levels of nesting */
-#define RX_CONFIG_NODES_MAX 200000      /* nodes in one file, those behind aliases counted each time */
+#define RX_CONFIG_NODES_MAX 1000000     /* nodes in one file, those behind aliases counted each time */
 
 /* Reads files, folders (their *.yaml *.yml *.json, sorted by name) and "-" (stdin). Answers 0, or -EINVAL (-ENOMEM)
  * with every mistake in the diagnostics; *ret is then untouched, unless all files could be made sense of as trees: it then

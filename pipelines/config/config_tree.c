@@ -59,7 +59,7 @@ static int count_weight(struct config_reader *reader, struct rx_place at, size_t
     if (reader->weight <= RX_CONFIG_NODES_MAX)
         return 0;
     config_mistake(reader, at, "aliases (`*name`) count each time they are used",
-                   "the config is too large: over 200,000 entries");
+                   "the config is too large: over 1,000,000 entries");
     return -E2BIG;
 }
 

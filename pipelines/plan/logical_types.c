@@ -222,6 +222,7 @@ static void collect_columns(struct types *t, const void *what)
     for (const char *const *field = s->class->fields; field && *field; field++)
         add_type(t, *field, RX_EXPR_KIND_ANY);
     add_options(t, &s->class->base, s->options, RX_COLUMNS);
+    add_options(t, &rx_source_common, s->common, RX_COLUMNS);
 }
 
 static void collect_captures(struct types *t, const void *what)
