@@ -115,6 +115,14 @@ class Broker:
 # --- the daemon ------------------------------------------------------------------------------------------------------
 
 
+def brokers_in_place(config):
+    """The options of sources and sinks that say in place which broker they mean."""
+    kinds = list(config.get("sources", {}).values())
+    for pipeline in config.get("pipelines", {}).values():
+        kinds += [sink for sink in pipeline.get("to", []) if isinstance(sink, dict)]
+    return [kind["mqtt"] for kind in kinds if "url" in kind.get("mqtt", {})]
+
+
 class Daemon:
     """rxd run, from a config tree (or text) in a folder of its own."""
 
@@ -123,7 +131,7 @@ class Daemon:
         self.config = self.folder / f"{name}.yaml"
         self.log = self.folder / f"{name}.log"
         if CLIENT and isinstance(config, dict):
-            for broker in config.get("brokers", {}).values():
+            for broker in [*config.get("brokers", {}).values(), *brokers_in_place(config)]:
                 broker.setdefault("client", CLIENT)
         self.config.write_text(config if isinstance(config, str) else json.dumps(config, indent=1))
         self.process = None
