@@ -38,8 +38,8 @@ struct file {
      * the same. */
     struct {
         bool set;
-        dev_t device;
-        ino_t inode;
+        struct rx_file_identity identity, waiting[RX_FOLLOW_WAITING_MAX];
+        unsigned waiting_count;
         off_t offset;
         uint64_t line;
         bool skipping;
@@ -342,7 +342,7 @@ static bool go_on(struct file *file)
     if (fstat(file->fd, &now) < 0)
         return false;
     bool regular = S_ISREG(now.st_mode);
-    if (regular && (now.st_dev != file->loaded.device || now.st_ino != file->loaded.inode ||
+    if (regular && (now.st_dev != file->loaded.identity.device || now.st_ino != file->loaded.identity.inode ||
                     now.st_size < file->loaded.offset || lseek(file->fd, file->loaded.offset, SEEK_SET) < 0))
         return false;
     if (file->loaded.rest_length > file->capacity)
@@ -391,12 +391,13 @@ static int begin_following(struct file *file)
     if (r < 0)
         return r;
     if (file->loaded.set)
-        file->fd = rx_follow_find(file->path, file->loaded.device, file->loaded.inode);
+        file->fd = rx_follow_find(file->path, file->loaded.identity);
     if (file->fd < 0 || !go_on(file))
         rx_source_stream_begin(&file->source);
-    if (file->fd >= 0) {
+    if (file->fd >= 0)
         rx_follow_hear(file->following, file->fd);
-    }
+    for (unsigned i = 0; i < file->loaded.waiting_count; i++)
+        rx_follow_wait_again(file->following, file->loaded.waiting[i]);
     on_look(file);
     return 0;
 }
@@ -433,6 +434,31 @@ static void set_paused(struct rx_source *source, bool paused)
         rx_wake_signal(file->turn);
 }
 
+static void save_waiting(const struct file *file, struct rx_writer *w)
+{
+    struct rx_file_identity waiting[RX_FOLLOW_WAITING_MAX];
+    unsigned count = file->following ? rx_follow_waiting(file->following, waiting) : 0;
+    rx_write_uint(w, count);
+    for (unsigned i = 0; i < count; i++) {
+        rx_write_uint(w, waiting[i].device);
+        rx_write_uint(w, waiting[i].inode);
+    }
+}
+
+static void load_waiting(struct file *file, struct rx_reader *r)
+{
+    uint64_t count = rx_read_uint(r);
+    if (count > RX_FOLLOW_WAITING_MAX) {
+        rx_reader_fail(r, -EBADMSG);
+        return;
+    }
+    file->loaded.waiting_count = (unsigned)count;
+    for (unsigned i = 0; i < count; i++) {
+        file->loaded.waiting[i].device = (dev_t)rx_read_uint(r);
+        file->loaded.waiting[i].inode = (ino_t)rx_read_uint(r);
+    }
+}
+
 static void save(struct rx_source *source, struct rx_writer *w)
 {
     struct file *file = (struct file *)source;
@@ -448,6 +474,7 @@ static void save(struct rx_source *source, struct rx_writer *w)
     rx_write_uint(w, file->line);
     rx_write_bool(w, file->skipping);
     rx_write_text(w, file->buffer + file->start, file->end - file->start);
+    save_waiting(file, w);
     rx_source_save_stream(&file->source, w);
 }
 
@@ -457,8 +484,8 @@ static int load(struct rx_source *source, struct rx_reader *r)
     if (!rx_read_bool(r))
         return r->failed;
     size_t length = 0;
-    file->loaded.device = (dev_t)rx_read_uint(r);
-    file->loaded.inode = (ino_t)rx_read_uint(r);
+    file->loaded.identity.device = (dev_t)rx_read_uint(r);
+    file->loaded.identity.inode = (ino_t)rx_read_uint(r);
     file->loaded.offset = (off_t)rx_read_int(r);
     file->loaded.line = rx_read_uint(r);
     file->loaded.skipping = rx_read_bool(r);
@@ -471,6 +498,7 @@ static int load(struct rx_source *source, struct rx_reader *r)
     memcpy(file->loaded.rest, rest, length);
     file->loaded.rest_length = length;
     file->loaded.set = true;
+    load_waiting(file, r);
     return rx_source_load_stream(source, r);
 }
 
@@ -493,7 +521,7 @@ const struct rx_source_class rx_source_file = {
     .start = start,
     .pause = set_paused,
     .stop = stop,
-    .state_version = 1,
+    .state_version = 2,
     .save = save,
     .load = load,
     .dispose = dispose,

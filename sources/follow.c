@@ -27,9 +27,8 @@ struct rx_follow {
     struct rx_timer timer;
     struct {
         int fd;
-        dev_t device;
-        ino_t inode;
-    } waiting[WAITING_MAX]; /* oldest first */
+        struct rx_file_identity identity;
+    } waiting[RX_FOLLOW_WAITING_MAX]; /* oldest first */
     unsigned count;
 };
 
@@ -104,11 +103,29 @@ void rx_follow_destroy(struct rx_follow *f)
     free(f);
 }
 
+static struct rx_file_identity identity_of(const struct stat *file)
+{
+    return (struct rx_file_identity){file->st_dev, file->st_ino};
+}
+
+static bool is_same(struct rx_file_identity a, struct rx_file_identity b)
+{
+    return a.device == b.device && a.inode == b.inode;
+}
+
 static bool is_newest(const struct rx_follow *f, const struct stat *at, const struct stat *reading)
 {
     if (f->count > 0)
-        return f->waiting[f->count - 1].device == at->st_dev && f->waiting[f->count - 1].inode == at->st_ino;
-    return reading && reading->st_dev == at->st_dev && reading->st_ino == at->st_ino;
+        return is_same(f->waiting[f->count - 1].identity, identity_of(at));
+    return reading && is_same(identity_of(reading), identity_of(at));
+}
+
+static void add(struct rx_follow *f, int fd, struct rx_file_identity identity)
+{
+    f->waiting[f->count].fd = fd;
+    f->waiting[f->count++].identity = identity;
+    if (f->count == 1)
+        rx_follow_hear(f, fd);
 }
 
 int rx_follow_notice(struct rx_follow *f, const struct stat *reading)
@@ -116,7 +133,7 @@ int rx_follow_notice(struct rx_follow *f, const struct stat *reading)
     struct stat at;
     if (stat(f->path, &at) < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-    if (f->count == WAITING_MAX || is_newest(f, &at, reading))
+    if (f->count == RX_FOLLOW_WAITING_MAX || is_newest(f, &at, reading))
         return 0;
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
@@ -126,11 +143,7 @@ int rx_follow_notice(struct rx_follow *f, const struct stat *reading)
         close(fd);
         return r;
     }
-    f->waiting[f->count].fd = fd;
-    f->waiting[f->count].device = at.st_dev;
-    f->waiting[f->count++].inode = at.st_ino;
-    if (f->count == 1)
-        rx_follow_hear(f, fd);
+    add(f, fd, identity_of(&at));
     return 0;
 }
 
@@ -162,17 +175,17 @@ void rx_follow_hear(struct rx_follow *f, int fd)
         inotify_add_watch(f->inotify, name, IN_MODIFY | IN_ATTRIB);
 }
 
-int rx_follow_find(const char *path, dev_t device, ino_t inode)
+int rx_follow_find(const char *path, struct rx_file_identity identity)
 {
     char *folder = folder_of(path);
     DIR *dir = folder ? opendir(folder) : NULL;
     int fd = -1;
     for (struct dirent *entry; fd < 0 && dir && (entry = readdir(dir));) {
         struct stat now;
-        if (entry->d_ino != inode)
+        if (entry->d_ino != identity.inode)
             continue;
         fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd >= 0 && (fstat(fd, &now) < 0 || now.st_dev != device || now.st_ino != inode || !S_ISREG(now.st_mode))) {
+        if (fd >= 0 && (fstat(fd, &now) < 0 || !is_same(identity_of(&now), identity) || !S_ISREG(now.st_mode))) {
             close(fd);
             fd = -1;
         }
@@ -181,4 +194,18 @@ int rx_follow_find(const char *path, dev_t device, ino_t inode)
         closedir(dir);
     free(folder);
     return fd;
+}
+
+unsigned rx_follow_waiting(const struct rx_follow *f, struct rx_file_identity ret[static RX_FOLLOW_WAITING_MAX])
+{
+    for (unsigned i = 0; i < f->count; i++)
+        ret[i] = f->waiting[i].identity;
+    return f->count;
+}
+
+void rx_follow_wait_again(struct rx_follow *f, struct rx_file_identity identity)
+{
+    int fd = f->count < RX_FOLLOW_WAITING_MAX ? rx_follow_find(f->path, identity) : -1;
+    if (fd >= 0)
+        add(f, fd, identity);
 }

@@ -6,6 +6,13 @@
 
 #include "core/io/loop/loop.h"
 
+/* Files that took each other's place while an older one is read; later ones are seen when there is room. */
+enum { RX_FOLLOW_WAITING_MAX = 16 };
+struct rx_file_identity {
+    dev_t device;
+    ino_t inode;
+};
+
 struct rx_follow;
 /* `look` is called when something may have happened to the path or to the file that is read, and once a second in any case
  * (not every file system tells). Never inside another call of these. The path is borrowed. -ENOMEM. */
@@ -21,6 +28,9 @@ int rx_follow_take_next(struct rx_follow *); /* where there is one: its descript
 /* Wants to hear of writes to this file. */
 void rx_follow_hear(struct rx_follow *, int fd);
 /* The file of that identity in the folder of the path: renamed while nobody read it. -1: none. */
-int rx_follow_find(const char *path, dev_t device, ino_t inode);
+int rx_follow_find(const char *path, struct rx_file_identity);
+/* Those that wait, oldest first; answers how many. And over a reload: each again, in that order, before the first notice. */
+unsigned rx_follow_waiting(const struct rx_follow *, struct rx_file_identity ret[static RX_FOLLOW_WAITING_MAX]);
+void rx_follow_wait_again(struct rx_follow *, struct rx_file_identity);
 
 #endif

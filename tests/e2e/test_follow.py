@@ -90,9 +90,13 @@ class Follow(harness.EndToEnd):
         self.bad.wait("the line that was cut", lambda events: len(events) == 1 and events[0]["event"] == "half a line")
 
     def position(self):
-        for link in Path(f"/proc/{self.rxd.process.pid}/fd").iterdir():
+        return self.position_in(self.rxd)
+
+    def position_in(self, rxd):
+        """Where it reads the file that stands under the path; None: it has not opened it."""
+        for link in Path(f"/proc/{rxd.process.pid}/fd").iterdir():
             if os.path.exists(link) and os.path.samefile(link, self.path):
-                return int(Path(f"/proc/{self.rxd.process.pid}/fdinfo/{link.name}").read_text().split()[1])
+                return int(Path(f"/proc/{rxd.process.pid}/fdinfo/{link.name}").read_text().split()[1])
         return None
 
     def test_no_line_is_lost_or_read_twice_over_reloads(self):
@@ -109,6 +113,33 @@ class Follow(harness.EndToEnd):
             self.rxd.signal(signal.SIGHUP)
             harness.wait_for("the reload", lambda: self.rxd.metrics().sum("rxd_reloads_total", outcome="done") == i + 1)
         self.expect(*expected)
+
+    def test_files_that_wait_go_over_a_reload(self):
+        """A paused source holds what was rotated meanwhile; its successor reads all of it, in order."""
+        self.path = Path(self.folder) / "log.ndjson"
+        lines = Path(self.folder) / "absent" / "lines.ndjson"
+        sink = {"file": {"path": str(lines), "max_buffer": "64KiB", "full": "pause"}}
+        config = {
+            "sources": {"in": {"file": {"path": str(self.path), "follow": True}}},
+            "pipelines": {"out": {"from": "in", "to": [sink]}},
+        }
+        rxd, count = self.daemon(config, ready=False), 0
+        for file in range(5):
+            self.append(*range(count, count + 20_000))
+            count += 20_000
+            if file == 0:
+                harness.wait_for("a full sink", lambda: rxd.metrics().sum("rxd_sink_held", pipeline="out") > 10)
+            if file < 4:
+                self.path.rename(self.path.with_suffix(f".{file}"))
+                self.path.touch()
+                harness.wait_for("the new one is open", lambda: self.position_in(rxd) is not None)
+        config["pipelines"]["more"] = {"from": "in", "to": []}
+        rxd.config.write_text(json.dumps(config))
+        rxd.signal(signal.SIGHUP)
+        harness.wait_for("the reload", lambda: rxd.metrics().sum("rxd_reloads_total", outcome="done") == 1)
+        lines.parent.mkdir()
+        harness.wait_for("every line", lambda: len(lines.read_text().splitlines()) == count)
+        self.assertEqual([json.loads(line)["n"] for line in lines.read_text().splitlines()], list(range(count)))
 
     def test_a_file_that_may_not_be_read_is_told(self):
         self.begin()

@@ -11,7 +11,7 @@
 
 #include "sources/follow.h"
 
-enum { WAITING = 16 };
+enum { WAITING = RX_FOLLOW_WAITING_MAX };
 
 static struct rx_loop *loop;
 static struct rx_follow *follow;
@@ -117,11 +117,11 @@ START_TEST(a_renamed_file_is_found_by_what_it_is)
     put("one", NULL);
     ck_assert_int_eq(stat(path, &was), 0);
     put("two", "log.1");
-    int fd = rx_follow_find(path, was.st_dev, was.st_ino);
+    int fd = rx_follow_find(path, (struct rx_file_identity){was.st_dev, was.st_ino});
     expect_text(fd, "one");
     close(fd);
-    ck_assert_int_eq(rx_follow_find(path, was.st_dev, was.st_ino + 12345), -1);
-    ck_assert_int_eq(rx_follow_find("/no/such/folder", was.st_dev, was.st_ino), -1);
+    ck_assert_int_eq(rx_follow_find(path, (struct rx_file_identity){was.st_dev, was.st_ino + 12345}), -1);
+    ck_assert_int_eq(rx_follow_find("/no/such/folder", (struct rx_file_identity){was.st_dev, was.st_ino}), -1);
 }
 END_TEST
 
