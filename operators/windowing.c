@@ -206,6 +206,16 @@ bool rx_pane_is_full(const struct window *w, const struct pane *pane)
 
 /* ---- results ---- */
 
+rx_time rx_pane_news(struct window *w, struct pane *pane)
+{
+    if (!w->holds)
+        return pane->seen > pane->shown ? pane->start : RX_TIME_NEVER;
+    int64_t moved = rx_event_list_sort(&pane->kept);
+    size_t first = moved >= 0 && (size_t)moved < pane->fed ? (size_t)moved : pane->fed;
+    pane->stale = pane->stale || first < pane->fed;
+    return first < pane->kept.count ? pane->kept.events[first].time : RX_TIME_NEVER;
+}
+
 void rx_pane_show(struct window *w, struct pane *pane, rx_time until, rx_time at)
 {
     bool news = w->holds ? fill(w, pane, until) : pane->seen > pane->shown;

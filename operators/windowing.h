@@ -127,6 +127,8 @@ void rx_pane_open(struct window *, struct pane *); /* runs the steps behind for 
 enum taken rx_pane_feed(struct window *, struct pane *, const struct rx_event *);
 /* The bounds are those that the pane has by now. */
 void rx_pane_seal(struct window *, struct pane *, uint32_t flags);
+/* The time of the earliest event that no early result has shown; RX_TIME_NEVER: none. */
+rx_time rx_pane_news(struct window *, struct pane *);
 /* Puts out what the pane has so far; of what it holds, the events before `until`. */
 void rx_pane_show(struct window *, struct pane *, rx_time until, rx_time at);
 /* Where results come at each event. */

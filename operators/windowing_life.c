@@ -186,11 +186,12 @@ static void take_in(struct window *w, const struct rx_event *event)
         take_main(w, event);
 }
 
+/* One that opens a window does so before its events are let go, so that its closing stream misses nothing. */
 static void take_in_sign(struct window *w, const struct rx_event *event)
 {
-    if (w->reorders && event->time > rx_op_reached(&w->op))
+    if (w->reorders && w->boundary && event->time > rx_op_reached(&w->op))
         wait(w, &w->signs, event);
-    else if (w->reorders && event->time < w->passed)
+    else if (w->reorders && event->time < (w->boundary ? w->passed : rx_op_reached(&w->op)))
         rx_late_event(&w->op, event);
     else
         take_sign(w, event);
@@ -238,18 +239,12 @@ static void look(struct window *w, rx_time now)
     }
 }
 
-static bool has_news(const struct window *w, const struct pane *pane)
-{
-    return w->holds ? pane->kept.count > pane->fed : pane->seen > pane->shown;
-}
-
 static void want_look(struct window *w, rx_time now)
 {
-    for (const struct pane *pane = w->first; pane; pane = pane->next) {
-        if (!has_news(w, pane))
-            continue;
-        rx_time newest = w->holds ? pane->kept.events[pane->fed].time : now;
-        rx_boundary_rewant(&w->member, rx_window_look_after(w, newest > now ? newest : now), false);
+    for (struct pane *pane = w->first; pane; pane = pane->next) {
+        rx_time news = rx_pane_news(w, pane);
+        if (news != RX_TIME_NEVER)
+            rx_boundary_rewant(&w->member, rx_window_look_after(w, news > now ? news : now), false);
     }
 }
 
