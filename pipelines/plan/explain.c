@@ -82,33 +82,45 @@ static void put_physical(void *arg, const struct rx_node *node, unsigned depth)
     rx_buffer_text(out, "\n");
 }
 
-struct first {
-    rx_time after;
-    bool counted;
-};
+static rx_time sum(rx_time a, rx_time b) { return a > RX_TIME_NEVER - b ? RX_TIME_NEVER : a + b; }
 
-static void add_wait(void *arg, const struct rx_logical_node *node, unsigned depth)
+/* How long a graph makes its first output wait: where streams meet, as long as the last of them. */
+static rx_time wait_of(const struct rx_logical_graph *graph)
 {
-    struct first *f = arg;
-    const struct rx_facts *facts = &node->step->facts;
+    rx_time waits[RX_STEPS_MAX];
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct rx_logical_node *node = &graph->nodes[i];
+        waits[i] = 0;
+        for (unsigned k = 0; k < node->input_count; k++)
+            if (waits[node->inputs[k].node] > waits[i])
+                waits[i] = waits[node->inputs[k].node];
+        waits[i] = sum(waits[i], node->step->facts.wait);
+        if (node->scope)
+            waits[i] = sum(waits[i], wait_of(node->scope));
+    }
+    return graph->count ? waits[graph->count - 1] : 0;
+}
+
+static void note_count(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
     (void)depth;
-    f->after = f->after > RX_TIME_NEVER - facts->wait ? RX_TIME_NEVER : f->after + facts->wait;
-    f->counted = f->counted || facts->counts;
+    *(bool *)arg = *(bool *)arg || node->step->facts.counts;
 }
 
 static void put_first_output(struct rx_buffer *out, const struct rx_logical_pipeline *p)
 {
-    struct first f = {0};
+    rx_time after = wait_of(p->graph);
+    bool counted = false;
     char text[40];
-    rx_logical_walk(p->graph, add_wait, &f);
+    rx_logical_walk(p->graph, note_count, &counted);
     rx_buffer_text(out, "  first output: ");
-    if (f.after) {
-        rx_format_duration(f.after, text, sizeof text);
+    if (after) {
+        rx_format_duration(after, text, sizeof text);
         rx_buffer_printf(out, "at most %s after the first event", text);
     } else {
         rx_buffer_text(out, "with the first event that passes");
     }
-    rx_buffer_text(out, f.counted ? ", and when a count is full\n" : "\n");
+    rx_buffer_text(out, counted ? ", and when a count is full\n" : "\n");
 }
 
 static void put_total(struct rx_buffer *out, const char *of, uint64_t total)
