@@ -55,7 +55,7 @@ static struct seen read_all(const uint8_t *data, size_t size, size_t piece, bool
             abort();
         if (s.line.length > MAX_DATA + 64 || s.data.length > MAX_DATA + 1 || s.id.length > RX_EVENT_ID_MAX)
             abort();
-        if (reloads)
+        if (reloads && at / piece % 16 == 0)
             reload(&s);
     }
     seen.hash = mix(seen.hash, s.id.data, s.id.length) + (uint64_t)s.retry;
