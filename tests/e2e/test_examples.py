@@ -68,8 +68,8 @@ class Examples(harness.EndToEnd):
     def test_surge(self):
         daemon = self.example("surge")
         surge, busiest = self.subscribe(daemon, "ndjson", "surge"), self.subscribe(daemon, "ndjson", "busiest")
-        start = datetime.now(timezone.utc).replace(second=0, microsecond=0) - timedelta(minutes=12)
-        for minute in range(11):
+        start = datetime.now(timezone.utc).replace(second=0, microsecond=0) - timedelta(minutes=13)
+        for minute in range(12):
             for city, count in (("Rome", 40 if minute == 9 else 4), ("Oslo", 2)):
                 rows = [{"city": city, "requested_at": rfc3339(start + timedelta(minutes=minute, seconds=3 * (k % 18)))} for k in range(count)]
                 self.assertEqual(daemon.post("/sources/rides", json.dumps(rows)).status, 202)

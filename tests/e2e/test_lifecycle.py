@@ -230,13 +230,13 @@ class Replays(harness.EndToEnd):
             events, want = config.with_suffix(".input.ndjson"), config.with_suffix(".expected.ndjson")
             if not events.exists():
                 continue
-            for flags in ((), (), ("--no-fusion",), ("--span", "1")):
+            for flags in ((), (), ("--no-fusion",), ("--span", "1"), ("--span", "256"), ("--restart", "1")):
                 with self.subTest(config.name, flags=flags):
                     done = harness.run_rxd("replay", "-c", config, *flags, stdin=events.read_bytes())
                     self.assertEqual(done.returncode, 0, done.stderr.decode())
                     self.assertEqual(done.stdout.decode(), want.read_text())
             ran += 1
-        self.assertGreaterEqual(ran, 2, "examples with an input")
+        self.assertGreaterEqual(ran, 10, "examples with an input")
 
 
 if __name__ == "__main__":
