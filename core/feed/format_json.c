@@ -108,6 +108,8 @@ static bool looks_like_lines(const char *at, const char *end)
     if (!newline || rx_format_skip_space(newline, end) == end)
         return false;
     const char *behind = value_end(at, newline);
+    if (behind == at) /* it begins with what no value does */
+        return false;
     if (behind == newline && *at != '{' && *at != '[' && *at != '"')
         return true;
     return (behind[-1] == '}' || behind[-1] == ']' || behind[-1] == '"') &&

@@ -56,6 +56,8 @@ START_TEST(a_body_of_json_is_a_value_an_array_or_lines)
         {body, "[1,2]", "1\n2\n"},
         {body, "{\"a\":1}\n{\"a\":2}\n", "{\"a\":1}\n{\"a\":2}\n"},
         {body, "{\n\"a\":1}\n", "{\"a\":1}\n"},
+        {body, ",1\n2\n", "!1:1 expected a value\n"},
+        {body, "]\n2\n", "!1:1 expected a value\n"},
         {lines, "[1]\n\n[2]\r\n", "[1]\n[2]\n"},
         {lines, "1\nx\n2", "1\n!2:1 expected a value\n2\n"},
         {apart, "[1,2]\n3\n[4\n5\n", "1\n2\n3\n4\n!3:3 expected , or ] behind an element of the array\n5\n"},

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/feed/dedupe.h"
 #include "core/graph/reorder.h"
 #include "pipelines/run/world.h"
+#include "sinks/render.h"
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -97,7 +99,7 @@ static int expr_scenario(void)
 }
 
 static const char config[] =
-    "sources: {a: {http: {}}, b: {timer: 1s}}\n"
+    "sources: {a: {http: {}, dedupe: id, format: csv, csv: {header: [id, value]}}, b: {timer: 1s}}\n"
     "pipelines:\n"
     "  p: {from: a, pipe: [{filter: value > 1}, {set: {x: value * 2, t: \"'a'\"}}, {group_by: device}, {window: 1s},"
     " {aggregate: {n: count(), m: avg(value)}}, {debounce: 1s}]}\n"
@@ -161,11 +163,126 @@ static int reorder_scenario(void)
     return r;
 }
 
+#define BYTES(text) text, sizeof text - 1
+
+/* Of each format a message that meets all that it makes: long texts, a list, a key that is no text, a row with gaps. */
+static const struct {
+    enum rx_format format;
+    bool body;
+    const char *bytes;
+    size_t length;
+} messages[] = {
+    {RX_FORMAT_AUTO, false, BYTES("plain text that is not short")},
+    {RX_FORMAT_JSON, true, BYTES("[{\"a\":1},\"x\"]")},
+    {RX_FORMAT_CSV, true, BYTES("a,b,c\n1,\"say \"\"x\"\"\",\n,y,2\nb,a\n3,4\n")},
+    {RX_FORMAT_INFLUX, true, BYTES("m,t=a\\ b f=1,g=\"x\\\"y\" 5\n")},
+    {RX_FORMAT_CBOR, true, BYTES("\xA2\x61\x61\x82\x01\x7F\x61\x78\x61\x79\xFF\x05\xA1\x61\x62\x41\x01")},
+    {RX_FORMAT_MSGPACK, true, BYTES("\x82\xA1\x61\x92\x01\xA1\x78\x05\x81\xA1\x62\xC4\x01\x01")},
+};
+
+static int read_message(struct rx_format_state *state, size_t i)
+{
+    struct rx_format_cursor c = {.start = messages[i].bytes,
+                                 .at = messages[i].bytes,
+                                 .end = messages[i].bytes + messages[i].length,
+                                 .body = messages[i].body};
+    struct rx_error error;
+    struct rx_value value;
+    int r;
+    while ((r = state->class->next(state, &c, &value, &error)) == 1)
+        rx_value_unref(value);
+    expect(r == 0 || r == -ENOMEM, messages[i].bytes, r, r ? error.message : "");
+    return r;
+}
+
+static int format_scenario(void)
+{
+    static const struct rx_format_options no_options = {0};
+    struct rx_heap *heap = rx_heap_create(NULL);
+    int r = heap ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < sizeof messages / sizeof *messages; i++) {
+        struct rx_format_state *state = rx_format_create(messages[i].format, heap, &no_options, NULL);
+        r = state ? read_message(state, i) : -ENOMEM;
+        rx_format_destroy(state);
+    }
+    expect(!heap || rx_heap_live_blocks(heap) == 0, "blocks are left", r, "");
+    rx_heap_destroy(heap);
+    return r;
+}
+
+static int remember(struct rx_heap *heap, struct rx_dedupe *dedupe)
+{
+    int r = 0;
+    for (int i = 0; i < 200 && r == 0; i++) {
+        struct rx_event event = {.value = rx_int(i)};
+        r = rx_dedupe_test(dedupe, &event, i, NULL);
+    }
+    struct rx_writer w = {0};
+    rx_dedupe_save(dedupe, &w);
+    r = r == 0 && w.buffer.failed ? -ENOMEM : r;
+    struct rx_reader reader = {.data = (const unsigned char *)w.buffer.data, .length = w.buffer.length, .heap = heap};
+    struct rx_dedupe *again = r == 0 ? rx_dedupe_create(&(struct rx_dedupe_options){.max = 100}) : NULL;
+    if (r == 0)
+        r = again ? rx_dedupe_load(again, &reader) : -ENOMEM;
+    rx_dedupe_destroy(again);
+    rx_buffer_finish(&w.buffer);
+    return r;
+}
+
+static int dedupe_scenario(void)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_dedupe_options options = {.max = 150, .within = RX_SEC};
+    struct rx_expr_options how = {.heap = heap};
+    int r = heap ? rx_expr_compile("event", 5, &how, &options.by, NULL) : -ENOMEM;
+    struct rx_dedupe *dedupe = r == 0 ? rx_dedupe_create(&options) : NULL;
+    if (r == 0)
+        r = dedupe ? remember(heap, dedupe) : -ENOMEM;
+    rx_dedupe_destroy(dedupe);
+    rx_expr_destroy(options.by);
+    rx_heap_destroy(heap);
+    return r;
+}
+
+static int render_all(struct rx_heap *heap, const struct rx_event *event)
+{
+    int r = 0;
+    for (int format = RX_RENDER_CSV; format <= RX_RENDER_INFLUX && r == 0; format++) {
+        struct rx_render_options options = {.format = format};
+        struct rx_render render;
+        struct rx_buffer out = {0};
+        struct rx_error error = {0};
+        r = rx_render_init(&render, &options, heap, "s");
+        if (r == 0)
+            r = rx_render_line(&render, &out, event, &error);
+        if (r == 0)
+            r = rx_render_message(&render, &out, event, &error);
+        expect(r == 0 || r == -ENOMEM, "render", r, error.message);
+        rx_render_finish(&render);
+        rx_buffer_finish(&out);
+    }
+    return r;
+}
+
+static int render_scenario(void)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_event event = {.value = rx_null()};
+    int r = heap ? rx_json_decode(heap, NULL, NULL, message, sizeof message - 1, &event.value, NULL) : -ENOMEM;
+    if (r == 0)
+        r = render_all(heap, &event);
+    rx_event_unref(&event);
+    expect(!heap || rx_heap_live_blocks(heap) == 0, "blocks are left", r, "");
+    rx_heap_destroy(heap);
+    return r;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
-} scenarios[] = {
-    {"decode", decode_scenario}, {"expr", expr_scenario}, {"plan", plan_scenario}, {"reorder", reorder_scenario}};
+} scenarios[] = {{"decode", decode_scenario},   {"expr", expr_scenario},     {"plan", plan_scenario},
+                 {"reorder", reorder_scenario}, {"format", format_scenario}, {"dedupe", dedupe_scenario},
+                 {"render", render_scenario}};
 
 START_TEST(every_allocation_may_fail)
 {
