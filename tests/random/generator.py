@@ -95,6 +95,22 @@ class Generator:
             {"skip_until": "b"},
         )
 
+    def watching(self):
+        """Steps that wait for what does not come, or put several events into one: and what makes rows of them again."""
+        parts = {"a": "value < 5", "b": "value >= 5"}
+        return self.pick(
+            [{"hysteresis": {"on": self.predicate(), "into": "hot", **self.some(0.5, off="value < 2"),
+                             **self.some(0.7, **{"for": self.pick("200ms", "1s", {"on": "300ms"}, {"off": "100ms"})})}}],
+            [{"silence": self.pick("150ms", {"for": "600ms", "into": "quiet"})}],
+            [{"pivot": {"name": "city", "value": "value", **self.some(0.5, max_age="300ms"), **self.some(0.3, max_names=2)}},
+             {"map": {"device": "'p'", "city": "'q'", "value": "size(event)"}}],
+            [{"match": {"pattern": self.pick("a{2} -> b", "a+ -> b{1,2}", "b -> a? -> b", "a -> !b", "a{2,} -> !b for 200ms"),
+                        "where": parts, "within": "700ms", "into": "m", "overlap": self.chance(0.3), **self.some(0.3, max_partial=2)}},
+             {"map": {"device": "'p'", "city": "'q'", "value": "size(m.a)"}}],
+            [{"lookup": {"stream": "b", "key": "device", "column": "device", "into": "other",
+                         "missing": self.pick("keep", "drop", "error"), **self.some(0.3, max_rows=2)}}],
+        )  # fmt: skip
+
     def recovering(self):
         """Steps that answer an error, and the one before them that makes it."""
         answer = self.pick(
@@ -108,9 +124,10 @@ class Generator:
     def flat(self, most):
         steps = []
         for _ in range(self.n(0, most)):
-            kind = self.random.choices(["plain", "counting", "timed", "joining", "recovering", "repeat"], [5, 5, 4, 4, 2, 1])[0]
-            if kind == "recovering":
-                steps += self.recovering()
+            kind = self.random.choices(["plain", "counting", "timed", "joining", "watching", "recovering", "repeat"],
+                                       [5, 5, 4, 4, 3, 2, 1])[0]
+            if kind in ("watching", "recovering"):
+                steps += getattr(self, kind)()
             elif kind == "repeat":
                 steps.append({"repeat": {"count": 2, **self.some(0.6, delay="50ms")}})
             else:
