@@ -27,5 +27,5 @@ rx_time rx_backoff_next(struct rx_backoff *b)
     rx_time wait = b->next;
     double longer = (double)wait * b->factor;
     b->next = longer < (double)b->most ? (rx_time)longer : b->most;
-    return wait - (rx_time)(rx_backoff_chance(b) * (double)(wait / 4));
+    return wait - (rx_time)(rx_backoff_chance(b) * (double)wait / 4);
 }
