@@ -69,12 +69,12 @@ static void set_paused(struct rx_source *source, bool paused) { ((struct http *)
 static void stop(struct rx_source *source) { source->running = false; }
 
 const struct rx_source_class rx_source_http = {
-    .base =
-        {.name = "http",
-         .summary =
-             "Events POSTed to /sources/NAME: a JSON value, an array of values, NDJSON, or what the Content-Type says",
-         .state_size = sizeof(struct http),
-         .example = "http: {}"},
+    .base = {.name = "http",
+             .summary = "Events POSTed to /sources/NAME, or sent there over a WebSocket: a JSON value, an array of "
+                        "values, NDJSON, or "
+                        "what the Content-Type says",
+             .state_size = sizeof(struct http),
+             .example = "http: {}"},
     .format = RX_FORMAT_JSON,
     .start = start,
     .pause = set_paused,
