@@ -178,9 +178,9 @@ static int init(struct rx_sink *sink, struct rx_error *reterr)
 {
     struct websocket *ws = (struct websocket *)sink;
     sink->pauses = ws->full == RX_FULL_PAUSE;
-    return rx_render_init(&ws->render, &ws->format, sink->heap, sink->pipeline) < 0
-               ? rx_error_set(reterr, -ENOMEM, "out of memory")
-               : 0;
+    if (rx_render_init(&ws->render, &ws->format, sink->heap, sink->pipeline) < 0)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    return sink->site ? rx_tls_check_files(&ws->connection.tls, reterr) : 0;
 }
 
 static int start(struct rx_sink *sink, struct rx_error *reterr)

@@ -75,6 +75,11 @@ static int check(const void *image, struct rx_error *reterr)
     return r;
 }
 
+static int init(struct rx_source *source, struct rx_error *reterr)
+{
+    return source->site ? rx_tls_check_files(&((struct websocket *)source)->connection.tls, reterr) : 0;
+}
+
 static int start(struct rx_source *source, struct rx_error *reterr)
 {
     struct websocket *ws = (struct websocket *)source;
@@ -137,6 +142,7 @@ const struct rx_source_class rx_source_websocket = {
              .flags = RX_SOURCE_CONNECTS,
              .example = "websocket: { url: wss://example.net/feed, send: ['{\"subscribe\": \"trades\"}'] }",
              .check = check},
+    .init = init,
     .start = start,
     .pause = set_paused,
     .stop = stop,

@@ -223,6 +223,8 @@ class WebSockets(harness.EndToEnd):
             ({"url": "ws://x", "tls": {"insecure": True}}, "wss://"),
             ({"url": "ws://me:secret@x"}, "user and password"),
             ({"send": ["x"]}, "needs `url`"),
+            ({"url": "wss://x", "tls": {"ca": "/no/such/file"}}, "cannot read /no/such/file"),
+            ({"url": "wss://x", "tls": {"cert": "/no/such/file"}}, "come together"),
         ]:
             with self.subTest(says):
                 path = Path(self.folder) / "bad.yaml"
