@@ -167,30 +167,36 @@ static int read_text(struct line *line, struct text *ret)
     return 0;
 }
 
-static int read_value(struct line *line, struct rx_value *ret)
+/* A text that nobody asks for is read and not made. */
+static int read_value(struct line *line, bool asked, struct rx_value *ret)
 {
     struct text text;
     if (line->at == line->end || *line->at != '"')
         return read_number(line, take_until(line, ", "), ret);
     int r = read_text(line, &text);
     if (r == 0)
-        *ret = value_of(line, text, "\"\\");
+        *ret = asked ? value_of(line, text, "\"\\") : rx_null();
     return r;
 }
 
 /* --- The parts of a line --- */
 
-static int read_name(struct line *line, const char *what, struct rx_value *ret)
+static int read_name(struct line *line, const char *what, struct text *ret)
 {
-    struct text raw = take_until(line, ",= ");
-    if (raw.length == 0 || line->at == line->end || *line->at != '=')
-        return fail(line, raw.length == 0 ? raw.text : line->at, what);
+    *ret = take_until(line, ",= ");
+    if (ret->length == 0 || line->at == line->end || *line->at != '=')
+        return fail(line, ret->length == 0 ? ret->text : line->at, what);
     line->at++;
-    *ret = value_of(line, raw, ",= ");
     return 0;
 }
 
-/* Takes the name. What is not needed was read to see that it is right. */
+/* Whether the plan asks for a name as it is written. One with a backslash is another without it. */
+static bool is_asked(const struct line *line, struct text name)
+{
+    return memchr(name.text, '\\', name.length) || rx_fields_has(line->influx->state.fields, name.text, name.length);
+}
+
+/* Takes the name. */
 static void put_needed_take(struct line *line, struct rx_value name, struct rx_value value)
 {
     if (is_needed(line, name)) {
@@ -203,30 +209,29 @@ static void put_needed_take(struct line *line, struct rx_value name, struct rx_v
 
 static int read_tag(struct line *line)
 {
-    struct rx_value name;
+    struct text name;
     int r = read_name(line, "expected a tag: NAME=TEXT", &name);
     if (r < 0)
         return r;
-    struct text raw = take_until(line, ", ");
-    if (raw.length == 0) {
-        rx_value_unref(name);
-        return fail(line, raw.text, "expected a tag's text");
-    }
-    put_needed_take(line, name, value_of(line, raw, ",= "));
+    struct text text = take_until(line, ", ");
+    if (text.length == 0)
+        return fail(line, text.text, "expected a tag's text");
+    if (is_asked(line, name))
+        put_needed_take(line, value_of(line, name, ",= "), value_of(line, text, ",= "));
     return 0;
 }
 
 static int read_field(struct line *line)
 {
-    struct rx_value name, value;
+    struct text name;
+    struct rx_value value;
     int r = read_name(line, "expected a field: NAME=VALUE", &name);
     if (r < 0)
         return r;
-    r = read_value(line, &value);
-    if (r < 0)
-        rx_value_unref(name);
-    else
-        put_needed_take(line, name, value);
+    bool asked = is_asked(line, name);
+    r = read_value(line, asked, &value);
+    if (r == 0 && asked)
+        put_needed_take(line, value_of(line, name, ",= "), value);
     return r;
 }
 
@@ -274,8 +279,9 @@ static int read_line(struct line *line)
     int r = read_tags(line);
     if (r == 0)
         r = read_fields(line);
-    if (r == 0)
-        put_needed_take(line, rx_string_static("measurement", 11), value_of(line, raw, ", "));
+    struct text name = {"measurement", 11};
+    if (r == 0 && is_asked(line, name))
+        put_needed_take(line, rx_string_static(name.text, 11), value_of(line, raw, ", "));
     if (r == 0)
         r = read_time(line);
     return r == 0 && line->starved ? rx_error_set(line->error, -ENOMEM, "out of memory") : r;

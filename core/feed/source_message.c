@@ -116,6 +116,7 @@ static int take_many(struct rx_source *source, struct rx_source_work *work, stru
     struct rx_event event;
     uint64_t position = source->position, headers = state->headers;
     unsigned starts = source->starts;
+    bool running = source->running;
     int first = 0;
     source->position = source->acked;
     for (int r; (r = state->class->next(state, cursor, &value, &error)) != 0;) {
@@ -132,7 +133,7 @@ static int take_many(struct rx_source *source, struct rx_source_work *work, stru
         }
         source->bytes += cursor->piece_length;
         rx_source_admit_take(source, work, event);
-        if (!source->running || source->starts != starts)
+        if (source->running != running || source->starts != starts)
             break; /* the subscribers have left, and the bytes may be gone */
     }
     source->position = position;

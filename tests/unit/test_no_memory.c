@@ -99,7 +99,7 @@ static int expr_scenario(void)
 }
 
 static const char config[] =
-    "sources: {a: {http: {}, dedupe: id, format: csv, csv: {header: [id, value]}}, b: {timer: 1s}}\n"
+    "sources: {a: {http: {}, dedupe: id, format: csv, csv: {header: [id, value, device]}}, b: {timer: 1s}}\n"
     "pipelines:\n"
     "  p: {from: a, pipe: [{filter: value > 1}, {set: {x: value * 2, t: \"'a'\"}}, {group_by: device}, {window: 1s},"
     " {aggregate: {n: count(), m: avg(value)}}, {debounce: 1s}]}\n"
