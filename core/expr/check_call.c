@@ -72,11 +72,21 @@ static const struct {
 static bool hint_aggregate(struct rx_compiler *c, const struct rx_ast *node)
 {
     static const char *const others[][2] = {
-        {"average", "avg(x)"},           {"mean", "avg(x)"},     {"total", "sum(x)"},
-        {"minimum", "min(x)"},           {"maximum", "max(x)"},  {"latest", "last(x)"},
-        {"newest", "last(x)"},           {"oldest", "first(x)"}, {"n", "count()"},
-        {"length", "count()"},           {"size", "count()"},    {"number", "count()"},
+        {"average", "avg(x)"},
+        {"mean", "avg(x)"},
+        {"total", "sum(x)"},
+        {"minimum", "min(x)"},
+        {"maximum", "max(x)"},
+        {"latest", "last(x)"},
+        {"newest", "last(x)"},
+        {"oldest", "first(x)"},
+        {"n", "count()"},
+        {"length", "count()"},
+        {"size", "count()"},
+        {"number", "count()"},
         {"countif", "count(condition)"},
+        {"percentile", "quantile(x, 0.95)"},
+        {"distinct", "count_distinct(x)"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (node->method || !rx_check_named(node, others[i][0]))

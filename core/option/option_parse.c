@@ -85,7 +85,9 @@ static int wrong_kind(struct option_parse *parse, const struct rx_tree *node)
 /* A mistake in a scalar, led in by the option's name. */
 static int bad_scalar(struct option_parse *parse, const struct rx_tree *node, const struct rx_error *error)
 {
-    rx_diagnosef(parse->diagnostics, node, error->hint, "`%s`: %s", parse->name, error->message);
+    char hint[240];
+    rx_diagnosef(parse->diagnostics, node, error->hint[0] ? error->hint : example_of(parse, hint, sizeof hint),
+                 "`%s`: %s", parse->name, error->message);
     return -EINVAL;
 }
 
@@ -254,13 +256,23 @@ static void list_choices(const char *const *choices, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", choices[i]);
 }
 
-/* Also the one that is the beginning of what was written: `s` for `seconds`. */
+static size_t common_length(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* Also one that begins alike: `s` for `seconds`, `day` for `daily`. */
 static const char *nearest_choice(const char *const *choices, const char *text)
 {
     const char *nearest = rx_nearest(text, choices);
-    for (; !nearest && *choices; choices++)
-        if (**choices && strncmp(*choices, text, strlen(*choices)) == 0)
+    for (; !nearest && *choices; choices++) {
+        size_t common = common_length(*choices, text);
+        if (common > 1 || (common == 1 && (*choices)[1] == '\0'))
             nearest = *choices;
+    }
     return nearest;
 }
 
@@ -293,6 +305,18 @@ static unsigned choice_of(const struct rx_option *option, const char *text)
     return 0;
 }
 
+static int not_an_extent(struct option_parse *parse, const struct rx_tree *node)
+{
+    char list[160], hint[240];
+    if (!parse->option->choices)
+        return not_a(parse, node);
+    list_choices(parse->option->choices, list, sizeof list);
+    rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint),
+                 "`%s` must be one of %s, or a duration such as 5s, found `%s`", parse->name, list,
+                 shown_text(node->text).text);
+    return -EINVAL;
+}
+
 static int set_extent(struct option_parse *parse, const struct rx_tree *node, void *field)
 {
     struct rx_extent *extent = field;
@@ -317,7 +341,7 @@ static int set_extent(struct option_parse *parse, const struct rx_tree *node, vo
     if (rx_parse_duration(node->text, &duration, &error) == -ERANGE)
         return bad_scalar(parse, node, &error);
     if (error.code)
-        return not_a(parse, node);
+        return not_an_extent(parse, node);
     if (duration <= 0) {
         rx_diagnosef(parse->diagnostics, node, example_of(parse, hint, sizeof hint),
                      "`%s` must be more than nothing, found `%s`", parse->name, shown_text(node->text).text);

@@ -4,9 +4,8 @@
 
 #include "daemon/front/api_streams.h"
 #include "daemon/front/front.h"
+#include "daemon/settings.h"
 #include "daemon/worker.h"
-
-#define RX_WORKERS_MAX 64 /* what `workers:` allows */
 
 /* Of a worker: its loop's turns, and when they were last seen to have gone up (monotonic). */
 struct rx_progress {

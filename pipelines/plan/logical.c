@@ -70,8 +70,12 @@ static const char *nearest_stream(const struct rx_logical *plan, const char *nam
     size_t n = 0;
     for (size_t i = 0; i < plan->source_count && n < 127; i++)
         names[n++] = plan->sources[i]->name;
-    for (size_t i = 0; i < plan->pipeline_count && n < 255; i++)
-        names[n++] = plan->pipelines[i].name;
+    for (size_t i = 0; i < plan->pipeline_count && n < 255; i++) {
+        const struct rx_logical_pipeline *p = &plan->pipelines[i];
+        names[n++] = p->name;
+        for (size_t k = 0; k < p->branch_count && n < 255; k++)
+            names[n++] = p->branches[k].name;
+    }
     names[n] = NULL;
     return rx_nearest(name, names);
 }

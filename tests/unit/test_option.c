@@ -238,6 +238,7 @@ START_TEST(several_mistakes_are_told_at_once)
                    "rxd.yaml:2:9: `flag`: expected true or false, found `maybe`\n"
                    "      flag: maybe\n"
                    "            ^\n"
+                   "  hint: flag: a switch\n"
                    "rxd.yaml:3:10: `count` must be between 1 and 10, found `11`\n"
                    "      count: 11\n"
                    "             ^\n"
