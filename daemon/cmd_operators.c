@@ -52,7 +52,9 @@ int rx_command_operators(int argc, char **argv)
         list("\nsinks", sinks, 0);
         return 0;
     }
+    const struct rx_operator_class *beginning = rx_registry_beginning(argv[1]);
     int found = describe("operator", find(operators, argv[1], RX_NOT_A_STEP)) +
+                describe("pipeline", beginning ? &beginning->base : NULL) +
                 describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0)) +
                 describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL);
     if (found)

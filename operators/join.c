@@ -412,13 +412,15 @@ const struct rx_operator_class rx_operator_join = {
 
 /* What `join:` of a pipeline means. */
 const struct rx_operator_class rx_operator_join_pipeline = {
-    .base = {.name = "join",
-             .summary = "pair events of streams that have the same key, and times near one another or the same window",
-             .options = pipeline_options,
-             .state_size = sizeof(struct join),
-             .flags = RX_BEGINS | RX_ANY_ORDER,
-             .check = check_pipeline,
-             .example = "join: {mine: a, price: prices}, by: city, within: 5s"},
+    .base =
+        {.name = "join",
+         .summary =
+             "what a pipeline may begin with in place of `from`: streams joined as the step does, each under its name",
+         .options = pipeline_options,
+         .state_size = sizeof(struct join),
+         .flags = RX_BEGINS | RX_ANY_ORDER,
+         .check = check_pipeline,
+         .example = "join: {mine: a, price: prices}, by: city, within: 5s"},
     .min_inputs = 2,
     .max_inputs = RX_PORTS_MAX,
     .init = init_pipeline,

@@ -53,7 +53,7 @@ def mistakes():
 
 def example_of(name):
     """The example of a class, as the catalogue shows it, by what it is."""
-    for entry in re.split(r"^(?=(?:operator|source|sink) )", rxd("operators", name).stdout, flags=re.M)[1:]:
+    for entry in re.split(r"^(?=(?:operator|pipeline|source|sink) )", rxd("operators", name).stdout, flags=re.M)[1:]:
         kind, example = entry.split(" ", 1)[0], entry.split("\nExample\n", 1)[-1].strip() if "\nExample\n" in entry else name
         yield kind, example
 
@@ -61,6 +61,8 @@ def example_of(name):
 def config_around(kind, example):
     if kind == "operator":
         return f"pipelines: {{p: {{from: s, pipe: [{example}]}}}}"
+    if kind == "pipeline":
+        return f"pipelines: {{p: {{{example}}}}}"
     if kind == "source":
         return f"sources: {{s: {{{example}}}}}"
     return f"pipelines: {{p: {{from: s, to: [{example}]}}}}"

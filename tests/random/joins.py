@@ -67,7 +67,7 @@ class Case:
             return name
         key = {"by": {"k": "other"}} if self.renamed(name) else "k"
         return {"from": name, "pipe": [{"filter": f"has(event.{'other' if self.renamed(name) else 'k'})"}, {"group_by": key},
-                                       {"filter": "true"}, {"window": "400ms"}, {"aggregate": {"ids": "collect(id, 100)"}}, "merge"]}  # fmt: skip
+                                       {"window": "400ms"}, {"aggregate": {"ids": "collect(id, 100)"}}, "merge"]}  # fmt: skip
 
     def options(self):
         by = {"k": {"b": "other"}} if self.other_name and self.mode != "windows" else "k"
@@ -90,7 +90,7 @@ class Case:
         else:
             body = {"join": {n: self.side(n) for n in self.names}, **self.options(), "pipe": []}
         body["pipe"].append({"map": "[" + ", ".join(shown.values()) + ", string(event_time)]"})
-        windows = {"from": "out", "pipe": [{"filter": "true"}, {"window": "500ms"}, {"filter": "true"}, "count"]}
+        windows = {"from": "out", "pipe": [{"window": "500ms"}, {"filter": "true"}, "count"]}
         return {"sources": {n: self.source() for n in self.names}, "pipelines": {"out": body, "behind": windows}}
 
     def shown(self, name):
