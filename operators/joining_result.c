@@ -70,6 +70,11 @@ static void emit(struct join *j, const struct combination *c, uint32_t flags)
     const struct join_row *first = first_of(j, c);
     struct rx_event out = {.time = time_of(j, c), .mark = join_key_mark(j, first, flags), .meta = first->event.meta};
     rx_value_ref(out.meta);
+    if (!out.mark && (j->by || flags)) {
+        rx_fail_memory(&j->op);
+        rx_value_unref(out.meta);
+        return;
+    }
     out.value = j->main_on_top ? value_on_top(j, c) : value_by_name(j, c);
     if (flags)
         out.value = partial_take(j, out.value);
