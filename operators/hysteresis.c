@@ -270,7 +270,8 @@ static void describe(const void *image, struct rx_facts *facts)
 {
     const struct hysteresis *h = image;
     facts->lates = waits(h);
-    facts->events = waits(h) ? (uint64_t)h->max_waiting + 1 : 0;
+    facts->waiting = waits(h) ? (uint64_t)h->max_waiting : 0;
+    facts->events = facts->waiting + 1;
     facts->values = 0;
     facts->wait = h->wait.both ? h->wait.both : h->wait.on;
 }

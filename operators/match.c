@@ -37,7 +37,7 @@ struct match {
     rx_time within;
     const char *into;
     bool overlap;
-    int64_t max_partial, max_events;
+    int64_t max_partial, max_events, max_waiting;
 
     struct rx_pattern pattern;
     const struct rx_key *into_key;
@@ -86,14 +86,19 @@ static const struct rx_option options[] = {
      .min = 1,
      .max = 1e6},
     {.name = "max_events",
-     .help = "events kept for them, and events that wait for event time; past it the match that began first is given "
-             "up, and "
-             "the earliest event does not wait",
+     .help = "events kept for them; past it the match that began first is given up",
      .type = RX_OPTION_INT,
      .offset = RX_AT(struct match, max_events, int64_t),
-     .fallback = "10000",
+     .fallback = "1000",
      .min = 1,
      .max = 1e7},
+    {.name = "max_waiting",
+     .help = "events that wait for event time at once; past it the earliest does not wait",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct match, max_waiting, int64_t),
+     .fallback = "10000",
+     .min = 1,
+     .max = 1e6},
     {0},
 };
 
@@ -460,7 +465,7 @@ static int check(const void *image, struct rx_error *reterr)
 static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct match *m = (struct match *)op;
-    rx_in_order_init(&m->order, op, &in_order, (size_t)m->max_events);
+    rx_in_order_init(&m->order, op, &in_order, (size_t)m->max_waiting);
     int r = rx_pattern_parse(m->pattern_text, m->where, &m->pattern, reterr);
     if (r == 0 && m->into && !(m->into_key = rx_key_intern(rx_op_heap(op), m->into, strlen(m->into))))
         r = rx_error_set(reterr, -ENOMEM, "out of memory");
@@ -587,7 +592,8 @@ static void describe(const void *image, struct rx_facts *facts)
 {
     const struct match *m = image;
     facts->reads_all = true;
-    facts->events = 2 * (uint64_t)m->max_events;
+    facts->waiting = (uint64_t)m->max_waiting;
+    facts->events = facts->waiting + (uint64_t)m->max_events;
     facts->values = 0;
     facts->bytes = (uint64_t)m->max_partial * (sizeof(struct partial) + sizeof(struct waiting));
 }

@@ -18,19 +18,28 @@ static bool is_told(const struct rx_logical_graph *graph, const struct rx_logica
     return told;
 }
 
-static void look_at(struct rx_logical_pipeline *p, struct rx_logical_graph *graph, bool entry)
+/* What waits for event time waits only where that is told. */
+static void forget_waiting(struct rx_step *step)
+{
+    step->facts.events -= step->facts.waiting;
+    step->facts.waiting = 0;
+}
+
+static void look_at(struct rx_step **steps, struct rx_logical_pipeline *p, struct rx_logical_graph *graph, bool entry)
 {
     for (size_t i = 0; i < graph->count; i++) {
         struct rx_logical_node *node = &graph->nodes[i];
         node->told = is_told(graph, node, entry);
+        if (!node->told)
+            forget_waiting(steps[node->step->number]);
         p->lates = p->lates || node->step->facts.lates;
         if (node->opened)
-            look_at(p, node->opened, false);
+            look_at(steps, p, node->opened, false);
         if (!node->scope)
             continue;
         bool group = node->step->class->base.flags & RX_OPENS_GROUP;
         node->inner_ordered = node->told && !group && needs_order(node->scope);
-        look_at(p, node->scope, node->told);
+        look_at(steps, p, node->scope, node->told);
     }
 }
 
@@ -40,7 +49,7 @@ void rx_planner_times(struct rx_planner *planner)
     struct rx_logical *plan = planner->plan;
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         struct rx_logical_pipeline *p = &plan->pipelines[plan->ordered[i]];
-        look_at(p, p->graph, false);
+        look_at(plan->steps, p, p->graph, false);
         p->out.told = p->graph->nodes[p->graph->count - 1].told;
         for (size_t k = 0; k < p->branch_count; k++)
             p->branches[k].told = p->out.told;
