@@ -138,6 +138,13 @@ static int close_and_put(struct rx_items *items)
 
 /* --- Keys --- */
 
+/* A name that is known already costs no text of its own. */
+static struct rx_value name_of(struct rx_heap *heap, const char *text, size_t length)
+{
+    const struct rx_key *key = length <= RX_KEY_MET_MAX ? rx_key_meet(heap, text, length) : NULL;
+    return key ? rx_value_ref(rx_key_text(key)) : rx_string(heap, text, length);
+}
+
 static int put_key(struct rx_items *items, const char *text, size_t length)
 {
     struct rx_items_frame *frame = frame_of(items);
@@ -146,7 +153,7 @@ static int put_key(struct rx_items *items, const char *text, size_t length)
     struct rx_value key = rx_null();
     frame->skip_value = items->depth == 1 && items->fields && !rx_fields_has(items->fields, text, length);
     if (!frame->skip && !frame->skip_value) {
-        key = rx_string(items->heap, text, length);
+        key = name_of(items->heap, text, length);
         if (key.kind == RX_NULL || !push_take(items, key))
             return -ENOMEM;
     }
