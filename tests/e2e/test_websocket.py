@@ -178,12 +178,12 @@ class WebSockets(harness.EndToEnd):
         sink.stop()
         config = {
             "sources": {"in": {"websocket": {"url": self.url(server)}}},
-            "pipelines": {"out": {"from": "in", "to": [{"websocket": {"url": self.url(sink), "max_queue": 10, "full": "pause"}}]}},
+            "pipelines": {"out": {"from": "in", "to": [{"websocket": {"url": self.url(sink), "max_queue": 300, "full": "pause"}}]}},
         }
         rxd = self.daemon(config, ready=False)
         harness.wait_for("the connection", lambda: server.accepted == 1)
         server.send(*[f'{{"n":{n}}}' for n in range(5000)])
-        harness.wait_for("a full sink", lambda: rxd.metrics().sum("rxd_sink_held", pipeline="out") > 10)
+        harness.wait_for("a full sink", lambda: rxd.metrics().sum("rxd_sink_held", pipeline="out") > 300)
         self.assertEqual(rxd.metrics().sum("rxd_sink_dropped_total"), 0)
         sink.start()
         harness.wait_for("every event", lambda: len(sink.received) == 5000)
