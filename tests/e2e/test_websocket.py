@@ -56,6 +56,18 @@ class WebSockets(harness.EndToEnd):
         self.assertEqual((self.count(rxd, "connects_total"), self.count(rxd, "disconnects_total")), (2, 1))
         harness.wait_for("it is ready again", lambda: rxd.get("/readyz").status == 200)
 
+    def test_who_has_enough_leaves_in_the_middle_of_a_message(self):
+        server = self.server()
+        rxd = self.daemon({
+            "sources": {"in": {"websocket": {"url": self.url(server)}, "split": True}},
+            "pipelines": {"out": {"from": "in", "pipe": [{"take": 1}]}},
+        })
+        out = self.subscribe(rxd, "ndjson", "out", query="?last=10")
+        harness.wait_for("the connection", lambda: len(server.connections) == 1)
+        server.send(json.dumps([{"n": n, "text": "x" * 100} for n in range(1000)]))
+        out.wait("the first", lambda events: [e["n"] for e in events] == [0])
+        harness.wait_for("the goodbye", lambda: not server.connections)
+
     def test_tls_takes_the_certificate_that_it_trusts(self):
         cert, key = ws.certificate(self.folder)
         server = self.server(tls=(cert, key), subprotocols=["v2.feed"])

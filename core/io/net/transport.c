@@ -44,10 +44,15 @@ struct rx_transport {
     char why[80];
 };
 
+/* The buffers stay until nobody is in them any more: who is told of a message may destroy us and read on in it. */
 static void release(struct rx_transport *t)
 {
-    if (--t->holds == 0 && t->destroyed)
-        free(t);
+    if (--t->holds > 0 || !t->destroyed)
+        return;
+    rx_ws_destroy(t->ws);
+    rx_buffer_finish(&t->in);
+    rx_buffer_finish(&t->out);
+    free(t);
 }
 
 /* Timers that were due come first, as they do for every watched descriptor; one of them may destroy us. */
@@ -448,9 +453,6 @@ void rx_transport_destroy(struct rx_transport *t, bool linger)
     rx_watch_destroy(t->watch);
     if (t->fd >= 0)
         close(t->fd);
-    rx_ws_destroy(t->ws);
-    rx_buffer_finish(&t->in);
-    rx_buffer_finish(&t->out);
     t->destroyed = true;
     t->holds++;
     release(t);
