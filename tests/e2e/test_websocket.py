@@ -292,6 +292,7 @@ class WebSockets(harness.EndToEnd):
         harness.wait_for("all", lambda: [json.loads(t)["n"] for t in server.received] == [1, 2, 3])
         self.post(rxd, *range(4, 2000))
         self.stop_daemon(rxd)
+        harness.wait_for("what the server had still to read", lambda: len(server.received) >= 1999)
         self.assertEqual([json.loads(text)["n"] for text in server.received], list(range(1, 2000)))
 
 
