@@ -467,6 +467,8 @@ static void save(struct rx_sink *sink, struct rx_writer *w)
     rx_write_int(w, http->not_before);
     rx_write_int(w, http->backoff.next);
     rx_write_text(w, http->fault, sink->fault ? strlen(http->fault) : 0);
+    const struct rx_buffer *header = rx_render_header(&http->render);
+    rx_write_text(w, header->data ? header->data : "", header->length);
 }
 
 static int load(struct rx_sink *sink, struct rx_reader *r)
@@ -482,9 +484,13 @@ static int load(struct rx_sink *sink, struct rx_reader *r)
     http->not_before = rx_read_int(r);
     rx_time next = rx_read_int(r);
     const char *fault = rx_read_text(r, &length);
+    size_t header_length = 0;
+    const char *header = rx_read_text(r, &header_length);
     sink->held = http->queue.count;
     if (rx_reader_failed(r) || sending > http->queue.count || (number && !sending))
         return -EBADMSG;
+    if (rx_render_adopt_header(&http->render, header, header_length) < 0)
+        return -ENOMEM;
     http->sending = (size_t)sending;
     if (next >= http->backoff.least && next <= http->backoff.most)
         http->backoff.next = next;
@@ -517,7 +523,7 @@ const struct rx_sink_class rx_sink_http = {
     .flush = flush,
     .drain = drain,
     .stop = stop,
-    .state_version = 1,
+    .state_version = 2,
     .save = save,
     .load = load,
     .dispose = dispose,

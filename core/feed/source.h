@@ -119,9 +119,9 @@ struct rx_message_info {
 /* The format of its messages: what the user says, or else the kind's own. */
 enum rx_format rx_source_format(const struct rx_source *);
 /* Decodes a message of that format and adds what is in it to the span (flushed at 256): one event, or one for each row, line or
- * element. An object gives its fields, any other value stays itself, or with captures is {value: ...}. 0, or the negative errno of the (first) rejection; all have
- * been counted and sent to NAME.errors. `reterr` may be NULL. A subscriber may leave meanwhile: `bytes` must outlive the
- * call only while the source runs. */
+ * element. An object gives its fields, any other value stays itself, or with captures is {value: ...}. 0, or the negative errno
+ * of the (first) rejection; all have been counted and sent to NAME.errors. `reterr` may be NULL. A subscriber may leave
+ * meanwhile: `bytes` must outlive the call only while the source runs. */
 int rx_source_message(struct rx_source *, enum rx_format, const char *bytes, size_t length,
                       const struct rx_message_info *, struct rx_error *reterr);
 /* Streams: behind the end of the message that begins at `at`, its line break included. NULL: it does not end before `end`. */

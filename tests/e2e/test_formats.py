@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Formats over a real broker and in files, split and repeats live and in replay, and a machine without libcbor."""
 
+import http.server
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import harness
@@ -70,6 +72,25 @@ class Formats(harness.EndToEnd):
         self.assertEqual(metrics.sum("rxd_source_rejected_total", source="lines", reason="syntax"), 1)
 
 
+class Receiver(http.server.ThreadingHTTPServer):
+    """Takes every POST, and keeps (path, Content-Type, body)."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.server.got.append((self.path, self.headers["Content-Type"], body.decode()))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.got = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
 class WithoutABroker(harness.EndToEnd):
     def write(self, name, text):
         path = Path(self.folder) / name
@@ -107,6 +128,24 @@ class WithoutABroker(harness.EndToEnd):
         self.assertIn("c.yaml:1:", done.stderr + done.stdout)
         self.assertRegex(done.stderr + done.stdout, r"CBOR needs libcbor, and libcbor\.so\S* cannot be opened")
         self.assertRegex(done.stderr + done.stdout, r"hint: apt-get install libcbor")
+
+    def test_a_batch_over_http_has_one_header_and_lines_of_influx_need_none(self):
+        receiver = Receiver()
+        self.addCleanup(lambda: (receiver.shutdown(), receiver.server_close()))
+        url = f"http://127.0.0.1:{receiver.server_port}"
+        deliveries = [
+            {"http": {"post": f"{url}/csv", "format": "csv", "batch": {"count": 2, "every": "1h"}}},
+            {"http": {"post": f"{url}/influx", "format": "influx", "influx": {"measurement": "air"}, "batch": {"count": 2, "every": "1h"}}},
+            {"http": {"post": f"{url}/alone", "format": "csv"}},
+        ]
+        rxd = self.daemon({"sources": {"s": {"http": {}, "event_time": "t"}}, "pipelines": {"p": {"from": "s", "pipe": [{"unset": ["t"]}], "to": deliveries}}})
+        rows = [{"a": n, "b": "x", "t": f"2026-01-01T00:00:0{n}Z"} for n in range(4)]
+        self.assertEqual(rxd.post("/sources/s", json.dumps(rows)).status, 202)
+        got = lambda path: [(kind, body) for where, kind, body in receiver.got if where == path]
+        harness.wait_for("all of it", lambda: len(got("/csv")) == 2 and len(got("/influx")) == 2 and len(got("/alone")) == 4)
+        self.assertEqual(got("/csv"), [("text/csv; charset=utf-8", "a,b\n0,x\n1,x\n"), ("text/csv; charset=utf-8", "a,b\n2,x\n3,x\n")])
+        self.assertEqual(got("/influx")[1][1], 'air a=2,b="x" 1767225602000000000\nair a=3,b="x" 1767225603000000000\n')
+        self.assertEqual(got("/alone")[3][1], "a,b\n3,x")
 
     def test_a_post_says_by_its_content_type_what_it_holds(self):
         rxd = self.daemon({"sources": {"s": {"http": {}}}, "pipelines": {"p": {"from": "s"}}})
