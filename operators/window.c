@@ -128,7 +128,9 @@ static const struct rx_option options[] = {
      .min = 1,
      .max = 1e9},
     {.name = "max_open",
-     .help = "windows open at once; what would open one more is left out, and counted as evicted",
+     .help =
+         "windows open at once (with `opening` 1,000 at most); what would open one more is left out, and counted as "
+         "evicted",
      .type = RX_OPTION_INT,
      .offset = RX_AT(struct window, max_open, int64_t),
      .fallback = "10000",
@@ -316,7 +318,7 @@ static void describe(const void *image, struct rx_facts *facts)
     uint64_t every = w->every.count ? w->every.count : (uint64_t)w->every.duration;
     facts->windows = every && every < size ? (size + every - 1) / every + 1 : 1;
     if (w->opening)
-        facts->windows = (uint64_t)w->max_open;
+        facts->windows = (uint64_t)(w->max_open < RX_WINDOWS_MAX ? w->max_open : RX_WINDOWS_MAX);
     facts->wait = longest(w);
     facts->counts = w->size.count || w->max.count || w->close_when || slides(w);
     facts->scope_events = w->size.count ? w->size.count : w->max.count;

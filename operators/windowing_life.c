@@ -67,6 +67,8 @@ int rx_window_init(struct rx_op *op, struct rx_error *reterr)
     w->holds = must_hold(w);
     w->reorders = rx_window_is_told(w) && (is_by_events(w) || w->max.count);
     w->hands_on = w->holds && hands_on(op->node->subgraphs[0]);
+    if (w->opening && w->max_open > RX_WINDOWS_MAX) /* each event goes to all of them */
+        w->max_open = RX_WINDOWS_MAX;
     w->passed = w->lacking = INT64_MIN;
     rx_reorder_init(&w->ahead, op, (size_t)w->max_events);
     rx_reorder_init(&w->signs, op, (size_t)w->max_open);
