@@ -131,6 +131,10 @@ def windowed(options, step):
     return [{"window": options}, *steps(step["each"], in_window=True), *([] if reduces(step["each"]) else ["merge"])]
 
 
+def toggled(step):
+    return {"opening": step["openings"], "closing": step["closing"], "emit_empty": True}
+
+
 def rx_group_by(step, in_window):
     if "each" not in step:
         raise OutOfScope(NO_EACH)
@@ -247,6 +251,10 @@ OPERATORS = {
     "count": lambda s: [{"count": expression(s["fn"])} if "fn" in s else "count"],
     "bufferCount": lambda s: [{"buffer": counted_extent(s)}],
     "bufferTime": lambda s: [{"buffer": timed_extent(s)}],
+    "buffer": lambda s: [{"buffer": {"boundary": s["closing"], "emit_empty": True}}],
+    "bufferToggle": lambda s: [{"buffer": toggled(s)}],
+    "window": lambda s: windowed({"boundary": s["closing"], "emit_empty": True}, s),
+    "windowToggle": lambda s: windowed(toggled(s), s),
     "windowCount": lambda s: windowed({**counted_extent(s), "emit_empty": True}, s),
     "windowTime": lambda s: windowed(timed_extent(s), s),
     "debounceTime": lambda s: [{"debounce": ms(s["ms"])}],
@@ -319,7 +327,7 @@ def inputs_used(case):
     def visit(pipeline):
         for step in pipeline:
             used.update(step.get("of", ()))
-            for key in ("other", "with", "inner"):
+            for key in ("other", "with", "inner", "closing", "openings"):
                 if isinstance(step.get(key), str):
                     used.add(step[key])
             visit(chain_inside(step))
