@@ -175,8 +175,8 @@ struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const str
 struct rx_instance *rx_instance_load_for(struct rx_op *op, unsigned which, void *tag, const struct rx_event *outer,
                                          struct rx_reader *r)
 {
-    const struct rx_mark *mark = rx_mark_ref(outer->mark);
-    struct rx_instance *instance = rx_reader_failed(r) ? NULL : rx_instance_link(op, which, mark, tag);
+    struct rx_instance *instance =
+        rx_reader_failed(r) ? NULL : rx_instance_link(op, which, rx_mark_ref(outer->mark), tag);
     if (!instance) {
         rx_reader_fail(r, -EBADMSG);
         return NULL;

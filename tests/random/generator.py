@@ -156,6 +156,25 @@ class Generator:
             return {"window": {"size": self.n(1, 4), **self.some(0.6, every=self.n(1, 4)), **self.some(0.2, emit_empty=True)}}
         return self.timed_window()
 
+    def formed_window(self):
+        """The other ways to say when a window ends."""
+        options = self.pick(
+            {"session": self.pick("200ms", "500ms"), **self.some(0.4, max="1s")},
+            {"close_when": self.predicate(), **self.some(0.4, max=self.n(1, 4))},
+            {"boundary": "b", **self.some(0.4, emit_empty=True)},
+            {"opening": "b", "closing": self.pick("b", {"from": "a", "pipe": [{"filter": self.predicate()}]})},
+            {"size": self.pick("300ms", "1s", 3), "every": "event"},
+            {"latest_by": self.pick("device", "city"), **self.some(0.4, max_age="400ms")},
+            {"size": "1s", "latest_by": "device"},
+            {"calendar": "day"},
+        )
+        return {"window": {**options, **self.some(0.2, on_complete="drop"), **self.some(0.2, max_events=self.n(1, 5))}}
+
+    def early(self, window):
+        """With results before the end, where the steps behind can say them."""
+        sliding = window.get("every") == "event" or ("latest_by" in window and "size" not in window)
+        return {"window": {**window, **({} if sliding else self.some(0.4, emit=self.pick("updates", "300ms", "1s")))}}
+
     def timed_window(self):
         options = {"size": self.pick("500ms", "1s", "2s"), **self.some(0.5, every=self.pick("250ms", "500ms", "1s"))}
         options.update(self.some(0.3, align="start"))
@@ -177,8 +196,12 @@ class Generator:
             "windows": lambda: [self.window(), *self.flat(1), self.reducing()],
             "inside": lambda: [self.timed_window(), self.group("device"), self.aggregate()],
             "open": lambda: [self.window(), *self.flat(1), "merge"],
+            "formed": lambda: [*self.pick([], [self.group()]), self.early(self.formed_window()["window"]), self.aggregate()],
+            "early": lambda: [*self.pick([], [self.group()]), self.early(self.timed_window()["window"]), self.aggregate()],
+            "kept": lambda: [self.pick([], [self.group()]), {"buffer": self.formed_window()["window"]}],
         }
-        return shapes[self.random.choices(list(shapes), [4, 2, 3, 1, 3, 1, 1])[0]]()
+        chain = shapes[self.random.choices(list(shapes), [4, 2, 3, 1, 3, 1, 1, 2, 1, 1])[0]]()
+        return [step for part in chain for step in (part if isinstance(part, list) else [part])]
 
     def tail(self):
         whole = self.pick("materialize", "time_interval", "pairwise", "timestamp", "ignore_elements", *["none"] * 6)
