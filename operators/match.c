@@ -321,10 +321,10 @@ static void give_up_first(struct match *m, bool for_room)
     trim(m);
 }
 
-static void stop_waiting(struct match *m)
+static void stop_waiting(struct match *m, enum rx_account account)
 {
     for (size_t i = 0; i < m->waiting_count; i++) {
-        settle(m, RX_FILTERED, m->waiting[i].events);
+        settle(m, account, m->waiting[i].events);
         rx_value_unref(m->waiting[i].result);
     }
     m->waiting_count = 0;
@@ -376,7 +376,7 @@ static void take(struct rx_op *op, const struct rx_event *event, rx_time at)
         return;
     }
     if (m->pattern.without >= 0 && fits & INT64_C(1) << m->pattern.without)
-        stop_waiting(m);
+        stop_waiting(m, RX_FILTERED);
     if (!advance_all(m, (uint32_t)fits) && rx_op_live(op))
         begin(m, (uint32_t)fits);
     trim(m);
@@ -424,12 +424,15 @@ static void watermark(struct rx_op *op, rx_time t)
     rx_pass_watermark(op, t);
 }
 
-/* What waits only for what must not follow: now nothing can. */
+/* What waits only for what must not follow: now nothing can, but in a group that had to make room it could have. */
 static void complete(struct rx_op *op, unsigned port)
 {
     struct match *m = (struct match *)op;
+    const struct rx_mark *mark = rx_op_mark(op);
     (void)port;
     rx_in_order_complete(&m->order);
+    if (mark && mark->flags & RX_WINDOW_PARTIAL)
+        stop_waiting(m, RX_EVICTED);
     while (m->waiting_count && rx_op_live(op))
         put_out_first(m);
     rx_finish(op);
