@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import unittest
+from pathlib import Path
 
 import harness
 
@@ -48,10 +49,11 @@ class Prometheus(harness.EndToEnd):
         rows = {name: (kind, set(filter(None, labels.split(", "))))
                 for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", page, re.M)}
         broker = self.broker()
+        (Path(self.folder) / "k.json").write_text("[]")
         daemon = self.daemon({**CONFIG, "brokers": {"home": {"url": broker.url}}, "sources": {
             **CONFIG["sources"], "away": {"mqtt": {"broker": "home", "topic": "a"}},
             "told": {"http": {}, "format": "csv", "event_time": "ts", "idle_timeout": "1h"}}, "pipelines": {
-            **CONFIG["pipelines"], "of_told": {"from": "told"}, "of_broker": {"from": "away"}, "full": {"from": "in", "to": [{"file": "/dev/full"}]}}})
+            **CONFIG["pipelines"], "of_told": {"from": "told"}, "looked_up": {"from": "in", "pipe": [{"lookup": {"file": "k.json", "key": "k"}}]}, "of_broker": {"from": "away"}, "full": {"from": "in", "to": [{"file": "/dev/full"}]}}})
         self.feed(daemon)
         daemon.post("/sources/told", "ts,v\n2024-01-01T00:00:00Z,1\n", content_type="text/csv")
         harness.wait_for("a condition stands", lambda: daemon.metrics().sum("rxd_condition") > 0)
