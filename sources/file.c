@@ -32,6 +32,9 @@ struct file {
     size_t start, end, capacity;
     bool skipping; /* in a line that is too long: to its end */
     uint64_t line;
+    enum rx_format format; /* of what it holds */
+    const struct rx_format_class *messages;
+    struct rx_message_info info;
     unsigned run; /* counts starts: a subscriber of the last line may have left and come again */
 
     /* Where the next start goes on: what was read and not yet taken in, and the place behind it in a file that is still
@@ -97,13 +100,12 @@ static unsigned count_lines(const char *at, size_t length)
 /* A message with its line break, if it has one. */
 static void take_message(struct file *file, const char *bytes, size_t length)
 {
-    struct rx_source *source = &file->source;
-    const struct rx_format_class *class = rx_format_class_of(rx_source_format(source));
-    struct rx_message_info info = {.stream = true, .line = class->binary ? 0 : file->line + 1};
+    const struct rx_format_class *class = file->messages;
+    file->info.line = class->binary ? 0 : file->line + 1;
     file->line += class->message_end ? count_lines(bytes, length) : 1;
     length = class->binary ? length : without_break(bytes, length);
     if (class->binary || rx_format_skip_space(bytes, bytes + length) < bytes + length)
-        rx_source_message(source, rx_source_format(source), bytes, length, &info, NULL);
+        rx_source_message(&file->source, file->format, bytes, length, &file->info, NULL);
 }
 
 static void refuse_line(struct file *file)
@@ -121,10 +123,9 @@ static void refuse_line(struct file *file)
 static char *message_end(struct file *file)
 {
     char *at = file->buffer + file->start, *end = file->buffer + file->end;
-    enum rx_format format = rx_source_format(&file->source);
-    if (!file->skipping)
-        return (char *)(uintptr_t)rx_source_message_end(&file->source, format, at, end);
-    char *newline = rx_format_class_of(format)->binary ? NULL : memchr(at, '\n', (size_t)(end - at));
+    if (!file->skipping && file->messages->message_end)
+        return (char *)(uintptr_t)rx_source_message_end(&file->source, file->format, at, end);
+    char *newline = file->skipping && file->messages->binary ? NULL : memchr(at, '\n', (size_t)(end - at));
     return newline ? newline + 1 : NULL;
 }
 
@@ -407,6 +408,9 @@ static int start(struct rx_source *source, struct rx_error *reterr)
     struct file *file = (struct file *)source;
     source->running = true;
     file->run++;
+    file->format = rx_source_format(source);
+    file->messages = rx_format_class_of(file->format);
+    file->info = (struct rx_message_info){.stream = true};
     int r = file->follow ? begin_following(file) : open_file(file);
     forget_loaded(file);
     if (r < 0) {

@@ -127,10 +127,3 @@ int rx_format_blame_piece(struct rx_format_cursor *cursor, struct rx_error *rete
     reterr->at = piece;
     return reterr->code;
 }
-
-const char *rx_format_skip_space(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
-        at++;
-    return at;
-}

@@ -100,7 +100,12 @@ int rx_format_piece(struct rx_format_cursor *, const char *from, const char *to,
 /* Moves an error's place from the piece into the message; answers its code. */
 int rx_format_blame_piece(struct rx_format_cursor *, struct rx_error *reterr);
 /* Behind spaces, tabs and line breaks. */
-const char *rx_format_skip_space(const char *at, const char *end);
+static inline const char *rx_format_skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+        at++;
+    return at;
+}
 
 extern const struct rx_format_class rx_format_auto, rx_format_json, rx_format_text, rx_format_csv, rx_format_influx,
     rx_format_cbor, rx_format_msgpack;

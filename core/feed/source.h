@@ -117,7 +117,11 @@ struct rx_message_info {
 };
 
 /* The format of its messages: what the user says, or else the kind's own. */
-enum rx_format rx_source_format(const struct rx_source *);
+static inline enum rx_format rx_source_format(const struct rx_source *source)
+{
+    bool given = source->common && source->common->format_given;
+    return given ? (enum rx_format)source->common->format : source->class->format;
+}
 /* Decodes a message of that format and adds what is in it to the span (flushed at 256): one event, or one for each row, line or
  * element. An object gives its fields, any other value stays itself, or with captures is {value: ...}. 0, or the negative errno
  * of the (first) rejection; all have been counted and sent to NAME.errors. `reterr` may be NULL. A subscriber may leave

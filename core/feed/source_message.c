@@ -8,31 +8,23 @@
 
 static const struct rx_format_options no_options = {0};
 
-enum rx_format rx_source_format(const struct rx_source *source)
+struct rx_format_state *rx_source_format_made(struct rx_source *source, struct rx_source_work *work,
+                                              enum rx_format format, struct rx_error *reterr)
 {
-    bool given = source->common && source->common->format_given;
-    return given ? (enum rx_format)source->common->format : source->class->format;
-}
-
-struct rx_format_state *rx_source_format_state(struct rx_source *source, struct rx_source_work *work,
-                                               enum rx_format format, struct rx_error *reterr)
-{
-    struct rx_format_state *state = work->formats[format];
-    if (!state) {
-        const struct rx_format_options *options = source->common ? &source->common->formats : &no_options;
-        state = work->formats[format] = rx_format_create(format, source->heap, options, reterr);
-    }
-    if (state)
-        state->fields = source->fields;
-    return state;
+    const struct rx_format_options *options = source->common ? &source->common->formats : &no_options;
+    return work->formats[format] = rx_format_create(format, source->heap, options, reterr);
 }
 
 /* A time that came with the message counts where the user has not said where events have theirs. */
 static int stamp(struct rx_source *source, const struct rx_message_info *info, struct rx_event *event,
                  struct rx_error *reterr)
 {
-    bool reads = source->clock && rx_event_clock_reads(source->clock);
-    if (!info || !info->timed || reads)
+    bool timed = info && info->timed;
+    if (!source->clock && !timed) {
+        event->time = rx_sched_wall(source->sched);
+        return 0;
+    }
+    if (!timed || (source->clock && rx_event_clock_reads(source->clock)))
         return rx_source_stamp(source, event, reterr);
     event->time = info->time;
     return source->clock ? rx_event_clock_check(source->clock, info->time, reterr) : 0;

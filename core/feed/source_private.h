@@ -23,8 +23,18 @@ struct rx_source_work {
 
 struct rx_source_work *rx_source_work_of(struct rx_source *); /* NULL: out of memory */
 /* The state of a format, for the fields that are asked for now. NULL: as rx_format_create. */
-struct rx_format_state *rx_source_format_state(struct rx_source *, struct rx_source_work *, enum rx_format,
-                                               struct rx_error *reterr);
+struct rx_format_state *rx_source_format_made(struct rx_source *, struct rx_source_work *, enum rx_format,
+                                              struct rx_error *reterr);
+static inline struct rx_format_state *rx_source_format_state(struct rx_source *source, struct rx_source_work *work,
+                                                             enum rx_format format, struct rx_error *reterr)
+{
+    struct rx_format_state *state = work->formats[format];
+    if (!state)
+        state = rx_source_format_made(source, work, format, reterr);
+    if (state)
+        state->fields = source->fields;
+    return state;
+}
 /* The event of a decoded value: record, meta, time. 0 or a negative errno with a message. */
 int rx_source_event_of_take(struct rx_source *, struct rx_source_work *, struct rx_value decoded,
                             const struct rx_message_info *, struct rx_event *ret, struct rx_error *reterr);
