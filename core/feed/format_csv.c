@@ -175,7 +175,7 @@ static bool is_text(const struct rx_csv_cell *cell)
 }
 
 /* Whether a row among the others is a header again (files that were put together, a writer that started anew): every cell is a
- * text, and at least half of them are names of the columns that there are. */
+ * text, and more than half of them are names of the columns that there are. */
 static bool looks_like_header(const struct csv *csv)
 {
     size_t known = 0, count = csv->reader.count;
@@ -184,7 +184,7 @@ static bool looks_like_header(const struct csv *csv)
             return false;
     for (size_t i = 0; i < count; i++)
         known += names_a_column(csv, i);
-    return 2 * known >= count;
+    return 2 * known > count;
 }
 
 /* The row that was read becomes the header; one that cannot be leaves none. */

@@ -119,8 +119,9 @@ START_TEST(a_header_among_the_rows_is_none_of_them_and_may_change_the_columns)
     static const struct example examples[] = {
         {csv, "a,b\n1,2\na,b\n3,4\n", "{\"a\":1,\"b\":2}\n{\"a\":3,\"b\":4}\n"},
         {csv, "a,b\n1,2\nb,c,a\n3,4,5\n", "{\"a\":1,\"b\":2}\n{\"b\":3,\"c\":4,\"a\":5}\n"},
-        {csv, "name,city\nrose,ulm\nname,ort\nivy,ulm\n",
-         "{\"name\":\"rose\",\"city\":\"ulm\"}\n{\"name\":\"ivy\",\"ort\":\"ulm\"}\n"},
+        {csv, "name,city,zip\nrose,ulm,x\nname,ort,zip\nivy,ulm,y\n",
+         "{\"name\":\"rose\",\"city\":\"ulm\",\"zip\":\"x\"}\n{\"name\":\"ivy\",\"ort\":\"ulm\",\"zip\":\"y\"}\n"},
+        {csv, "name,status\nstatus,ok\n", "{\"name\":\"status\",\"status\":\"ok\"}\n"},
         {csv, "name,city,zip\nname,ulm,x\n", "{\"name\":\"name\",\"city\":\"ulm\",\"zip\":\"x\"}\n"},
     };
     EXPECT_ALL(examples);
