@@ -216,8 +216,8 @@ static int open_file(struct file *file)
         return -errno;
     if (fstat(file->fd, &now) < 0)
         return -errno;
-    if (now.st_dev != file->device || now.st_ino != file->inode)
-        file->begun = 0;
+    if (now.st_dev != file->device || now.st_ino != file->inode || (uint64_t)now.st_size < file->begun)
+        file->begun = 0; /* a new file may have the number of the one that is gone */
     file->device = now.st_dev;
     file->inode = now.st_ino;
     file->size = (uint64_t)now.st_size;
