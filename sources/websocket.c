@@ -47,12 +47,29 @@ static void on_read_end(void *arg) { rx_source_flush(&((struct websocket *)arg)-
 
 static void on_drained(void *arg) { (void)arg; }
 
+/* A message that is refused before it is whole is one all the same. */
+static void count_mistake(struct websocket *ws)
+{
+    struct rx_error error;
+    unsigned code = rx_ws_client_mistake(ws->client);
+    if (!code)
+        return;
+    rx_error_set(&error, code == 1009 ? -EMSGSIZE : -EBADMSG, "%s", rx_ws_client_fault(ws->client));
+    rx_source_reject(&ws->source,
+                     code == 1009   ? RX_REJECT_TOO_LARGE
+                     : code == 1007 ? RX_REJECT_UTF8
+                                    : RX_REJECT_SYNTAX,
+                     "", 0, &error);
+}
+
 static void on_down(void *arg, bool was_up)
 {
     struct websocket *ws = arg;
     ws->source.failures += !was_up;
     ws->source.fault = rx_ws_client_fault(ws->client);
     rx_source_flush(&ws->source);
+    if (ws->client) /* who got it may have left */
+        count_mistake(ws);
     rx_source_set_connected(&ws->source, false);
 }
 
@@ -110,7 +127,6 @@ static void stop(struct rx_source *source)
 {
     struct websocket *ws = (struct websocket *)source;
     source->running = false;
-    source->disconnects += source->connected && !source->handed_over;
     rx_source_set_connected(source, false);
     source->fault = NULL;
     struct rx_ws_client *client = ws->client;

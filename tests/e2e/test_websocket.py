@@ -122,7 +122,7 @@ class WebSockets(harness.EndToEnd):
         self.assertGreater(time.monotonic() - begin, 1.5)  # 1 s and 2 s, less a quarter
         self.assertGreaterEqual(self.count(rxd, "decoded_total"), 3)
 
-    def hostile(self, bytes_of, reason, **options):
+    def hostile(self, bytes_of, reason, counted, **options):
         """A server that begins well, and then says this, each time."""
         def talk(connection):
             ws.handshake(connection)
@@ -139,6 +139,7 @@ class WebSockets(harness.EndToEnd):
         harness.wait_for("the reason", lambda: reason in self.conditions(rxd).get("source_failing", ""))
         self.assertIn("source_failing", rxd.log_text())
         self.assertGreaterEqual(self.count(rxd, "disconnects_total"), 1)
+        self.assertGreaterEqual(rxd.metrics().sum("rxd_source_rejected_total", source="in", reason=counted), 1)
         self.assertGreaterEqual(self.count(rxd, "decoded_total"), 1)  # what came before it
         self.level(rxd, before)
 
@@ -147,27 +148,27 @@ class WebSockets(harness.EndToEnd):
             self.assertLess(rxd.resident() - before, 8 << 20)
 
     def test_garbage_ends_the_connection(self):
-        self.hostile(lambda: [b"\xff\xfe\xfd garbage" * 10], "malformed")
+        self.hostile(lambda: [b"\xff\xfe\xfd garbage" * 10], "malformed", "syntax")
 
     def test_text_that_is_no_utf8_ends_it(self):
-        self.hostile(lambda: [b"\x81\x03a\xc3("], "UTF-8")
+        self.hostile(lambda: [b"\x81\x03a\xc3("], "UTF-8", "utf8")
 
     def test_a_message_of_a_gigabyte_ends_it(self):
-        self.hostile(lambda: [b"\x82\x7f" + struct.pack(">Q", 1 << 30), b"x" * 1000], "max_message")
+        self.hostile(lambda: [b"\x82\x7f" + struct.pack(">Q", 1 << 30), b"x" * 1000], "max_message", "too_large")
 
     def test_fragments_without_end_end_it(self):
         def fragments():
             yield b"\x02\x7e" + struct.pack(">H", 1000) + b"x" * 1000
             for _ in range(1000):
                 yield b"\x00\x7e" + struct.pack(">H", 1000) + b"x" * 1000
-        self.hostile(fragments, "max_message")
+        self.hostile(fragments, "max_message", "too_large")
 
     def test_empty_fragments_without_end_end_it(self):
         def fragments():
             yield b"\x02\x00"
             for _ in range(100):
                 yield b"\x00\x00" * 10_000
-        self.hostile(fragments, "too many fragments")
+        self.hostile(fragments, "too many fragments", "too_large")
 
     def test_an_answer_without_end_and_pings_that_nobody_hears_answered(self):
         def endless(connection):

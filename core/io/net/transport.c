@@ -150,6 +150,8 @@ void rx_transport_ping(struct rx_transport *t)
     put_frames_on_wire(t);
 }
 
+unsigned rx_transport_mistake(const struct rx_transport *t) { return t->ws ? rx_ws_mistake(t->ws) : 0; }
+
 void rx_transport_say_goodbye(struct rx_transport *t, unsigned code)
 {
     rx_ws_close(t->ws, code, "");

@@ -38,6 +38,7 @@ void rx_transport_write(struct rx_transport *, const void *bytes, size_t length)
 /* Of a WebSocket that is up. */
 void rx_transport_send(struct rx_transport *, bool text, const void *bytes, size_t length);
 void rx_transport_ping(struct rx_transport *);
+unsigned rx_transport_mistake(const struct rx_transport *);          /* rx_ws_mistake; 0 where it is none */
 void rx_transport_say_goodbye(struct rx_transport *, unsigned code); /* RFC 6455, 7.4 */
 size_t rx_transport_unsent(const struct rx_transport *);
 /* Reads nothing for so long: what comes meanwhile is read at once then. */

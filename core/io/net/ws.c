@@ -32,6 +32,7 @@ struct rx_ws {
     struct rx_buffer plain, wire;
     const unsigned char *at, *end; /* what is fed */
     const char *why;
+    unsigned mistake;
     char why_text[224];
 
     size_t max_message; /* 0: a stream */
@@ -87,6 +88,7 @@ static void refuse(struct rx_ws *ws, unsigned code, const char *why)
     if (ws->why)
         return;
     ws->why = why;
+    ws->mistake = code;
     wslay_event_queue_close(ws->context, (uint16_t)code, NULL, 0);
 }
 
@@ -356,10 +358,12 @@ static void forget_given(struct rx_ws *ws)
     ws->taken = 0;
 }
 
-static const char *mistake_by_code(unsigned code)
+/* What wslay found, and has told the other side. */
+static void note_mistake(struct rx_ws *ws)
 {
-    return code == WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA ? "a WebSocket text that is not UTF-8"
-                                                         : "a malformed WebSocket frame";
+    bool text = wslay_event_get_status_code_sent(ws->context) == WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
+    ws->mistake = text ? WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA : WSLAY_CODE_PROTOCOL_ERROR;
+    ws->why = text ? "a WebSocket text that is not UTF-8" : "a malformed WebSocket frame";
 }
 
 static void read_frames(struct rx_ws *ws)
@@ -370,7 +374,7 @@ static void read_frames(struct rx_ws *ws)
     if (ws->plain.failed || ws->pieces.failed || ws->wire.failed)
         ws->why = "out of memory";
     else if (stopped && !ws->why)
-        ws->why = mistake_by_code(wslay_event_get_status_code_sent(ws->context));
+        note_mistake(ws);
     else if (sent != 0 && !ws->why)
         ws->why = "a WebSocket frame that cannot be answered";
 }
@@ -388,6 +392,8 @@ int rx_ws_feed(struct rx_ws *ws, const unsigned char *bytes, size_t length, cons
     *ret_why = ws->why;
     return -EBADMSG;
 }
+
+unsigned rx_ws_mistake(const struct rx_ws *ws) { return ws->mistake; }
 
 bool rx_ws_next(struct rx_ws *ws, struct rx_ws_message *ret)
 {

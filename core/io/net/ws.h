@@ -34,6 +34,8 @@ int rx_ws_feed(struct rx_ws *, const unsigned char *bytes, size_t length, const 
 bool rx_ws_open(const struct rx_ws *); /* the handshake is done */
 /* The next whole message; false: none. Valid until the next feed. */
 bool rx_ws_next(struct rx_ws *, struct rx_ws_message *ret);
+/* The close code for what the other side did wrong in its frames (RFC 6455, 7.4.1): 1002, 1003, 1007 or 1009. 0: nothing. */
+unsigned rx_ws_mistake(const struct rx_ws *);
 /* Frames for the wire. -ENOMEM. */
 int rx_ws_send(struct rx_ws *, bool text, const void *bytes, size_t length);
 int rx_ws_ping(struct rx_ws *);

@@ -38,6 +38,7 @@ struct rx_ws_client {
     struct rx_timer tick; /* the next attempt; a deadline; the next ping */
     rx_time since, heard; /* of the present state; when bytes came last, or a ping went out */
     char fault[256];
+    unsigned mistake;          /* that the last connection ended for */
     uint64_t number;           /* 0: none yet */
     struct rx_ws_client *next; /* in the pool */
 };
@@ -165,6 +166,7 @@ static void lose(struct rx_ws_client *c, const char *why)
     if (was_up && now_of(c) - c->since >= STOOD)
         rx_backoff_reset(&c->backoff);
     struct rx_transport *transport = c->transport;
+    c->mistake = transport ? rx_transport_mistake(transport) : 0;
     c->transport = NULL;
     rx_transport_destroy(transport, true);
     set_state(c, WAITING);
@@ -379,6 +381,7 @@ void rx_ws_client_destroy(struct rx_ws_client *c)
     release(c);
 }
 
+unsigned rx_ws_client_mistake(const struct rx_ws_client *c) { return c->mistake; }
 bool rx_ws_client_up(const struct rx_ws_client *c) { return c->state == UP; }
 const char *rx_ws_client_fault(const struct rx_ws_client *c) { return c->fault[0] ? c->fault : NULL; }
 

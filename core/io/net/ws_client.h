@@ -44,6 +44,7 @@ size_t rx_ws_client_unsent(const struct rx_ws_client *); /* bytes that the kerne
 void rx_ws_client_pause(struct rx_ws_client *, bool);    /* reads nothing meanwhile */
 /* Why it is not to be relied on now; NULL: it is. Stays after a failure until a connection has carried something. */
 const char *rx_ws_client_fault(const struct rx_ws_client *);
+unsigned rx_ws_client_mistake(const struct rx_ws_client *); /* rx_ws_mistake of the connection that was lost last */
 
 /* A reload: a client goes on without an owner until another takes it within the same turn of the loop. Zero-initialise. */
 struct rx_ws_pool {
