@@ -8,10 +8,16 @@
 struct aggregate {
     struct rx_op op;
     struct rx_shaper *fields;
+    struct rx_extent emit;
 
     struct rx_aggregation *calls; /* the node's, shared by all windows */
     struct rx_accumulator *accumulators;
+    rx_time newest; /* emit: of the events so far */
+    bool shown;     /* emit: what there is has been put out */
 };
+
+enum { EMIT_UPDATES = 2, EMIT_SLOT = 0, SLOTS };
+static const char *const emit_choices[] = {"final", "updates", NULL};
 
 static const struct rx_option options[] = {
     {.name = "fields",
@@ -19,6 +25,17 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_AGGREGATES,
      .offset = RX_AT(struct aggregate, fields, struct rx_shaper *),
      .flags = RX_REQUIRED | RX_POSITIONAL | RX_WHOLE},
+    {.name = "emit",
+     .help = "beside the step, outside of windows. final: the result at the end. updates: the result so far at each "
+             "event; a duration: so "
+             "often, where something new has come",
+     .type = RX_OPTION_EXTENT,
+     .offset = RX_AT(struct aggregate, emit, struct rx_extent),
+     .fallback = "final",
+     .min = 0.001,
+     .max = 31536000,
+     .choices = emit_choices,
+     .flags = RX_SIBLING},
     {0},
 };
 
@@ -36,6 +53,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     int r = rx_aggregation_prepare(a->calls, a->fields, reterr);
     if (r < 0)
         return r;
+    a->newest = INT64_MIN;
     a->accumulators = calloc(a->calls->count + 1, sizeof *a->accumulators);
     return a->accumulators ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
 }
@@ -71,20 +89,6 @@ static bool overlaps(const struct aggregate *a)
 
 /* ---- events and results ---- */
 
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
-{
-    struct aggregate *a = (struct aggregate *)op;
-    struct rx_error error;
-    (void)port;
-    for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        if (rx_aggregation_add(a->calls, a->accumulators, &span[i], &error) == 0 ||
-            rx_bad_event(op, &span[i], &error) == RX_USE_NULL)
-            rx_count(op, RX_USED, 1);
-        if (overlaps(a))
-            note_carries(a);
-    }
-}
-
 /* False: there is none, and it has been said why. */
 static bool make_result(struct aggregate *a, rx_time until, struct rx_value *ret)
 {
@@ -110,6 +114,49 @@ static void peek(struct rx_op *op, rx_time at)
         rx_emit_result_at_take(op, value, at);
 }
 
+static bool runs(const struct aggregate *a) { return a->emit.choice == EMIT_UPDATES || a->emit.duration > 0; }
+
+static void show(struct aggregate *a)
+{
+    a->shown = true;
+    peek(&a->op, a->newest);
+}
+
+/* Where results come before the end. */
+static void shows_event(struct aggregate *a, const struct rx_event *event)
+{
+    a->newest = event->time > a->newest ? event->time : a->newest;
+    a->shown = false;
+    if (a->emit.choice == EMIT_UPDATES)
+        show(a);
+    else if (!rx_timer_is_armed(&a->op, EMIT_SLOT))
+        rx_timer_arm(&a->op, EMIT_SLOT, rx_now(&a->op) + a->emit.duration);
+}
+
+static void timer(struct rx_op *op, unsigned slot)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    (void)slot;
+    if (!a->shown)
+        show(a);
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    struct rx_error error;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (rx_aggregation_add(a->calls, a->accumulators, &span[i], &error) == 0 ||
+            rx_bad_event(op, &span[i], &error) == RX_USE_NULL)
+            rx_count(op, RX_USED, 1);
+        if (overlaps(a))
+            note_carries(a);
+        if (runs(a) && rx_op_live(op))
+            shows_event(a, &span[i]);
+    }
+}
+
 /* A window that is cut short counts time to now. */
 static rx_time until_of(const struct aggregate *a)
 {
@@ -123,7 +170,7 @@ static void complete(struct rx_op *op, unsigned port)
     struct aggregate *a = (struct aggregate *)op;
     struct rx_value value;
     (void)port;
-    bool made = make_result(a, until_of(a), &value);
+    bool made = !a->shown && make_result(a, until_of(a), &value);
     if (a->calls->carries) {
         struct rx_carries *kept = rx_kept_get(op, &carried);
         note_carries(a);
@@ -139,13 +186,22 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct aggregate *a = (struct aggregate *)op;
     rx_aggregation_save(a->calls, a->accumulators, w);
+    if (runs(a)) {
+        rx_write_int(w, a->newest);
+        rx_write_bool(w, a->shown);
+    }
     return 0;
 }
 
 static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct aggregate *a = (struct aggregate *)op;
-    return rx_aggregation_load(a->calls, a->accumulators, r);
+    rx_aggregation_load(a->calls, a->accumulators, r);
+    if (runs(a)) {
+        a->newest = rx_read_int(r);
+        a->shown = rx_read_bool(r);
+    }
+    return r->failed;
 }
 
 static void dispose(struct rx_op *op)
@@ -156,11 +212,24 @@ static void dispose(struct rx_op *op)
     free(a->accumulators);
 }
 
+static int check(const void *image, struct rx_error *reterr)
+{
+    const struct aggregate *a = image;
+    if (!a->emit.count)
+        return 0;
+    rx_error_set(reterr, -EINVAL, "`emit` beside an aggregate is final, updates or a duration");
+    rx_error_hint(reterr, "emit: updates puts out a result at each event, emit: 1s at most one a second");
+    return -EINVAL;
+}
+
 static void describe(const void *image, struct rx_facts *facts)
 {
     const struct aggregate *a = image;
     struct rx_aggregation_facts calls = rx_aggregation_describe(a->fields);
     facts->needs_order = calls.needs_order;
+    if (runs(a))
+        facts->reduces = facts->at_end = false;
+    facts->spans = !a->emit.duration;
     facts->values = calls.calls;
     facts->bytes = calls.bytes + calls.calls * sizeof(struct rx_accumulator);
 }
@@ -171,14 +240,17 @@ const struct rx_operator_class rx_operator_aggregate = {
              .options = options,
              .state_size = sizeof(struct aggregate),
              .flags = RX_SPAN_SAFE | RX_REDUCES | RX_REPLACES,
+             .check = check,
              .example = "aggregate: {avg: avg(value), max: max(value), n: count()}"},
     .min_inputs = 1,
     .max_inputs = 1,
+    .timer_slots = SLOTS,
     .init = init,
     .next = next,
     .describe = describe,
     .complete = complete,
     .peek = peek,
+    .timer = timer,
     .save = save,
     .load = load,
     .dispose = dispose,

@@ -127,7 +127,7 @@ static void forget(struct keyed_window *k, struct rx_keyed *e)
 
 /* ---- state: as the three steps would write it, so that each plan reads the other's ---- */
 
-enum { WINDOW_TIMERS = 2 };
+enum { WINDOW_TIMERS = 2, AGGREGATE_TIMERS = 1 };
 
 static void write_pane(struct keyed_window *k, rx_time end, const struct rx_accumulator *accumulators,
                        struct rx_writer *w)
@@ -139,7 +139,7 @@ static void write_pane(struct keyed_window *k, rx_time end, const struct rx_accu
     rx_write_bool(w, true);
     rx_write_bool(w, true);
     rx_keyed_write_entry(k, w);
-    size_t frame = rx_frame_begin_step(w, &k->op, 1, 0);
+    size_t frame = rx_frame_begin_step(w, &k->op, 1, AGGREGATE_TIMERS);
     rx_aggregation_save(&k->calls, accumulators, w);
     rx_frame_end(w, frame);
 }
@@ -188,7 +188,7 @@ static void read_pane(struct keyed_window *k, struct tumbling *t, struct rx_read
     if (!rx_read_bool(r) || !rx_read_bool(r))
         rx_reader_fail(r, -EBADMSG);
     rx_keyed_read_entry(r);
-    struct rx_reader aggregate = rx_frame_open_step(r, 1, 0);
+    struct rx_reader aggregate = rx_frame_open_step(r, 1, AGGREGATE_TIMERS);
     struct rx_accumulator *accumulators = rx_reader_failed(&aggregate) ? NULL : open_window(k, t, end, true);
     if (accumulators)
         rx_aggregation_load(&k->calls, accumulators, &aggregate);

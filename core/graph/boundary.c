@@ -110,8 +110,10 @@ static bool close_through(struct rx_boundary *b, rx_time time, bool past)
     long instants = 0;
     if (b->closing)
         return true;
-    b->closing = true;
     b->until = time;
+    if (!is_due(b, time, past)) /* as for nearly every event: the timer stands as it did */
+        return true;
+    b->closing = true;
     while (is_due(b, time, past) && instants <= CLOSINGS_MAX) {
         struct rx_boundary_member *m = b->heap[0];
         rx_time end = m->next;

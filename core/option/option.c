@@ -44,13 +44,19 @@ const char *rx_class_positional(const struct rx_class *class)
     return positional ? positional->name : "";
 }
 
+bool rx_class_has_sibling(const struct rx_class *class, const char *name)
+{
+    const struct rx_option *option = find_option(class, name);
+    return option && option->flags & RX_SIBLING;
+}
+
 bool rx_class_has_option(const struct rx_class *class, const char *name) { return find_option(class, name); }
 
 /* A mapping of options, not the positional option's own object. */
 static bool is_mapping(const struct rx_class *class, const struct rx_tree *value)
 {
     const struct rx_option *positional = positional_of(class);
-    return value && value->kind == RX_TREE_MAP && !(positional && positional->flags & RX_WHOLE);
+    return value && value->kind == RX_TREE_MAP && (value->options || !(positional && positional->flags & RX_WHOLE));
 }
 
 static void note_given(const struct option_parse *parse, const struct rx_option *option)

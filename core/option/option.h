@@ -39,9 +39,11 @@ enum {
     RX_POSITIONAL = 2, /* what a bare value means. Where its type is itself an object (SHAPER, AGGREGATES, TEMPLATE,
                            VALUE), and it has RX_WHOLE, a mapping is always that object */
     RX_WHOLE = 4,
-    RX_BRANCH = 16,       /* STRING, CASES: names the streams that the step feeds, PIPELINE.NAME */
-    RX_BROKER = 32,       /* STRING: names one of `brokers:` */
-    RX_CAPTURES = 64,     /* STRINGS: {name} in it makes a field of the event */
+    RX_SIBLING =
+        1 << 21,      /* stands beside the step, as on_error does: where the positional option takes a mapping whole */
+    RX_BRANCH = 16,   /* STRING, CASES: names the streams that the step feeds, PIPELINE.NAME */
+    RX_BROKER = 32,   /* STRING: names one of `brokers:` */
+    RX_CAPTURES = 64, /* STRINGS: {name} in it makes a field of the event */
     RX_COLUMNS = 1 << 20, /* STRINGS of a source: all fields that its events have (but true and false) */
     RX_OPENED =
         128, /* STREAM: no further input, but a graph of its own that the step opens (with the PIPE beside it) */
@@ -135,6 +137,7 @@ int rx_options_reach(const struct rx_class *, const void *image, struct rx_field
 /* What the user wrote for one option of a step's value; NULL: nothing. */
 const struct rx_tree *rx_option_tree(const struct rx_class *, const struct rx_tree *value, const struct rx_option *);
 const char *rx_class_positional(const struct rx_class *); /* what a bare value means; "": it has no such option */
+bool rx_class_has_sibling(const struct rx_class *, const char *name); /* an option that stands beside the step */
 bool rx_class_has_option(const struct rx_class *, const char *name);
 /* The field of an image that an option of that name sets. NULL: there is none. */
 const void *rx_option_field(const struct rx_class *, const void *image, const char *name);

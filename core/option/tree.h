@@ -15,6 +15,7 @@ struct rx_tree {
     enum rx_tree_kind kind;
     bool quoted;      /* scalar: written in quotes or as a block: always a string where spelling would decide */
     bool raw;         /* scalar: !raw: what is in it means nothing, neither ${} nor {EXPR} */
+    bool options;     /* map: of options, also where the positional one takes a mapping whole (RX_SIBLING) */
     const char *text; /* scalar: NUL-terminated, after ${} expansion; else NULL */
     size_t length;
     const struct rx_file *file; /* never NULL */
@@ -26,6 +27,12 @@ struct rx_tree {
     const struct rx_splice *splices; /* scalar: where ${} was expanded, in order; `splice_count` of them */
     size_t splice_count;
 };
+
+/* What the positional option took whole: the options themselves, or what is beside another one (`options`; it is the first). */
+static inline const struct rx_tree *rx_tree_whole(const struct rx_tree *options)
+{
+    return options && options->options ? options->items[0] : options;
+}
 
 /* One ${} expansion: `source_length` bytes of what was written became the `length` bytes at `at` of the text. */
 struct rx_splice {

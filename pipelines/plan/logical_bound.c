@@ -48,7 +48,7 @@ static unsigned width_of_outlet(const struct rx_outlet *outlet)
 
 static unsigned width_after(const struct rx_logical_node *node, unsigned in)
 {
-    const struct rx_tree *options = node->step->options;
+    const struct rx_tree *options = rx_tree_whole(node->step->options);
     unsigned named = options && options->kind == RX_TREE_MAP ? (unsigned)options->count : 1;
     switch (node->step->facts.output) {
     case RX_OUTPUT_PASSES:

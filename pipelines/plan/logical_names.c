@@ -102,8 +102,23 @@ static void check_conditions(struct rx_planner *planner, const struct rx_step *s
     rx_diagnose_inside(planner->diagnostics, condition, &error);
 }
 
+/* Results so far come from the window where there is one. */
+static void check_running(struct rx_planner *planner, const struct rx_step *step, const struct rx_scope *scope)
+{
+    if (!(step->class->base.flags & RX_REDUCES) || step->facts.reduces)
+        return;
+    for (; scope; scope = scope->outer)
+        if (scope->opener->class->base.flags & RX_OPENS_WINDOW) {
+            rx_diagnosef(planner->diagnostics, step->where, "write it there: window: {size: 5m, emit: updates}",
+                         "inside a window results so far are the window's to emit, and `%s` has `emit` beside it",
+                         step->class->base.name);
+            return;
+        }
+}
+
 void rx_planner_check_names(struct rx_planner *planner, const struct rx_step *step, const struct rx_scope *scope)
 {
+    check_running(planner, step, scope);
     check_results(planner, step, scope);
     check_conditions(planner, step, scope);
 }
@@ -224,7 +239,7 @@ static bool may_be_text(const struct known_names *k, const struct rx_logical_nod
 static void note_step(void *arg, const struct rx_logical_node *node, unsigned depth)
 {
     struct known_names *k = arg;
-    const struct rx_tree *made = node->step->options;
+    const struct rx_tree *made = rx_tree_whole(node->step->options);
     (void)depth;
     for (size_t i = 0; made && made->kind == RX_TREE_MAP && i < made->count; i++)
         note_name(k, k->others, made->keys[i]->text);

@@ -185,9 +185,10 @@ static int build_stream(struct builder *b, const struct rx_tree *stream)
 
 struct written {
     const char *name;
-    const struct rx_tree *id;    /* NULL: none given */
-    const struct rx_tree *where; /* the name's node */
-    const struct rx_tree *value; /* NULL: none given */
+    const struct rx_tree *id;                    /* NULL: none given */
+    const struct rx_tree *where;                 /* the name's node */
+    const struct rx_tree *value;                 /* NULL: none given */
+    const struct rx_tree *beside, *beside_value; /* an option of the operator that stands beside it; NULL: none */
     enum rx_on_error on_error;
     const struct rx_operator_class *class;
 };
@@ -250,6 +251,12 @@ static int refuse_second_key(struct builder *b, const struct rx_tree *key, const
     return -EINVAL;
 }
 
+static bool is_beside(const char *operator, const char * key)
+{
+    const struct rx_operator_class *class = rx_registry_operator(operator);
+    return class && rx_class_has_sibling(&class->base, key);
+}
+
 static int read_step_key(struct builder *b, const struct rx_tree *key, const struct rx_tree *value,
                          struct written *step)
 {
@@ -257,11 +264,50 @@ static int read_step_key(struct builder *b, const struct rx_tree *key, const str
         return read_id(b, value, &step->id);
     if (strcmp(key->text, "on_error") == 0)
         return read_on_error(b, value, &step->on_error);
-    if (step->name)
+    if (step->name && is_beside(step->name, key->text) && !step->beside) {
+        step->beside = key;
+        step->beside_value = value;
+        return 0;
+    }
+    bool first = step->name && is_beside(key->text, step->name) && !step->beside;
+    if (step->name && !first)
         return refuse_second_key(b, key, step);
+    if (first) {
+        step->beside = step->where;
+        step->beside_value = step->value;
+    }
     step->name = key->text;
     step->where = key;
     step->value = value;
+    return 0;
+}
+
+/* The options as one mapping, with what stands beside the step. */
+static int join_options(struct builder *b, struct written *step)
+{
+    struct rx_tree *tree = step->beside ? rx_planner_alloc(b->planner, sizeof *tree) : NULL;
+    struct rx_tree **parts = tree ? rx_planner_alloc(b->planner, 4 * sizeof *parts) : NULL;
+    struct rx_tree *name = parts ? rx_planner_alloc(b->planner, sizeof *name) : NULL;
+    const char *positional = rx_class_positional(&step->class->base);
+    if (!step->beside)
+        return 0;
+    if (!name)
+        return no_memory(b, step->where);
+    *name = *step->where;
+    name->text = positional;
+    name->length = strlen(positional);
+    parts[0] = name;
+    parts[1] = (struct rx_tree *)(uintptr_t)step->beside;
+    parts[2] = (struct rx_tree *)(uintptr_t)step->value;
+    parts[3] = (struct rx_tree *)(uintptr_t)step->beside_value;
+    *tree = (struct rx_tree){.kind = RX_TREE_MAP,
+                             .options = true,
+                             .file = step->where->file,
+                             .at = step->value->at,
+                             .count = 2,
+                             .keys = parts,
+                             .items = parts + 2};
+    step->value = tree;
     return 0;
 }
 
@@ -299,7 +345,7 @@ static int read_step(struct builder *b, const struct rx_tree *tree, struct writt
     for (size_t i = 0; failed == 0 && i < tree->count; i++)
         failed = read_step_key(b, tree->keys[i], tree->items[i], step);
     if (failed == 0 && step->name)
-        return find_class(b, step);
+        return find_class(b, step) < 0 ? -EINVAL : join_options(b, step);
     if (failed == 0 || tree->kind == RX_TREE_LIST)
         rx_diagnosef(b->planner->diagnostics, tree, "a step is \"- take: 3\" or \"- pairwise\"",
                      "expected a step here: an operator's name, with its options");

@@ -100,7 +100,7 @@ static void collect_made(struct types *t, const void *what)
 static struct rx_known known_of_made(struct rx_planner *planner, const struct rx_step *step,
                                      const struct rx_option *maker, const void *image, const struct rx_scope *scope)
 {
-    struct made made = {.object = step->options, .scope = scope};
+    struct made made = {.object = rx_tree_whole(step->options), .scope = scope};
     const struct rx_shaper *shaper;
     memcpy(&shaper, (const char *)image + maker->offset, sizeof shaper);
     if (is_flat(made.object) && maker->type != RX_OPTION_TEMPLATE && rx_shaper_expr_count(shaper) == made.object->count)

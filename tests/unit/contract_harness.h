@@ -41,6 +41,9 @@ static const char *const chains[] = {
     "'ewma(value, 0.5)'}]",
     "[window: 1s, aggregate: {m: median(value), d: count_distinct(text), c: 'collect(text, 3)', t: 'top(2, value, "
     "text)', v: stddev(value)}]",
+    "[group_by: device, {aggregate: {n: count(), m: max(value)}, emit: 500ms}]",
+    "[{aggregate: {n: count(), m: max(value)}, emit: updates}]",
+    "[window: {size: 5, every: 2}, aggregate: {n: count(), v: variance(value)}]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
