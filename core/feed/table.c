@@ -154,7 +154,8 @@ static int add_row(struct csv_table *c, struct rx_error *reterr)
     const struct rx_csv_cell *cell = &c->csv.cells[c->column];
     if (!cell->length)
         return at_row(c, reterr, rx_error_set(reterr, -EBADMSG, "a row without a key"));
-    struct rx_value row = row_from(c);
+    struct rx_value loose = row_from(c), row = rx_value_compact(c->table->rows.heap, loose); /* in one block */
+    rx_value_unref(loose);
     if (row.kind == RX_NULL)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     return put_take(c->table, rx_string_static(cell->text, (uint32_t)cell->length), row, reterr);
