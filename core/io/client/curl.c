@@ -1,5 +1,6 @@
 /* Opening libcurl: not before a config asks for HTTP, so that the others neither wait for it nor hold it in memory. */
 #include "core/io/client/curl.h"
+#include "core/base/library.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,13 +37,16 @@ static int find_all(struct rx_error *reterr)
 
 static int open_library(struct rx_error *reterr)
 {
-    handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
+    int r;
+    handle = rx_library_open("libcurl.so.4", &r);
+    if (r == -ENOMEM)
+        return rx_error_set(reterr, r, "out of memory");
+    if (r < 0) {
         rx_error_set(reterr, -ENOENT, "HTTP to the outside needs libcurl, which cannot be opened");
         rx_error_hint(reterr, "apt-get install libcurl4");
         return -ENOENT;
     }
-    int r = find_all(reterr);
+    r = find_all(reterr);
     if (r < 0) {
         dlclose(handle);
         handle = NULL;
