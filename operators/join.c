@@ -208,7 +208,8 @@ static bool is_inclusive(const struct join *j)
 /* Only who waits for a row to be over is told by a timer; where nothing comes of it the next event does as well. */
 static void want(struct join *j)
 {
-    const struct join_row *first = j->kind == JOIN_INNER ? NULL : join_table_first(&j->table);
+    bool waits = j->kind != JOIN_INNER || j->ended;
+    const struct join_row *first = waits ? join_table_first(&j->table) : NULL;
     if (first && first->until < RX_TIME_NEVER - 1)
         rx_watermark_want(&j->op, first->until + !is_inclusive(j));
 }
@@ -218,6 +219,7 @@ static void let_go(struct join *j, enum rx_account otherwise, bool early)
     bool used = join_give_up(j, join_table_first(&j->table), early);
     rx_hold(&j->op, -1);
     rx_count(&j->op, used && !early ? RX_USED : otherwise, 1);
+    j->waiting[join_table_first(&j->table)->side]--;
     join_table_drop_first(&j->table);
 }
 
@@ -230,12 +232,31 @@ static void give_up(struct join *j, rx_time until)
         let_go(j, RX_FILTERED, false);
 }
 
+/* A side without which there is no result has ended, and nothing of it waits. */
+static bool is_exhausted(const struct join *j)
+{
+    unsigned all = (1u << rx_op_inputs(&j->op)) - 1;
+    for (unsigned i = 0; j->kind != JOIN_FULL && i < rx_op_inputs(&j->op); i++)
+        if (j->ended & 1u << i && j->waiting[i] == 0 && (i == 0 || j->kind == JOIN_INNER))
+            return true;
+    return j->ended == all;
+}
+
+static void finish_if_exhausted(struct join *j)
+{
+    if (!rx_op_live(&j->op) || !is_exhausted(j))
+        return;
+    give_up(j, RX_TIME_NEVER);
+    rx_finish(&j->op);
+}
+
 static void watermark(struct rx_op *op, rx_time t)
 {
     struct join *j = (struct join *)op;
     rx_time reached = rx_op_reached(op);
     if (reached > INT64_MIN)
         give_up(j, is_inclusive(j) ? reached : reached - 1);
+    finish_if_exhausted(j);
     if (!rx_op_live(op))
         return;
     pass_on(j, t);
@@ -265,6 +286,7 @@ static void add(struct join *j, unsigned side, const struct rx_event *event, con
         return;
     }
     rx_hold(&j->op, 1);
+    j->waiting[side]++;
     join_pair(j, row);
     while (rx_op_live(&j->op) && j->table.count > (size_t)j->max_held)
         let_go(j, RX_EVICTED, true);
@@ -318,17 +340,18 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
         give_up(j, reached - 1);
     for (size_t i = 0; i < n && rx_op_live(op); i++)
         take_in(j, port, &span[i]);
+    if (j->ended)
+        finish_if_exhausted(j);
 }
 
-/* With the last input; one that ended while the others were not yet subscribed is only one of them. */
+/* One that ends while the others are not yet subscribed is only one of them. */
 static void complete(struct rx_op *op, unsigned port)
 {
     struct join *j = (struct join *)op;
-    (void)port;
-    if (++j->ended < rx_op_inputs(op))
-        return;
-    give_up(j, RX_TIME_NEVER);
-    rx_finish(op);
+    j->ended |= 1u << port;
+    finish_if_exhausted(j);
+    if (rx_op_live(op))
+        want(j);
 }
 
 /* ---- life ---- */
@@ -383,6 +406,8 @@ static int load(struct rx_op *op, struct rx_reader *r)
     j->ended = (unsigned)rx_read_uint(r);
     j->over = rx_read_int(r);
     int result = join_table_load(&j->table, r);
+    for (size_t i = 0; i < j->table.count; i++)
+        j->waiting[j->table.heap[i]->side]++;
     rx_hold(op, (int64_t)j->table.count);
     return result;
 }

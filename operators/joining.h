@@ -31,8 +31,9 @@ struct join {
     struct rx_keys *keys[RX_PORTS_MAX]; /* of each side */
     rx_time before, after;              /* of the first side to the second */
     rx_time over;                       /* rows up to here have been given up */
-    unsigned ended;
-    int window; /* which of the key's parts is the window; -1: none */
+    size_t waiting[RX_PORTS_MAX];       /* rows of each side */
+    unsigned ended;                     /* bit p: port p has completed */
+    int window;                         /* which of the key's parts is the window; -1: none */
     uint8_t mode;
     bool main_on_top; /* a step; else each side is under its name, and the key on top */
 };
