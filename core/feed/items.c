@@ -150,10 +150,9 @@ static int put_key(struct rx_items *items, const char *text, size_t length)
     struct rx_items_frame *frame = frame_of(items);
     if (frame->count / 2 >= RX_ITEMS_KEYS_MAX)
         return -E2BIG;
-    struct rx_value key = rx_null();
     frame->skip_value = items->depth == 1 && items->fields && !rx_fields_has(items->fields, text, length);
     if (!frame->skip && !frame->skip_value) {
-        key = name_of(items->heap, text, length);
+        struct rx_value key = name_of(items->heap, text, length);
         if (key.kind == RX_NULL || !push_take(items, key))
             return -ENOMEM;
     }

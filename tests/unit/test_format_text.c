@@ -25,7 +25,7 @@ START_TEST(a_message_of_json_is_a_value_and_split_its_elements)
     static const struct reading split = {.format = RX_FORMAT_JSON, .options = {.split = true}};
     static const struct reading pruned = {.format = RX_FORMAT_JSON, .options = {.split = true}, .fields = "a"};
     static const struct reading small = {.format = RX_FORMAT_JSON, .options = {.split = true}, .max_piece = 8};
-    static const struct example examples[] = {
+    const struct example examples[] = {
         {one, "[1,2]", "[1,2]\n"},
         {one, "1 2", "!1:3 expected nothing behind the value\n"},
         {one, "", "!1:1 the text ends too early\n"},
@@ -51,7 +51,7 @@ START_TEST(a_body_of_json_is_a_value_an_array_or_lines)
     static const struct reading lines = {.format = RX_FORMAT_JSON, .body = true, .lines = true};
     static const struct reading apart = {
         .format = RX_FORMAT_JSON, .options = {.split = true}, .body = true, .lines = true};
-    static const struct example examples[] = {
+    const struct example examples[] = {
         {body, "{\"a\":1}", "{\"a\":1}\n"},
         {body, "[1,2]", "1\n2\n"},
         {body, "{\"a\":1}\n{\"a\":2}\n", "{\"a\":1}\n{\"a\":2}\n"},
@@ -69,7 +69,7 @@ END_TEST
 START_TEST(auto_takes_what_cannot_be_json_as_text)
 {
     static const struct reading any = {.format = RX_FORMAT_AUTO, .options = {.split = true}};
-    static const struct example examples[] = {
+    const struct example examples[] = {
         {any, "off", "\"off\"\n"}, {any, "[1,2]", "1\n2\n"},
         {any, "true", "true\n"},   {any, "nominal", "\"nominal\"\n"},
         {any, "", "\"\"\n"},       {any, "caf\xE9", "!the payload is not UTF-8 text\n"},
@@ -88,7 +88,7 @@ START_TEST(a_row_of_csv_is_an_object_by_its_header)
     static const struct reading named = {.format = RX_FORMAT_CSV,
                                          .options = {.csv = {.header = {device_and_value, 2}}}};
     static const struct reading small = {.format = RX_FORMAT_CSV, .max_piece = 8};
-    static const struct example examples[] = {
+    const struct example examples[] = {
         {csv, "a,b,c\n1,x,true\n-2.50,\"y, \"\"z\"\"\",false\n",
          "{\"a\":1,\"b\":\"x\",\"c\":true}\n{\"a\":-2.5,\"b\":\"y, \\\"z\\\"\",\"c\":false}\n"},
         {csv, "a,b\r\n1,\r\n,2\r\n,\"\"\r\n", "{\"a\":1}\n{\"b\":2}\n{\"b\":\"\"}\n"},
@@ -116,7 +116,7 @@ END_TEST
 START_TEST(a_header_among_the_rows_is_none_of_them_and_may_change_the_columns)
 {
     static const struct reading csv = {.format = RX_FORMAT_CSV};
-    static const struct example examples[] = {
+    const struct example examples[] = {
         {csv, "a,b\n1,2\na,b\n3,4\n", "{\"a\":1,\"b\":2}\n{\"a\":3,\"b\":4}\n"},
         {csv, "a,b\n1,2\nb,c,a\n3,4,5\n", "{\"a\":1,\"b\":2}\n{\"b\":3,\"c\":4,\"a\":5}\n"},
         {csv, "name,city,zip\nrose,ulm,x\nname,ort,zip\nivy,ulm,y\n",
@@ -208,7 +208,7 @@ START_TEST(a_line_of_influx_is_its_measurement_tags_fields_and_time)
     static const struct reading influx = {.format = RX_FORMAT_INFLUX};
     static const struct reading pruned = {.format = RX_FORMAT_INFLUX, .fields = "ax"};
     static const struct reading small = {.format = RX_FORMAT_INFLUX, .max_piece = 8};
-    static const struct example examples[] = {
+    const struct example examples[] = {
         {influx, "myMeasurement,tag1=value1,tag2=value2 fieldKey=\"fieldValue\" 1556813561098000000",
          "{\"tag1\":\"value1\",\"tag2\":\"value2\",\"fieldKey\":\"fieldValue\",\"measurement\":\"myMeasurement\","
          "\"time\":\"2019-05-02T16:12:41.098Z\"}\n"},
