@@ -311,6 +311,19 @@ static int64_t longest(const struct window *w)
     return slides(w) ? 0 : w->size.duration + w->session;
 }
 
+/* Of the events that it may keep, when it does: always, on event time, or there where a step inside needs order. */
+static void describe_kept(const struct window *w, struct rx_facts *facts)
+{
+    facts->events = (uint64_t)w->max_events / facts->windows + 1;
+    if (slides(w) || w->latest_by)
+        return;
+    bool by_time = w->size.duration || w->at.count || w->calendar_unit;
+    if (by_time && !w->max.count && !shows_early(w))
+        facts->sorted = facts->events;
+    else
+        facts->waiting = facts->events;
+}
+
 static void describe(const void *image, struct rx_facts *facts)
 {
     const struct window *w = image;
@@ -322,7 +335,7 @@ static void describe(const void *image, struct rx_facts *facts)
     facts->wait = longest(w);
     facts->counts = w->size.count || w->max.count || w->close_when || slides(w);
     facts->scope_events = w->size.count ? w->size.count : w->max.count;
-    facts->events = slides(w) || w->latest_by ? (uint64_t)w->max_events : 0;
+    describe_kept(w, facts);
     facts->early = shows_early(w);
     facts->gathers = slides(w) ? 0 : w->size.duration;
     if (facts->gathers && !w->max.count && !facts->early)

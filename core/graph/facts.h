@@ -35,6 +35,7 @@ struct rx_facts {
      * (pipelines/plan/logical_bound.c), times the groups and windows around the step. */
     uint64_t keys, windows, events, values, bytes;
     uint64_t waiting;      /* of `events`, those that wait for event time: none where the source tells none */
+    uint64_t sorted;       /* of `events`, those kept only to put them in order for a step inside that needs it */
     uint64_t scope_events; /* each scope that it opens takes so many events at the most; 0: as many as come */
     int64_t wait;          /* ns until its first output after its first input, at the most; 0: none of its own */
     bool counts;           /* it also puts out when a count is full */

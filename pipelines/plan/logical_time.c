@@ -25,6 +25,12 @@ static void forget_waiting(struct rx_step *step)
     step->facts.waiting = 0;
 }
 
+static void forget_sorted(struct rx_step *step)
+{
+    step->facts.events -= step->facts.sorted;
+    step->facts.sorted = 0;
+}
+
 static void look_at(struct rx_step **steps, struct rx_logical_pipeline *p, struct rx_logical_graph *graph, bool entry)
 {
     for (size_t i = 0; i < graph->count; i++) {
@@ -35,11 +41,12 @@ static void look_at(struct rx_step **steps, struct rx_logical_pipeline *p, struc
         p->lates = p->lates || node->step->facts.lates;
         if (node->opened)
             look_at(steps, p, node->opened, false);
-        if (!node->scope)
-            continue;
         bool group = node->step->class->base.flags & RX_OPENS_GROUP;
-        node->inner_ordered = node->told && !group && needs_order(node->scope);
-        look_at(steps, p, node->scope, node->told);
+        node->inner_ordered = node->scope && node->told && !group && needs_order(node->scope);
+        if (!node->inner_ordered)
+            forget_sorted(steps[node->step->number]);
+        if (node->scope)
+            look_at(steps, p, node->scope, node->told);
     }
 }
 

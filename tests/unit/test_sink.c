@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "sinks/frame.h"
 #include "tests/unit/mqtt_harness.h"
 
 extern const struct rx_sink_class rx_sink_stream, rx_sink_log, rx_sink_file, rx_sink_mqtt;
@@ -102,6 +103,31 @@ START_TEST(a_frame_is_the_event_and_its_key_the_groups)
     write_grouped(sink, "{\"device\":\"d1\",\"floor\":3}", "7");
     ck_assert_str_eq(newest(), "[\"d1\",3] {\"device\":\"d1\",\"floor\":3,\"value\":7}");
     delivery_destroy(sink);
+}
+END_TEST
+
+/* A scalar of a window tells it, and whether it is final. */
+static const char *framed(uint32_t flags, rx_time start, rx_time end)
+{
+    static char text[256];
+    struct rx_buffer out = {0};
+    struct rx_event event = {.value = rx_json_int(7), .mark = rx_mark_with_window(h.heap, NULL, start, end, flags)};
+    rx_frame_json(&out, &event);
+    snprintf(text, sizeof text, "%.*s", (int)out.length, out.data);
+    rx_buffer_finish(&out);
+    rx_event_unref(&event);
+    return text;
+}
+
+START_TEST(a_scalar_of_a_window_is_framed_with_it)
+{
+    ck_assert_str_eq(framed(0, 0, RX_SEC),
+                     "{\"value\":7,\"window\":{\"start\":\"1970-01-01T00:00:00Z\",\"end\":\"1970-01-01T00:00:01Z\"}}");
+    ck_assert_ptr_nonnull(strstr(framed(RX_WINDOW_EARLY, 0, RX_SEC), ",\"final\":false}}"));
+    ck_assert_ptr_nonnull(strstr(framed(RX_WINDOW_EARLY | RX_WINDOW_FINAL, 0, RX_SEC), ",\"final\":true}}"));
+    ck_assert_ptr_nonnull(strstr(framed(RX_WINDOW_EARLY | RX_WINDOW_FINAL | RX_WINDOW_MERGED, 0, RX_SEC),
+                                 ",\"final\":true,\"merged\":true}}"));
+    ck_assert_str_eq(framed(0, RX_SEC, RX_SEC), "7"); /* a count that is not full yet: nobody knows its end */
 }
 END_TEST
 
@@ -324,6 +350,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_frame_is_the_event_and_its_key_the_groups);
+    tcase_add_test(t, a_scalar_of_a_window_is_framed_with_it);
     tcase_add_test(t, a_stream_may_have_a_key_of_its_own_and_says_how_it_ended);
     tcase_add_test(t, a_log_line_is_the_template_or_the_event);
     tcase_add_test(t, a_file_is_appended_to_line_by_line);
