@@ -123,6 +123,7 @@ static int access_of(struct rx_compiler *c, const char *name, size_t length, str
     shape.key = rx_compiler_key(c, name, length);
     if (!shape.key)
         return -ENOMEM;
+    shape.is_value = shape.top && length == strlen("value") && memcmp(name, "value", length) == 0;
     struct rx_access *accesses = c->accesses.data;
     for (size_t i = 0; i < c->accesses.count; i++)
         if (accesses[i].key == shape.key && accesses[i].is_type == shape.is_type &&

@@ -278,6 +278,7 @@ struct rx_access {
     struct rx_slot_cache cache;
     struct rx_value fallback; /* R_TYPE */
     bool top, is_type, from_mark;
+    bool is_value; /* `value`: also an event that has no fields is found by that name */
 };
 
 /* Where a failure between `start` and `end` goes. Inner ones come first. */

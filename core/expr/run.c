@@ -883,7 +883,9 @@ static inline const struct rx_value *field(const struct rx_expr *e, struct rx_ac
         return NULL;
     if (event->value.kind == RX_RECORD)
         return rx_record_get(event->value.u.record, access->key, &access->cache);
-    return event->value.kind == RX_MAP ? rx_object_get(event->value, key_text(access->key)) : NULL;
+    if (event->value.kind == RX_MAP)
+        return rx_object_get(event->value, key_text(access->key));
+    return access->is_value ? &event->value : NULL;
 }
 
 static inline const struct rx_value *cached(const struct rx_record *record, struct rx_access *access)
