@@ -34,6 +34,9 @@ static json_t *one_of(struct schema *s, const void *const *classes, unsigned hid
             continue;
         schema_put(s, properties, class->name, described(s, schema_class(s, class), class));
         schema_append(s, one, required_one(class->name));
+        for (const struct rx_option *o = class->options; o && o->name; o++)
+            if (o->flags & RX_SIBLING)
+                schema_option(s, properties, o);
     }
     for (; beside && beside->name; beside++)
         schema_option(s, properties, beside);

@@ -23,7 +23,8 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct window, size, struct rx_extent),
      .flags = RX_POSITIONAL},
     {.name = "every",
-     .help = "how far apart windows begin; less than size overlaps (1,000 windows at once at most), more leaves gaps. "
+     .help = "how far apart windows begin; less than size overlaps (1,000 windows at once at most, unless a plain "
+             "aggregate alone stands behind), more leaves gaps. "
              "`event`: a window for each event, of what came in the time of `size` before it. Default: size",
      .type = RX_OPTION_EXTENT,
      .offset = RX_AT(struct window, every, struct rx_extent),
