@@ -28,7 +28,7 @@ def mqtt(topic):
 
 
 def match(pattern, names="a: v == 1"):
-    return config(f'[{{match: {{pattern: "{pattern}", where: {{{names}}}, within: 1s}}}}]')
+    return config(f'[{{match: {{pattern: "{pattern}", where: {{{names}}}, within: 1s, max_events: 100000}}}}]')
 
 
 # name: the most (or the most and what is beyond), the config of so much, words of the refusal

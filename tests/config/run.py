@@ -50,6 +50,7 @@ def main():
     parser.add_argument("--update", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
+    rxd = os.path.abspath(arguments.rxd)
     if arguments.update and os.environ.get("CI"):
         sys.exit("run.py: --update is for people")
     count = wrong = 0
@@ -57,7 +58,7 @@ def main():
         for path in cases(kind, arguments.names):
             count += 1
             expected = path.with_suffix(".expected")
-            status, said = check(arguments.rxd, path)
+            status, said = check(rxd, path)
             told = list(faults(kind, path, status, said))
             if arguments.update and not told:
                 expected.write_text(said)
