@@ -174,8 +174,8 @@ static void describe(const void *image, struct rx_facts *facts)
     const struct join *j = image;
     facts->events = (uint64_t)j->max_held;
     facts->lates = mode_of(j) != JOIN_ALL;
-    facts->ends_with_all = true;
     facts->waits_for_end = mode_of(j) == JOIN_ALL;
+    facts->ends_with_all = facts->waits_for_end || j->kind != JOIN_LEFT;
 }
 
 /* ---- time ---- */
@@ -277,6 +277,7 @@ static bool waits_alone(const struct join *j, unsigned side)
 
 static void add(struct join *j, unsigned side, const struct rx_event *event, const struct rx_value *keys, rx_time until)
 {
+    rx_hold(&j->op, 1);
     struct rx_keyed *key = keys ? join_table_find_or_add(&j->table, keys) : NULL;
     struct join_row *row = keys && !key ? NULL : join_table_add(&j->table, key, side, event, until);
     if (!row && key)
@@ -285,7 +286,6 @@ static void add(struct join *j, unsigned side, const struct rx_event *event, con
         rx_fail_memory(&j->op);
         return;
     }
-    rx_hold(&j->op, 1);
     j->waiting[side]++;
     join_pair(j, row);
     while (rx_op_live(&j->op) && j->table.count > (size_t)j->max_held)
