@@ -77,6 +77,18 @@ struct rx_pipeline_head {
 };
 int rx_planner_head(struct rx_planner *, const struct rx_logical_pipeline *, struct rx_pipeline_head *ret);
 
+/* logical_written.c: reads an item of a `pipe`. -EINVAL after a mistake (diagnosed), -ENOMEM. */
+struct rx_written_step {
+    const char *name;
+    const struct rx_tree *id;                    /* NULL: none given */
+    const struct rx_tree *where;                 /* the name's node */
+    const struct rx_tree *value;                 /* NULL: none given */
+    const struct rx_tree *beside, *beside_value; /* an option of the operator that stands beside it; NULL: none */
+    enum rx_on_error on_error;
+    const struct rx_operator_class *class;
+};
+int rx_planner_read_step(struct rx_planner *, const struct rx_tree *, struct rx_written_step *ret);
+
 /* logical_steps.c: the graph of a pipeline from its head and `pipe`. NULL after a mistake (diagnosed). */
 struct rx_logical_graph *rx_planner_steps(struct rx_planner *, const struct rx_pipeline_head *,
                                           const struct rx_tree *pipe);

@@ -183,177 +183,8 @@ static int build_stream(struct builder *b, const struct rx_tree *stream)
 
 /* ---- one step ---- */
 
-struct written {
-    const char *name;
-    const struct rx_tree *id;                    /* NULL: none given */
-    const struct rx_tree *where;                 /* the name's node */
-    const struct rx_tree *value;                 /* NULL: none given */
-    const struct rx_tree *beside, *beside_value; /* an option of the operator that stands beside it; NULL: none */
-    enum rx_on_error on_error;
-    const struct rx_operator_class *class;
-};
-
-static const char *const verdicts[] = {"dead_letter", "drop", "fail", "null", NULL}; /* enum rx_on_error */
-
-const struct rx_option rx_step_siblings[] = {
-    {.name = "id", .help = "a name for the step, once in its pipeline", .type = RX_OPTION_STRING},
-    {.name = "on_error",
-     .help = "what becomes of an event that the step cannot take",
-     .type = RX_OPTION_ENUM,
-     .fallback = "dead_letter",
-     .choices = verdicts},
-    {0},
-};
-
-static int read_on_error(struct builder *b, const struct rx_tree *value, enum rx_on_error *ret)
-{
-    for (int i = 0; value->text && verdicts[i]; i++) {
-        if (strcmp(value->text, verdicts[i]) == 0) {
-            *ret = (enum rx_on_error)i;
-            return 0;
-        }
-    }
-    rx_diagnosef(b->planner->diagnostics, value, "on_error: dead_letter | drop | fail | null",
-                 "on_error cannot be \"%s\"", value->text ? value->text : "a mapping");
-    return -EINVAL;
-}
-
-static int read_id(struct builder *b, const struct rx_tree *value, const struct rx_tree **ret)
-{
-    if (value->kind == RX_TREE_SCALAR) {
-        *ret = value;
-        return 0;
-    }
-    rx_diagnosef(b->planner->diagnostics, value, "id: the_loud_ones", "an id is a name");
-    return -EINVAL;
-}
-
-/* Beside the operator: one of its options, a sibling misspelt, or the next step without its dash. */
-static int refuse_second_key(struct builder *b, const struct rx_tree *key, const struct written *step)
-{
-    static const char *const siblings[] = {"id", "on_error", NULL};
-    const struct rx_operator_class *class = rx_registry_operator(step->name);
-    const char *near = rx_nearest(key->text, siblings);
-    char hint[200] = "start each step with its own \"- \"";
-    if (class && rx_class_has_option(&class->base, key->text)) {
-        bool bare = step->value && step->value->kind == RX_TREE_SCALAR;
-        snprintf(hint, sizeof hint, "put both in braces: - %s: {%s%s%.40s, %.40s: ...}", step->name,
-                 bare ? rx_class_positional(&class->base) : "", bare ? ": " : "", bare ? step->value->text : "...",
-                 key->text);
-        rx_diagnosef(b->planner->diagnostics, key, hint, "`%s` is an option of `%s`, and stands beside it", key->text,
-                     step->name);
-        return -EINVAL;
-    }
-    if (near && !rx_registry_operator(key->text))
-        snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
-    rx_diagnosef(b->planner->diagnostics, key, hint, "a step has one operator, and this one has \"%s\" already",
-                 step->name);
-    return -EINVAL;
-}
-
-static bool is_beside(const char *operator, const char * key)
-{
-    const struct rx_operator_class *class = rx_registry_operator(operator);
-    return class && rx_class_has_sibling(&class->base, key);
-}
-
-static int read_step_key(struct builder *b, const struct rx_tree *key, const struct rx_tree *value,
-                         struct written *step)
-{
-    if (strcmp(key->text, "id") == 0)
-        return read_id(b, value, &step->id);
-    if (strcmp(key->text, "on_error") == 0)
-        return read_on_error(b, value, &step->on_error);
-    if (step->name && is_beside(step->name, key->text) && !step->beside) {
-        step->beside = key;
-        step->beside_value = value;
-        return 0;
-    }
-    bool first = step->name && is_beside(key->text, step->name) && !step->beside;
-    if (step->name && !first)
-        return refuse_second_key(b, key, step);
-    if (first) {
-        step->beside = step->where;
-        step->beside_value = step->value;
-    }
-    step->name = key->text;
-    step->where = key;
-    step->value = value;
-    return 0;
-}
-
-/* The options as one mapping, with what stands beside the step. */
-static int join_options(struct builder *b, struct written *step)
-{
-    struct rx_tree *tree = step->beside ? rx_planner_alloc(b->planner, sizeof *tree) : NULL;
-    struct rx_tree **parts = tree ? rx_planner_alloc(b->planner, 4 * sizeof *parts) : NULL;
-    struct rx_tree *name = parts ? rx_planner_alloc(b->planner, sizeof *name) : NULL;
-    const char *positional = rx_class_positional(&step->class->base);
-    if (!step->beside)
-        return 0;
-    if (!name)
-        return no_memory(b, step->where);
-    *name = *step->where;
-    name->text = positional;
-    name->length = strlen(positional);
-    parts[0] = name;
-    parts[1] = (struct rx_tree *)(uintptr_t)step->beside;
-    parts[2] = (struct rx_tree *)(uintptr_t)step->value;
-    parts[3] = (struct rx_tree *)(uintptr_t)step->beside_value;
-    *tree = (struct rx_tree){.kind = RX_TREE_MAP,
-                             .options = true,
-                             .file = step->where->file,
-                             .at = step->value->at,
-                             .count = 2,
-                             .keys = parts,
-                             .items = parts + 2};
-    step->value = tree;
-    return 0;
-}
-
-static int find_class(struct builder *b, struct written *step)
-{
-    step->class = rx_registry_operator(step->name);
-    if (step->class)
-        return 0;
-    const char *near = rx_registry_nearest_operator(step->name);
-    char hint[200], first[64];
-    size_t word = strcspn(step->name, " ");
-    snprintf(first, sizeof first, "%.*s", word < sizeof first ? (int)word : 0, step->name);
-    if (step->name[word] && rx_registry_operator(first))
-        snprintf(hint, sizeof hint, "write a colon behind the name: \"- %s:%.100s\"", first, step->name + word);
-    else if (rx_expr_is_aggregate(step->name))
-        snprintf(hint, sizeof hint, "aggregates have a step of their own: \"- aggregate: {x: %.40s(value)}\"",
-                 step->name);
-    else if (near)
-        snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
-    else
-        snprintf(hint, sizeof hint, "`rxd operators` lists them all");
-    rx_diagnosef(b->planner->diagnostics, step->where, hint, "there is no operator \"%s\"", step->name);
-    return -EINVAL;
-}
-
-static int read_step(struct builder *b, const struct rx_tree *tree, struct written *step)
-{
-    *step = (struct written){.on_error = RX_DEAD_LETTER};
-    if (tree->kind == RX_TREE_SCALAR) {
-        step->name = tree->text;
-        step->where = tree;
-        return find_class(b, step);
-    }
-    int failed = tree->kind == RX_TREE_MAP ? 0 : -EINVAL;
-    for (size_t i = 0; failed == 0 && i < tree->count; i++)
-        failed = read_step_key(b, tree->keys[i], tree->items[i], step);
-    if (failed == 0 && step->name)
-        return find_class(b, step) < 0 ? -EINVAL : join_options(b, step);
-    if (failed == 0 || tree->kind == RX_TREE_LIST)
-        rx_diagnosef(b->planner->diagnostics, tree, "a step is \"- take: 3\" or \"- pairwise\"",
-                     "expected a step here: an operator's name, with its options");
-    return -EINVAL;
-}
-
 /* Other streams of a step (with, other, until ...) become its further ports, in table order. */
-static void connect_streams(struct builder *b, int node, const struct written *step)
+static void connect_streams(struct builder *b, int node, const struct rx_written_step *step)
 {
     const struct rx_option *o = step->class->base.options;
     for (; o && o->name; o++) {
@@ -391,7 +222,7 @@ static struct rx_outlet *branch_named(const struct rx_logical_pipeline *p, const
 }
 
 /* The streams that a step feeds were declared with the pipeline; one that could not be was told of. */
-static int give_branches(struct builder *b, const struct written *step, struct rx_logical_node *node)
+static int give_branches(struct builder *b, const struct rx_written_step *step, struct rx_logical_node *node)
 {
     const struct rx_tree *names = rx_planner_branches(step->class, step->value);
     struct rx_outlet **feeds = rx_planner_alloc(b->planner, rx_branch_count(names) * sizeof *feeds);
@@ -407,7 +238,7 @@ static int give_branches(struct builder *b, const struct written *step, struct r
 }
 
 /* What the options say, parsed in the scratch arena; NULL after a mistake. */
-static void *parse_options(struct builder *b, const struct written *step)
+static void *parse_options(struct builder *b, const struct rx_written_step *step)
 {
     struct rx_planner *planner = b->planner;
     const struct rx_class *class = &step->class->base;
@@ -431,7 +262,7 @@ static int ask(struct builder *b, struct rx_step *step, struct rx_logical_node *
     return rx_planner_need(b->planner, &class->base, image, &node->need);
 }
 
-static int build_node(struct builder *b, int upstream, const struct written *step)
+static int build_node(struct builder *b, int upstream, const struct rx_written_step *step)
 {
     struct rx_planner *planner = b->planner;
     planner->steps++;
@@ -585,7 +416,8 @@ static void build_collection(struct builder *outer, int opener, const struct rx_
         add_node(&b, &(struct rx_step_words){
                          .class = class, .name = class->base.name, .where = node->step->where, .parent = node->step});
     connect(&b, entry, last, "");
-    void *image = last < 0 ? NULL : parse_options(&b, &(struct written){.class = class, .where = node->step->where});
+    void *image =
+        last < 0 ? NULL : parse_options(&b, &(struct rx_written_step){.class = class, .where = node->step->where});
     if (image && class->describe)
         class->describe(image, &b.planner->plan->steps[b.drafts[last].node.step->number]->facts);
     node->scope = seal(&b, last);
@@ -596,7 +428,7 @@ static void build_collection(struct builder *outer, int opener, const struct rx_
 
 /* The stream that a step opens as often as it wants: a graph of its own, which reads nothing of the step's input but by
  * `outer`. */
-static void build_opened(struct builder *outer, int opener, const struct written *step)
+static void build_opened(struct builder *outer, int opener, const struct rx_written_step *step)
 {
     const struct rx_tree *from = NULL, *pipe = NULL;
     for (const struct rx_option *o = step->class->base.options; o && o->name; o++) {
@@ -635,7 +467,7 @@ static size_t closed_by_reduction(const char *scopes)
     return window ? strlen(window) : 0;
 }
 
-static size_t scopes_closed(struct builder *b, const struct written *step)
+static size_t scopes_closed(struct builder *b, const struct rx_written_step *step)
 {
     if (step->class->base.flags & RX_REDUCES)
         return closed_by_reduction(b->scopes);
@@ -649,7 +481,7 @@ static size_t scopes_closed(struct builder *b, const struct written *step)
     return 0;
 }
 
-static void open_scope(struct builder *b, int node, const struct written *step, struct position *at)
+static void open_scope(struct builder *b, int node, const struct rx_written_step *step, struct position *at)
 {
     unsigned flags = step->class->base.flags;
     if (step->class->collects)
@@ -663,7 +495,7 @@ static void open_scope(struct builder *b, int node, const struct written *step, 
         at->closing--;
 }
 
-static void refuse_behind(struct builder *b, const struct written *last, const struct rx_tree *step)
+static void refuse_behind(struct builder *b, const struct rx_written_step *last, const struct rx_tree *step)
 {
     const struct rx_tree *names = rx_planner_branches(last->class, last->value);
     char hint[300];
@@ -684,8 +516,8 @@ static int build_steps(struct builder *b, int upstream, struct position *at)
         return upstream;
     }
     while (at->next < at->pipe->count && at->closing == 0) {
-        struct written step;
-        if (read_step(b, at->pipe->items[at->next++], &step) < 0) {
+        struct rx_written_step step;
+        if (rx_planner_read_step(b->planner, at->pipe->items[at->next++], &step) < 0) {
             fail(b);
             continue;
         }
@@ -705,7 +537,7 @@ static int build_steps(struct builder *b, int upstream, struct position *at)
 /* The first node: what the head's step makes of its streams, or the stream that is read. */
 static int build_head(struct builder *b, const struct rx_pipeline_head *head)
 {
-    struct written step = {.class = head->class, .where = head->where, .value = head->options};
+    struct rx_written_step step = {.class = head->class, .where = head->where, .value = head->options};
     if (!head->class)
         return build_stream(b, head->from);
     step.name = head->class->base.name;
