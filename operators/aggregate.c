@@ -72,7 +72,8 @@ static const struct rx_kept_class carried = {
 static rx_time start_of(const struct aggregate *a)
 {
     const struct rx_mark *mark = rx_op_mark(&a->op);
-    return rx_mark_has_window(mark) ? mark->start : 0;
+    bool through = mark && mark->flags & RX_WINDOW_THROUGH; /* then what is at its start lies before it */
+    return rx_mark_has_window(mark) ? mark->start + through : 0;
 }
 
 static void note_carries(struct aggregate *a)
