@@ -23,9 +23,12 @@ static void close_pane(struct window *w, struct pane *pane)
 /* The input has completed: so has the window, at this instant. */
 static void flush(struct window *w, struct pane *pane)
 {
-    if (pane->seen > 0 && !rx_window_is_told(w))
+    if (!rx_window_is_told(w))
         pane->last = rx_wall(&w->op);
-    close_pane(w, pane);
+    else if (pane->seen == 0)
+        pane->last = pane->start;
+    pane->end = pane->last + 1;
+    rx_pane_close(w, pane);
 }
 
 /* An event in a window that has closed; one at the time of its last event may come after it. */
