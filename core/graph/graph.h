@@ -47,6 +47,7 @@ struct rx_subgraph {
     struct rx_node *nodes; /* inputs before consumers; the last is the exit */
     size_t count;
     bool timeless; /* nothing in it waits for event time: its instances are not told of it */
+    bool patient;  /* what waits for it says for which instant (RX_TOLD_WHEN_WANTED) */
 };
 
 /* A call that is pending: the caller's while it is, until it is answered or cancelled. */

@@ -54,6 +54,8 @@ struct rx_instance {
     void (*on_note)(void *arg, const struct rx_note *); /* of a root */
     void *arg;
     struct rx_op *entry;
+    rx_time wanted;  /* the earliest instant of event time that something in it wants */
+    bool told_fixed; /* and it knows of a fixed watermark: it need not hear of others before that */
     bool ended;
     struct rx_op *ops[]; /* by node index */
 };
@@ -70,9 +72,10 @@ void rx_op_drain(struct rx_op *);                         /* what came while it 
 void rx_op_drop_queue(struct rx_op *);
 void rx_op_port_ended(struct rx_op *); /* a barrier, or event time, may have waited for it */
 /* watermark.c */
-void rx_op_reach(struct rx_op *);    /* its inputs may have reached another time */
-void rx_want_stop(struct rx_op *);   /* it wants nothing any more */
-void rx_want_finish(struct rx_op *); /* at reclaim */
+void rx_op_reach(struct rx_op *);               /* its inputs may have reached another time */
+void rx_instance_refresh(struct rx_instance *); /* before an event comes to it: tells it what it has not been told */
+void rx_want_stop(struct rx_op *);              /* it wants nothing any more */
+void rx_want_finish(struct rx_op *);            /* at reclaim */
 void rx_watermarks_save(const struct rx_op *,
                         struct rx_writer *); /* of the op: what it has reached, put out, and wants */
 void rx_watermarks_load(struct rx_op *, struct rx_reader *);

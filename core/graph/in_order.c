@@ -54,12 +54,13 @@ static void take_up_to(struct rx_in_order *o, rx_time t)
     }
 }
 
-/* Where the watermark is fixed, another one tells of itself. */
+/* Where the watermark is fixed a deadline is over when that is past it. */
 static void want_next(struct rx_in_order *o)
 {
-    if (!rx_op_live(o->op) || !is_running(o))
+    if (!rx_op_live(o->op))
         return;
     rx_time event = rx_reorder_earliest(&o->ahead), deadline = o->class->deadline(o->op);
+    deadline += deadline != RX_TIME_NEVER && !is_running(o);
     rx_time first = event < deadline ? event : deadline;
     if (first != RX_TIME_NEVER)
         rx_watermark_want(o->op, first);

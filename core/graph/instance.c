@@ -229,6 +229,9 @@ bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span,
     struct rx_op *entry = instance->entry;
     if (instance->ended || !entry)
         return false;
+    rx_instance_refresh(instance);
+    if (instance->ended || !(entry = instance->entry))
+        return false;
     struct rx_event marked[RX_SPAN_MAX];
     entry->node->ledger->in += n;
     rx_count(entry, RX_USED, n);

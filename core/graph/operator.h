@@ -40,6 +40,9 @@ enum {
     RX_BEGINS = 32768,      /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
     RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS,
     RX_AT_END = 131072, /* what it is there for comes when its input ends (take_last) */
+    /* Its slot `watermark` has something to do only when what it wanted has been reached, or the form changes: in a scope it need not
+     * be told of every instant in between. Before an event comes to it, it has always been told. */
+    RX_TOLD_WHEN_WANTED = 1 << 19,
     RX_ANY_ORDER =
         16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };

@@ -33,12 +33,44 @@ void rx_emit_watermark(struct rx_op *op, rx_time t)
     rx_op_send(op, &(struct rx_note){.kind = RX_WATERMARK, .watermark = t});
 }
 
+/* ---- instances: thousands of groups need not hear of every instant ---- */
+
+static void look_for_wants(struct rx_instance *instance)
+{
+    instance->wanted = RX_TIME_NEVER;
+    for (size_t i = 0; i < instance->subgraph->count; i++) {
+        const struct rx_op *op = instance->ops[i];
+        if (op && op->want && op->want->t < instance->wanted)
+            instance->wanted = op->want->t;
+    }
+}
+
+static void tell_instance(struct rx_instance *instance, rx_time t)
+{
+    instance->told_fixed = !rx_watermark_is_running(t);
+    rx_instance_watermark(instance, t);
+    if (instance->subgraph->patient && !instance->ended)
+        look_for_wants(instance);
+}
+
+static bool can_wait(const struct rx_instance *instance, rx_time t)
+{
+    return instance->subgraph->patient && instance->told_fixed && t < instance->wanted && !rx_watermark_is_running(t);
+}
+
+void rx_instance_refresh(struct rx_instance *instance)
+{
+    rx_time t = instance->opener->watermark;
+    if (instance->told_fixed && instance->entry->reached < t && !rx_watermark_is_running(t))
+        tell_instance(instance, t);
+}
+
 /* An instance may end while it hears of it, and others with it. */
 void rx_pass_watermark(struct rx_op *op, rx_time t)
 {
     for (struct rx_instance *i = op->opened, *next; i && op->state == RX_OP_LIVE; i = next) {
-        if (!i->subgraph->timeless)
-            rx_instance_watermark(i, t);
+        if (!i->subgraph->timeless && !can_wait(i, t))
+            tell_instance(i, t);
         next = i->ended ? op->opened : i->next;
     }
     rx_emit_watermark(op, t);
@@ -108,6 +140,8 @@ void rx_watermark_want(struct rx_op *op, rx_time t)
     if (t >= want->t)
         return;
     want->t = t;
+    if (t < op->instance->wanted)
+        op->instance->wanted = t;
     want->sequence = rx_node_sequence(op->node) | (uint32_t)rx_sched_reserve(rx_op_engine(op)->sched);
     arm(op);
 }

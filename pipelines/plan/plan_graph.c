@@ -135,6 +135,18 @@ static bool is_timeless(const struct rx_subgraph *graph)
     return timeless;
 }
 
+/* One chain from its entry, in which all that waits for event time says for which instant. */
+static bool is_patient(const struct rx_subgraph *graph)
+{
+    bool patient = !graph->timeless && graph->nodes[0].class == &rx_operator_entry;
+    for (size_t i = 0; i < graph->count && patient; i++) {
+        const struct rx_node *node = &graph->nodes[i];
+        patient = (!node->class->watermark || node->class->base.flags & RX_TOLD_WHEN_WANTED) && !node->subgraphs[0] &&
+                  !node->subgraphs[1] && (i == 0 || node->input_count == 1);
+    }
+    return patient;
+}
+
 static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_plan_pipeline *p,
                                       const struct rx_logical_graph *logical)
 {
@@ -149,6 +161,7 @@ static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_pla
             return NULL;
     }
     graph->timeless = is_timeless(graph);
+    graph->patient = is_patient(graph);
     return graph;
 }
 
