@@ -103,7 +103,8 @@ int rx_command_replay(int argc, char **argv)
     if (status)
         return status;
     struct rx_loaded loaded;
-    status = rx_load(&a.paths, &(struct rx_load_options){.replay = true, .no_fusion = a.no_fusion}, &loaded);
+    status = rx_load(&a.paths, &(struct rx_load_options){.replay = true, .no_fusion = a.no_fusion, .shown = a.names},
+                     &loaded);
     if (status == 0)
         status = replay(loaded.logical, &a);
     rx_unload(&loaded);

@@ -99,8 +99,8 @@ static int plan(struct rx_loaded *l, const struct rx_load_options *options, int 
     if (!l->forest)
         return read;
     rx_diagnostics_settle(diagnostics);
-    int r =
-        rx_logical_create(l->forest, &(struct rx_logical_options){.replay = options->replay}, diagnostics, &l->logical);
+    struct rx_logical_options logical = {.replay = options->replay, .shown = options->shown};
+    int r = rx_logical_create(l->forest, &logical, diagnostics, &l->logical);
     size_t before = rx_diagnostics_count(diagnostics);
     int outside = options->outside ? check_outside(l, diagnostics) : 0;
     bool brokers_are_right = rx_diagnostics_count(diagnostics) == before;

@@ -62,6 +62,7 @@ struct rx_load_options {
     bool outside; /* brokers and settings are checked too, as a run would; nothing is connected or opened */
     bool replay;  /* sources will be replaced */
     bool no_fusion;
+    const char *const *shown; /* NULL-terminated names of streams that will be shown whole; may be NULL */
 };
 /* 0, or the exit status after all mistakes were written to stderr. rx_unload is safe in either case. */
 int rx_load(const struct rx_paths *, const struct rx_load_options *, struct rx_loaded *);

@@ -115,13 +115,24 @@ static struct rx_value sample_of(struct rx_heap *heap, const char *payload, size
     return rx_string(heap, text, used);
 }
 
+/* What was a value but for its time is shown as that value, like any other event. */
+static struct rx_value shown_of(struct rx_source *source, enum rx_reject reason, const char *payload, size_t length)
+{
+    struct rx_value whole;
+    struct rx_error ignored;
+    if ((reason == RX_REJECT_TIME || reason == RX_REJECT_AHEAD) &&
+        rx_json_decode(source->heap, NULL, NULL, payload, length, &whole, &ignored) == 0)
+        return whole;
+    return sample_of(source->heap, payload, length);
+}
+
 static void send_rejection(struct rx_source *source, enum rx_reject reason, const char *payload, size_t length,
                            const struct rx_error *error)
 {
     struct rx_error named = {.code = -EBADMSG};
     if (!error || !error->code)
         rx_error_set(&named, -EBADMSG, "%s", rx_reject_name(reason));
-    struct rx_value sample = sample_of(source->heap, payload, length);
+    struct rx_value sample = shown_of(source, reason, payload, length);
     struct rx_event event = rx_error_event(source->engine, rx_reject_name(reason), source->class->base.name,
                                            error && error->code ? error : &named, sample);
     rx_value_unref(sample);

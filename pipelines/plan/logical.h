@@ -138,7 +138,8 @@ struct rx_logical {
 extern const struct rx_option rx_step_siblings[];
 
 struct rx_logical_options {
-    bool replay; /* sources will be replaced: any may end */
+    bool replay;              /* sources will be replaced: any may end */
+    const char *const *shown; /* NULL-terminated names of streams that will be shown whole; may be NULL */
 };
 
 /* 0, or -EINVAL with every mistake in the diagnostics. The forest must outlive the plan. */
@@ -149,6 +150,8 @@ void rx_logical_destroy(struct rx_logical *);
 const struct rx_outlet *rx_logical_find_outlet(const struct rx_logical *, const char *name); /* NULL: no such stream */
 struct rx_logical_source *rx_logical_find_source(const struct rx_logical *, const char *name);
 struct rx_logical_pipeline *rx_logical_find_pipeline(const struct rx_logical *, const char *name);
+/* Whether `by` reads a stream that branches off `p` (p.errors, p.late, p.BRANCH), and comes only while `p` runs. */
+bool rx_logical_reads_branch(const struct rx_logical_pipeline *by, const struct rx_logical_pipeline *p);
 
 /* Which worker runs what: a pipeline and what feeds it live on one. By position. */
 #define RX_NOWHERE UINT32_MAX /* a source that no pipeline reads */

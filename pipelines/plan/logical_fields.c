@@ -91,9 +91,25 @@ static bool reach_from(struct reach *r, const struct rx_logical_graph *graph, si
     }
 }
 
+static bool is_shown(const struct rx_planner *planner, const struct rx_outlet *outlet)
+{
+    const char *const *names = planner->options->shown;
+    while (names && *names && strcmp(*names, outlet->name) != 0)
+        names++;
+    return outlet->readings || (names && *names);
+}
+
+/* What goes wrong in a pipeline leaves it as it came in. */
+static void reach_lost(struct reach *r, const struct rx_logical_pipeline *p)
+{
+    if (is_shown(r->planner, &p->errors) || is_shown(r->planner, &p->late))
+        need_all(r);
+}
+
 static void reach_readings(struct reach *r, const struct rx_outlet *outlet)
 {
     for (const struct rx_reading *reading = outlet->readings; reading; reading = reading->next) {
+        reach_lost(r, reading->by);
         if (!reach_from(r, reading->graph, reading->node))
             continue;
         need_all(r);
@@ -116,6 +132,8 @@ static int reach_source(struct rx_planner *planner, struct rx_logical_source *s,
         return -ENOMEM;
     reach_readings(&r, &s->out);
     add_need(&r, &s->need);
+    if (is_shown(planner, &s->errors))
+        need_all(&r);
     s->fields = r.fields;
     s->reaches = r.reaches;
     return rx_plan_defer(planner->plan->arena, (void (*)(void *))rx_fields_destroy, r.fields);

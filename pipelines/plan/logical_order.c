@@ -69,6 +69,22 @@ int rx_planner_readings(struct rx_planner *planner, struct rx_logical_pipeline *
     return p->depends ? each_leaf(planner, p, p->graph, note_pipeline) : -ENOMEM;
 }
 
+static bool is_read_by(const struct rx_outlet *outlet, const struct rx_logical_pipeline *by)
+{
+    for (const struct rx_reading *reading = outlet->readings; reading; reading = reading->next)
+        if (reading->by == by)
+            return true;
+    return false;
+}
+
+bool rx_logical_reads_branch(const struct rx_logical_pipeline *by, const struct rx_logical_pipeline *p)
+{
+    bool found = is_read_by(&p->errors, by) || is_read_by(&p->late, by);
+    for (size_t k = 0; k < p->branch_count && !found; k++)
+        found = is_read_by(&p->branches[k], by);
+    return found;
+}
+
 /* ---- a topological order: depth first, on a stack of its own ---- */
 
 struct ordering {

@@ -93,21 +93,51 @@ static bool branches_off(const struct rx_plan_pipeline *p, const struct rx_hub *
     return is_branch;
 }
 
-/* What branches off a pipeline comes only while that runs, as it always does in a daemon. */
+static int run_in_silence(struct rx_replay *r, const struct rx_plan_pipeline *p)
+{
+    if (is_output(r, p->hub))
+        return 0;
+    int result = add_output(r, p->hub);
+    if (result == 0)
+        r->outputs[r->output_count - 1].silent = true;
+    return result;
+}
+
+/* Whether somebody who runs takes what branches off `p`; notes in `runs` whether `p` runs at all. */
+static bool is_branched(const struct rx_replay *r, const struct rx_plan_pipeline *p, bool *runs)
+{
+    const struct rx_logical_pipeline *logical = p->logical;
+    bool branched = false;
+    for (size_t i = 0; i < r->output_count; i++) {
+        branched = branched || branches_off(p, r->outputs[i].hub);
+        runs[logical->position] = runs[logical->position] || r->outputs[i].hub == p->hub;
+    }
+    for (size_t i = 0; i < r->logical->pipeline_count; i++) {
+        const struct rx_logical_pipeline *other = &r->logical->pipelines[i];
+        for (size_t k = 0; runs[i] && k < other->depend_count; k++)
+            if (other->depends[k] == logical->position) {
+                runs[logical->position] = true;
+                branched = branched || rx_logical_reads_branch(other, logical);
+            }
+    }
+    return branched;
+}
+
+/* What branches off a pipeline comes only while that runs, as it always does in a daemon. Downstream first: who reads a
+ * stream runs too. */
 static int run_what_they_branch_off(struct rx_replay *r)
 {
-    const struct rx_plan *plan = r->world.plan;
-    size_t named = r->output_count;
-    int result = 0;
-    for (size_t i = 0; i < named; i++)
-        for (size_t k = 0; k < plan->pipeline_count && result == 0; k++) {
-            const struct rx_plan_pipeline *p = &plan->pipelines[k];
-            if (!branches_off(p, r->outputs[i].hub) || is_output(r, p->hub))
-                continue;
-            result = add_output(r, p->hub);
-            if (result == 0)
-                r->outputs[r->output_count - 1].silent = true;
+    const struct rx_logical *logical = r->logical;
+    bool *runs = calloc(logical->pipeline_count + 1, sizeof *runs);
+    int result = runs ? 0 : -ENOMEM;
+    for (size_t i = logical->pipeline_count; i-- > 0 && result == 0;) {
+        const struct rx_plan_pipeline *p = &r->world.plan->pipelines[logical->ordered[i]];
+        if (is_branched(r, p, runs)) {
+            runs[p->logical->position] = true;
+            result = run_in_silence(r, p);
         }
+    }
+    free(runs);
     return result;
 }
 
