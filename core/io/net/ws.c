@@ -164,22 +164,25 @@ static void on_end(wslay_event_context_ptr context, void *arg)
         rx_buffer_append(&ws->pieces, &(struct piece){ws->plain.length, ws->text}, sizeof(struct piece));
 }
 
-void rx_ws_accept(const char *key, char ret_accept[static 29])
+/* A libcrypto that could not be initialised would use locks that are not there. */
+bool rx_ws_accept(const char *key, char ret_accept[static 29])
 {
     unsigned char digest[SHA_DIGEST_LENGTH];
     char text[64];
     int length = snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
-    SHA1((const unsigned char *)text, (size_t)length, digest);
+    if (OPENSSL_init_crypto(0, NULL) != 1 || !SHA1((const unsigned char *)text, (size_t)length, digest))
+        return false;
     EVP_EncodeBlock((unsigned char *)ret_accept, digest, sizeof digest);
+    return true;
 }
 
-static void make_keys(struct rx_ws *ws)
+static bool make_keys(struct rx_ws *ws)
 {
     unsigned char random[KEY_BYTES];
     if (getrandom(random, sizeof random, 0) != sizeof random)
         memset(random, 0, sizeof random);
     EVP_EncodeBlock((unsigned char *)ws->key, random, sizeof random);
-    rx_ws_accept(ws->key, ws->accept);
+    return rx_ws_accept(ws->key, ws->accept);
 }
 
 static const struct wslay_event_callbacks callbacks = {.recv_callback = take,
@@ -224,10 +227,10 @@ struct rx_ws *rx_ws_create(const struct rx_ws_options *o)
     struct rx_ws *ws = create(o->max_message, wslay_event_context_client_init);
     if (!ws)
         return NULL;
-    make_keys(ws);
+    bool keyed = make_keys(ws);
     write_request(ws, o);
     ws->subprotocol = o->subprotocol ? strdup(o->subprotocol) : NULL;
-    if (!ws->wire.failed && (ws->subprotocol || !o->subprotocol))
+    if (keyed && !ws->wire.failed && (ws->subprotocol || !o->subprotocol))
         return ws;
     rx_ws_destroy(ws);
     return NULL;
