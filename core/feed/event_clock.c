@@ -220,7 +220,8 @@ void rx_event_clock_by_arrival(struct rx_event_clock *c, bool by_arrival)
 
 bool rx_event_clock_splits(const struct rx_event_clock *c, rx_time t)
 {
-    return !c->by_arrival && c->newest != RX_WATERMARK_NONE && t < behind(c);
+    bool moves = rx_watermark_is_running(c->told) || rx_hub_singles(c->hub);
+    return !c->by_arrival && c->newest != RX_WATERMARK_NONE && (moves || t < behind(c));
 }
 
 void rx_event_clock_take(struct rx_event_clock *c, rx_time t)

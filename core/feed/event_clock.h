@@ -43,7 +43,8 @@ int rx_event_clock_check(const struct rx_event_clock *, rx_time t, struct rx_err
 /* The event's time, of one that has just arrived: 0; -EINVAL: it has no usable one; -EOVERFLOW: it lies too far ahead;
  * -ENOMEM. With a message. */
 int rx_event_clock_read(struct rx_event_clock *, const struct rx_event *, rx_time *ret, struct rx_error *reterr);
-/* True: those before must be handed over and told of before this one comes, which is behind the watermark that they bring. */
+/* True: those before must be handed over and told of before this one comes: it is behind the watermark that they bring, or
+ * they end what the clock did, or all go one by one. */
 bool rx_event_clock_splits(const struct rx_event_clock *, rx_time t);
 void rx_event_clock_take(struct rx_event_clock *, rx_time t); /* an event of that time goes into the span */
 void rx_event_clock_tell(struct rx_event_clock *);            /* the span has been handed over */

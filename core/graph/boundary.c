@@ -239,10 +239,11 @@ void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
     struct rx_boundary *b = m->boundary;
     if (!b)
         return;
+    bool ran = rx_watermark_is_running(b->watermark);
     b->watermark = t;
-    if (rx_watermark_is_running(t))
+    if (ran || rx_watermark_is_running(t))
         arm(b);
-    else
+    if (!rx_watermark_is_running(t))
         advance(m, t);
 }
 

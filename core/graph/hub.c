@@ -55,6 +55,8 @@ void rx_hub_destroy(struct rx_hub *hub)
 
 void rx_hub_set_producer(struct rx_hub *hub, const struct rx_producer *producer) { hub->producer = *producer; }
 void rx_hub_set_singles(struct rx_hub *hub, bool singles) { hub->singles = singles; }
+
+bool rx_hub_singles(const struct rx_hub *hub) { return hub->singles; }
 void rx_hub_set_told(struct rx_hub *hub) { hub->watermark = hub->initial = RX_WATERMARK_NONE; }
 const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
 size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }

@@ -33,6 +33,7 @@ void rx_hub_destroy(struct rx_hub *); /* no subscriber may be left */
 void rx_hub_set_producer(struct rx_hub *, const struct rx_producer *);
 /* Deliver events one by one to all subscribers, however they come: where two branches meet again, order would show. */
 void rx_hub_set_singles(struct rx_hub *, bool);
+bool rx_hub_singles(const struct rx_hub *);
 /* Its producer tells event time (rx_hub_watermark): until it has, nothing is known, and it is not the clock. */
 void rx_hub_set_told(struct rx_hub *);
 const char *rx_hub_name(const struct rx_hub *);

@@ -281,8 +281,8 @@ static int make_all(struct rx_planner *planner)
     if (r < 0)
         return r;
     rx_planner_ends(planner);
-    rx_planner_singles(planner);
     rx_planner_times(planner);
+    rx_planner_singles(planner);
     r = rx_planner_fields(planner);
     if (r == 0)
         rx_planner_bound(planner);

@@ -176,7 +176,8 @@ static int count_leaf(struct rx_planner *planner, struct rx_logical_pipeline *p,
     return 0;
 }
 
-/* A pipeline that reads several streams may be where branches meet: then what it reads, near or far, goes one by one. */
+/* A pipeline that reads several streams may be where branches meet: then what it reads, near or far, goes one by one. So it does
+ * where a step says so (logical_time.c). */
 void rx_planner_singles(struct rx_planner *planner)
 {
     struct rx_logical *plan = planner->plan;

@@ -107,7 +107,7 @@ static struct rx_facts facts_of(const struct rx_operator_class *class)
         .ends_early = flags & RX_ENDS_EARLY,
         .at_end = flags & RX_AT_END || (flags & RX_REDUCES && !(flags & RX_ENDS_EARLY)),
         .spans = flags & RX_SPAN_SAFE,
-        .needs_order = class->save && !(flags & (RX_ANY_ORDER | RX_OPENS_GROUP)),
+        .needs_order = (class->save || flags & RX_ENDS_EARLY) && !(flags & (RX_ANY_ORDER | RX_OPENS_GROUP)),
         .lates = class->watermark || class->collects,
         .values = class->save != NULL,
     };

@@ -31,6 +31,15 @@ static void forget_sorted(struct rx_step *step)
     step->facts.sorted = 0;
 }
 
+/* What it puts out at an event and what it puts out at a watermark would come in another order where several events come before
+ * the watermark that the first of them brings. A window that only closes puts out at watermarks. */
+static bool mixes(const struct rx_logical_node *node)
+{
+    const struct rx_facts *facts = &node->step->facts;
+    bool closes = node->step->class->base.flags & RX_OPENS_WINDOW;
+    return node->told && facts->lates && (!closes || facts->early || facts->counts);
+}
+
 static void look_at(struct rx_step **steps, struct rx_logical_pipeline *p, struct rx_logical_graph *graph, bool entry)
 {
     for (size_t i = 0; i < graph->count; i++) {
@@ -39,6 +48,7 @@ static void look_at(struct rx_step **steps, struct rx_logical_pipeline *p, struc
         if (!node->told)
             forget_waiting(steps[node->step->number]);
         p->lates = p->lates || node->step->facts.lates;
+        p->singles = p->singles || mixes(node);
         if (node->opened)
             look_at(steps, p, node->opened, false);
         bool group = node->step->class->base.flags & RX_OPENS_GROUP;
