@@ -27,7 +27,9 @@ static int report(const struct rx_loaded *l, bool strict)
         fprintf(stderr, "rxd: %zu warning%s, and --strict\n", l->remarks, l->remarks == 1 ? "" : "s");
         return RX_EXIT_CONFIG;
     }
-    printf("ok: %zu sources, %zu pipelines", l->plan->source_count, l->plan->pipeline_count);
+    size_t sources = l->plan->source_count, pipelines = l->plan->pipeline_count;
+    printf("ok: %zu %s, %zu %s", sources, sources == 1 ? "source" : "sources", pipelines,
+           pipelines == 1 ? "pipeline" : "pipelines");
     if (l->remarks > 0)
         printf("; %zu warning%s", l->remarks, l->remarks == 1 ? "" : "s");
     puts("");

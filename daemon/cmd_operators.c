@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/expr/expr.h"
 #include "core/json/json.h"
 #include "daemon/command.h"
 #include "pipelines/plan/registry.h"
@@ -39,6 +40,30 @@ static int describe(const char *kind, const struct rx_class *class)
     return 1;
 }
 
+/* As far as the first period or semicolon behind which something else begins. */
+static size_t first_clause(const char *text)
+{
+    size_t n = 0;
+    while (text[n] && text[n] != ';' && !(text[n] == '.' && (text[n + 1] == ' ' || text[n + 1] == '\0')))
+        n++;
+    return n;
+}
+
+/* What a user of one operator needs of all its kind, and would not find in its table of options. */
+static void describe_around(const char *name, const void *const *sources)
+{
+    if (find(sources, name, 0))
+        printf("Beside any source's kind: event_time, lateness, format, dedupe ... (`rxd operators source`)\n");
+    if (strcmp(name, "aggregate") != 0)
+        return;
+    puts("Functions (docs/expressions.md says more of each)");
+    for (size_t i = 0; rx_expr_aggregate_name(i); i++) {
+        const char *signature, *gives;
+        rx_expr_aggregate_describe(i, &signature, &gives);
+        printf("  %-32s %.*s\n", signature, (int)first_clause(gives), gives);
+    }
+}
+
 int rx_command_operators(int argc, char **argv)
 {
     const void *const *operators = (const void *const *)rx_registry_operators();
@@ -57,8 +82,10 @@ int rx_command_operators(int argc, char **argv)
                 describe("pipeline", beginning ? &beginning->base : NULL) +
                 describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0)) +
                 describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL);
-    if (found)
+    if (found) {
+        describe_around(argv[1], sources);
         return 0;
+    }
     const char *near = rx_registry_nearest_operator(argv[1]);
     fprintf(stderr, "rxd: there is no operator, source or sink \"%s\"%s%s%s\n", argv[1],
             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");

@@ -13,6 +13,10 @@ const struct rx_command rx_commands[] = {
     {"explain", "[-c PATH...] [NAME] [--dot]", "show the plan: steps, fields, state, first output", rx_command_explain,
      "--dot               as a graph for Graphviz"},
     {"replay", "[-c PATH...] [NAME...] < FILE", "run recorded events under virtual time", rx_command_replay,
+     "A line of FILE is an event, {\"at\": MILLISECONDS, \"source\": NAME, \"next\": EVENT},\n"
+     "or \"complete\": true or \"error\": TEXT in place of \"next\". {\"at\": 600, \"end\": true} stops the clock "
+     "there.\n"
+     "NAME is what is shown: pipelines, also X.late and X.errors. Without one: all pipelines.\n\n"
      "--subscriptions     who subscribed to what, and when\n"
      "--span N            hand events on in spans of at most N\n"
      "--no-fusion         every step on its own\n"
@@ -45,7 +49,7 @@ static int help(void)
 
 static int help_on(const struct rx_command *c)
 {
-    printf("usage: rxd %s %s\n\n%s\n", c->name, c->arguments, c->summary);
+    printf("usage: rxd %s%s%s\n\n%s\n", c->name, c->arguments[0] ? " " : "", c->arguments, c->summary);
     for (const char *line = c->options; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
         printf("%s  %.*s\n", line == c->options ? "\n" : "", (int)strcspn(line, "\n"), line);
     if (strstr(c->arguments, "-c PATH"))

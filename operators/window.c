@@ -387,5 +387,6 @@ extern const struct rx_operator_class rx_operator_to_array;
 
 CUTTER(buffer, "collect events by time or count, and emit each collection as a list", 0, &rx_operator_to_array,
        "buffer: {size: 5s, max: 100}");
-CUTTER(window, "cut the stream into windows by time or count; the steps behind run once per window",
+CUTTER(window,
+       "cut the stream into windows by time, count, silence or another stream; the steps behind run once per window",
        RX_OPENS_WINDOW | RX_PASSES, NULL, "window: {size: 5m, every: 1m}");

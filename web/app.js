@@ -52,10 +52,11 @@ function addCard(name, before) {
   return card;
 }
 
-// An error stream gets a card once there is an error in it, and stands behind the others.
+// A stream of what went wrong, or came too late, gets a card once there is an event in it, and stands behind the others: a
+// browser has few connections to one host, which are for the streams that have something to show.
 function worthShowing(streams) {
-  const isErrors = (stream) => stream.name.endsWith(".errors");
-  return [...streams.filter((s) => !isErrors(s)), ...streams.filter((s) => isErrors(s) && s.events > 0)];
+  const isAside = (stream) => /\.(errors|late)$/.test(stream.name);
+  return [...streams.filter((s) => !isAside(s)), ...streams.filter((s) => isAside(s) && s.events > 0)];
 }
 
 // Keeps one card per stream, in the order of the answer.

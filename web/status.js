@@ -34,9 +34,9 @@ export function statusLines(health, goneSince) {
   return lines;
 }
 
-// The worst condition of a stream: of its pipeline or source, and of its errors.
+// The worst condition of a stream: of its pipeline or source, and of its errors and late events.
 export function troubleOf(health, name) {
-  const base = name.replace(/\.errors$/, "");
+  const base = name.replace(/\.(errors|late)$/, "");
   const own = (health?.conditions ?? []).filter((c) => ["pipeline", "stream"].includes(c.about) && c.subject === base);
   return own.find((c) => c.severity === "fault") ?? own[0];
 }

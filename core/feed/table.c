@@ -106,6 +106,17 @@ static int at_row(struct csv_table *c, struct rx_error *reterr, int code)
     return code;
 }
 
+static int no_column(const struct csv_table *c, const char *column, struct rx_error *reterr)
+{
+    char list[200] = "";
+    for (size_t i = 0, used = 0; i < c->count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%.*s", i ? ", " : "", (int)c->names[i].aux,
+                                 c->names[i].u.text);
+    rx_error_set(reterr, -EBADMSG, "no column is called \"%s\"", column);
+    rx_error_hint(reterr, "there are %s", list);
+    return -EBADMSG;
+}
+
 static int name_columns(struct csv_table *c, const char *column, struct rx_error *reterr)
 {
     const struct rx_csv_cell *cells = c->csv.cells;
@@ -129,7 +140,7 @@ static int name_columns(struct csv_table *c, const char *column, struct rx_error
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     if (c->column < c->count)
         return 0;
-    return at_row(c, reterr, rx_error_set(reterr, -EBADMSG, "no column is called \"%s\"", column));
+    return at_row(c, reterr, no_column(c, column, reterr));
 }
 
 static struct rx_value row_from(struct csv_table *c)

@@ -46,6 +46,8 @@ static int read_table(struct rx_plan_table *t, struct rx_error *reterr)
     char *text = NULL;
     size_t length;
     int r = rx_file_read(t->handle.path, RX_TABLE_BYTES_MAX, &text, &length, &t->read, reterr);
+    if (r == -ENOENT && t->handle.path[0] != '/')
+        rx_error_hint(reterr, "a relative path counts from where rxd runs, else from the config's folder");
     if (r == 0)
         r = rx_table_replace(&t->handle, text, length, reterr);
     free(text);

@@ -61,7 +61,7 @@ class Paths(WithConfig):
         (folder / "pipelines.d" / "more.yaml").write_text("pipelines: {more: {from: a}}")
         for words in (["-c", self.config, folder / "pipelines.d"], ["-c", self.config, "-c", folder / "pipelines.d"], [self.config, folder / "pipelines.d"]):
             done = harness.run_rxd("check", *words)
-            self.assertEqual((done.returncode, done.stdout), (0, b"ok: 1 sources, 2 pipelines\n"), done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (0, b"ok: 1 source, 2 pipelines\n"), done.stderr)
 
     def test_so_many_and_no_more(self):
         self.config.write_text("http: {}")
@@ -88,7 +88,7 @@ class Strict(WithConfig):
     def test_warnings_are_told_and_with_strict_they_are_mistakes(self):
         self.config.write_text('sources: {a: {file: {path: x}}}\npipelines: {p: {from: a, pipe: [filter: battery-level > 3]}}')
         done = harness.run_rxd("check", self.config)
-        self.assertEqual((done.returncode, done.stdout), (0, b"ok: 1 sources, 1 pipelines; 1 warning\n"))
+        self.assertEqual((done.returncode, done.stdout), (0, b"ok: 1 source, 1 pipeline; 1 warning\n"))
         self.assertIn(b"rxd.yaml:2:41: warning: ", done.stderr)
         done = harness.run_rxd("check", "--strict", self.config)
         self.assertEqual((done.returncode, done.stdout), (78, b""))
