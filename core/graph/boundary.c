@@ -15,6 +15,7 @@ struct rx_boundary {
     rx_time closed; /* the last instant that members were told of */
     rx_time until;  /* through which it tells, or has told last */
     uint64_t births;
+    rx_time armed;     /* the instant that the timer waits for */
     rx_time watermark; /* fixed, or running: then the timer closes */
     bool closing;
 };
@@ -92,10 +93,12 @@ static void remove_member(struct rx_boundary *b, struct rx_boundary_member *m)
 
 static void arm(struct rx_boundary *b)
 {
-    if (b->count == 0 || !rx_watermark_is_running(b->watermark))
+    if (b->count == 0 || !rx_watermark_is_running(b->watermark)) {
         rx_common_stop(b->common);
-    else
-        rx_common_arm(b->common, b->heap[0]->next + (RX_WATERMARK_CLOCK - b->watermark));
+        return;
+    }
+    b->armed = b->heap[0]->next;
+    rx_common_arm(b->common, b->armed + (RX_WATERMARK_CLOCK - b->watermark));
 }
 
 static bool is_due(const struct rx_boundary *b, rx_time time, bool past)
@@ -128,11 +131,14 @@ static bool close_through(struct rx_boundary *b, rx_time time, bool past)
     return instants <= CLOSINGS_MAX;
 }
 
+/* It may have been armed for one who has left. */
 static void on_timer(struct rx_common *common)
 {
     struct rx_boundary *b = rx_common_data(common);
-    if (b->count)
+    if (b->count && b->heap[0]->next <= b->armed)
         close_through(b, b->heap[0]->next, true);
+    else
+        arm(b);
 }
 
 static void advance(struct rx_boundary_member *m, rx_time time)
