@@ -177,6 +177,14 @@ static struct rx_value list_of(struct match *m, const struct partial *p, unsigne
     return list;
 }
 
+/* Null: no memory; then there is no result either. */
+static void put_part_take(struct rx_object_builder *b, const struct rx_key *name, struct rx_value part)
+{
+    if (part.kind == RX_NULL)
+        b->failed = 1;
+    rx_object_put_key_take(b, name, part);
+}
+
 /* Each name where it comes first in the pattern. */
 static void put_lists(struct match *m, const struct partial *p, struct rx_object_builder *b)
 {
@@ -184,7 +192,7 @@ static void put_lists(struct match *m, const struct partial *p, struct rx_object
     for (unsigned i = 0; i < m->pattern.count; i++) {
         unsigned name = m->pattern.symbols[i].name;
         if (!(seen & 1u << name))
-            rx_object_put_key_take(b, rx_keys_name(m->where, name), list_of(m, p, name));
+            put_part_take(b, rx_keys_name(m->where, name), list_of(m, p, name));
         seen |= 1u << name;
     }
 }
@@ -197,7 +205,7 @@ static struct rx_value result_of(struct match *m, const struct partial *p)
     if (m->into_key) {
         rx_object_init(&inner, rx_op_heap(&m->op));
         put_lists(m, p, &inner);
-        rx_object_put_key_take(&result, m->into_key, rx_object_finish(&inner));
+        put_part_take(&result, m->into_key, rx_object_finish(&inner));
     } else {
         put_lists(m, p, &result);
     }

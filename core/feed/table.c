@@ -39,12 +39,14 @@ struct rx_value rx_table_key(struct rx_value value, struct rx_buffer *scratch)
         return value;
     rx_buffer_clear(scratch);
     rx_json_write(scratch, value);
+    if (scratch->failed)
+        return rx_null();
     return rx_string_static(scratch->data ? scratch->data : "", (uint32_t)scratch->length);
 }
 
 struct rx_keyed *rx_table_add_key(struct rx_keytable *rows, struct rx_value text, uint64_t hash)
 {
-    struct rx_value own = rx_string(rows->heap, text.u.text, text.aux);
+    struct rx_value own = text.kind == RX_STRING ? rx_string(rows->heap, text.u.text, text.aux) : rx_null();
     struct rx_keyed *e = own.kind == RX_STRING ? rx_keytable_add(rows, &own, hash) : NULL;
     rx_value_unref(own);
     return e;
@@ -150,8 +152,12 @@ static struct rx_value row_from(struct csv_table *c)
     rx_object_init(&b, heap);
     for (size_t i = 0; i < c->count; i++) {
         const struct rx_csv_cell *cell = &c->csv.cells[i];
-        if (cell->quoted || cell->length)
-            rx_object_put_take(&b, rx_value_ref(c->names[i]), rx_json_scalar(heap, cell->text, cell->length));
+        if (!cell->quoted && !cell->length)
+            continue;
+        struct rx_value value = rx_json_scalar(heap, cell->text, cell->length);
+        if (value.kind == RX_NULL)
+            b.failed = 1;
+        rx_object_put_take(&b, rx_value_ref(c->names[i]), value);
     }
     return rx_object_finish(&b);
 }

@@ -30,7 +30,8 @@ size_t rx_table_rows(const struct rx_table *);
 /* The row by the text of a value, as templates write it; borrowed. NULL: none. */
 const struct rx_value *rx_table_find(struct rx_table *, struct rx_value key);
 
-/* The text of a value as a key: itself where it is one; else written into `scratch`, and good as long as that is. */
+/* The text of a value as a key: itself where it is one; else written into `scratch`, and good as long as that is. Null: no memory;
+ * it finds no row. */
 struct rx_value rx_table_key(struct rx_value, struct rx_buffer *scratch);
 /* A new entry for it, with a text of its own. NULL: no memory. */
 struct rx_keyed *rx_table_add_key(struct rx_keytable *, struct rx_value text, uint64_t hash);

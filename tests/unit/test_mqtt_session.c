@@ -13,6 +13,8 @@ static char said[1 << 16]; /* packets since it was last looked at, as hex with a
 static char heard[4096];   /* messages */
 static char done[4096];    /* published: payload and reason */
 static uint64_t position;
+static size_t filters_told; /* of the last message */
+static uint32_t last_filter;
 
 static void on_write(void *arg, const void *bytes, size_t length)
 {
@@ -40,6 +42,8 @@ static void on_message(void *arg, const struct rx_mqtt_message *m)
     (void)arg;
     snprintf(text, sizeof text, "%.*s=%.*s@%d ", (int)m->topic_length, m->topic, (int)m->length, m->payload, m->qos);
     strcat(heard, text);
+    filters_told = m->filter_count;
+    last_filter = m->filter_count ? m->filters[m->filter_count - 1] : 0;
     if (m->position)
         ck_assert_uint_eq(m->position, ++position);
 }
@@ -403,6 +407,45 @@ START_TEST(a_topic_alias_stands_for_its_topic)
 }
 END_TEST
 
+/* Sixty-four, as the CONNECT says. */
+START_TEST(a_topic_alias_has_a_bound)
+{
+    begin(true, 10);
+    connect_as("2003000000");
+    ck_assert_int_eq(hear("300800017403"
+                          "230040"
+                          "31"),
+                     0);
+    ck_assert_int_eq(hear("3007000003"
+                          "230040"
+                          "32"),
+                     0);
+    expect(heard, "new t=1@0 t=2@0 ");
+    ck_assert_int_eq(hear("300800017403"
+                          "230041"
+                          "33"),
+                     -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(rx_session_why(session), "a topic alias above the maximum"));
+    expect(heard, "");
+}
+END_TEST
+
+/* A message for more subscriptions than are told arrives nevertheless. */
+START_TEST(a_message_tells_so_many_subscriptions_at_the_most)
+{
+    char hex[400] = "3088010001748201";
+    begin(true, 10);
+    connect_as("2003000000");
+    for (int i = 1; i <= RX_PACKET_SUBSCRIPTIONS_MAX + 1; i++)
+        snprintf(hex + strlen(hex), 5, "0b%02x", (unsigned)i);
+    strcat(hex, "31");
+    ck_assert_int_eq(hear(hex), 0);
+    expect(heard, "new t=1@0 ");
+    ck_assert_uint_eq(filters_told, RX_PACKET_SUBSCRIPTIONS_MAX);
+    ck_assert_uint_eq(last_filter, RX_PACKET_SUBSCRIPTIONS_MAX);
+}
+END_TEST
+
 START_TEST(a_broker_that_is_silent_is_asked_and_then_given_up)
 {
     begin(false, 10);
@@ -448,6 +491,8 @@ int main(void)
     tcase_add_test(t, twenty_are_in_flight_at_qos_2_over_3_1_1);
     tcase_add_test(t, refusals_are_told);
     tcase_add_test(t, a_topic_alias_stands_for_its_topic);
+    tcase_add_test(t, a_topic_alias_has_a_bound);
+    tcase_add_test(t, a_message_tells_so_many_subscriptions_at_the_most);
     tcase_add_test(t, a_broker_that_is_silent_is_asked_and_then_given_up);
     tcase_add_test(t, a_ping_waits_for_no_acknowledgement);
     SRunner *runner = srunner_create(suite);

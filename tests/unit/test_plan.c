@@ -342,6 +342,33 @@ START_TEST(a_retry_waits_as_long_as_it_was_told)
 }
 END_TEST
 
+/* Bits of one word: two flags that share one are one flag. What is made of several has no number. */
+START_TEST(flags_of_classes_differ)
+{
+    static char text[1 << 16];
+    unsigned value, shift, seen = 0, count = 0;
+    char name[64];
+    FILE *f = fopen("core/graph/operator.h", "re");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    char *from = strstr(text, "Flags of an operator class"), *end = from ? strstr(from, "};") : NULL;
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    for (const char *at = from; (at = strstr(at, " RX_")); at++) {
+        int found = sscanf(at, " RX_%63[A-Z_] = %u << %u", name, &value, &shift);
+        if (found < 2)
+            continue;
+        value <<= found == 3 ? shift : 0;
+        ck_assert_msg((value & (value - 1)) == 0 && !(seen & value), "RX_%s is another's too, %#x", name, value);
+        seen |= value;
+        count++;
+    }
+    ck_assert_uint_ge(count, 17);
+    ck_assert_uint_eq(seen & (RX_TOLD_WHEN_WANTED | RX_ANY_ORDER), RX_TOLD_WHEN_WANTED | RX_ANY_ORDER);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -361,6 +388,7 @@ int main(void)
     tcase_add_test(tests, a_bound_counts_events_keys_and_the_scopes_around);
     tcase_add_test(tests, a_bound_knows_small_events_and_full_windows);
     tcase_add_test(tests, a_retry_waits_as_long_as_it_was_told);
+    tcase_add_test(tests, flags_of_classes_differ);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
