@@ -52,6 +52,19 @@ class Backpressure(harness.EndToEnd):
         self.make_room(taken)
         harness.wait_for("the source takes again", lambda: self.post(taken) == 202)
 
+    def test_so_many_wait_at_the_most_and_the_others_are_counted(self):
+        """One body is taken whole, whatever it makes wait."""
+        count, waiting = 70_000, 65_536  # WAITING_MAX
+        self.begin({"sources": {"in": {"http": {}}}})
+        harness.wait_for("the source", lambda: self.rxd.post("/sources/in", "[" + ",".join(["1"] * count) + "]").status == 202)
+        harness.wait_for("every event", lambda: self.sink("in_total") == count)
+        held, dropped = self.sink("held"), self.sink("dropped_total")
+        self.assertEqual(held + dropped, count)
+        self.assertGreater(dropped, 0)
+        self.assertLess(held - waiting, 4096)  # what the sink's own buffer holds
+        self.out.parent.mkdir()
+        harness.wait_for("what was held", lambda: self.out.exists() and len(self.out.read_text().splitlines()) == held)
+
     def test_what_waits_goes_over_a_reload(self):
         self.begin({"sources": {"in": {"http": {}}}})
         taken = self.fill()

@@ -4,5 +4,7 @@ if(TARGET rxd)
   add_test(NAME windows.shuffled COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/shuffle.py --rxd $<TARGET_FILE:rxd>
                                          --shuffles 100)
   rxd_test_limits(windows.shuffled 300)
+  add_test(NAME windows.groups COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/groups.py --rxd $<TARGET_FILE:rxd>)
+  rxd_test_limits(windows.groups 120)
   set_tests_properties(windows.shuffled PROPERTIES PROCESSORS 2)
 endif()
