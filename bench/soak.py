@@ -42,7 +42,7 @@ MQTT = {
     "machines": lambda: (f"plant/{pick('m', 50)}/state", json.dumps({"running": random.random() < 0.9, "parts": int(time.time()) % 5000})),
     "devices": lambda: (f"devices/{pick('d', 200)}/{random.choice(['temperature', 'pressure', 'speed'])}", str(random.randrange(100))),
     "sensor-averages": lambda: (f"sensors/{pick('d', 200)}/temperature", json.dumps({"value": random.randrange(30)})),
-    "alert-debounce": lambda: (f"sensors/{pick('d', 200)}/vibration", json.dumps({"value": random.randrange(12)})),
+    "alert-debounce": lambda: (f"machines/{pick('m', 50)}/temperature", json.dumps({"value": random.randrange(60, 90)})),
 }
 POSTS = {
     "surge": ("rides", lambda: {"city": pick("city", 40), "requested_at": back()}),
