@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/aggregate/aggregation.h"
+#include "core/aggregate/carry.h"
 #include "tests/unit/page.h"
 
 static struct rx_heap *heap;
@@ -216,6 +216,33 @@ START_TEST(each_call_skips_what_fails_for_it)
 }
 END_TEST
 
+/* ---- samples that go on into later windows ---- */
+
+/* Of windows that begin anywhere each sample may be the one before a window that is still to close. */
+START_TEST(so_many_samples_are_carried_at_the_most)
+{
+    const struct rx_aggregate_function *f = rx_aggregate_find("increase");
+    struct rx_aggregation a = {.count = 1, .slots = {{.function = f}}};
+    struct rx_carries carries = {0};
+    struct rx_carry found;
+    for (rx_time t = 1; t <= RX_CARRIES_MAX + 1; t++) {
+        struct rx_accumulator one = {0};
+        struct rx_gathered in = {.value = rx_int(t), .time = t};
+        ck_assert_int_eq(rx_aggregate_add(f, &one, &in, NULL), 0);
+        ck_assert_int_eq(rx_carries_note(&carries, &a, &one, t, 0), 0);
+        rx_aggregate_clear(f, &one);
+        ck_assert_int_eq(carries.logs[0].count, t <= RX_CARRIES_MAX ? t : t - RX_CARRIES_MAX / 10);
+    }
+    rx_carries_find(&carries, RX_CARRIES_MAX + 1, 0, &found, 1);
+    ck_assert(found.known && found.time == RX_CARRIES_MAX);
+    rx_carries_find(&carries, RX_CARRIES_MAX / 10 + 1, 0, &found, 1); /* the oldest are forgotten */
+    ck_assert(!found.known);
+    rx_carries_find(&carries, RX_CARRIES_MAX / 10 + 2, 0, &found, 1);
+    ck_assert(found.known && found.time == RX_CARRIES_MAX / 10 + 1);
+    rx_carries_finish(&carries);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("aggregate");
@@ -230,6 +257,7 @@ int main(void)
     tcase_add_test(tests, the_page_of_aggregates);
     tcase_add_test(tests, numbers_that_are_the_same_for_all_events);
     tcase_add_test(tests, each_call_skips_what_fails_for_it);
+    tcase_add_test(tests, so_many_samples_are_carried_at_the_most);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -155,6 +155,24 @@ START_TEST(a_fused_node_names_all_its_steps)
 }
 END_TEST
 
+/* Above that many panes a key the steps run on their own. */
+START_TEST(windows_share_a_million_panes_at_the_most)
+{
+    unsigned fused = 0;
+    plan_text("sources: {s: {http: {}}}\npipelines: {p: {from: s, pipe: [group_by: k, window: {size: 1000000, every: "
+              "999999}, "
+              "{aggregate: {n: sum(v)}, id: total}]}}\n");
+    rx_plan_walk(plan->pipelines[0].graph, check_fused, &fused);
+    ck_assert_uint_eq(fused, 1);
+    fused = 0;
+    plan_text("sources: {s: {http: {}}}\npipelines: {p: {from: s, pipe: [group_by: k, window: {size: 1000001, every: "
+              "1000000}, "
+              "{aggregate: {n: sum(v)}, id: total}]}}\n");
+    rx_plan_walk(plan->pipelines[0].graph, check_fused, &fused);
+    ck_assert_uint_eq(fused, 0);
+}
+END_TEST
+
 /* ---- what planning costs ---- */
 
 static void plan_of(struct rx_buffer *text, int count, const char *pipe)
@@ -378,6 +396,7 @@ int main(void)
     tcase_add_test(tests, steps_are_numbered_densely_and_have_ids_of_their_own);
     tcase_add_test(tests, what_means_the_same_has_the_same_hash);
     tcase_add_test(tests, a_fused_node_names_all_its_steps);
+    tcase_add_test(tests, windows_share_a_million_panes_at_the_most);
     tcase_add_test(tests, ten_thousand_pipelines_take_100_megabytes);
     tcase_add_test(tests, pipelines_that_read_two_others_are_planned_in_a_moment);
     tcase_add_test(tests, a_chain_of_pipelines_has_a_bound);
