@@ -2,11 +2,7 @@
 #include "core/graph/boundary.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-
-/* Instants told at one event: past it, its time is taken for a mistake. */
-enum { CLOSINGS_MAX = 1000000 };
 
 struct rx_boundary {
     struct rx_common *common;
@@ -107,20 +103,19 @@ static bool is_due(const struct rx_boundary *b, rx_time time, bool past)
     return m && (m->next < time || (m->next == time && (past || !m->past)));
 }
 
-/* What members want while they are told is told as well, where it is due. */
-static bool close_through(struct rx_boundary *b, rx_time time, bool past)
+/* What members want while they are told is told as well, where it is due. However far time jumps that comes to an end: a member
+ * wants what it holds, of which there is a bound, and empty windows only so many in a row. */
+static void close_through(struct rx_boundary *b, rx_time time, bool past)
 {
-    long instants = 0;
     if (b->closing)
-        return true;
+        return;
     b->until = time;
     if (!is_due(b, time, past)) /* as for nearly every event: the timer stands as it did */
-        return true;
+        return;
     b->closing = true;
-    while (is_due(b, time, past) && instants <= CLOSINGS_MAX) {
+    while (is_due(b, time, past)) {
         struct rx_boundary_member *m = b->heap[0];
         rx_time end = m->next;
-        instants += end != b->closed;
         b->closed = end;
         remove_member(b, m);
         m->close(m, end);
@@ -128,7 +123,6 @@ static bool close_through(struct rx_boundary *b, rx_time time, bool past)
     b->closing = false;
     if (b->members)
         arm(b);
-    return instants <= CLOSINGS_MAX;
 }
 
 /* It may have been armed for one who has left. */
@@ -139,15 +133,6 @@ static void on_timer(struct rx_common *common)
         close_through(b, b->heap[0]->next, true);
     else
         arm(b);
-}
-
-static void advance(struct rx_boundary_member *m, rx_time time)
-{
-    if (close_through(m->boundary, time, false))
-        return;
-    struct rx_error error;
-    rx_error_set(&error, -ELOOP, "an event lies more than %d windows ahead of the one before", CLOSINGS_MAX);
-    rx_fail(m->op, &error);
 }
 
 /* ---- what the members have in common ---- */
@@ -237,7 +222,7 @@ rx_time rx_boundary_now(const struct rx_boundary_member *m)
 void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
 {
     if (m->boundary && m->boundary->watermark == RX_WATERMARK_CLOCK)
-        advance(m, time);
+        close_through(m->boundary, time, false);
 }
 
 void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
@@ -250,7 +235,7 @@ void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
     if (ran || rx_watermark_is_running(t))
         arm(b);
     if (!rx_watermark_is_running(t))
-        advance(m, t);
+        close_through(b, t, false);
 }
 
 /* Where time runs an end is closed when the timer has told it, which may be later at this instant: after what comes of windows

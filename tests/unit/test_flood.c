@@ -1,6 +1,6 @@
 // layer: pipelines
 /* A flood of keys under max_keys: memory stays level, each group that makes room is complete and marked partial, and the counters say
- * so. As planned and as written. */
+ * so. As planned and as written. And a flood of windows. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +19,13 @@ static const char *const pipes[] = {
 };
 
 static struct {
-    uint64_t results, partial, events;
+    uint64_t results, partial, events, failures;
 } seen;
 
 static void on_note(void *arg, const struct rx_note *note)
 {
     (void)arg;
+    seen.failures += note->kind == RX_ERROR;
     for (size_t i = 0; note->kind == RX_NEXT && i < note->count; i++) {
         const struct rx_value *n = rx_object_get_text(note->span[i].value, "n");
         seen.results++;
@@ -52,49 +53,94 @@ static uint64_t evicted(const struct rx_plan *plan)
     return n;
 }
 
-START_TEST(a_flood_of_keys)
+static struct {
+    struct rx_diagnostics *diagnostics;
+    struct rx_forest *forest;
+    struct rx_logical *logical;
+    struct rx_plan *plan;
+    struct rx_heap *heap;
+    struct rx_sched *sched;
+    struct rx_engine *engine;
+} w;
+
+static void begin(const char *beside, const char *pipe, bool no_fusion)
 {
     char text[400];
-    struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     struct rx_logical_options checks = {.replay = true};
-    struct rx_plan_options options = {.no_fusion = _i % 2 == 1};
-    struct rx_forest *forest = NULL;
-    struct rx_logical *logical = NULL;
-    struct rx_plan *plan = NULL;
-    struct rx_heap *heap = rx_heap_create(NULL);
-    struct rx_sched *sched = rx_sched_create(RX_SEC);
-    struct rx_engine *engine = rx_engine_create(heap, sched);
+    struct rx_plan_options options = {.no_fusion = no_fusion};
+    w.diagnostics = rx_diagnostics_create();
+    w.heap = rx_heap_create(NULL);
+    w.sched = rx_sched_create(RX_SEC);
+    w.engine = rx_engine_create(w.heap, w.sched);
     memset(&seen, 0, sizeof seen);
-    snprintf(text, sizeof text, "sources: {a: {http: {}}}\npipelines: {p: {from: a, pipe: %s}}\n", pipes[_i / 2]);
-    ck_assert_int_eq(rx_forest_read_text(text, strlen(text), "test", 0, diagnostics, &forest), 0);
-    ck_assert_int_eq(rx_logical_create(forest, &checks, diagnostics, &logical), 0);
-    ck_assert_int_eq(rx_plan_create(logical, engine, &options, diagnostics, &plan), 0);
-    rx_engine_enter(engine);
-    struct rx_instance *instance = rx_graph_start(engine, plan->pipelines[0].graph, on_note, NULL);
-    rx_engine_leave(engine);
+    snprintf(text, sizeof text, "sources: {a: {http: {}%s}}\npipelines: {p: {from: a, pipe: %s}}\n", beside, pipe);
+    ck_assert_int_eq(rx_forest_read_text(text, strlen(text), "test", 0, w.diagnostics, &w.forest), 0);
+    ck_assert_int_eq(rx_logical_create(w.forest, &checks, w.diagnostics, &w.logical), 0);
+    ck_assert_int_eq(rx_plan_create(w.logical, w.engine, &options, w.diagnostics, &w.plan), 0);
+    rx_engine_enter(w.engine);
+    rx_graph_start(w.engine, w.plan->pipelines[0].graph, on_note, NULL);
+    rx_engine_leave(w.engine);
+}
+
+static void finish(void)
+{
+    rx_plan_destroy(w.plan);
+    rx_logical_destroy(w.logical);
+    rx_forest_destroy(w.forest);
+    rx_engine_destroy(w.engine);
+    rx_sched_destroy(w.sched);
+    ck_assert_uint_eq(rx_heap_live_blocks(w.heap), 0);
+    rx_heap_destroy(w.heap);
+    rx_diagnostics_destroy(w.diagnostics);
+}
+
+START_TEST(a_flood_of_keys)
+{
+    begin("", pipes[_i / 2], _i % 2 == 1);
     size_t level = 0;
     for (int i = 0; i < KEYS; i++) {
-        push(heap, plan->sources[0].hub, i);
+        push(w.heap, w.plan->sources[0].hub, i);
         if (i == HALF)
-            level = rx_heap_live_bytes(heap);
+            level = rx_heap_live_bytes(w.heap);
     }
     ck_assert_uint_eq(seen.results, seen.partial);
     ck_assert_uint_ge(seen.partial, KEYS - LIMIT); /* where windows overlap each of them has its result */
     ck_assert_uint_eq(seen.events % (2 * (uint64_t)(KEYS - LIMIT)), 0); /* both events of each */
-    ck_assert_uint_eq(evicted(plan), KEYS - LIMIT);
-    ck_assert_msg(rx_heap_live_bytes(heap) < level + level / 20, "%zu bytes, and %zu half way",
-                  rx_heap_live_bytes(heap), level);
-    rx_hub_complete(plan->sources[0].hub);
+    ck_assert_uint_eq(evicted(w.plan), KEYS - LIMIT);
+    ck_assert_msg(rx_heap_live_bytes(w.heap) < level + level / 20, "%zu bytes, and %zu half way",
+                  rx_heap_live_bytes(w.heap), level);
+    rx_hub_complete(w.plan->sources[0].hub);
     ck_assert_uint_gt(seen.results, seen.partial);
-    (void)instance;
-    rx_plan_destroy(plan);
-    rx_logical_destroy(logical);
-    rx_forest_destroy(forest);
-    rx_engine_destroy(engine);
-    rx_sched_destroy(sched);
-    ck_assert_uint_eq(rx_heap_live_blocks(heap), 0);
-    rx_heap_destroy(heap);
-    rx_diagnostics_destroy(diagnostics);
+    finish();
+}
+END_TEST
+
+static void push_at(rx_time time, int key)
+{
+    char text[40];
+    struct rx_event event = {.time = time};
+    int length = snprintf(text, sizeof text, "{\"k\":%d,\"v\":1}", key);
+    ck_assert_int_eq(rx_json_decode(w.heap, NULL, NULL, text, (size_t)length, &event.value, NULL), 0);
+    rx_hub_next(w.plan->sources[0].hub, &event, 1);
+    rx_event_unref(&event);
+}
+
+/* More than a million instants at once, each the end of a window: the config asks for as much, and each is told. */
+START_TEST(event_time_jumps_over_many_windows)
+{
+    begin(", event_time: {field: t}", "[{group_by: k}, {window: {size: 1000s, every: 1ms}}, {aggregate: {n: count()}}]",
+          false);
+    rx_hub_watermark(w.plan->sources[0].hub, 0);
+    push_at(0, 1);
+    push_at(500 * RX_MSEC, 2);
+    ck_assert_uint_eq(seen.results, 0);
+    rx_hub_watermark(w.plan->sources[0].hub, 3000 * RX_SEC);
+    ck_assert_uint_eq(seen.results, 2000000);
+    ck_assert_uint_eq(seen.failures, 0);
+    push_at(3000 * RX_SEC, 1);
+    rx_hub_complete(w.plan->sources[0].hub);
+    ck_assert_uint_eq(seen.results, 3000000);
+    finish();
 }
 END_TEST
 
@@ -105,6 +151,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     suite_add_tcase(suite, t);
     tcase_add_loop_test(t, a_flood_of_keys, 0, 2 * (int)(sizeof pipes / sizeof *pipes));
+    tcase_add_test(t, event_time_jumps_over_many_windows);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
