@@ -36,6 +36,7 @@ void rx_job_destroy(struct rx_job *job)
     free(job->ingest.body);
     rx_conditions_finish(&job->conditions);
     rx_metrics_finish(&job->metrics);
+    free(job->brokers);
     free(job);
 }
 
@@ -58,16 +59,23 @@ static void report_conditions(struct rx_worker *w, struct rx_job *job)
         rx_health_copy(w->health, &job->conditions);
 }
 
-static void report_status(struct rx_worker *w, struct rx_job *job)
+static void report_brokers(struct rx_worker *w, struct rx_job *job)
 {
-    for (size_t i = 0; i < rx_site_brokers(w->site); i++) {
+    size_t count = rx_site_brokers(w->site);
+    job->brokers = calloc(count + 1, sizeof *job->brokers);
+    for (size_t i = 0; job->brokers && i < count; i++) {
         struct rx_broker_status status;
-        if (!rx_site_broker_status(w->site, i, &status) || job->broker_count == RX_JOB_BROKERS_MAX)
+        if (!rx_site_broker_status(w->site, i, &status))
             continue;
         struct rx_job_broker *b = &job->brokers[job->broker_count++];
         strncpy(b->name, status.name, sizeof b->name - 1);
         b->connected = status.connected;
     }
+}
+
+static void report_status(struct rx_worker *w, struct rx_job *job)
+{
+    report_brokers(w, job);
     rx_site_metrics(w->site, &job->metrics);
     if (!w->runtime)
         return;

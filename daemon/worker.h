@@ -9,8 +9,6 @@
 #include "daemon/health.h"
 #include "daemon/metrics.h"
 
-#define RX_JOB_BROKERS_MAX 32
-
 enum rx_job_kind {
     RX_JOB_INGEST,
     RX_JOB_STATUS,
@@ -49,7 +47,7 @@ struct rx_job {
     uint64_t version;                /* of the conditions that the asker has seen of this worker; 0: none */
     struct rx_conditions conditions; /* the answer, but for ingest; its version is 0 where nothing is new */
     struct rx_metrics metrics;       /* RX_JOB_STATUS, from here on */
-    struct rx_job_broker brokers[RX_JOB_BROKERS_MAX];
+    struct rx_job_broker *brokers;
     size_t broker_count;
 };
 struct rx_job *rx_job_create(enum rx_job_kind, void *context);

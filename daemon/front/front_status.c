@@ -20,7 +20,7 @@ struct gather {
     void (*answer)(struct gather *);
     unsigned asked, waiting;
     struct rx_metrics metrics;
-    struct rx_job_broker brokers[RX_JOB_BROKERS_MAX];
+    struct rx_job_broker *brokers; /* of all workers, by name */
     size_t broker_count;
 };
 
@@ -36,6 +36,7 @@ static void destroy_gather(struct gather *g)
 {
     rx_sched_stop(rx_loop_sched(g->front->loop), &g->deadline);
     rx_metrics_finish(&g->metrics);
+    free(g->brokers);
     free(g);
 }
 
@@ -88,21 +89,28 @@ static void ask_all(struct rx_front *f, struct rx_http_request *request, void (*
         rx_sched_arm(rx_loop_sched(f->loop), &g->deadline, rx_sched_now(rx_loop_sched(f->loop)) + ANSWER_DEADLINE);
 }
 
+static void take_brokers(struct gather *g, const struct rx_job *job)
+{
+    struct rx_job_broker *all = realloc(g->brokers, (g->broker_count + job->broker_count + 1) * sizeof *all);
+    if (!all)
+        return;
+    g->brokers = all;
+    for (size_t i = 0; i < job->broker_count; i++) {
+        size_t k = 0;
+        while (k < g->broker_count && strcmp(all[k].name, job->brokers[i].name) != 0)
+            k++;
+        if (k == g->broker_count)
+            all[g->broker_count++] = job->brokers[i];
+        else
+            all[k].connected = all[k].connected && job->brokers[i].connected;
+    }
+}
+
 void rx_front_take_status(const struct rx_job *job)
 {
     struct gather *g = job->context;
     rx_metrics_merge(&g->metrics, &job->metrics);
-    for (size_t i = 0; i < job->broker_count; i++) {
-        size_t k = 0;
-        while (k < g->broker_count && strcmp(g->brokers[k].name, job->brokers[i].name) != 0)
-            k++;
-        if (k == RX_JOB_BROKERS_MAX)
-            continue;
-        if (k == g->broker_count)
-            g->brokers[g->broker_count++] = job->brokers[i];
-        else
-            g->brokers[k].connected = g->brokers[k].connected && job->brokers[i].connected;
-    }
+    take_brokers(g, job);
     g->waiting--;
     if (g->waiting == 0)
         answer_once(g);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A broker that goes away, or is not there yet: rxd stays up, says so, and goes on when it is back."""
 
+import json
 import time
 
 import harness
@@ -26,6 +27,16 @@ class BrokerComesAndGoes(harness.EndToEnd):
         harness.wait_for(f"{value} comes through", through)
         client.settle()
         client.close()
+
+    def test_each_of_many_is_told(self):
+        names = [f"b{i}" for i in range(40)]
+        daemon = self.daemon({
+            "brokers": {name: {"url": "mqtt://127.0.0.1:1"} for name in names},
+            "sources": {f"in_{name}": {"mqtt": {"broker": name, "topic": "in"}} for name in names},
+            "pipelines": {f"p_{name}": {"from": f"in_{name}"} for name in names},
+        }, ready=False)
+        harness.wait_for("the brokers", lambda: daemon.get("/readyz").text.count("disconnected") == len(names))
+        self.assertEqual(json.loads(daemon.get("/readyz").text)["brokers"], {name: "disconnected" for name in names})
 
     def test_it_starts_without_a_broker_and_goes_on_when_there_is_one(self):
         broker = self.broker(start=False)
