@@ -17,6 +17,47 @@ def catalogue(kind):
     return [line.split()[0] for line in section.splitlines() if line.strip()]
 
 
+class Limits(unittest.TestCase):
+    def replay(self, config, lines, *more):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(config, file)
+            file.flush()
+            done = harness.run_rxd("replay", "-c", file.name, *more, stdin="".join(json.dumps(line) + "\n" for line in lines).encode())
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_what_fails_or_ends_at_once_is_not_tried_forever(self):
+        for step, end in ("retry", {"error": "boom"}), ("repeat", {"complete": True}):
+            config = {"sources": {"a": {"http": {}, "replay": "cold"}}, "pipelines": {"p": {"from": "a", "pipe": [step]}}}
+            code, out, _ = self.replay(config, [{"at": 0, "source": "a", **end}], "p", "--subscriptions")
+            self.assertEqual(code, 0)
+            self.assertEqual(out.count('"subscribed"'), 10_001)  # the first, and 10,000 more
+            self.assertIn(json.dumps(end)[1:-1].replace(" ", ""), out)
+
+    def test_replay_shows_so_many_streams(self):
+        config = {"sources": {"a": {"http": {}}}, "pipelines": {f"p{i}": {"from": "a"} for i in range(256)}}
+        code, _, _ = self.replay(config, [], *list(config["pipelines"])[:255])
+        self.assertEqual(code, 0)
+        code, _, said = self.replay(config, [], *config["pipelines"])
+        self.assertNotEqual(code, 0)
+        self.assertIn("at most 255 names", said)
+
+    def test_a_request_has_so_many_headers(self):
+        for count in 64, 65:
+            headers = {f"X-{i}": "1" for i in range(count)}
+            for config, said in (
+                ({"sources": {"a": {"http_poll": {"url": "http://localhost/", "every": "1s", "headers": headers}}}, "pipelines": {"p": {"from": "a"}}},
+                 "headers: 65 of them; at most 64"),
+                ({"sources": {"a": {"http": {}}}, "pipelines": {"p": {"from": "a", "to": [{"http": {"post": "http://localhost/", "headers": headers}}]}}},
+                 "of 64 at most"),
+            ):
+                with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                    json.dump(config, file)
+                    file.flush()
+                    done = harness.run_rxd("check", "-c", file.name)
+                self.assertEqual(done.returncode == 0, count == 64, done.stderr)
+                self.assertEqual(said in done.stderr.decode(), count == 65, done.stderr)
+
+
 class Operators(unittest.TestCase):
     def test_each_has_a_page_with_an_example_that_check_accepts(self):
         names = catalogue("operators")

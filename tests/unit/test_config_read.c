@@ -233,6 +233,22 @@ START_TEST(aliases_cannot_blow_up)
 }
 END_TEST
 
+START_TEST(anchors_have_a_bound)
+{
+    struct rx_buffer text = {0};
+    for (int i = 0; i < 1000; i++)
+        rx_buffer_printf(&text, "a%d: &a%d 1\n", i, i);
+    rx_buffer_append(&text, "", 1);
+    rx_forest_destroy(read_flags(text.data, RX_FOREST_FRAGMENT));
+    text.length--;
+    rx_buffer_text(&text, "one: &more 1\n");
+    struct rx_forest *forest = NULL;
+    ck_assert_int_lt(rx_forest_read_text(text.data, text.length, "x", RX_FOREST_FRAGMENT, diagnostics, &forest), 0);
+    ck_assert_ptr_nonnull(strstr(render(), "too many anchors: at most 1,000"));
+    rx_buffer_finish(&text);
+}
+END_TEST
+
 START_TEST(aliases_cannot_nest_deeper_than_the_limit)
 {
     struct rx_buffer text = {0};
@@ -421,6 +437,7 @@ int main(void)
     tcase_add_test(tests, expansion_has_a_bound);
     tcase_add_test(tests, a_client_cannot_read_the_environment);
     tcase_add_test(tests, aliases_share_a_value);
+    tcase_add_test(tests, anchors_have_a_bound);
     tcase_add_test(tests, aliases_cannot_blow_up);
     tcase_add_test(tests, aliases_cannot_nest_deeper_than_the_limit);
     tcase_add_test(tests, depth_is_bounded);
