@@ -41,6 +41,14 @@ class Limits(unittest.TestCase):
         self.assertNotEqual(code, 0)
         self.assertIn("at most 255 names", said)
 
+    def test_an_event_that_is_too_large_to_look_at_is_left_out_of_its_report(self):
+        config = {"sources": {"a": {"http": {}}}, "pipelines": {"p": {"from": "a", "pipe": [{"filter": "list > 1"}]}}}
+        for parts, left_out in (9_000, False), (11_000, True):
+            code, out, _ = self.replay(config, [{"at": 0, "source": "a", "next": {"list": [1] * parts}}], "p.errors")
+            self.assertEqual(code, 0)
+            self.assertEqual("(left out: over 10000 parts)" in out, left_out)
+            self.assertEqual(len(out) > 9_000, not left_out)
+
     def test_a_request_has_so_many_headers(self):
         for count in 64, 65:
             headers = {f"X-{i}": "1" for i in range(count)}

@@ -446,6 +446,26 @@ START_TEST(a_message_tells_so_many_subscriptions_at_the_most)
 }
 END_TEST
 
+START_TEST(so_many_subscriptions_are_asked_for_at_once)
+{
+    uint16_t first, id;
+    begin(true, 10);
+    connect_as("2003000000");
+    ck_assert_int_eq(rx_session_subscribe(session, "f", 1, 1, true, &first), 0);
+    for (int i = 1; i < 256; i++) { /* RX_ASKED_MAX */
+        ck_assert_int_eq(rx_session_subscribe(session, "f", 1, 1, true, &id), 0);
+        ck_assert_uint_ne(id, first);
+    }
+    ck_assert_int_eq(rx_session_subscribe(session, "f", 1, 1, true, &id), -EAGAIN);
+    ck_assert_int_eq(rx_session_unsubscribe(session, "f", &id), -EAGAIN);
+    hear("9004fde9"
+         "00"
+         "00");
+    ck_assert_int_eq(rx_session_subscribe(session, "f", 1, 1, true, &id), 0);
+    ck_assert_uint_eq(id, first);
+}
+END_TEST
+
 START_TEST(a_broker_that_is_silent_is_asked_and_then_given_up)
 {
     begin(false, 10);
@@ -492,6 +512,7 @@ int main(void)
     tcase_add_test(t, refusals_are_told);
     tcase_add_test(t, a_topic_alias_stands_for_its_topic);
     tcase_add_test(t, a_topic_alias_has_a_bound);
+    tcase_add_test(t, so_many_subscriptions_are_asked_for_at_once);
     tcase_add_test(t, a_message_tells_so_many_subscriptions_at_the_most);
     tcase_add_test(t, a_broker_that_is_silent_is_asked_and_then_given_up);
     tcase_add_test(t, a_ping_waits_for_no_acknowledgement);

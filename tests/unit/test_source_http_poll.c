@@ -37,6 +37,25 @@ START_TEST(what_is_new_is_an_event_and_what_is_not_is_none)
 }
 END_TEST
 
+/* What is longer is not kept: the next request is as the first. */
+START_TEST(a_validator_has_so_many_bytes_at_the_most)
+{
+    char answers[2][1200], tag[1026];
+    struct feed *feed = feed_from("url: URL\nevery: 10ms\n");
+    memset(tag, 'x', sizeof tag);
+    for (int i = 0; i < 2; i++) {
+        snprintf(answers[i], sizeof answers[i], "HTTP/1.1 200 OK\r\nETag: %.*s\r\nContent-Length: 1\r\n\r\n1", 1024 + i,
+                 tag);
+        peer_say(world.peer, answers[i]);
+    }
+    feed_subscribe(feed);
+    until(world.peer->request_count >= 3);
+    ck_assert_ptr_nonnull(strstr(world.peer->requests[1], "\r\nIf-None-Match: xxx"));
+    ck_assert_ptr_null(strstr(world.peer->requests[2], "If-"));
+    feed_destroy(feed);
+}
+END_TEST
+
 START_TEST(an_answer_is_what_its_type_says)
 {
     struct feed *feed = feed_from("url: URL\nevery: 10ms\n");
@@ -245,6 +264,7 @@ int main(void)
     tcase_set_timeout(t, 30);
     tcase_add_checked_fixture(t, world_setup, world_teardown);
     tcase_add_test(t, what_is_new_is_an_event_and_what_is_not_is_none);
+    tcase_add_test(t, a_validator_has_so_many_bytes_at_the_most);
     tcase_add_test(t, an_answer_is_what_its_type_says);
     tcase_add_test(t, the_interval_is_from_request_to_request);
     tcase_add_loop_test(t, failures_are_told_and_it_asks_again_later, 0, sizeof failures / sizeof *failures);
