@@ -136,6 +136,8 @@ static void unknown_option(struct option_parse *parse, const struct rx_tree *key
     const struct rx_option *positional = positional_of(class);
     if (positional && takes_stream(positional) && is_stream_key(key->text)) {
         rx_error_hint(&error, "write %s: {%s: {from: NAME, pipe: [...]}}", class->name, positional->name);
+    } else if (strcmp(key->text, "on_error") == 0 || strcmp(key->text, "id") == 0) {
+        rx_error_hint(&error, "it stands beside a step: - {%s: ..., %s: ...}", class->name, key->text);
     } else if (nearest) {
         rx_error_hint(&error, "did you mean `%s`?", nearest);
     } else if (names && count > 0) {

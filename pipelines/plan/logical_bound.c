@@ -154,7 +154,7 @@ static bool name_limits(const struct rx_step *step, char *out, size_t size)
     size_t used = 0;
     out[0] = 0;
     for (const struct rx_option *o = step->class->base.options; o && o->name && used < size; o++)
-        if (strncmp(o->name, "max", 3) == 0)
+        if (strncmp(o->name, "max", 3) == 0 && strcmp(o->name, "max_age") != 0)
             used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", o->name);
     return used > 0;
 }
@@ -162,12 +162,13 @@ static bool name_limits(const struct rx_step *step, char *out, size_t size)
 /* What to lower: of the nearest step around it that multiplies it, or else its own. */
 static void advise(const struct rx_step *step, const struct rx_step *around, char *hint, size_t size)
 {
-    char limits[120];
+    char limits[100], own[100];
+    bool limited = name_limits(step, own, sizeof own);
     if (around && name_limits(around, limits, sizeof limits))
-        snprintf(hint, size, "it runs once per group: lower %s of `%s` in line %u, or raise max_state", limits,
-                 around->class->base.name, around->where->at.line);
-    else if (name_limits(step, limits, sizeof limits))
-        snprintf(hint, size, "lower its %s, or raise max_state; `rxd explain` shows what each step may keep", limits);
+        snprintf(hint, size, "it runs once per group: lower %s of `%s` in line %u%s%s, or raise max_state", limits,
+                 around->class->base.name, around->where->at.line, limited ? ", or its own " : "", limited ? own : "");
+    else if (limited)
+        snprintf(hint, size, "lower its %s, or raise max_state; `rxd explain` shows what each step may keep", own);
     else
         snprintf(hint, size, "let it keep less, or raise max_state; `rxd explain` shows what each step may keep");
 }
@@ -191,7 +192,7 @@ static void find_around(void *arg, const struct rx_logical_node *node, unsigned 
 static void refuse(struct rx_planner *planner, const struct rx_step *largest)
 {
     const struct rx_logical *plan = planner->plan;
-    char bytes[24], all[24], budget[24], hint[240];
+    char bytes[24], all[24], budget[24], hint[400];
     struct search s = {.step = largest};
     for (size_t i = 0; i < plan->pipeline_count; i++)
         rx_logical_walk(plan->pipelines[i].graph, find_around, &s);

@@ -54,7 +54,7 @@ def mistakes():
 def example_of(name):
     """The example of a class, as the catalogue shows it, by what it is."""
     for entry in re.split(r"^(?=(?:operator|pipeline|source|sink) )", rxd("operators", name).stdout, flags=re.M)[1:]:
-        kind, example = entry.split(" ", 1)[0], entry.split("\nExample\n", 1)[-1].strip() if "\nExample\n" in entry else name
+        kind, example = entry.split(" ", 1)[0], entry.split("\nExample\n", 1)[-1].split("\n\n")[0].strip() if "\nExample\n" in entry else name
         yield kind, example
 
 
