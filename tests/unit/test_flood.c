@@ -14,8 +14,7 @@ enum { KEYS = 100000, LIMIT = 1000, HALF = KEYS / 2 };
 static const char *const pipes[] = {
     "[{group_by: {by: k, max_keys: 1000}}, {window: 1h}, {aggregate: {n: count(), m: max(v), i: increase(v)}}]",
     "[{group_by: {by: k, max_keys: 1000}}, {window: {size: 1h, every: 30m}}, {aggregate: {n: count(), q: median(v)}}]",
-    "[{group_by: {by: k, max_keys: 1000}}, {window: {size: 100, every: 10}}, {aggregate: {n: count(), d: "
-    "count_distinct(v)}}]",
+    "[{group_by: {by: k, max_keys: 1000}}, {window: {size: 100, every: 10}}, {aggregate: {d: count_distinct(v)}}]",
 };
 
 static struct {
