@@ -41,7 +41,7 @@ static int load(struct rx_zone_cache *cache, const char *name, const struct rx_z
     unsigned place = cache->next++ % CACHE;
     rx_zone_destroy(cache->kept[place].zone);
     cache->kept[place].zone = zone;
-    strcpy(cache->kept[place].name, name);
+    memcpy(cache->kept[place].name, name, strlen(name) + 1);
     *ret = zone;
     return 0;
 }

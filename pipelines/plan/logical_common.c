@@ -33,31 +33,23 @@ static void put(struct rx_tree *map, struct rx_tree *key, struct rx_tree *item)
 
 /* ---- event_time: FIELD ---- */
 
-static size_t quoted_length(const char *text)
-{
-    size_t length = 0;
-    for (; *text; text++)
-        length += *text == '"' || *text == '\\' ? 2 : *text == '.' ? 4 : 1;
-    return length;
-}
-
 /* data.ts -> event["data"]["ts"]: whatever the names are. */
 static const char *path_of(struct rx_planner *planner, const char *field)
 {
-    char *text = rx_planner_alloc(planner, quoted_length(field) + sizeof "event[\"\"]"), *at = text;
-    if (!text)
-        return NULL;
-    at = stpcpy(at, "event[\"");
+    struct rx_buffer path = {0};
+    rx_buffer_text(&path, "event[\"");
     for (; *field; field++) {
         if (*field == '.') {
-            at = stpcpy(at, "\"][\"");
+            rx_buffer_text(&path, "\"][\"");
             continue;
         }
         if (*field == '"' || *field == '\\')
-            *at++ = '\\';
-        *at++ = *field;
+            rx_buffer_text(&path, "\\");
+        rx_buffer_append(&path, field, 1);
     }
-    strcpy(at, "\"]");
+    rx_buffer_append(&path, "\"]", 3);
+    const char *text = path.failed ? NULL : rx_planner_text(planner, path.data);
+    rx_buffer_finish(&path);
     return text;
 }
 
