@@ -107,7 +107,7 @@ int rx_http_take_over(struct rx_http_request *, struct rx_http_taken *ret);
 void rx_http_release(struct rx_http_server *);
 
 /* WebSocket: true if the request asks for the upgrade properly; `ret_accept` gets the Sec-WebSocket-Accept value. */
-bool rx_http_wants_websocket(const struct rx_http_request *, char ret_accept[static 29]); /* false too without memory */
+bool rx_http_wants_websocket(const struct rx_http_request *, char ret_accept[static 29]);
 
 struct rx_http_stats {
     uint64_t connections, requests, refused, timed_out, open;

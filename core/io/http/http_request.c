@@ -192,5 +192,6 @@ bool rx_http_wants_websocket(const struct rx_http_request *request, char ret_acc
     if (request->method != RX_HTTP_GET || !has_word(request, "Upgrade", "websocket") ||
         !has_word(request, "Connection", "upgrade") || !version || strcmp(version, "13") != 0 || !is_websocket_key(key))
         return false;
-    return rx_ws_accept(key, ret_accept);
+    rx_ws_accept(key, ret_accept);
+    return true;
 }

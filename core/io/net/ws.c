@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/random.h>
 #include <wslay/wslay.h>
 
+#include "core/base/sha1.h"
 #include "core/base/utf8.h"
 
 enum { HEADER_MAX = 16 * 1024, KEY_BYTES = 16, CONTROL_MAX = 125 };
@@ -164,25 +164,22 @@ static void on_end(wslay_event_context_ptr context, void *arg)
         rx_buffer_append(&ws->pieces, &(struct piece){ws->plain.length, ws->text}, sizeof(struct piece));
 }
 
-/* A libcrypto that could not be initialised would use locks that are not there. */
-bool rx_ws_accept(const char *key, char ret_accept[static 29])
+void rx_ws_accept(const char *key, char ret_accept[static 29])
 {
-    unsigned char digest[SHA_DIGEST_LENGTH];
+    unsigned char digest[RX_SHA1_LENGTH];
     char text[64];
     int length = snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
-    if (OPENSSL_init_crypto(0, NULL) != 1 || !SHA1((const unsigned char *)text, (size_t)length, digest))
-        return false;
+    rx_sha1(text, (size_t)length, digest);
     EVP_EncodeBlock((unsigned char *)ret_accept, digest, sizeof digest);
-    return true;
 }
 
-static bool make_keys(struct rx_ws *ws)
+static void make_keys(struct rx_ws *ws)
 {
     unsigned char random[KEY_BYTES];
     if (getrandom(random, sizeof random, 0) != sizeof random)
         memset(random, 0, sizeof random);
     EVP_EncodeBlock((unsigned char *)ws->key, random, sizeof random);
-    return rx_ws_accept(ws->key, ws->accept);
+    rx_ws_accept(ws->key, ws->accept);
 }
 
 static const struct wslay_event_callbacks callbacks = {.recv_callback = take,
@@ -227,10 +224,10 @@ struct rx_ws *rx_ws_create(const struct rx_ws_options *o)
     struct rx_ws *ws = create(o->max_message, wslay_event_context_client_init);
     if (!ws)
         return NULL;
-    bool keyed = make_keys(ws);
+    make_keys(ws);
     write_request(ws, o);
     ws->subprotocol = o->subprotocol ? strdup(o->subprotocol) : NULL;
-    if (keyed && !ws->wire.failed && (ws->subprotocol || !o->subprotocol))
+    if (!ws->wire.failed && (ws->subprotocol || !o->subprotocol))
         return ws;
     rx_ws_destroy(ws);
     return NULL;

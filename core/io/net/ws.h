@@ -45,6 +45,6 @@ struct rx_buffer *rx_ws_plain(struct rx_ws *);
 struct rx_buffer *rx_ws_wire(struct rx_ws *);
 
 /* The answer to a client's Sec-WebSocket-Key of 24 characters (RFC 6455, 4.2.2). */
-bool rx_ws_accept(const char *key, char ret_accept[static 29]); /* false: no memory */
+void rx_ws_accept(const char *key, char ret_accept[static 29]);
 
 #endif
