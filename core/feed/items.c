@@ -104,7 +104,8 @@ static int close_top(struct rx_items *items, struct rx_value *ret)
     if (closed.skip)
         return 0;
     *ret = closed.map ? object_of(items, closed.base)
-                      : rx_list_take(items->heap, items->stack + closed.base, (uint32_t)(items->top - closed.base));
+                      : rx_list_take(items->heap, closed.base ? items->stack + closed.base : items->stack,
+                                     (uint32_t)(items->top - closed.base));
     items->top = closed.base;
     return ret->kind == RX_NULL ? -ENOMEM : 0;
 }
