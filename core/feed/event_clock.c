@@ -188,6 +188,8 @@ void rx_event_clock_start(struct rx_event_clock *c)
 
 void rx_event_clock_stop(struct rx_event_clock *c)
 {
+    if (!c)
+        return;
     c->started = false;
     rx_sched_stop(c->sched, &c->timer);
 }
@@ -249,7 +251,6 @@ void rx_event_clock_tell(struct rx_event_clock *c)
 
 void rx_event_clock_save(const struct rx_event_clock *c, struct rx_writer *w)
 {
-    bool armed = rx_timer_armed(&c->timer);
     rx_write_bool(w, c->started);
     rx_write_bool(w, c->caught_up);
     rx_write_bool(w, c->idle);
@@ -258,11 +259,7 @@ void rx_event_clock_save(const struct rx_event_clock *c, struct rx_writer *w)
     rx_write_int(w, c->told);
     rx_write_int(w, c->began);
     rx_write_int(w, c->active);
-    rx_write_bool(w, armed);
-    if (armed) {
-        rx_write_int(w, c->timer.due);
-        rx_write_uint(w, c->timer.sequence);
-    }
+    rx_timer_save(&c->timer, w);
 }
 
 void rx_event_clock_load(struct rx_event_clock *c, struct rx_reader *r)
@@ -275,11 +272,6 @@ void rx_event_clock_load(struct rx_event_clock *c, struct rx_reader *r)
     c->told = rx_read_int(r);
     c->began = rx_read_int(r);
     c->active = rx_read_int(r);
-    if (!rx_read_bool(r))
-        return;
-    rx_time due = rx_read_int(r);
-    uint64_t sequence = rx_read_uint(r);
-    c->timer.background = c->newest == RX_WATERMARK_NONE;
-    if (!rx_reader_failed(r) && rx_sched_arm_at(c->sched, &c->timer, due, sequence) < 0)
+    if (!rx_reader_failed(r) && rx_timer_load(c->sched, &c->timer, r) < 0)
         rx_reader_fail(r, -ENOMEM);
 }

@@ -31,7 +31,7 @@ struct rx_event_clock {
 void rx_event_clock_init(struct rx_event_clock *, const struct rx_source_common *options, struct rx_engine *,
                          struct rx_sched *, struct rx_hub *, bool live);
 void rx_event_clock_start(struct rx_event_clock *); /* subscribed: what was known is forgotten */
-void rx_event_clock_stop(struct rx_event_clock *);
+void rx_event_clock_stop(struct rx_event_clock *);  /* no-op on NULL */
 void rx_event_clock_connected(struct rx_event_clock *, bool connected);
 
 /* Where there is no event_time: events are stamped on arrival, and the watermark is the clock; or no longer. */

@@ -294,15 +294,13 @@ void rx_source_flush(struct rx_source *source)
 void rx_source_complete(struct rx_source *source)
 {
     rx_source_flush(source);
-    if (source->clock)
-        rx_event_clock_stop(source->clock);
+    rx_event_clock_stop(source->clock);
     rx_hub_complete(source->hub);
 }
 
 void rx_source_fail(struct rx_source *source, const struct rx_error *error)
 {
     rx_source_flush(source);
-    if (source->clock)
-        rx_event_clock_stop(source->clock);
+    rx_event_clock_stop(source->clock);
     rx_hub_error(source->hub, error);
 }

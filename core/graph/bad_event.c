@@ -55,31 +55,32 @@ static const char *reason_of(int code)
     }
 }
 
-void rx_late_event_of(struct rx_op *op, unsigned which, const struct rx_event *event)
+/* NULL: nobody can read it. */
+static void send_letter(struct rx_op *op, struct rx_hub *to, const char *reason, const struct rx_step *step,
+                        const struct rx_event *event, const struct rx_error *error)
 {
-    struct rx_hub *late = op->node->late;
-    struct rx_error error;
-    rx_count_of(op, which, RX_LATE, 1);
-    if (!late)
+    if (!to)
         return;
-    rx_error_set(&error, -ETIME, "event time had passed it");
-    struct rx_event letter =
-        rx_error_event(rx_op_engine(op), "late", op->node->steps[which]->label, &error, event->value);
-    rx_hub_next(late, &letter, 1);
+    struct rx_event letter = rx_error_event(rx_op_engine(op), reason, step->label, error, event->value);
+    rx_hub_next(to, &letter, 1);
     rx_event_unref(&letter);
 }
-
-void rx_late_event(struct rx_op *op, const struct rx_event *event) { rx_late_event_of(op, 0, event); }
 
 static void send_dead_letter(struct rx_op *op, const struct rx_step *step, const struct rx_event *event,
                              const struct rx_error *error)
 {
-    if (!op->node->errors)
-        return;
-    struct rx_event letter = rx_error_event(rx_op_engine(op), reason_of(error->code), step->label, error, event->value);
-    rx_hub_next(op->node->errors, &letter, 1);
-    rx_event_unref(&letter);
+    send_letter(op, op->node->errors, reason_of(error->code), step, event, error);
 }
+
+void rx_late_event_of(struct rx_op *op, unsigned which, const struct rx_event *event)
+{
+    struct rx_error error;
+    rx_count_of(op, which, RX_LATE, 1);
+    rx_error_set(&error, -ETIME, "event time had passed it");
+    send_letter(op, op->node->late, "late", op->node->steps[which], event, &error);
+}
+
+void rx_late_event(struct rx_op *op, const struct rx_event *event) { rx_late_event_of(op, 0, event); }
 
 enum rx_verdict rx_bad_event_of(struct rx_op *op, unsigned which, const struct rx_event *event,
                                 const struct rx_error *error)

@@ -221,3 +221,31 @@ long rx_sched_run_until(struct rx_sched *s, rx_time t, bool through)
     move_to(s, t);
     return fired;
 }
+
+/* ---- state ---- */
+
+enum { ARMED = 1, BACKGROUND = 2 };
+
+void rx_timer_save(const struct rx_timer *t, struct rx_writer *w)
+{
+    bool armed = rx_timer_armed(t);
+    rx_write_uint(w, (armed ? ARMED : 0u) | (t->background ? BACKGROUND : 0u));
+    if (!armed)
+        return;
+    rx_write_int(w, t->due);
+    rx_write_uint(w, t->sequence);
+}
+
+int rx_timer_load(struct rx_sched *s, struct rx_timer *t, struct rx_reader *r)
+{
+    uint64_t flags = rx_read_uint(r);
+    t->background = flags & BACKGROUND;
+    if (!(flags & ARMED))
+        return 0;
+    rx_time due = rx_read_int(r);
+    uint64_t sequence = rx_read_uint(r);
+    if (rx_reader_failed(r))
+        return 0;
+    rx_sched_restore(s, sequence + 1);
+    return rx_sched_arm_at(s, t, due, sequence);
+}

@@ -11,6 +11,7 @@
 #ifndef RX_CORE_SCHED_H
 #define RX_CORE_SCHED_H
 
+#include "core/value/codec.h"
 #include "core/value/value.h"
 
 struct rx_sched;
@@ -51,6 +52,11 @@ int rx_sched_arm_at(struct rx_sched *, struct rx_timer *, rx_time due, uint64_t 
 int rx_sched_arm_wall(struct rx_sched *, struct rx_timer *, rx_time due, uint64_t sequence);
 void rx_sched_stop(struct rx_sched *, struct rx_timer *); /* no-op when not armed */
 static inline bool rx_timer_armed(const struct rx_timer *t) { return t->position != 0; }
+
+/* A timer as it stands: its due time and its place in the order, if it is armed, and whether it is in the background. Load arms it
+ * again, of the owner that has set `fire`; -ENOMEM. */
+void rx_timer_save(const struct rx_timer *, struct rx_writer *);
+int rx_timer_load(struct rx_sched *, struct rx_timer *, struct rx_reader *);
 
 /* For drivers. */
 rx_time rx_sched_next_due(const struct rx_sched *); /* RX_TIME_NEVER: none */

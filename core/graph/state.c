@@ -3,23 +3,14 @@
 
 #include "core/graph/graph_private.h"
 
-enum { TIMER_ARMED = 1, TIMER_BACKGROUND = 2 };
-
 static bool opens_scopes(const struct rx_op *op) { return op->node->subgraphs[0] || op->node->subgraphs[1]; }
 
 /* ---- saving ---- */
 
 static void save_timers(const struct rx_op *op, struct rx_writer *w)
 {
-    for (unsigned i = 0; i < op->class->timer_slots; i++) {
-        const struct rx_timer *t = &op->timers[i].timer;
-        bool armed = rx_timer_armed(t);
-        rx_write_uint(w, (armed ? TIMER_ARMED : 0u) | (t->background ? TIMER_BACKGROUND : 0u));
-        if (!armed)
-            continue;
-        rx_write_int(w, t->due);
-        rx_write_uint(w, t->sequence);
-    }
+    for (unsigned i = 0; i < op->class->timer_slots; i++)
+        rx_timer_save(&op->timers[i].timer, w);
 }
 
 /* Instances that their opener has let go, and in which something is still on its way (a delay in a closed window). */
@@ -69,18 +60,9 @@ int rx_instance_save(struct rx_instance *instance, struct rx_writer *w)
 
 static void load_timers(struct rx_op *op, struct rx_reader *r)
 {
-    for (unsigned i = 0; i < op->class->timer_slots; i++) {
-        uint64_t flags = rx_read_uint(r);
-        rx_timer_background(op, i, flags & TIMER_BACKGROUND);
-        if (!(flags & TIMER_ARMED))
-            continue;
-        rx_time due = rx_read_int(r);
-        uint64_t sequence = rx_read_uint(r);
-        if (rx_reader_failed(r))
-            return;
-        rx_sched_restore(rx_op_engine(op)->sched, sequence + 1);
-        rx_timer_arm_at(op, i, due, sequence);
-    }
+    for (unsigned i = 0; i < op->class->timer_slots && !rx_reader_failed(r); i++)
+        if (rx_timer_load(rx_op_engine(op)->sched, &op->timers[i].timer, r) < 0)
+            rx_reader_fail(r, -ENOMEM);
 }
 
 static void load_orphans(struct rx_op *op, struct rx_reader *r)

@@ -10,8 +10,7 @@ static void destroy_source(void *what)
     struct rx_source *source = what;
     if (source->class->dispose)
         source->class->dispose(source);
-    if (source->clock)
-        rx_event_clock_stop(source->clock);
+    rx_event_clock_stop(source->clock);
     rx_source_finish(source);
 }
 

@@ -316,8 +316,7 @@ static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
         return;
     }
     rx_replay_feed_flush(feed);
-    if (feed->source->source->clock)
-        rx_event_clock_stop(feed->source->source->clock);
+    rx_event_clock_stop(feed->source->source->clock);
     struct rx_error error;
     if (note->kind == RX_ERROR) {
         rx_error_set(&error, -EIO, "%s", note->error);

@@ -132,8 +132,7 @@ static void stop_source(void *arg, struct rx_hub *hub)
     struct rx_runtime *r = arg;
     struct rx_source *source = r->plan->sources[position_of(r, hub)].source;
     source->running = false;
-    if (source->clock)
-        rx_event_clock_stop(source->clock);
+    rx_event_clock_stop(source->clock);
     if (source->class->stop)
         source->class->stop(source);
 }

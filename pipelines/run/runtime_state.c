@@ -115,11 +115,7 @@ static void save_delivery(struct rx_delivery *d, struct rx_writer *w)
     rx_write_text(w, d->status.last_error, strlen(d->status.last_error));
     rx_write_int(w, d->backoff);
     rx_write_int(w, d->started);
-    rx_write_bool(w, rx_timer_armed(&d->restart));
-    if (rx_timer_armed(&d->restart)) {
-        rx_write_int(w, d->restart.due);
-        rx_write_uint(w, d->restart.sequence);
-    }
+    rx_timer_save(&d->restart, w);
     rx_observer_save(&d->observer, w);
     rx_section_end(w, at);
     for (size_t k = 0; k < d->sink_count; k++)
@@ -137,12 +133,8 @@ static int load_supervision(struct rx_delivery *d, struct rx_reader *r)
     snprintf(d->status.last_error, sizeof d->status.last_error, "%.*s", (int)length, error ? error : "");
     d->backoff = rx_read_int(r);
     d->started = rx_read_int(r);
-    if (rx_read_bool(r)) {
-        rx_time due = rx_read_int(r);
-        uint64_t sequence = rx_read_uint(r);
-        if (!rx_reader_failed(r) && rx_sched_arm_at(sched, &d->restart, due, sequence) < 0)
-            return -ENOMEM;
-    }
+    if (rx_timer_load(sched, &d->restart, r) < 0)
+        return -ENOMEM;
     rx_observer_load(d->hub, &d->observer, r);
     return r->failed;
 }
