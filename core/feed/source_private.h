@@ -1,4 +1,5 @@
-/* What the files of a source share: source.c (spans, the ledger), source_message.c (decoding), source_body.c. For no one else. */
+/* What the files of a source share: source.c (spans, the ledger), source_message.c (decoding), source_body.c. For no one else
+ * but a replay, which stands in the place of a source's feed, and then takes the same way. */
 #ifndef RX_CORE_SOURCE_PRIVATE_H
 #define RX_CORE_SOURCE_PRIVATE_H
 

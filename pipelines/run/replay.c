@@ -213,8 +213,6 @@ void rx_replay_destroy(struct rx_replay *r)
     if (!r)
         return;
     size_t sources = r->world.plan ? r->world.plan->source_count : 0;
-    for (size_t i = 0; r->feeds && i < sources; i++)
-        rx_replay_feed_drop_span(&r->feeds[i]);
     rx_replay_end_world(r);
     for (size_t i = 0; r->feeds && i < sources; i++)
         rx_replay_feed_finish(&r->feeds[i]);
@@ -468,6 +466,8 @@ int rx_replay_finish(struct rx_replay *r, struct rx_error *reterr)
         rx_replay_feed_flush(r->filling);
     if (result == 0)
         result = run_out(r, reterr);
+    for (size_t k = 0; k < r->world.plan->source_count && result == 0; k++)
+        result = r->feeds[k].failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
     rx_replay_lines_flush(&r->lines);
     for (size_t k = 0; r->options.subscriptions && k < r->world.plan->source_count; k++)
         write_subscriptions(r, &r->feeds[k]);

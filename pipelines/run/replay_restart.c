@@ -12,8 +12,6 @@ void rx_replay_end_world(struct rx_replay *r)
     for (size_t i = 0; r->outputs && i < r->output_count; i++)
         rx_hub_unsubscribe(&r->outputs[i].observer);
     rx_engine_leave(r->world.engine);
-    for (size_t i = 0; r->feeds && r->world.plan && i < r->world.plan->source_count; i++)
-        rx_source_records_finish(&r->feeds[i].records);
     rx_world_destroy(&r->world);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/feed/source_private.h"
+
 /* One subscription to a cold source. All its notes have their places in the order of time from the start: they take
  * consecutive sequence numbers at subscription, as an RxJS cold observable schedules everything at once. */
 struct run {
@@ -85,29 +87,34 @@ static void each_value(const struct rx_replay_feed *feed, const struct rx_replay
 }
 
 /* As a message of that topic: captures, and what meta tells. */
-static int make_event_take(struct rx_replay_feed *feed, struct rx_value value, const char *topic, struct rx_event *ret,
-                           struct rx_error *reterr)
+static int make_event_take(struct rx_source *source, struct rx_source_work *work, struct rx_value value,
+                           const char *topic, struct rx_event *ret, struct rx_error *reterr)
 {
-    struct rx_source *source = feed->source->source;
     struct rx_message_info info = {.topic = NULL};
-    *ret = (struct rx_event){.value = pruned_take(feed, value)};
+    *ret = (struct rx_event){.value = value};
     if (topic && !source->class->of_topic(source, topic, strlen(topic), &info))
         return rx_error_set(reterr, -ENOMSG, "the topic \"%.100s\" is none of the source's", topic);
-    int r = rx_source_record_take(&feed->records, source, ret->value, &info, &ret->value);
+    int r = rx_source_record_take(&work->records, source, value, &info, &ret->value);
     if (r == 0 && (source->reaches & RX_REACHES_META))
-        r = rx_source_record_meta(&feed->records, source, &info, &ret->meta);
+        r = rx_source_record_meta(&work->records, source, &info, &ret->meta);
     return r < 0 ? rx_error_set(reterr, r, "out of memory") : rx_source_stamp(source, ret, reterr);
 }
 
-/* False: it could not be, and went to SOURCE.errors, or came before. */
+/* False: it could not be, and went to SOURCE.errors. */
 static bool event_of_take(struct rx_replay_feed *feed, struct rx_value value, const char *topic, struct rx_event *ret)
 {
     struct rx_source *source = feed->source->source;
+    struct rx_source_work *work = rx_source_work_of(source);
     struct rx_error error = {0};
-    int r = make_event_take(feed, value, topic, ret, &error);
+    if (!work) {
+        rx_value_unref(value);
+        feed->failed = true;
+        return false;
+    }
+    int r = make_event_take(source, work, pruned_take(feed, value), topic, ret, &error);
     if (r < 0)
         rx_source_reject_event_take(source, *ret, r, &error);
-    return r == 0 && !(source->dedupe && rx_source_drops_repeat_take(source, *ret));
+    return r == 0;
 }
 
 static void arm_next(struct run *run)
@@ -264,14 +271,6 @@ void rx_replay_feed_bind(struct rx_replay_feed *feed, struct rx_engine *engine, 
                                                            .sticky = !source->cold});
 }
 
-void rx_replay_feed_drop_span(struct rx_replay_feed *feed)
-{
-    for (size_t i = 0; i < feed->span_length; i++)
-        rx_event_unref(&feed->span[i]);
-    feed->span_length = 0;
-    rx_source_records_finish(&feed->records);
-}
-
 void rx_replay_feed_finish(struct rx_replay_feed *feed)
 {
     for (size_t i = 0; i < feed->note_count; i++)
@@ -280,32 +279,18 @@ void rx_replay_feed_finish(struct rx_replay_feed *feed)
     free(feed->subscriptions);
 }
 
-void rx_replay_feed_flush(struct rx_replay_feed *feed)
-{
-    size_t n = feed->span_length;
-    struct rx_event_clock *clock = feed->source->source->clock;
-    feed->span_length = 0;
-    rx_hub_next(feed->source->hub, feed->span, n);
-    for (size_t i = 0; i < n; i++)
-        rx_event_unref(&feed->span[i]);
-    if (clock && n)
-        rx_event_clock_tell(clock);
-}
+void rx_replay_feed_flush(struct rx_replay_feed *feed) { rx_source_flush(feed->source->source); }
 
 static void add_take(void *arg, struct rx_value value, const char *topic)
 {
     struct rx_replay_feed *feed = arg;
-    struct rx_event_clock *clock = feed->source->source->clock;
+    struct rx_source *source = feed->source->source;
     struct rx_event event;
     if (!event_of_take(feed, value, topic, &event))
         return;
-    if (clock && rx_event_clock_splits(clock, event.time))
-        rx_replay_feed_flush(feed);
-    if (clock)
-        rx_event_clock_take(clock, event.time);
-    feed->span[feed->span_length++] = event;
-    if (feed->span_length == feed->span_max)
-        rx_replay_feed_flush(feed);
+    rx_source_admit_take(source, source->work, event);
+    if (source->work->length >= feed->span_max)
+        rx_source_flush(source);
 }
 
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)

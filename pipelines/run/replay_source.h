@@ -3,7 +3,6 @@
 #ifndef RX_PIPELINES_REPLAY_SOURCE_H
 #define RX_PIPELINES_REPLAY_SOURCE_H
 
-#include "core/feed/source_record.h"
 #include "pipelines/plan/plan.h"
 
 struct rx_replay_note {
@@ -27,21 +26,17 @@ struct rx_replay_feed {
     struct rx_engine *engine;
     struct rx_plan_source *source;
     size_t span_max;
-    struct rx_event span[RX_SPAN_MAX]; /* hot: events of this instant, not yet handed over */
-    size_t span_length;
     struct rx_replay_note *notes; /* cold: all, in order */
     size_t note_count, note_capacity;
     struct rx_replay_subscription *subscriptions;
     size_t subscription_count, subscription_capacity;
-    struct rx_source_records records; /* in this world */
-    bool failed;                      /* an allocation failed */
-    bool quiet; /* what is cancelled now is no end of a subscription: the world is being replaced */
+    bool failed; /* an allocation failed */
+    bool quiet;  /* what is cancelled now is no end of a subscription: the world is being replaced */
 };
 
 /* Takes the place of the source as its hub's producer: of a zeroed feed with span_max set, or, in a new world, of one
  * that goes on with what it has kept. */
 void rx_replay_feed_bind(struct rx_replay_feed *, struct rx_engine *, struct rx_plan_source *);
-void rx_replay_feed_drop_span(struct rx_replay_feed *); /* what was not handed over; before its heap goes */
 void rx_replay_feed_finish(struct rx_replay_feed *);
 /* Cold: keeps a note for all subscriptions to come. Hot: hands it to the hub now (events may wait for
  * rx_replay_feed_flush). What the note holds is taken. -ENOMEM. */
