@@ -2,7 +2,9 @@
 /* Raw bytes to the HTTP parser, which must read them alike however they arrive, and to the server over a loopback
  * connection: every request is answered or the connection closed. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,13 +126,28 @@ static void start(void)
         abort();
 }
 
+/* The fuzzer's own alarm interrupts it now and then: it goes on by itself, and is waited for. */
+static bool connects(int fd, const struct sockaddr_in *to)
+{
+    int code = 0;
+    socklen_t size = sizeof code;
+    if (connect(fd, (const struct sockaddr *)to, sizeof *to) == 0)
+        return true;
+    if (errno != EINTR)
+        return false;
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+        ;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code == 0;
+}
+
 static int dial(void)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)rx_http_port(server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    if (fd < 0 || !connects(fd, &to)) {
         perror("dial");
         abort();
     }
