@@ -339,12 +339,6 @@ int rx_aggregate_add(const struct rx_aggregate_function *f, struct rx_accumulato
     return f->add(a, in, reterr);
 }
 
-int rx_aggregate_merge(const struct rx_aggregate_function *f, struct rx_accumulator *into,
-                       const struct rx_accumulator *later, double constant)
-{
-    return f->merge(into, later, constant);
-}
-
 struct rx_value rx_aggregate_result(const struct rx_aggregate_function *f, const struct rx_accumulator *a,
                                     double constant, struct rx_heap *heap)
 {

@@ -105,8 +105,6 @@ struct rx_gathered {
 const struct rx_aggregate_function *rx_aggregate_find(const char *name);
 int rx_aggregate_add(const struct rx_aggregate_function *, struct rx_accumulator *, const struct rx_gathered *,
                      struct rx_error *reterr);
-int rx_aggregate_merge(const struct rx_aggregate_function *, struct rx_accumulator *into,
-                       const struct rx_accumulator *later, double constant);
 /* The caller's. `heap`: where lists are made; NULL where the function makes none. */
 struct rx_value rx_aggregate_result(const struct rx_aggregate_function *, const struct rx_accumulator *,
                                     double constant, struct rx_heap *heap);
