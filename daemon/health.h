@@ -47,7 +47,7 @@ void rx_health_counts(struct rx_health *, enum rx_condition_kind, const char *su
                       const char *reason);
 void rx_health_end(struct rx_health *);
 /* What a worker knows to be wrong with its sources, pipelines and sinks, stated. On the worker's thread. */
-void rx_health_of_runtime(struct rx_health *, const struct rx_plan *, const struct rx_runtime *);
+void rx_health_of_runtime(struct rx_health *, struct rx_plan *, const struct rx_runtime *);
 /* Changes whenever a condition begins, ends, or has another reason; never 0. */
 uint64_t rx_health_version(const struct rx_health *);
 

@@ -25,10 +25,52 @@ static void state_source(struct rx_health *h, const struct rx_source *source)
         rx_health_holds(h, RX_CONDITION_SOURCE_FAILING, source->name, "", source->fault, source->failures);
 }
 
-static void state_pipeline(struct rx_health *h, const struct rx_plan_pipeline *p, const struct rx_pipeline_status *s)
+/* ---- pipelines ---- */
+
+/* A stream without its connection among those that a pipeline reads. */
+struct reading {
+    struct rx_plan *plan;
+    const struct rx_outlet *away; /* NULL: none yet */
+};
+
+static void look_at_reading(void *arg, const struct rx_logical_node *node, unsigned depth)
+{
+    struct reading *reading = arg;
+    (void)depth;
+    const struct rx_hub *hub =
+        node->reads && !reading->away ? rx_plan_find_hub(reading->plan, node->reads->name) : NULL;
+    if (hub && rx_hub_is_away(hub))
+        reading->away = node->reads;
+}
+
+/* NULL: all that it reads is there. */
+static const struct rx_logical_source *waited_for(struct rx_plan *plan, const struct rx_logical_pipeline *p)
+{
+    for (;;) {
+        struct reading reading = {.plan = plan};
+        rx_logical_walk(p->graph, look_at_reading, &reading);
+        if (!reading.away || reading.away->source)
+            return reading.away ? reading.away->source : NULL;
+        p = reading.away->pipeline;
+    }
+}
+
+static void state_waiting(struct rx_health *h, struct rx_plan *plan, const struct rx_plan_pipeline *p)
+{
+    char reason[128];
+    const struct rx_logical_source *source = rx_hub_is_away(p->hub) ? waited_for(plan, p->logical) : NULL;
+    if (!source)
+        return;
+    snprintf(reason, sizeof reason, "the source %s", source->name);
+    rx_health_holds(h, RX_CONDITION_PIPELINE_WAITS, p->name, "", reason, 0);
+}
+
+static void state_pipeline(struct rx_health *h, struct rx_plan *plan, const struct rx_plan_pipeline *p,
+                           const struct rx_pipeline_status *s)
 {
     if (s->failing)
         rx_health_holds(h, RX_CONDITION_PIPELINE_FAILING, p->name, "", s->last_error, s->restarts);
+    state_waiting(h, plan, p);
     for (size_t i = 0; i < p->sink_count; i++)
         state_sink(h, p->sinks[i].sink, i);
 }
@@ -40,7 +82,7 @@ static void state_table(struct rx_health *h, const struct rx_plan_table *t)
                         t->handle.failures);
 }
 
-void rx_health_of_runtime(struct rx_health *h, const struct rx_plan *plan, const struct rx_runtime *runtime)
+void rx_health_of_runtime(struct rx_health *h, struct rx_plan *plan, const struct rx_runtime *runtime)
 {
     for (size_t i = 0; i < plan->source_count; i++)
         if (plan->whole || plan->sources[i].used) {
@@ -51,7 +93,7 @@ void rx_health_of_runtime(struct rx_health *h, const struct rx_plan *plan, const
         state_table(h, t);
     for (size_t i = 0; i < plan->pipeline_count; i++) {
         struct rx_pipeline_status status = rx_runtime_status(runtime, i);
-        state_pipeline(h, &plan->pipelines[i], &status);
+        state_pipeline(h, plan, &plan->pipelines[i], &status);
         state_bad_events(h, plan->pipelines[i].name, rx_runtime_pipeline_errors(runtime, i));
     }
 }

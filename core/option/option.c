@@ -297,8 +297,11 @@ int rx_options_parse(const struct rx_class *class, const struct rx_tree *value, 
         result = parse_mapping(&parse, value);
     else if (value)
         result = parse_bare(&parse, positional, value);
-    struct written written = {
-        .map = mapping ? value : NULL, .bare = value && !mapping ? positional : NULL, .where = where, .any = true};
+    struct written written = {.map = mapping ? value : NULL,
+                              .bare = value && !mapping ? positional : NULL,
+                              .where = where,
+                              .any = mapping || !value ||
+                                     positional}; /* else what is missing is clear from the mistake already told */
     int filled = fill_in(&parse, &written);
     result = result < 0 ? result : filled;
     return result < 0 ? result : check_together(&parse, value, where);

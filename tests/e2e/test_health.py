@@ -53,14 +53,20 @@ class Conditions(harness.EndToEnd):
         daemon = self.daemon({
             "workers": 2,
             "brokers": {"home": {"url": broker.url}},
-            "sources": {"a": {"mqtt": {"broker": "home", "topic": "a"}}, "b": {"mqtt": {"broker": "home", "topic": "b"}}},
-            "pipelines": {"p": {"from": "a"}, "q": {"from": "b"}},
+            "sources": {"a": {"mqtt": {"broker": "home", "topic": "a"}}, "b": {"mqtt": {"broker": "home", "topic": "b"}},
+                        "here": {"http": {}}},
+            "pipelines": {"p": {"from": "a"}, "q": {"from": "b"}, "r": {"from": "q"}, "s": {"from": "here"}},
         }, ready=False)
         self.wait_condition(daemon, "broker_down", "home", "refused")
+        for pipeline, source in ("p", "a"), ("q", "b"), ("r", "b"):
+            self.assertEqual(self.wait_condition(daemon, "pipeline_waits", pipeline)["reason"], f"the source {source}")
+        self.assertNotIn(("pipeline_waits", "s"), conditions(daemon))
         self.assertEqual(daemon.get("/readyz").status, 503)
         broker.start()
         daemon.wait_ready()
         self.wait_end(daemon, "broker_down", "home")
+        for pipeline in "p", "q", "r":
+            self.wait_end(daemon, "pipeline_waits", pipeline)
         self.assertEqual(self.logged(daemon, "broker_down", "reason="), 2, "once for each worker's connection")
         self.assertGreaterEqual(self.logged(daemon, "broker_down", "lasted="), 1)
 
