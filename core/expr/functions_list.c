@@ -107,7 +107,10 @@ static int sort_of(struct rx_call *call, const struct rx_value *args, unsigned c
         return -ENOMEM;
     if (list->count)
         memcpy(values, list->items, list->count * sizeof *values);
-    const struct rx_value *sorted = rx_values_sort(values, values + list->count, list->count, 1);
+    /* One element alone is compared with nothing: that it has an order is asked all the same, so that a list does not begin to fail
+     * with its second. */
+    bool lonely = list->count == 1 && values[0].kind != RX_DOUBLE && rx_value_compare(values[0], values[0]) == 2;
+    const struct rx_value *sorted = lonely ? NULL : rx_values_sort(values, values + list->count, list->count, 1);
     int r = sorted ? give_borrowed(call, sorted, list->count, ret)
                    : rx_call_fail(call, -EINVAL, "the elements have no common order");
     free(values);
@@ -220,7 +223,9 @@ static int last_of(struct rx_call *call, const struct rx_value *args, unsigned c
 static int range_of(struct rx_call *call, const struct rx_value *args, unsigned count, struct rx_value *ret)
 {
     (void)count;
-    int64_t n = args[0].u.i < 0 ? 0 : args[0].u.i;
+    int64_t n = args[0].u.i;
+    if (n < 0)
+        return rx_call_fail(call, -ERANGE, "a range has no negative length: %lld", (long long)n);
     if (rx_call_charge(call, (uint64_t)n) < 0)
         return -ETIME;
     if (n > UINT32_MAX / 32)

@@ -41,6 +41,19 @@ static void write_table(struct rx_buffer *out)
     rx_buffer_append(out, "", 1);
 }
 
+START_TEST(lists_at_their_edges)
+{
+    static const struct expr_case cases[] = {
+        {"lists.range(n - 1)", "[]", "{\"n\":1}", 0},
+        {"lists.range(n - 2)", NULL, "{\"n\":1}", -ERANGE},
+        {"[n].sort()", "[1]", "{\"n\":1}", 0},
+        {"[[n]].sort()", NULL, "{\"n\":1}", -EINVAL},
+        {"[[n], [n]].sort()", NULL, "{\"n\":1}", -EINVAL},
+    };
+    EXPR_CHECK(cases);
+}
+END_TEST
+
 START_TEST(page_lists_the_table)
 {
     struct rx_buffer table = {0};
@@ -75,6 +88,7 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_test(tests, examples_hold);
+    tcase_add_test(tests, lists_at_their_edges);
     tcase_add_test(tests, page_lists_the_table);
     tcase_add_test(tests, examples_of_the_page_hold);
 }
