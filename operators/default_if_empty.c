@@ -1,9 +1,12 @@
-/* default_if_empty: a value where there was no event. */
+/* default_if_empty, throw_if_empty: a value, or an error, where there was no event. */
+#include <errno.h>
+
 #include "core/graph/operator.h"
 
 struct default_if_empty {
     struct rx_op op;
     struct rx_value value;
+    const char *error;
 
     bool any;
 };
@@ -14,6 +17,16 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_VALUE,
      .offset = RX_AT(struct default_if_empty, value, struct rx_value),
      .flags = RX_REQUIRED | RX_POSITIONAL | RX_WHOLE},
+    {0},
+};
+
+static const struct rx_option throw_options[] = {
+    {.name = "error",
+     .help = "what the error says",
+     .type = RX_OPTION_STRING,
+     .offset = RX_AT(struct default_if_empty, error, const char *),
+     .fallback = "empty",
+     .flags = RX_POSITIONAL},
     {0},
 };
 
@@ -32,6 +45,19 @@ static void complete(struct rx_op *op, unsigned port)
     if (!d->any)
         rx_emit_result_take(op, rx_value_ref(d->value));
     rx_finish(op);
+}
+
+static void complete_with_error(struct rx_op *op, unsigned port)
+{
+    struct default_if_empty *d = (struct default_if_empty *)op;
+    struct rx_error error;
+    (void)port;
+    if (d->any) {
+        rx_finish(op);
+        return;
+    }
+    rx_error_set(&error, -ENOENT, "%s", d->error);
+    rx_fail(op, &error);
 }
 
 static int save(struct rx_op *op, struct rx_writer *w)
@@ -57,6 +83,21 @@ const struct rx_operator_class rx_operator_default_if_empty = {
     .max_inputs = 1,
     .next = next,
     .complete = complete,
+    .save = save,
+    .load = load,
+};
+
+const struct rx_operator_class rx_operator_throw_if_empty = {
+    .base = {.name = "throw_if_empty",
+             .summary = "fail when the stream completes without an event",
+             .options = throw_options,
+             .state_size = sizeof(struct default_if_empty),
+             .flags = RX_SPAN_SAFE | RX_PASSES | RX_AT_END,
+             .example = "throw_if_empty: no reading came"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next,
+    .complete = complete_with_error,
     .save = save,
     .load = load,
 };

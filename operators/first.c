@@ -1,4 +1,4 @@
-/* first, last: one event of all; the first for which a condition holds, or the last. */
+/* first, last, single, find: one event of all for which a condition holds. */
 #include <errno.h>
 
 #include "core/graph/operator.h"
@@ -7,8 +7,9 @@ struct first {
     struct rx_op op;
     struct rx_expr *where;
 
-    struct rx_event kept; /* last: so far */
+    struct rx_event kept; /* last, single: so far */
     bool found;
+    bool any; /* single: there was an event */
 };
 
 static const struct rx_option options[] = {
@@ -17,6 +18,15 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_EXPR,
      .offset = RX_AT(struct first, where, struct rx_expr *),
      .flags = RX_POSITIONAL},
+    {0},
+};
+
+static const struct rx_option find_options[] = {
+    {.name = "where",
+     .help = "what is looked for",
+     .type = RX_OPTION_EXPR,
+     .offset = RX_AT(struct first, where, struct rx_expr *),
+     .flags = RX_REQUIRED | RX_POSITIONAL},
     {0},
 };
 
@@ -63,15 +73,40 @@ static void next_last(struct rx_op *op, unsigned port, const struct rx_event *sp
     }
 }
 
-/* Without one it is an error, as in RxJS; inside a window there is then nothing to put out. */
-static void finish_without(struct rx_op *op)
+static void fail(struct rx_op *op, int code, const char *why)
 {
     struct rx_error error;
-    rx_error_set(&error, -ENOENT, "empty");
+    rx_error_set(&error, code, "%s", why);
+    rx_fail(op, &error);
+}
+
+static void next_single(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct first *f = (struct first *)op;
+    (void)port;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        f->any = true;
+        if (!suits(f, &span[i]))
+            continue;
+        if (f->found) {
+            rx_count(op, RX_USED, 1);
+            forget(f, RX_SUPERSEDED);
+            fail(op, -EEXIST, "too many");
+            return;
+        }
+        f->kept = rx_event_ref(&span[i]);
+        f->found = true;
+        rx_hold(op, 1);
+    }
+}
+
+/* Without one it is an error, as in RxJS; inside a window there is then nothing to put out. */
+static void finish_without(struct rx_op *op, const char *why)
+{
     if (rx_mark_has_window(rx_op_mark(op)))
         rx_finish(op);
     else
-        rx_fail(op, &error);
+        fail(op, -ENOENT, why);
 }
 
 /* Of a window it is the result: the bounds are those that the window has by now. */
@@ -99,13 +134,20 @@ static void complete(struct rx_op *op, unsigned port)
     struct first *f = (struct first *)op;
     (void)port;
     if (!f->found) {
-        finish_without(op);
+        finish_without(op, f->any ? "none suits" : "empty");
         return;
     }
     struct rx_event out = result_of(f);
     forget(f, RX_USED);
     rx_emit(op, &out, 1);
     rx_event_unref(&out);
+    rx_finish(op);
+}
+
+static void complete_find(struct rx_op *op, unsigned port)
+{
+    (void)port;
+    rx_emit_result_take(op, rx_null());
     rx_finish(op);
 }
 
@@ -127,6 +169,18 @@ static int load(struct rx_op *op, struct rx_reader *r)
     f->kept = rx_read_event(r);
     rx_hold(op, 1);
     return 0;
+}
+
+static int save_single(struct rx_op *op, struct rx_writer *w)
+{
+    rx_write_bool(w, ((struct first *)op)->any);
+    return save(op, w);
+}
+
+static int load_single(struct rx_op *op, struct rx_reader *r)
+{
+    ((struct first *)op)->any = rx_read_bool(r);
+    return load(op, r);
 }
 
 static void dispose(struct rx_op *op) { rx_event_unref(&((struct first *)op)->kept); }
@@ -167,4 +221,35 @@ const struct rx_operator_class rx_operator_last = {
     .save = save,
     .load = load,
     .dispose = dispose,
+};
+
+const struct rx_operator_class rx_operator_single = {
+    .base = {.name = "single",
+             .summary = "put out the one event that there is, at the end; none, or another one, is an error",
+             .options = options,
+             .state_size = sizeof(struct first),
+             .flags = RX_REDUCES | RX_PASSES,
+             .example = "single: device == 'd3'"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next_single,
+    .describe = describe,
+    .complete = complete,
+    .save = save_single,
+    .load = load_single,
+    .dispose = dispose,
+};
+
+const struct rx_operator_class rx_operator_find = {
+    .base = {.name = "find",
+             .summary = "let the first event through for which a condition holds, then complete; null at the end where "
+                        "there was none",
+             .options = find_options,
+             .state_size = sizeof(struct first),
+             .flags = RX_REDUCES | RX_ENDS_EARLY,
+             .example = "find: value > 30"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next_first,
+    .complete = complete_find,
 };

@@ -30,6 +30,8 @@ DIFFERENCES = {
     "combineLatest after an early error": "RxJS goes on subscribing to the inputs behind one that failed while it was "
     "subscribed, and leaves them at once; rxd does not begin: subscriptions of no length are not compared",
     "end of a run": "a subscription that is open when the clock stops counts as left then, or as never left",
+    "sequenceEqual ahead of an end": "RxJS takes two streams for equal of which one has completed while events of the other "
+    "still waited; for rxd they differ: such cases are told apart beforehand, and left out",
     "unsubscribeAt": "the replay ends at that instant, after its timers: what RxJS showed must come first at that "
     "instant, and what rxd adds to it there is what nobody would have seen",
 }
@@ -181,6 +183,33 @@ def rx_row(name, step):
     return [{name: {"with": list(step["of"])}}, {"map": f"[{row}]"}]
 
 
+def refuse_a_surplus_that_waits(case):
+    """Where events of one stream wait when the other completes (see DIFFERENCES)."""
+    if case["pipeline"][0]["op"] == "sequenceEqual" and surplus_waits(case):
+        raise OutOfScope("sequenceEqual ahead of an end")
+    if any(step["op"] == "sequenceEqual" for step in case["pipeline"][1:]):
+        raise OutOfScope("sequenceEqual behind another step")
+
+
+def surplus_waits(case):
+    names = [case["source"], case["pipeline"][0]["other"]]
+    rows = [
+        (at, case["inputs"][name]["kind"] == "cold", i, kind, *rest)
+        for i, name in enumerate(names)
+        for at, kind, *rest in case["inputs"][name]["events"]
+    ]
+    waiting = [[], []]
+    for _, _, i, kind, *rest in sorted(rows, key=lambda row: row[:3]):
+        if kind == "n" and waiting[1 - i]:
+            if waiting[1 - i].pop(0) != rest[0]:
+                return False
+        elif kind == "n":
+            waiting[i].append(rest[0])
+        else:
+            return kind == "c" and bool(waiting[1 - i])
+    return False
+
+
 def rx_timeout(step):
     options = {k: ms(step[k]) for k in ("each", "first") if k in step}
     if "with" in step:
@@ -234,6 +263,7 @@ OPERATORS = {
     "max": lambda s: ["max"],
     "ignoreElements": lambda s: ["ignore_elements"],
     "materialize": lambda s: ["materialize"],
+    "dematerialize": lambda s: ["materialize", "dematerialize"],
     "timestamp": lambda s: ["timestamp"],
     "timeInterval": lambda s: ["time_interval"],
     "log": lambda s: ["log"],
@@ -283,6 +313,13 @@ OPERATORS = {
     "startWith": lambda s: [{"start_with": s["values"]}],
     "endWith": lambda s: [{"end_with": s["values"]}],
     "defaultIfEmpty": lambda s: [{"default_if_empty": s["value"]}],
+    "throwIfEmpty": lambda s: ["throw_if_empty"],
+    "isEmpty": lambda s: ["is_empty"],
+    "every": lambda s: [{"every": expression(s["fn"])}],
+    "find": lambda s: [{"find": expression(s["fn"])}],
+    "single": lambda s: [{"single": expression(s["fn"])} if "fn" in s else "single"],
+    "forkJoin": lambda s: rx_row("fork_join", s),
+    "sequenceEqual": lambda s: [{"sequence_equal": s["other"]}],
     "auditTime": lambda s: [{"audit": ms(s["ms"])}],
     "sampleTime": lambda s: [{"sample": ms(s["ms"])}],
     "concat": lambda s: [{"concat_with": list(s["of"])}],
@@ -351,6 +388,7 @@ def config_of(case, operators=None):
     """The rxd config. `operators`: the catalogue of the binary under test; a step outside it is OutOfScope."""
     pipe = steps(case["pipeline"])
     refuse_counting_where_order_is_loose(case["pipeline"])
+    refuse_a_surplus_that_waits(case)
     for step in pipe:
         if operators is not None and name_of(step) not in operators:
             raise OutOfScope(f"operator {name_of(step)} (not in the catalogue)")

@@ -61,6 +61,7 @@ class Generator:
             {"take_last": self.n(0, 3)},
             {"skip_last": self.n(0, 4)},
             {"element_at": {"index": self.n(0, 5), "default": self.value()}},
+            {"throw_if_empty": "nothing came"},
             self.pick("first", {"first": self.predicate()}),
             self.pick("last", {"last": self.predicate()}),
             {"distinct": self.pick("value", {"key": "device", "max_keys": 2}, "event")},

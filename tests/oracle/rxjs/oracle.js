@@ -94,6 +94,10 @@ const errStr = e =>
       ? 'empty'
       : e && e.name === 'ArgumentOutOfRangeError'
         ? 'range'
+        : e && e.name === 'SequenceError'
+        ? 'too many'
+        : e && e.name === 'NotFoundError'
+        ? 'none suits'
         : e instanceof Error
           ? e.message
           : String(e);
@@ -209,7 +213,7 @@ function runCase(c) {
     single: p => R.single(p.fn && fn(p.fn)),
     elementAt: p => ('value' in p ? R.elementAt(p.n, p.value) : R.elementAt(p.n)),
     ignoreElements: () => R.ignoreElements(),
-    find: p => R.find(fn(p.fn)),
+    find: p => R.pipe(R.find(fn(p.fn)), R.map(v => v ?? null)),
     distinct: p => R.distinct(fn(p.key), p.flush && src(p.flush)),
     distinctUntilChanged: p => R.distinctUntilChanged(undefined, fn(p.key)),
     pairwise: () => R.pairwise(),
@@ -228,6 +232,7 @@ function runCase(c) {
         R.materialize(),
         R.map(n => ({ k: n.kind.toLowerCase(), v: n.kind === 'E' ? errStr(n.error) : n.value })),
       ),
+    dematerialize: () => R.pipe(R.materialize(), R.dematerialize()),
     timestamp: () => R.timestamp(ts),
     timeInterval: () =>
       R.pipe(
@@ -285,6 +290,7 @@ function runCase(c) {
     zip: p => R.zipWith(...srcs(p.of)),
     combineLatest: p => R.combineLatestWith(...srcs(p.of)),
     withLatestFrom: p => R.withLatestFrom(...srcs(p.of)),
+    forkJoin: p => s => R.forkJoin([s, ...srcs(p.of)]),
     sequenceEqual: p => R.sequenceEqual(src(p.other)),
     // `list`: that many copies of the value, as the elements of a list
     mergeMap: p =>
