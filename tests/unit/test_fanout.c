@@ -889,6 +889,33 @@ START_TEST(a_flush_to_thousands_goes_in_slices_and_misses_nobody)
 }
 END_TEST
 
+START_TEST(an_idle_stream_sends_at_once_and_a_busy_one_at_its_tick)
+{
+    start(NULL, &(struct rx_fanout_options){.flush_every = 1000 * RX_SEC});
+    publish_numbers(1, 1); /* with nobody there: no tick */
+    struct client c = subscribe_as((struct rx_subscription){.kind = RX_NDJSON, .cursor = 2}, 0);
+    publish_numbers(2, 2);
+    read_some(&c, 100);
+    ck_assert_str_eq(c.data, "{\"n\":2}\n");
+    publish_numbers(3, 3);
+    rx_loop_once(loop, 0);
+    publish_numbers(4, 4);
+    rx_loop_once(loop, 0);
+    read_some(&c, 100);
+    ck_assert_str_eq(c.data, "{\"n\":2}\n");
+    leave(&c);
+    stop();
+
+    start(NULL, &(struct rx_fanout_options){.flush_every = 20 * RX_MSEC});
+    c = subscribe(RX_NDJSON);
+    publish_numbers(1, 1);
+    publish_numbers(2, 2);
+    expect(&c, "{\"n\":1}\n{\"n\":2}\n");
+    leave(&c);
+    stop();
+}
+END_TEST
+
 START_TEST(draining_sends_what_is_there_and_closes)
 {
     start(NULL, NULL);
@@ -994,6 +1021,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_filter_that_is_wrong_is_refused_with_its_place);
     tcase_add_test(t, a_filter_that_takes_too_much_time_ends_its_subscribers_and_no_others);
     tcase_add_test(t, a_flush_to_thousands_goes_in_slices_and_misses_nobody);
+    tcase_add_test(t, an_idle_stream_sends_at_once_and_a_busy_one_at_its_tick);
     tcase_add_test(t, draining_sends_what_is_there_and_closes);
     tcase_add_test(t, a_writer_on_another_thread_reaches_every_subscriber);
     suite_add_tcase(s, t);

@@ -11,6 +11,7 @@
 
 enum { SLICE = 1000 };           /* subscribers that one turn of the loop serves, */
 #define SLICE_TIME (4 * RX_MSEC) /* unless so much time has passed */
+enum { FLUSH_SHARE = 20, FLUSH_SLOWEST = 10 };
 
 static struct rx_fanout *of_timer(struct rx_timer *t, size_t offset)
 {
@@ -112,9 +113,8 @@ static void send_news(struct subscriber *s)
 static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due); }
 
 /* Walks backwards: whoever is moved into a gap, or comes new, has what there is. */
-static bool walk(struct rx_fanout *f)
+static bool walk(struct rx_fanout *f, rx_time until)
 {
-    rx_time until = rx_loop_clock(f->loop) + SLICE_TIME;
     for (unsigned visits = 0; f->walk_channel; f->walk_index = UINT32_MAX, f->walk_channel--) {
         struct channel *c = f->channels[f->walk_channel - 1];
         uint32_t i = f->walk_index < c->count ? f->walk_index : c->count;
@@ -129,17 +129,28 @@ static bool walk(struct rx_fanout *f)
     return true;
 }
 
+/* Flushes that cost much come seldom: up to FLUSH_SLOWEST apart they take one part in FLUSH_SHARE of the time. */
+static rx_time pace(const struct rx_fanout *f)
+{
+    rx_time apart = f->cost * FLUSH_SHARE, most = f->options.flush_every * FLUSH_SLOWEST;
+    return apart < f->options.flush_every ? f->options.flush_every : apart < most ? apart : most;
+}
+
 /* A slice of a flush: thousands of sends must not keep the loop from everything else. */
 static void go_on(struct rx_fanout *f)
 {
-    if (!walk(f)) {
-        arm_flush(f, rx_loop_clock(f->loop)); /* later than this turn's timers */
+    rx_time begin = rx_loop_clock(f->loop);
+    bool done = walk(f, begin + SLICE_TIME);
+    rx_time now = rx_loop_clock(f->loop);
+    f->cost += now - begin;
+    if (!done) {
+        arm_flush(f, now); /* later than this turn's timers */
         return;
     }
     f->walking = false;
     f->held = f->lowest;
     if (f->news)
-        arm_flush(f, f->flushed + f->options.flush_every);
+        arm_flush(f, f->flushed + pace(f));
 }
 
 static void flush(struct rx_fanout *f)
@@ -150,6 +161,7 @@ static void flush(struct rx_fanout *f)
     f->lowest = UINT64_MAX;
     f->walking = true;
     f->news = false;
+    f->cost = 0;
     go_on(f);
 }
 
@@ -193,10 +205,14 @@ void rx_fanout_collect(struct rx_fanout *f)
     shed_orphans(f);
     if (rx_log_last(f->log) == before)
         return;
+    if (!f->stats.subscribers) {
+        f->lowest = f->held = UINT64_MAX;
+        return;
+    }
     f->news = true;
     if (rx_timer_armed(&f->flush))
         return;
-    rx_time due = f->flushed + f->options.flush_every;
+    rx_time due = f->flushed + pace(f);
     if (fanout_now(f) >= due)
         flush(f);
     else
@@ -277,7 +293,7 @@ int rx_fanout_create(struct rx_loop *loop, struct rx_log *log, const struct rx_f
     f->loop = loop;
     f->log = log;
     f->options = options ? *options : (struct rx_fanout_options){0};
-    set_default(&f->options.flush_every, 10 * RX_MSEC);
+    set_default(&f->options.flush_every, RX_MSEC);
     set_default(&f->options.stall_deadline, 30 * RX_SEC);
     set_default(&f->options.heartbeat, 15 * RX_SEC);
     set_default(&f->options.ping, 30 * RX_SEC);

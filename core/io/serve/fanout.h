@@ -1,10 +1,11 @@
 /* Fan-out: a served stream's frames to many sockets.
  *
  * A subscriber is a descriptor and a cursor into the log; it has no queue of its own. Frames that are published are
- * sent at once when the last flush is `flush_every` ago, else when it will be. A frame that was begun is always finished,
- * from a pinned segment if need be. Each subscriber gets every frame it selects exactly once, in order, or is told of the
- * gap: SSE `event: gap` with {"missed": N}, NDJSON and WebSocket a line {"gap": N}; N is null where it is not known. The
- * log keeps what a subscriber has not had yet, within its limits, whatever the history.
+ * sent at once when the last flush is long enough ago, else when it will be: `flush_every`, or up to ten times that where
+ * a flush takes long (many subscribers). A frame that was begun is always finished, from a pinned segment if need be. Each
+ * subscriber gets every frame it selects exactly once, in order, or is told of the gap: SSE `event: gap` with
+ * {"missed": N}, NDJSON and WebSocket a line {"gap": N}; N is null where it is not known. The log keeps what a subscriber
+ * has not had yet, within its limits, whatever the history.
  * The end of the stream: SSE gets the event and the connection is closed in order; NDJSON ends; WebSocket closes with
  * 1000, or 1011 and the reason. Who is ended alone is told why: SSE `event: error` with {"error": REASON}, NDJSON such a
  * line, WebSocket closes with 1008 and the reason. One thread (the loop's). */
@@ -18,7 +19,7 @@
 enum rx_subscriber_kind { RX_SSE, RX_NDJSON, RX_WEBSOCKET };
 
 struct rx_fanout_options {  /* 0: the default */
-    rx_time flush_every;    /* 10 ms */
+    rx_time flush_every;    /* the least time between two flushes; 1 ms */
     rx_time stall_deadline; /* without progress while there is something to send; 30 s */
     rx_time heartbeat;      /* a comment on an idle SSE connection; 15 s */
     rx_time ping;           /* on a WebSocket; 30 s. Nothing heard for two of them: dropped */
