@@ -1,0 +1,140 @@
+"""Processes that are measured: pinned to one core, with their CPU time to the nanosecond and their memory, seen from outside."""
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+CORES = sorted(os.sched_getaffinity(0))
+MEASURED = CORES[-1]                    # whoever is measured has this core,
+OTHERS = set(CORES[:-1]) or set(CORES)  # and what feeds it the others
+
+
+def give_way():
+    """Keeps this process, and what it starts, off the measured core."""
+    os.sched_setaffinity(0, OTHERS)
+
+
+def cpu_of(pid):
+    """Seconds of user and system time of all threads (clock_getcpuclockid)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def fail(why):
+    sys.exit("bench: " + why)
+
+
+class Process:
+    """One that is measured. `out` and `err` as subprocess takes them."""
+
+    def __init__(self, command, out=subprocess.DEVNULL, err=subprocess.DEVNULL, env=None, folder=None, core=frozenset([MEASURED])):
+        self.command = command
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=env, cwd=folder,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, core))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
+    def cpu(self):
+        return cpu_of(self.process.pid)
+
+    def rss(self):
+        """The most it ever had, in MB."""
+        with open("/proc/%d/status" % self.process.pid) as f:
+            return int(re.search(r"VmHWM:\s+(\d+)", f.read())[1]) / 1024
+
+    def wait_until(self, done, seconds=120):
+        end = time.monotonic() + seconds
+        while not done():
+            if self.process.poll() is not None:
+                fail("%s has ended" % self.command)
+            if time.monotonic() > end:
+                fail("%s: waited in vain" % self.command)
+            time.sleep(0.005)
+
+    def end(self):
+        """Waits for its own end: what it used in seconds, and the most memory in MB (that of rusage begins with the parent's)."""
+        rss, pid = 0, 0
+        while not pid:
+            with contextlib.suppress(OSError, TypeError):
+                rss = self.rss()
+            time.sleep(0.001)
+            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        if self.process.returncode:
+            fail("%s: exit status %d" % (self.command, self.process.returncode))
+        return usage.ru_utime + usage.ru_stime, rss
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Daemon(Process):
+    """rxd with a config, once it listens."""
+
+    def __init__(self, rxd, folder, config, **options):
+        self.port = free_port()
+        path = os.path.join(folder, "bench.yaml")
+        with open(path, "w") as f:
+            f.write("http: { listen: 127.0.0.1:%d, max_body: 4MiB }\n%s" % (self.port, config))
+        self.log = os.path.join(folder, "log")
+        with open(self.log, "w") as log:
+            super().__init__([rxd, "run", "-c", path], err=log, **options)
+        self.wait_until(lambda: self.get("/healthz") is not None)
+
+    def get(self, path):
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            c.request("GET", path)
+            return c.getresponse().read().decode()
+        except OSError:
+            return None
+
+    def metric(self, name):
+        for line in (self.get("/metrics") or "").splitlines():
+            if line.startswith(name):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def used(self, name, events, seconds=120):
+        """Waits until the metric has reached that many: CPU seconds then, and the instant of the last work. It is only asked for when
+        the process has come to rest, so that asking costs nothing."""
+        end = time.monotonic() + seconds
+        cpu, since = self.cpu(), time.monotonic()
+        while True:
+            time.sleep(0.002)
+            now, at = time.monotonic(), self.cpu()
+            if at - cpu > 0.0002:
+                cpu, since = at, now
+            elif now - since > 0.05:
+                if self.metric(name) >= events:
+                    return cpu, since
+                cpu, since = self.cpu(), time.monotonic()
+            if now > end or self.process.poll() is not None:
+                with open(self.log) as log:
+                    fail("waited in vain for %s to reach %d: it is %d\n%s" % (name, events, self.metric(name), log.read()[-2000:]))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
