@@ -14,7 +14,7 @@ struct arguments {
     const char *names[NAMES_MAX + 1];
     size_t name_count;
     bool subscriptions, no_fusion, alternate_fusion;
-    size_t span;
+    size_t span, index_from;
     unsigned long restart;
 };
 
@@ -36,6 +36,8 @@ static int parse(int argc, char **argv, struct arguments *a)
             a->no_fusion = true;
         } else if (strcmp(argv[i], "--span") == 0 && i + 1 < argc) {
             a->span = strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--index-from") == 0 && i + 1 < argc) {
+            a->index_from = strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--restart") == 0 && i + 1 < argc) {
             a->restart = strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--alternate-fusion") == 0) {
@@ -76,7 +78,7 @@ static int replay(const struct rx_logical *logical, const struct arguments *a)
                                         .alternate_fusion = a->alternate_fusion,
                                         .subscriptions = a->subscriptions,
                                         .write = write_out};
-    struct rx_plan_options plan_options = {.no_fusion = a->no_fusion};
+    struct rx_plan_options plan_options = {.no_fusion = a->no_fusion, .index_from = a->index_from};
     struct rx_replay *run = NULL;
     struct rx_error error = {0};
     int r = rx_replay_create(logical, &plan_options, &options, &run, &error);

@@ -20,6 +20,7 @@ const struct rx_command rx_commands[] = {
      "--subscriptions     who subscribed to what, and when\n"
      "--span N            hand events on in spans of at most N\n"
      "--no-fusion         every step on its own\n"
+     "--index-from N      look conditions up where N pipelines or more read one stream\n"
      "--restart N         save everything after every N-th event or timer, and go on in a new engine\n"
      "--alternate-fusion  with --restart: in the other kind of plan each time"},
     {"eval", "EXPR [--event JSON | -]", "evaluate one expression", rx_command_eval,

@@ -3,6 +3,7 @@
 
 #include "core/graph/graph.h"
 #include "daemon/metrics.h"
+#include "pipelines/run/pipeline_run.h"
 
 static void add_hub(struct rx_metrics *m, const struct rx_hub *hub)
 {
@@ -170,6 +171,7 @@ static void add_table(struct rx_metrics *m, const struct rx_plan_table *t)
 
 void rx_metrics_of_runtime(struct rx_metrics *m, struct rx_plan *plan, const struct rx_runtime *runtime)
 {
+    rx_pipelines_account(plan);
     for (size_t i = 0; i < plan->source_count; i++)
         if (plan->whole || plan->sources[i].used)
             add_source(m, &plan->sources[i]);

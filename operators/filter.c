@@ -36,6 +36,8 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     rx_emit(op, out, kept);
 }
 
+static const struct rx_expr *condition(const void *image) { return ((const struct filter *)image)->condition; }
+
 const struct rx_operator_class rx_operator_filter = {
     .base = {.name = "filter",
              .summary = "let through the events for which a condition holds",
@@ -46,4 +48,5 @@ const struct rx_operator_class rx_operator_filter = {
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next,
+    .condition = condition,
 };

@@ -123,7 +123,7 @@ static int access_of(struct rx_compiler *c, const char *name, size_t length, str
     shape.key = rx_compiler_key(c, name, length);
     if (!shape.key)
         return -ENOMEM;
-    shape.is_value = shape.top && length == strlen("value") && memcmp(name, "value", length) == 0;
+    shape.is_value = shape.top && rx_access_is_value(name, length);
     struct rx_access *accesses = c->accesses.data;
     for (size_t i = 0; i < c->accesses.count; i++)
         if (accesses[i].key == shape.key && accesses[i].is_type == shape.is_type &&
@@ -936,5 +936,5 @@ int rx_compile(struct rx_compiler *c, struct rx_ast *node)
         c->expr->is_constant = true;
     if (node->kind == N_IDENT && node->resolution == R_FIELD)
         c->expr->as_field = rx_compiler_key(c, node->name, node->length);
-    return link_code(c);
+    return rx_expr_find_gate(c, node) < 0 ? -ENOMEM : link_code(c);
 }

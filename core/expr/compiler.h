@@ -50,6 +50,8 @@ bool rx_kinds_may_equal(rx_kinds a, rx_kinds b);
 
 /* compile.c: emits code for a checked tree. */
 int rx_compile(struct rx_compiler *, struct rx_ast *);
+/* gate.c: of a compiled condition. -ENOMEM. */
+int rx_expr_find_gate(struct rx_compiler *, const struct rx_ast *root);
 int rx_compile_failed(struct rx_compiler *, const struct rx_ast *, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -123,6 +123,7 @@ void rx_expr_destroy(struct rx_expr *e)
     for (uint32_t i = 0; i < e->aggregate_count; i++)
         for (unsigned a = 0; a < e->aggregates[i].arg_count; a++)
             rx_expr_destroy(e->aggregates[i].args[a]);
+    rx_expr_gate_destroy(e->gate);
     rx_regex_cache_destroy(e->regexes);
     rx_zone_cache_destroy(e->zones);
     for (uint32_t i = 0; i < e->shape_count; i++)

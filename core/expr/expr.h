@@ -69,6 +69,26 @@ bool rx_expr_is_constant(const struct rx_expr *);
 /* When the whole expression is one top-level field, its key; else NULL. */
 const struct rx_key *rx_expr_as_field(const struct rx_expr *);
 
+/* What must hold of one top-level field for a condition to be true: where it does not, the condition is false; or, where the field is
+ * absent (null, for a range) and the gate stands alone, it misses its operand. Only of scalars, for a range of numbers but NaN:
+ * of other values nothing is said. */
+#define RX_GATE_VALUES_MAX 32
+enum rx_gate_kind {
+    RX_GATE_EQUAL, /* it equals one of the values */
+    RX_GATE_RANGE, /* it is a number within the bounds, both taken for closed and rounded to doubles */
+};
+struct rx_expr_gate {
+    const struct rx_key *key;
+    enum rx_gate_kind kind;
+    bool alone; /* the condition asks nothing else */
+    double low, high;
+    uint32_t count;
+    struct rx_value values[]; /* null, bools, numbers, texts, bytes */
+};
+const struct rx_expr_gate *rx_expr_gate(const struct rx_expr *); /* NULL: it has none, or is no condition */
+/* The field of an event, as the condition would find it; NULL: absent. */
+const struct rx_value *rx_expr_gate_field(const struct rx_expr_gate *, struct rx_slot_cache *, const struct rx_event *);
+
 /* Adds the top-level fields that the expression can reach to `fields` (all of them when it is dynamic: bare `event`,
  * `event[x]`); tells what else it reaches. */
 enum { RX_REACHES_META = 1, RX_REACHES_TIME = 2, RX_REACHES_OUTER = 4, RX_REACHES_MARK = 8 };

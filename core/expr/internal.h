@@ -4,6 +4,8 @@
 #ifndef RX_CORE_EXPR_INTERNAL_H
 #define RX_CORE_EXPR_INTERNAL_H
 
+#include <string.h>
+
 #include "core/base/utf8.h"
 #include "core/expr/expr.h"
 
@@ -281,6 +283,23 @@ struct rx_access {
     bool is_value; /* `value`: also an event that has no fields is found by that name */
 };
 
+static inline bool rx_access_is_value(const char *name, size_t length)
+{
+    return length == sizeof "value" - 1 && memcmp(name, "value", length) == 0;
+}
+
+/* A top-level field; NULL: absent. */
+static inline const struct rx_value *rx_access_find(struct rx_access *access, const struct rx_event *event)
+{
+    if (!event)
+        return NULL;
+    if (event->value.kind == RX_RECORD)
+        return rx_record_get(event->value.u.record, access->key, &access->cache);
+    if (event->value.kind == RX_MAP)
+        return rx_object_get(event->value, rx_string_static(access->key->text, access->key->length));
+    return access->is_value ? &event->value : NULL;
+}
+
 /* Where a failure between `start` and `end` goes. Inner ones come first. */
 struct rx_handler {
     uint32_t start, end, target;
@@ -339,6 +358,7 @@ struct rx_expr {
     size_t length;
     bool is_constant;
     const struct rx_key *as_field;
+    struct rx_expr_gate *gate; /* NULL: none */
     rx_kinds kinds;
     unsigned reaches;
     bool reaches_all;
@@ -364,6 +384,7 @@ void rx_loop_drop(struct rx_loop *);
 uint64_t rx_run_weight(struct rx_value, uint64_t cap);
 /* The sentence for a failure, with its sub-expression and values. */
 void rx_failure_describe(const struct rx_expr *, const struct rx_failure *, struct rx_error *reterr);
+void rx_expr_gate_destroy(struct rx_expr_gate *); /* gate.c; NULL is fine */
 void rx_regex_cache_destroy(struct rx_regex_cache *);
 void rx_zone_cache_destroy(struct rx_zone_cache *);
 

@@ -878,14 +878,7 @@ static inline bool equal(struct rx_expr *e, struct rx_value a, struct rx_value b
 
 static inline const struct rx_value *field(const struct rx_expr *e, struct rx_access *access)
 {
-    const struct rx_event *event = e->env->event;
-    if (!event)
-        return NULL;
-    if (event->value.kind == RX_RECORD)
-        return rx_record_get(event->value.u.record, access->key, &access->cache);
-    if (event->value.kind == RX_MAP)
-        return rx_object_get(event->value, key_text(access->key));
-    return access->is_value ? &event->value : NULL;
+    return rx_access_find(access, e->env->event);
 }
 
 static inline const struct rx_value *cached(const struct rx_record *record, struct rx_access *access)

@@ -32,6 +32,7 @@ struct rx_node {
     uint32_t rank;      /* order in the plan: upstream first, across pipelines; never 0 */
     bool span_ok;       /* this node and all behind it take spans */
     bool told;          /* its events have times of their own */
+    bool indexed;       /* it reads a hub alone, which may look its condition up */
     bool inner_ordered; /* it opens windows on event time in which a step needs order (rx_facts.needs_order) */
     struct rx_subgraph *subgraphs[2];
     struct rx_hub *hub;            /* of a subscription leaf */
@@ -67,6 +68,9 @@ struct rx_caller {
 /* The caller's answer, on the worker's thread: the value is borrowed; NULL: the error. The call is gone after it. */
 void rx_call_answer(struct rx_call *, const struct rx_value *, const struct rx_error *);
 
+/* Fewer are asked one by one: that is as fast. */
+#define RX_INDEX_FROM 4
+
 /* The engine of one worker. */
 struct rx_engine {
     struct rx_caller caller; /* zeroes: there is none */
@@ -80,6 +84,7 @@ struct rx_engine {
     struct rx_op *dead; /* to be disposed at the end of the turn */
     struct rx_instance *dead_instances;
     struct rx_hub *idle_hubs; /* whose last subscriber left in this turn */
+    size_t index_from;        /* so many conditions on one hub are looked up, not asked one by one; SIZE_MAX: never */
 };
 struct rx_engine *rx_engine_create(struct rx_heap *, struct rx_sched *); /* both borrowed */
 void rx_engine_destroy(struct rx_engine *);
@@ -92,6 +97,8 @@ struct rx_instance *rx_graph_start(struct rx_engine *, const struct rx_subgraph 
                                    void (*on_note)(void *arg, const struct rx_note *), void *arg);
 /* A barrier for what runs without an input in the instance; the others get it through their hubs. */
 void rx_graph_barrier(struct rx_instance *, uint64_t number);
+/* What hubs have counted for the steps of a root instance goes into their ledgers: before those are read. NULL is fine. */
+void rx_graph_account(struct rx_instance *);
 void rx_graph_stop(struct rx_instance *); /* cancels; no-op on NULL. After a terminal the instance is gone already */
 struct rx_instance *rx_graph_load(struct rx_engine *, const struct rx_subgraph *,
                                   void (*on_note)(void *arg, const struct rx_note *), void *arg, struct rx_reader *);

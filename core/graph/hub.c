@@ -6,11 +6,20 @@
 #include <string.h>
 
 #include "core/graph/graph_private.h"
+#include "core/graph/hub_index.h"
 
 /* The next to be served by a delivery in progress; deliveries nest when a subscription replays at once. */
 struct cursor {
     struct rx_observer *next;
     struct cursor *outer;
+    /* Of events that were looked up (only the outermost delivery does): */
+    bool indexed; /* `next` is the next plain one */
+    const struct rx_note *note;
+    struct rx_hit *hits;
+    size_t at, count;
+    const struct rx_observer *current; /* who is given a hit, and how many events of the span it has seen with it */
+    uint64_t current_born;
+    size_t current_seen;
 };
 
 struct rx_hub {
@@ -18,6 +27,11 @@ struct rx_hub {
     char *name;
     struct rx_producer producer;
     struct rx_observer *first, *last;
+    struct rx_observer *first_plain, *last_plain; /* those without `gated` */
+    size_t gated;
+    struct rx_hub_index *index; /* of those with it; NULL: none */
+    bool index_stale;           /* one of them came or went since it was made */
+    uint64_t seen;              /* events that went by an index */
     struct cursor *cursors;
     struct rx_hub *next_idle;
     size_t subscribers;
@@ -48,6 +62,7 @@ void rx_hub_destroy(struct rx_hub *hub)
 {
     if (!hub)
         return;
+    rx_hub_index_destroy(hub->index);
     free(hub->name);
     free(hub->error);
     free(hub);
@@ -62,6 +77,97 @@ const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
 size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }
 struct rx_hub_stats rx_hub_stats(const struct rx_hub *hub) { return hub->stats; }
 
+/* ---- the account of those that are not asked ---- */
+
+/* It has not seen the last `unseen` events of the span that is being delivered. */
+static void account(const struct rx_observer *o, const struct rx_event *unseen, size_t count)
+{
+    struct rx_gated *g = o->gated;
+    uint64_t missed = o->hub->seen - count - g->seen - g->given, absent = rx_hub_field_absent(g);
+    struct rx_ledger *leaf = g->leaf->ledger, *gate = g->gate->ledger;
+    leaf->in += missed;
+    leaf->accounts[RX_USED] += missed;
+    leaf->out += missed;
+    gate->in += missed;
+    gate->accounts[RX_FILTERED] += missed;
+    gate->accounts[RX_ABSENT] += absent - g->absent - rx_hub_field_absent_in(g, unseen, count);
+    g->seen = o->hub->seen;
+    g->absent = absent;
+    g->given = 0;
+}
+
+void rx_observer_account(struct rx_observer *o)
+{
+    if (o->hub && o->gated)
+        account(o, NULL, 0);
+}
+
+/* Whoever is subscribed now is in it. Without memory for it each is asked. */
+static void renew_index(struct rx_hub *hub)
+{
+    hub->index_stale = false;
+    for (struct rx_observer *o = hub->index ? hub->first : NULL; o; o = o->following)
+        if (o->gated) {
+            account(o, NULL, 0);
+            o->gated->field = NULL;
+            o->gated->absent = 0;
+        }
+    rx_hub_index_destroy(hub->index);
+    hub->index = hub->gated >= hub->engine->index_from ? rx_hub_index_create(hub->first) : NULL;
+}
+
+/* One that leaves in the midst of a delivery has seen a part of it; not one that came in its course. */
+static void account_leaving(const struct rx_observer *o)
+{
+    for (struct cursor *c = o->gated->field ? o->hub->cursors : NULL; c; c = c->outer) {
+        if (!c->indexed)
+            continue;
+        size_t seen = o == c->current ? c->current_seen : o->born < c->current_born ? c->note->count : 0;
+        account(o, c->note->span + seen, c->note->count - seen);
+        for (size_t i = c->at; i < c->count; i++)
+            if (c->hits[i].observer == o)
+                c->hits[i].observer = NULL;
+        return;
+    }
+    account(o, NULL, 0);
+}
+
+/* ---- subscribers ---- */
+
+static void link_plain(struct rx_hub *hub, struct rx_observer *o)
+{
+    struct rx_observer *before = hub->last_plain;
+    while (before && before->born > o->born)
+        before = before->previous_plain;
+    o->previous_plain = before;
+    o->following_plain = before ? before->following_plain : hub->first_plain;
+    *(before ? &before->following_plain : &hub->first_plain) = o;
+    *(o->following_plain ? &o->following_plain->previous_plain : &hub->last_plain) = o;
+}
+
+static void unlink_plain(struct rx_hub *hub, struct rx_observer *o)
+{
+    *(o->previous_plain ? &o->previous_plain->following_plain : &hub->first_plain) = o->following_plain;
+    *(o->following_plain ? &o->following_plain->previous_plain : &hub->last_plain) = o->previous_plain;
+}
+
+static void link_gated(struct rx_hub *hub, struct rx_observer *o)
+{
+    hub->index_stale = true;
+    hub->gated++;
+    o->gated->seen = hub->seen;
+    o->gated->given = o->gated->absent = 0;
+    o->gated->field = NULL;
+}
+
+static void unlink_gated(struct rx_hub *hub, struct rx_observer *o)
+{
+    account_leaving(o);
+    o->gated->field = NULL;
+    hub->index_stale = true;
+    hub->gated--;
+}
+
 /* In the order of births: from the end, since nearly all are the youngest. */
 static void link_in(struct rx_hub *hub, struct rx_observer *o, uint64_t born)
 {
@@ -75,14 +181,22 @@ static void link_in(struct rx_hub *hub, struct rx_observer *o, uint64_t born)
     *(before ? &before->following : &hub->first) = o;
     *(o->following ? &o->following->previous : &hub->last) = o;
     hub->subscribers++;
+    if (o->gated)
+        link_gated(hub, o);
+    else
+        link_plain(hub, o);
 }
 
 static void unlink(struct rx_observer *o)
 {
     struct rx_hub *hub = o->hub;
+    if (o->gated)
+        unlink_gated(hub, o);
     for (struct cursor *c = hub->cursors; c; c = c->outer)
         if (c->next == o)
-            c->next = o->following;
+            c->next = c->indexed ? o->following_plain : o->following;
+    if (!o->gated)
+        unlink_plain(hub, o);
     *(o->previous ? &o->previous->following : &hub->first) = o->following;
     *(o->following ? &o->following->previous : &hub->last) = o->previous;
     o->hub = NULL;
@@ -179,6 +293,91 @@ static void deliver(struct rx_hub *hub, const struct rx_note *note)
     hub->cursors = cursor.outer;
 }
 
+/* ---- events that are looked up ---- */
+
+static void give(struct cursor *c, struct rx_observer *o, const struct rx_event *span, size_t n, size_t seen)
+{
+    o->gated->given += n;
+    c->current = o;
+    c->current_born = o->born;
+    c->current_seen = seen;
+    o->note(o, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
+}
+
+/* All hits of the first one's subscriber: one by one where it may leave in their midst, for the sake of its account. */
+static void give_hits(struct cursor *c)
+{
+    struct rx_event some[RX_SPAN_MAX];
+    struct rx_observer *o = c->hits[c->at].observer;
+    bool together = o->gated->leaf->span_ok;
+    size_t n = 0;
+    while (c->at < c->count && c->hits[c->at].observer == o) {
+        size_t at = c->hits[c->at++].at;
+        some[n++] = c->note->span[at];
+        bool more = c->at < c->count && c->hits[c->at].observer == o;
+        if (together && more)
+            continue;
+        give(c, o, some, n, at + 1);
+        n = 0;
+    }
+}
+
+/* Plain subscribers and hits, in the order of subscription. */
+static void deliver_found(struct rx_hub *hub, struct cursor *c)
+{
+    uint64_t births = hub->births;
+    c->next = hub->first_plain;
+    c->outer = hub->cursors;
+    hub->cursors = c;
+    hub->seen += c->note->count;
+    hub->stats.deliveries += hub->gated * c->note->count;
+    for (;;) {
+        while (c->at < c->count && !c->hits[c->at].observer)
+            c->at++;
+        struct rx_observer *plain = c->next && c->next->born <= births ? c->next : NULL;
+        bool hit = c->at < c->count;
+        if (!plain && !hit)
+            break;
+        if (hit && (!plain || c->hits[c->at].born < plain->born)) {
+            give_hits(c);
+            continue;
+        }
+        c->next = plain->following_plain;
+        c->current = NULL;
+        c->current_born = plain->born;
+        hub->stats.deliveries += c->note->count;
+        plain->note(plain, c->note);
+    }
+    hub->cursors = c->outer;
+}
+
+static void deliver_by_index(struct rx_hub *hub, const struct rx_note *note)
+{
+    size_t done = 0;
+    while (done < note->count && hub->index && !hub->index_stale) {
+        struct rx_note some = {.kind = RX_NEXT, .span = note->span + done};
+        struct cursor c = {.indexed = true, .note = &some};
+        int n = rx_hub_index_find(hub->index, some.span, note->count - done, &c.hits, &c.count);
+        if (n < 0)
+            break;
+        some.count = (size_t)n;
+        done += (size_t)n;
+        deliver_found(hub, &c);
+    }
+    if (done < note->count)
+        deliver(hub, &(struct rx_note){.kind = RX_NEXT, .span = note->span + done, .count = note->count - done});
+}
+
+static void deliver_events(struct rx_hub *hub, const struct rx_note *note)
+{
+    if (hub->index_stale && !hub->cursors)
+        renew_index(hub);
+    if (hub->index && !hub->cursors)
+        deliver_by_index(hub, note);
+    else
+        deliver(hub, note);
+}
+
 static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
 {
     hub->stats.events += note->count;
@@ -186,10 +385,10 @@ static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
     if (!hub->first)
         hub->stats.unheard += note->count;
     else if (!hub->singles)
-        deliver(hub, note);
+        deliver_events(hub, note);
     else
         for (size_t i = 0; i < note->count; i++)
-            deliver(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
+            deliver_events(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
 }
 
 /* Every present subscriber is told; one that subscribes again meanwhile starts the producer anew. */

@@ -51,17 +51,30 @@ rx_time rx_hub_reached(const struct rx_hub *); /* the watermark */
 void rx_hub_link(struct rx_hub *, bool away);
 bool rx_hub_is_away(const struct rx_hub *);
 
+/* A subscriber that begins with a condition: hubs with many of them look up whom an event may concern (hub_index.h), and keep the account
+ * of the others. Private to core/graph. */
+struct rx_gated {
+    const struct rx_node *leaf, *gate; /* the subscription, and the step that tests */
+    struct rx_hub_field *field;        /* where it is looked up; NULL: it is not */
+    bool alone;                        /* its condition asks for nothing else: absent there is absent to it */
+    uint64_t seen, absent;             /* the hub's and the field's counts when its account was up to date */
+    uint64_t given;                    /* since then */
+};
+
 /* A subscriber. Embedded by its owner and linked in order of subscription. */
 struct rx_observer {
     void (*note)(struct rx_observer *, const struct rx_note *); /* at an end it is unsubscribed already */
+    struct rx_gated *gated;                                     /* NULL: it is given all events */
     struct rx_hub *hub;                                         /* private from here on; NULL: not subscribed */
     struct rx_observer *previous, *following;
+    struct rx_observer *previous_plain, *following_plain; /* of those without `gated` */
     uint64_t born;
     void *ticket; /* the producer's, see `subscribed` */
 };
 void rx_hub_subscribe(struct rx_hub *, struct rx_observer *);
 void rx_hub_unsubscribe(struct rx_observer *); /* no-op when not subscribed */
 size_t rx_hub_subscribers(const struct rx_hub *);
+void rx_observer_account(struct rx_observer *); /* brings the ledgers of a gated one up to date */
 
 /* For cold producers: to one subscriber. */
 void rx_observer_next(struct rx_observer *, const struct rx_event *span, size_t n);

@@ -14,6 +14,7 @@ struct rx_engine *rx_engine_create(struct rx_heap *heap, struct rx_sched *sched)
         return NULL;
     engine->heap = heap;
     engine->sched = sched;
+    engine->index_from = RX_INDEX_FROM;
     return engine;
 }
 
@@ -313,6 +314,13 @@ struct rx_instance *rx_graph_start(struct rx_engine *engine, const struct rx_sub
     bool ended = instance->ended;
     rx_engine_leave(engine);
     return ended ? NULL : instance;
+}
+
+void rx_graph_account(struct rx_instance *instance)
+{
+    for (size_t i = 0; instance && i < instance->subgraph->count; i++)
+        if (instance->ops[i] && instance->ops[i]->class == &rx_operator_subscription)
+            rx_observer_account((struct rx_observer *)(void *)(instance->ops[i] + 1));
 }
 
 void rx_graph_stop(struct rx_instance *instance) { rx_instance_close(instance); }

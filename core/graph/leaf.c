@@ -15,6 +15,7 @@ const struct rx_operator_class rx_operator_entry = {
 struct subscription {
     struct rx_op op;
     struct rx_observer observer;
+    struct rx_gated gated;
 };
 
 static struct subscription *of_observer(struct rx_observer *o)
@@ -39,6 +40,11 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     struct subscription *s = (struct subscription *)op;
     (void)reterr;
     s->observer = (struct rx_observer){.note = on_note};
+    const struct rx_node *down = op->node->down < 0 ? NULL : &op->instance->subgraph->nodes[op->node->down];
+    if (down && down->indexed) {
+        s->gated = (struct rx_gated){.leaf = op->node, .gate = down};
+        s->observer.gated = &s->gated;
+    }
     op->reached = op->watermark = rx_hub_reached(op->node->hub);
     op->away = rx_hub_is_away(op->node->hub);
     return 0;

@@ -88,6 +88,9 @@ struct rx_operator_class {
     const struct rx_operator_class *const *fuses;
     enum rx_fusing (*fuse)(const struct rx_step *const *, const void *const *images, bool told, void *ret_image);
     uint16_t fused_common; /* of which of them rx_common_get is */
+    /* What its (first) step tests before all else, one rx_op_test an event: where that is not true the event goes no further, and leaves no
+     * trace but in the step's account (RX_FILTERED, and what rx_op_test counts). Hubs look such conditions up. NULL: nothing. */
+    const struct rx_expr *(*condition)(const void *image);
 };
 
 /* The head of every operator's state struct: `struct take { struct rx_op op; int64_t count; ... }`. Private to graph.c

@@ -70,6 +70,12 @@ static void put_logical(void *arg, const struct rx_logical_node *node, unsigned 
     rx_buffer_text(out, "\n");
 }
 
+/* Where many pipelines read one stream, it is not asked of each event. */
+static void put_index(struct rx_buffer *out, const struct rx_expr_gate *gate)
+{
+    rx_buffer_printf(out, "  [index on %s, by %s]", gate->key->text, gate->kind == RX_GATE_EQUAL ? "value" : "range");
+}
+
 static void put_physical(void *arg, const struct rx_node *node, unsigned depth)
 {
     struct rx_buffer *out = arg;
@@ -79,6 +85,8 @@ static void put_physical(void *arg, const struct rx_node *node, unsigned depth)
     put_label(out, node);
     if (node->span_ok && node->class != &rx_operator_subscription)
         rx_buffer_text(out, "  [spans]");
+    if (node->indexed)
+        put_index(out, rx_expr_gate(node->class->condition(node->image)));
     rx_buffer_text(out, "\n");
 }
 

@@ -178,6 +178,8 @@ static struct rx_plan *create(const struct rx_logical *logical, struct rx_engine
                              .site = options->site,
                              .arena = arena,
                              .whole = !options->pipelines_here};
+    if (options->index_from)
+        engine->index_from = options->index_from;
     return plan;
 }
 

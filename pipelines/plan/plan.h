@@ -13,6 +13,7 @@
 struct rx_plan_options {
     bool no_fusion;             /* run every step in a node of its own */
     bool fuse_states;           /* all the same, fuse what has a state of its own (RX_FUSES_STATE) */
+    size_t index_from;          /* rx_engine.index_from; 0: as it is */
     struct rx_site *site;       /* NULL: explain, replay: sources and sinks are not initialised */
     const bool *pipelines_here; /* by position in the config: which to run on this worker; NULL: all */
 };

@@ -165,9 +165,21 @@ static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_pla
     return graph;
 }
 
+/* Steps that read a stream and begin with a condition that can be looked up. */
+static void mark_indexed(struct rx_subgraph *graph)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        struct rx_node *node = &graph->nodes[i];
+        bool reads = node->class->condition && node->input_count == 1 && graph->nodes[node->inputs[0]].hub;
+        node->indexed = reads && rx_expr_gate(node->class->condition(node->image));
+    }
+}
+
 int rx_assembly_graph(struct rx_assembly *a, struct rx_plan_pipeline *p)
 {
     p->graph = make_graph(a, p, p->logical->graph);
+    if (p->graph)
+        mark_indexed(p->graph);
     return p->graph ? 0 : -ENOMEM;
 }
 

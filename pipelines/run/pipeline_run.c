@@ -60,6 +60,12 @@ int rx_pipelines_bind(struct rx_plan *plan)
     return 0;
 }
 
+void rx_pipelines_account(const struct rx_plan *plan)
+{
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        rx_graph_account(plan->pipelines[i].run->instance);
+}
+
 /* ---- state ---- */
 
 bool rx_pipeline_run_kept(const struct rx_pipeline_run *run) { return run->kept; }
@@ -109,6 +115,7 @@ static void load_step(struct rx_pipeline_run *run, size_t number, struct rx_read
 void rx_pipeline_run_save(struct rx_pipeline_run *run, struct rx_writer *w)
 {
     const struct rx_plan_pipeline *p = run->pipeline;
+    rx_graph_account(run->instance);
     rx_write_uint(w, p->step_count);
     for (size_t i = 0; i < p->step_count; i++)
         save_step(run->plan, p->first_step + i, w);

@@ -10,6 +10,9 @@ struct rx_pipeline_run;
 int rx_pipelines_bind(struct rx_plan *);
 struct rx_instance *rx_pipeline_run_instance(const struct rx_pipeline_run *); /* NULL: it does not run */
 
+/* What hubs have counted for their steps goes into the plan's ledgers: before those are read. */
+void rx_pipelines_account(const struct rx_plan *);
+
 /* State: the steps with their accounts, the hub, the running instance. */
 void rx_pipeline_run_save(struct rx_pipeline_run *, struct rx_writer *);
 /* Whether the state behind the reader is of a pipeline with the same steps. */

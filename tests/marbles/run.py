@@ -20,10 +20,10 @@ VARIANTS = {
     "": [],
     "--no-fusion": ["--no-fusion"],
     "--span 1": ["--span", "1"],
-    "--span 256": ["--span", "256"],
+    "--span 256 --index-from 1": ["--span", "256", "--index-from", "1"],
     "--restart 1": ["--restart", "1"],
     "--restart 1 --no-fusion": ["--restart", "1", "--no-fusion"],
-    "--restart 2 --span 256": ["--restart", "2", "--span", "256"],
+    "--restart 2 --span 256": ["--restart", "2", "--span", "256", "--index-from", "1"],
     "--restart 1 --alternate-fusion": ["--restart", "1", "--alternate-fusion"],
 }
 

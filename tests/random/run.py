@@ -19,8 +19,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "marbles")]
 from generator import Generator  # noqa: E402
 from replay import Replayer, ReplayError, find_rxd  # noqa: E402
 
-VARIANTS = ["--no-fusion", "--span 1", "--span 256", "--no-fusion --span 256"]
-RESTARTS = ["--restart 1", "--restart 1 --no-fusion", "--restart 1 --alternate-fusion", "--restart 3 --span 256"]
+VARIANTS = ["--no-fusion", "--span 1", "--span 256 --index-from 1", "--no-fusion --span 256"]
+RESTARTS = ["--restart 1", "--restart 1 --no-fusion", "--restart 1 --alternate-fusion", "--restart 3 --span 256 --index-from 1"]
 WORKER = {}
 
 

@@ -261,8 +261,9 @@ static inline void complete_all(struct run *r)
 }
 
 /* The ledger of each step: what came in is accounted for once. */
-static inline void check_ledgers(const struct rx_plan *plan)
+static inline void check_ledgers(const struct rx_plan *plan, struct rx_instance *instance)
 {
+    rx_graph_account(instance);
     for (size_t k = 0; k < plan->logical->step_count; k++) {
         const struct rx_ledger *l = &plan->ledgers[k];
         uint64_t sum = (uint64_t)l->held;

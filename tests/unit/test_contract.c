@@ -84,11 +84,11 @@ START_TEST(every_event_is_accounted_for_in_mid_stream_and_at_the_end)
             return;
         begin(&r);
         drive(&r, 0, EVENTS / 2);
-        check_ledgers(r.plan);
+        check_ledgers(r.plan, r.instance);
         drive(&r, EVENTS / 2, EVENTS);
         rx_graph_stop(r.instance);
         r.instance = NULL;
-        check_ledgers(r.plan);
+        check_ledgers(r.plan, r.instance);
         run_finish(&r);
     }
 }

@@ -67,7 +67,7 @@ static struct rx_ledger echo(struct echo *e)
     struct rx_instance *instance = rx_graph_start(e->run.engine, e->run.plan->pipelines[0].graph, hear, e);
     rx_engine_leave(e->run.engine);
     send(e, 0);
-    check_ledgers(e->run.plan);
+    check_ledgers(e->run.plan, e->ended ? NULL : instance);
     struct rx_ledger ledger = {0};
     for (size_t k = 0; k < e->run.logical->step_count; k++)
         if (strcmp(e->run.plan->steps[k]->class->base.name, "tap") == 0)
