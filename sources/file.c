@@ -97,15 +97,27 @@ static unsigned count_lines(const char *at, size_t length)
     return lines;
 }
 
-/* A message with its line break, if it has one. */
-static void take_message(struct file *file, const char *bytes, size_t length)
+/* A message with its line break, if it has one. False: the subscribers have left, and the buffer with them. */
+static bool take_message(struct file *file, struct rx_source_run *run, const char *bytes, size_t length)
 {
     const struct rx_format_class *class = file->messages;
     file->info.line = class->binary ? 0 : file->line + 1;
     file->line += class->message_end ? count_lines(bytes, length) : 1;
     length = class->binary ? length : without_break(bytes, length);
-    if (class->binary || rx_format_skip_space(bytes, bytes + length) < bytes + length)
-        rx_source_message(&file->source, file->format, bytes, length, &file->info, NULL);
+    if (!class->binary && rx_format_skip_space(bytes, bytes + length) == bytes + length)
+        return true;
+    return rx_source_run_message(run, bytes, length, &file->info);
+}
+
+/* The last message of a file needs no line break. */
+static void take_rest(struct file *file)
+{
+    struct rx_source_run run;
+    if (file->start == file->end || file->skipping)
+        return;
+    rx_source_run_begin(&run, &file->source, file->format);
+    take_message(file, &run, file->buffer + file->start, file->end - file->start);
+    rx_source_run_end(&run);
 }
 
 static void refuse_line(struct file *file)
@@ -132,23 +144,27 @@ static char *message_end(struct file *file)
 /* Takes the whole messages in the buffer. A subscriber may leave at any of them: then the buffer is gone. */
 static void take_messages(struct file *file)
 {
-    while (file->source.running && file->start < file->end) {
+    struct rx_source_run run;
+    bool there = true;
+    rx_source_run_begin(&run, &file->source, file->format);
+    while (there && file->start < file->end) {
         char *from = file->buffer + file->start, *behind = message_end(file);
         if (!behind)
             break;
         file->start += (size_t)(behind - from);
         if (!file->skipping)
-            take_message(file, from, (size_t)(behind - from));
-        file->skipping = false;
+            there = take_message(file, &run, from, (size_t)(behind - from));
+        if (there)
+            file->skipping = false;
     }
+    rx_source_run_end(&run);
 }
 
 static void finish(struct file *file)
 {
     struct rx_source *source = &file->source;
     unsigned run = file->run;
-    if (file->start < file->end && !file->skipping)
-        take_message(file, file->buffer + file->start, file->end - file->start);
+    take_rest(file);
     rx_source_flush(source);
     if (source->running && file->run == run) {
         stop(source);
@@ -198,8 +214,7 @@ static void start_over(struct file *file)
 static void change_to(struct file *file, int fd)
 {
     unsigned run = file->run;
-    if (file->start < file->end && !file->skipping)
-        take_message(file, file->buffer + file->start, file->end - file->start);
+    take_rest(file);
     if (!file->source.running || file->run != run) {
         close(fd);
         return;

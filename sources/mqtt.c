@@ -95,6 +95,17 @@ static bool is_meant(const struct rx_mqtt_message *message, uint32_t filter)
     return message->filter_count == 0;
 }
 
+static struct rx_message_info info_of(const struct mqtt *mqtt, const struct rx_mqtt_message *message,
+                                      const struct rx_topic_entry *entry)
+{
+    return (struct rx_message_info){.capture_keys = mqtt->patterns[entry->pattern].keys,
+                                    .captures = entry->captures,
+                                    .capture_count = entry->capture_count,
+                                    .topic = message->topic,
+                                    .topic_length = message->topic_length,
+                                    .retained = message->retained};
+}
+
 static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct rx_mqtt_message *message)
 {
     struct mqtt *mqtt = mqtt_of(subscriber);
@@ -111,14 +122,32 @@ static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct r
         rx_source_position(&mqtt->source, message->position);
     if (message->retained && mqtt->retained == RETAINED_SKIP)
         return RX_CLAIM_TAKEN;
-    struct rx_message_info info = {.capture_keys = pattern->keys,
-                                   .captures = entry->captures,
-                                   .capture_count = entry->capture_count,
-                                   .topic = message->topic,
-                                   .topic_length = message->topic_length,
-                                   .retained = message->retained};
+    struct rx_message_info info = info_of(mqtt, message, entry);
     rx_source_message(&mqtt->source, rx_source_format(&mqtt->source), message->payload, message->length, &info, NULL);
     return RX_CLAIM_TAKEN;
+}
+
+static size_t on_messages(struct rx_subscriber *subscriber, const struct rx_mqtt_message *messages, size_t count)
+{
+    struct mqtt *mqtt = mqtt_of(subscriber);
+    struct rx_source_run run;
+    size_t i = 0;
+    bool there = true;
+    rx_source_run_begin(&run, &mqtt->source, rx_source_format(&mqtt->source));
+    while (there && i < count && !mqtt->paused && subscriber->parked == 0) {
+        const struct rx_mqtt_message *message = &messages[i];
+        const struct rx_topic_entry *entry =
+            rx_topic_cache_find(mqtt->cache, message->topic, message->topic_length, message->topic_hash);
+        if (!entry || entry->pattern < 0 || !is_meant(message, mqtt->patterns[entry->pattern].filter))
+            break;
+        i++;
+        if (message->retained && mqtt->retained == RETAINED_SKIP)
+            continue;
+        struct rx_message_info info = info_of(mqtt, message, entry);
+        there = rx_source_run_message(&run, message->payload, message->length, &info);
+    }
+    rx_source_run_end(&run);
+    return i;
 }
 
 /* What comes meanwhile is kept and not acknowledged; the connection is read on. */
@@ -220,6 +249,7 @@ static int init(struct rx_source *source, struct rx_error *reterr)
 {
     struct mqtt *mqtt = (struct mqtt *)source;
     mqtt->subscriber.message = on_message;
+    mqtt->subscriber.messages = on_messages;
     mqtt->subscriber.read_end = on_read_end;
     mqtt->subscriber.connection = on_connection;
     int r = make_patterns(mqtt, reterr);

@@ -128,6 +128,23 @@ static inline enum rx_format rx_source_format(const struct rx_source *source)
  * meanwhile: `bytes` must outlive the call only while the source runs. */
 int rx_source_message(struct rx_source *, enum rx_format, const char *bytes, size_t length,
                       const struct rx_message_info *, struct rx_error *reterr);
+/* A run: the messages that one read brought. What holds for all of them is looked up once, and counted at the end; all else is as by
+ * rx_source_message, event for event. On the stack of who reads, and within one turn. */
+struct rx_source_run {
+    struct rx_source *source;
+    enum rx_format format;
+
+    /* private */
+    struct rx_format_state *plain; /* NULL: each message goes the general way */
+    rx_time now;
+    uint64_t events, bytes; /* taken and not counted yet */
+    unsigned starts;
+    bool running;
+};
+void rx_source_run_begin(struct rx_source_run *, struct rx_source *, enum rx_format);
+/* False: the subscribers have left, and the bytes, and those of further messages, may be gone. */
+bool rx_source_run_message(struct rx_source_run *, const char *bytes, size_t length, const struct rx_message_info *);
+void rx_source_run_end(struct rx_source_run *); /* counts; nothing is handed on */
 /* Streams: behind the end of the message that begins at `at`, its line break included. NULL: it does not end before `end`. */
 const char *rx_source_message_end(struct rx_source *, enum rx_format, const char *at, const char *end);
 void rx_source_stream_begin(struct rx_source *);                    /* another stream: a CSV header is to come */

@@ -61,8 +61,8 @@ static void name_line(struct rx_error *error, uint64_t line)
     memcpy(error->message, named.message, sizeof error->message);
 }
 
-static int refuse(struct rx_source *source, int code, const char *bytes, size_t length,
-                  const struct rx_message_info *info, struct rx_error *error)
+int rx_source_refuse(struct rx_source *source, int code, const char *bytes, size_t length,
+                     const struct rx_message_info *info, struct rx_error *error)
 {
     if (info && info->line)
         name_line(error, info->line);
@@ -81,7 +81,7 @@ static int take_one(struct rx_source *source, struct rx_source_work *work, struc
     if (r == 0)
         r = rx_source_event_of_take(source, work, decoded, info, &event, reterr);
     if (r < 0)
-        return refuse(source, r, bytes, length, info, reterr);
+        return rx_source_refuse(source, r, bytes, length, info, reterr);
     source->bytes += length;
     rx_source_admit_take(source, work, event);
     return 0;
@@ -115,7 +115,7 @@ static int take_many(struct rx_source *source, struct rx_source_work *work, stru
         if (r > 0)
             r = rx_source_event_of_take(source, work, value, info, &event, &error);
         if (r < 0) {
-            refuse(source, r, cursor->piece, cursor->piece_length, info, &error);
+            rx_source_refuse(source, r, cursor->piece, cursor->piece_length, info, &error);
             if (first == 0)
                 *reterr = error;
             first = first ? first : r;
@@ -138,7 +138,7 @@ static int refuse_large(struct rx_source *source, const char *bytes, size_t leng
 {
     rx_error_set(reterr, -EMSGSIZE, "a message of %zu bytes; max_message is %llu", length,
                  (unsigned long long)source->max_message);
-    return refuse(source, -EMSGSIZE, bytes, length, info, reterr);
+    return rx_source_refuse(source, -EMSGSIZE, bytes, length, info, reterr);
 }
 
 int rx_source_message(struct rx_source *source, enum rx_format format, const char *bytes, size_t length,
@@ -150,7 +150,7 @@ int rx_source_message(struct rx_source *source, enum rx_format format, const cha
     error->code = work ? 0 : rx_error_set(error, -ENOMEM, "out of memory");
     struct rx_format_state *state = work ? rx_source_format_state(source, work, format, error) : NULL;
     if (!state)
-        return refuse(source, error->code, bytes, length, info, error);
+        return rx_source_refuse(source, error->code, bytes, length, info, error);
     if (source->max_message && length > source->max_message)
         return refuse_large(source, bytes, length, info, error);
     if (state->class->value && !state->options->split)

@@ -1,4 +1,4 @@
-/* What the files of a source share: source.c (spans, the ledger), source_message.c (decoding), source_body.c. For no one else
+/* What the files of a source share: source.c (spans, the ledger), source_message.c (decoding), source_run.c, source_body.c. For no one else
  * but a replay, which stands in the place of a source's feed, and then takes the same way. */
 #ifndef RX_CORE_SOURCE_PRIVATE_H
 #define RX_CORE_SOURCE_PRIVATE_H
@@ -39,6 +39,9 @@ static inline struct rx_format_state *rx_source_format_state(struct rx_source *s
 /* The event of a decoded value: record, meta, time. 0 or a negative errno with a message. */
 int rx_source_event_of_take(struct rx_source *, struct rx_source_work *, struct rx_value decoded,
                             const struct rx_message_info *, struct rx_event *ret, struct rx_error *reterr);
+/* Counts a message as rejected for what `error` says; answers the code. */
+int rx_source_refuse(struct rx_source *, int code, const char *bytes, size_t length, const struct rx_message_info *,
+                     struct rx_error *error);
 /* Counts an event and adds it to the span, if it is no repeat. */
 void rx_source_admit_take(struct rx_source *, struct rx_source_work *, struct rx_event);
 void rx_source_discard(struct rx_source *); /* what is staged */

@@ -41,6 +41,7 @@ static bool make_graft(struct rx_heap *heap, const struct rx_fields *fields, con
         if (!graft.to)
             return false;
         graft.slots[i] = (int8_t)slot;
+        graft.used = true;
     }
     rx_shape_ref(graft.to);
     rx_shape_unref(ret->to);
@@ -120,6 +121,10 @@ static int record_of(struct rx_source_records *records, const struct rx_source *
     const struct rx_graft *graft = graft_for(records, source, from, info ? info : &nothing);
     if (!graft)
         return build(source, decoded, info, ret);
+    if (graft->to == graft->from && !graft->used && decoded.kind == RX_RECORD) {
+        *ret = rx_value_ref(decoded);
+        return 0;
+    }
     return grafted(source, graft, decoded.kind == RX_RECORD ? decoded.u.record->values : &decoded, info, ret);
 }
 

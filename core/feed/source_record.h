@@ -12,6 +12,7 @@ struct rx_graft {
     const struct rx_shape *to;   /* counted */
     const struct rx_key *const *keys;
     size_t count;
+    bool used;                       /* the plan can reach one of them */
     int8_t slots[RX_GRAFT_CAPTURES]; /* -1: the plan cannot reach it */
 };
 

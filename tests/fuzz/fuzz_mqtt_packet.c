@@ -57,6 +57,12 @@ static void on_message(void *arg, const struct rx_mqtt_message *message)
     check(message->topic_length > 0 && (message->position > 0) == (message->qos > 0) && sum != 1);
 }
 
+static void on_messages(void *arg, struct rx_mqtt_message *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        on_message(arg, &messages[i]);
+}
+
 static void on_oversized(void *arg, const char *topic, size_t topic_length, size_t size)
 {
     uint64_t sum = size;
@@ -71,7 +77,7 @@ static void on_granted(void *arg, uint16_t id, uint8_t reason) { (void)arg, (voi
 
 static const struct rx_session_host host = {.write = on_write,
                                             .opened = on_opened,
-                                            .message = on_message,
+                                            .messages = on_messages,
                                             .oversized = on_oversized,
                                             .published = on_published,
                                             .granted = on_granted};

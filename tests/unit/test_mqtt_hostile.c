@@ -21,7 +21,11 @@ static void on_write(void *arg, const void *bytes, size_t length)
 }
 
 static void on_opened(void *arg, bool present) { (void)arg, (void)present, opened++; }
-static void on_message(void *arg, const struct rx_mqtt_message *message) { (void)arg, (void)message, messages++; }
+static void on_messages(void *arg, struct rx_mqtt_message *message, size_t count)
+{
+    (void)arg, (void)message;
+    messages += (unsigned)count;
+}
 static void on_published(void *arg, struct rx_outgoing *o, uint8_t reason) { (void)arg, (void)o, (void)reason; }
 static void on_granted(void *arg, uint16_t id, uint8_t reason) { (void)arg, (void)id, (void)reason; }
 
@@ -33,7 +37,7 @@ static void on_oversized(void *arg, const char *topic, size_t topic_length, size
 
 static const struct rx_session_host host = {.write = on_write,
                                             .opened = on_opened,
-                                            .message = on_message,
+                                            .messages = on_messages,
                                             .oversized = on_oversized,
                                             .published = on_published,
                                             .granted = on_granted};

@@ -161,7 +161,7 @@ static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto
                                   .filters = filters,
                                   .filter_count = filters_of(properties, filters)};
     (void)mosq;
-    rx_broker_message(m->broker, &own);
+    rx_broker_messages(m->broker, &own, 1);
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *arg, int mid, int count, const int *granted,

@@ -43,12 +43,11 @@ static void on_session_opened(void *arg, bool present)
     rx_broker_opened(c->broker, present);
 }
 
-static void on_session_message(void *arg, const struct rx_mqtt_message *message)
+static void on_session_messages(void *arg, struct rx_mqtt_message *messages, size_t count)
 {
     struct rxd_client *c = arg;
-    struct rx_mqtt_message own = *message;
-    c->messages++;
-    rx_broker_message(c->broker, &own);
+    c->messages += count;
+    rx_broker_messages(c->broker, messages, count);
 }
 
 static void on_session_oversized(void *arg, const char *topic, size_t topic_length, size_t size)
@@ -72,7 +71,7 @@ static void on_session_granted(void *arg, uint16_t id, uint8_t reason)
 
 static const struct rx_session_host session_host = {.write = on_session_write,
                                                     .opened = on_session_opened,
-                                                    .message = on_session_message,
+                                                    .messages = on_session_messages,
                                                     .oversized = on_session_oversized,
                                                     .published = on_session_published,
                                                     .granted = on_session_granted};

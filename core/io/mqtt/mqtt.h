@@ -131,6 +131,9 @@ enum rx_claim {
 };
 struct rx_subscriber {
     enum rx_claim (*message)(struct rx_subscriber *, const struct rx_mqtt_message *);
+    /* Messages without a position, in order: answers how many of them, from the first on, it took as RX_CLAIM_TAKEN. The next is
+     * offered to `message`. NULL: each is. */
+    size_t (*messages)(struct rx_subscriber *, const struct rx_mqtt_message *, size_t count);
     void (*read_end)(struct rx_subscriber *); /* what one read brought is through */
     void (*connection)(struct rx_subscriber *, bool connected);
     struct rx_subscriber *previous, *next; /* private from here on */

@@ -111,10 +111,8 @@ bool rx_broker_expects(const struct rx_broker *broker, const struct rx_mqtt_mess
 
 /* A session may hold subscriptions under numbers that we do not know, of an older rxd or another program: then the
  * message is for whom its topic says. */
-void rx_broker_message(struct rx_broker *broker, struct rx_mqtt_message *message)
+static void take(struct rx_broker *broker, struct rx_mqtt_message *message)
 {
-    broker->status.received++;
-    broker->carried++;
     enum rx_claim claim = rx_broker_offer(broker, message);
     if (claim == RX_CLAIM_OTHER && !knows_one(broker, message)) {
         message->filter_count = 0;
@@ -124,6 +122,26 @@ void rx_broker_message(struct rx_broker *broker, struct rx_mqtt_message *message
         rx_park(broker, message, NULL);
     else if (claim == RX_CLAIM_NONE)
         rx_broker_note_unclaimed(broker, message->topic, message->topic_length);
+}
+
+/* Messages that nobody acknowledges, and only one subscriber can have: it takes as many as it takes without a word. */
+static size_t take_run(struct rx_broker *broker, const struct rx_mqtt_message *messages, size_t count)
+{
+    struct rx_subscriber *alone = broker->subscribers;
+    if (!alone || alone->next || !alone->messages || messages->position)
+        return 0;
+    return alone->messages(alone, messages, count);
+}
+
+void rx_broker_messages(struct rx_broker *broker, struct rx_mqtt_message *messages, size_t count)
+{
+    broker->status.received += count;
+    broker->carried += count;
+    for (size_t i = 0; i < count;) {
+        i += take_run(broker, messages + i, count - i);
+        if (i < count)
+            take(broker, &messages[i++]);
+    }
 }
 
 void rx_broker_oversized(struct rx_broker *broker, size_t size)

@@ -110,7 +110,7 @@ void rx_broker_lost(struct rx_broker *, const char *why, uint8_t reason);
 void rx_broker_rearm(struct rx_broker *); /* what the client is due for has changed */
 
 /* mqtt_filter.c */
-void rx_broker_message(struct rx_broker *, struct rx_mqtt_message *);
+void rx_broker_messages(struct rx_broker *, struct rx_mqtt_message *, size_t count);
 void rx_broker_end_read(struct rx_broker *);
 void rx_broker_oversized(struct rx_broker *, size_t size);
 void rx_broker_granted(struct rx_broker *, int asked, unsigned reason);

@@ -217,6 +217,9 @@ ssize_t rx_session_feed(struct rx_session *s, const unsigned char *bytes, size_t
             used += n;
             continue;
         }
+        used += rx_session_take_run(s, bytes + used, length - used);
+        if (used == length || s->state == RX_SESSION_CLOSED)
+            break;
         int r = next_packet(s, bytes + used, length - used, &packet);
         if (r == 0)
             break;

@@ -33,7 +33,8 @@ struct rx_outgoing {
 struct rx_session_host {
     void (*write)(void *arg, const void *bytes, size_t length);
     void (*opened)(void *arg, bool session_present);
-    void (*message)(void *arg, const struct rx_mqtt_message *);
+    void (*messages)(void *arg, struct rx_mqtt_message *,
+                     size_t count); /* in order; the array is the host's meanwhile */
     /* A message larger than packet_maximum, which a broker of 3.1.1 cannot know: it was passed over and will be
      * acknowledged in its turn. */
     void (*oversized)(void *arg, const char *topic, size_t topic_length, size_t size);

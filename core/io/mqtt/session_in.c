@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "core/io/mqtt/mqtt_topic.h"
 #include "core/io/mqtt/session_private.h"
 
 /* The ring of what is not answered yet. A broker of 3.1.1 knows no receive maximum, but has no more identifiers. */
@@ -158,7 +157,7 @@ static int find_topic(struct rx_session *s, struct rx_publish *publish, uint64_t
     if (publish->alias > RX_ALIASES)
         return rx_session_refuse(s, RX_REASON_TOPIC_ALIAS, "a topic alias above the maximum");
     if (publish->topic_length > 0) {
-        *ret_hash = XXH3_64bits(publish->topic, publish->topic_length);
+        *ret_hash = rx_topic_hash(publish->topic, publish->topic_length);
         return publish->alias ? name_alias(s, publish, *ret_hash) : 0;
     }
     const struct rx_alias *alias = &s->aliases[publish->alias - 1];
@@ -182,7 +181,7 @@ static void deliver(struct rx_session *s, const struct rx_publish *publish, uint
                                       .retained = publish->retain,
                                       .filters = publish->subscriptions,
                                       .filter_count = publish->subscription_count};
-    s->host->message(s->arg, &message);
+    s->host->messages(s->arg, &message, 1);
 }
 
 int rx_session_take(struct rx_session *s, const struct rx_packet *packet)

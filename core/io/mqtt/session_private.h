@@ -65,6 +65,9 @@ void rx_session_forget_pending(struct rx_session *);
 void rx_session_forget_received(struct rx_session *);
 void rx_session_finish_in(struct rx_session *);
 
+/* session_run.c: takes the messages at QoS 0 that stand at the start of the bytes; answers how many bytes those are. */
+size_t rx_session_take_run(struct rx_session *, const unsigned char *bytes, size_t length);
+
 /* session_out.c */
 int rx_session_init_out(struct rx_session *);
 int rx_session_answered(struct rx_session *, enum rx_packet_type,
