@@ -197,6 +197,87 @@ START_TEST(messages_are_answered_once_they_are_safe_and_in_order)
 }
 END_TEST
 
+/* What comes in one piece is taken in runs, what comes byte by byte is not: nobody may see a difference. */
+static void hear_in_pieces(const char *hex, size_t piece)
+{
+    unsigned char bytes[1024];
+    size_t length = 0, fed = 0, kept = 0;
+    for (unsigned byte; sscanf(hex + 2 * length, "%2x", &byte) == 1; length++)
+        bytes[length] = (unsigned char)byte;
+    while (fed < length) {
+        fed = fed + piece < length ? fed + piece : length;
+        ssize_t used = rx_session_feed(session, bytes + kept, fed - kept, RX_SEC);
+        if (used < 0) {
+            strcat(heard, rx_session_why(session));
+            return;
+        }
+        kept += (size_t)used;
+    }
+}
+
+START_TEST(runs_of_messages_are_what_each_of_them_is_alone)
+{
+    static const char hex[] = "300400017461"       /* t=a */
+                              "310400017462"       /* retained */
+                              "3007000474616e7a63" /* tanz=c */
+                              "300300017a"         /* z= */
+                              "30050002c3a464"     /* a topic beyond ASCII */
+                              "32060001740007"
+                              "65" /* QoS 1 */
+                              "300400017466"
+                              "d000" /* PINGRESP */
+                              "300400017467"
+                              "34060001740008"
+                              "68" /* QoS 2 */
+                              "300400017469"
+                              "308003000174" /* 384 bytes: the rest is to come */;
+    char once[sizeof heard];
+    for (size_t piece = sizeof hex; piece > 0; piece = piece == sizeof hex ? 40 : piece - 1) {
+        begin(false, 10);
+        connect_as("20020000");
+        hear_in_pieces(hex, piece);
+        if (piece == sizeof hex)
+            strcpy(once, heard);
+        ck_assert_str_eq(heard, once);
+        teardown();
+    }
+    ck_assert_str_eq(once, "new t=a@0 t=b@0 tanz=c@0 z=@0 \xC3\xA4=d@0 t=e@1 t=f@0 t=g@0 t=h@2 t=i@0 ");
+    begin(false, 10); /* what came before a mistake is as good as ever */
+    connect_as("20020000");
+    hear_in_pieces("300400017461"
+                   "300400012b62"
+                   "300400017463",
+                   100);
+    expect(heard, "new t=a@0 the broker sent a topic that is not UTF-8, or holds +, # or NUL");
+}
+END_TEST
+
+START_TEST(runs_of_version_5_say_which_subscription_a_message_is_for)
+{
+    begin(true, 10);
+    connect_as("2003010000");
+    hear("30050001740061"); /* no properties */
+    ck_assert_uint_eq(filters_told, 0);
+    hear("3007000174020b0561");
+    ck_assert_uint_eq(filters_told, 1);
+    ck_assert_uint_eq(last_filter, 5);
+    hear("300a000174050bffffff7f61");
+    ck_assert_uint_eq(last_filter, 268435455);
+    hear("3009000174040b050b0661"); /* two */
+    ck_assert_uint_eq(filters_told, 2);
+    ck_assert_uint_eq(last_filter, 6);
+    hear("3007000174020100"
+         "61"); /* another property */
+    ck_assert_uint_eq(filters_told, 0);
+    expect(heard, "present t=a@0 t=a@0 t=a@0 t=a@0 t=a@0 ");
+    ck_assert_int_eq(hear("3007000174020b0061"), -EBADMSG); /* a subscription of 0 */
+    teardown();
+    begin(true, 10);
+    connect_as("2003010000");
+    ck_assert_int_eq(hear("3008000174030b850061"), -EBADMSG); /* a number that is longer than it need be */
+}
+END_TEST
+
 START_TEST(a_message_at_qos_2_is_taken_once)
 {
     begin(true, 10);
@@ -509,6 +590,8 @@ int main(void)
     tcase_add_test(t, connect_says_what_was_asked);
     tcase_add_test(t, messages_are_answered_once_they_are_safe_and_in_order);
     tcase_add_test(t, a_message_at_qos_2_is_taken_once);
+    tcase_add_test(t, runs_of_messages_are_what_each_of_them_is_alone);
+    tcase_add_test(t, runs_of_version_5_say_which_subscription_a_message_is_for);
     tcase_add_test(t, what_was_not_answered_is_not_answered_on_another_connection);
     tcase_add_test(t, identifiers_of_qos_2_survive_in_a_snapshot);
     tcase_add_test(t, messages_sent_are_kept_until_they_are_acknowledged);

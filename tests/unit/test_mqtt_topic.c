@@ -114,6 +114,28 @@ START_TEST(only_plain_topics_can_be_published_to)
 }
 END_TEST
 
+/* At every length, and every byte at every place, against the check byte by byte. */
+START_TEST(the_bytes_of_a_topic_are_checked_with_its_hash)
+{
+    char topic[41];
+    uint64_t hash, other;
+    for (size_t length = 0; length < sizeof topic; length++) {
+        memset(topic, 'a', sizeof topic);
+        ck_assert(rx_topic_hash_plain(topic, length, &hash));
+        ck_assert_uint_eq(hash, rx_topic_hash(topic, length));
+        for (size_t at = 0; at < length; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                topic[at] = (char)byte;
+                bool plain = byte < 128 && rx_topic_is_name(topic, length);
+                ck_assert_msg(rx_topic_hash_plain(topic, length, &other) == plain, "%d at %zu of %zu", byte, at,
+                              length);
+                ck_assert((other == hash) == (byte == 'a'));
+                topic[at] = 'a';
+            }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mqtt_topic");
@@ -123,6 +145,7 @@ int main(void)
     tcase_add_test(t, a_mistake_is_refused_at_its_column);
     tcase_add_test(t, matching_is_as_the_standard_says);
     tcase_add_test(t, only_plain_topics_can_be_published_to);
+    tcase_add_test(t, the_bytes_of_a_topic_are_checked_with_its_hash);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

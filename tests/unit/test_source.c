@@ -251,6 +251,68 @@ START_TEST(events_go_out_in_spans_of_256_and_nothing_waits_after_a_flush)
 }
 END_TEST
 
+/* A run and message by message, side by side: the same events, rejections and ledger. */
+static void take_all(struct feed *feed, bool in_a_run, const struct rx_message_info *info)
+{
+    static const char *const messages[] = {"{\"a\":1,\"b\":\"x\"}",
+                                           "7",
+                                           "{\"a\":}",
+                                           " {\"b\":2} ",
+                                           "[1,2]",
+                                           "nominal",
+                                           "{\"a\":\"123456789012345678901234567890\"}",
+                                           "\xFF",
+                                           "{}"};
+    struct rx_source_run run;
+    rx_source_run_begin(&run, feed->source, RX_FORMAT_AUTO);
+    for (size_t i = 0; i < 900; i++) {
+        const char *text = messages[i % 9];
+        if (in_a_run)
+            ck_assert(rx_source_run_message(&run, text, strlen(text), info));
+        else
+            rx_source_message(feed->source, RX_FORMAT_AUTO, text, strlen(text), info, NULL);
+    }
+    rx_source_run_end(&run);
+    rx_source_flush(feed->source);
+}
+
+START_TEST(a_run_of_messages_makes_what_they_make_one_by_one)
+{
+    const struct rx_key *keys[] = {key("a"), key("device")};
+    struct rx_value captures[] = {rx_string(h.heap, "top", 3), rx_string(h.heap, "dev", 3)};
+    struct rx_message_info info = {.capture_keys = keys, .captures = captures, .topic = "t", .topic_length = 1};
+    for (unsigned kind = 0; kind < 6; kind++) { /* without and with captures; all fields, none, one of them */
+        struct feed *runs = feed_create(&h, &rx_source_http, NULL), *single = feed_create(&h, &rx_source_http, NULL);
+        struct rx_fields *fields = kind / 2 ? rx_fields_create(h.heap) : NULL;
+        info.capture_count = kind % 2 ? 2 : 0;
+        if (kind / 2 == 2)
+            ck_assert_int_eq(rx_fields_add(fields, "device", 6) | rx_fields_add(fields, "b", 1), 0);
+        runs->source->max_message = single->source->max_message = 30;
+        runs->source->fields = single->source->fields = fields;
+        feed_subscribe(runs);
+        feed_subscribe(single);
+        take_all(runs, true, &info);
+        take_all(single, false, &info);
+        ck_assert_uint_eq(single->events.count, 600);
+        ck_assert_uint_eq(runs->events.count, single->events.count);
+        for (size_t i = 0; i < single->events.count; i++)
+            ck_assert_str_eq(runs->events.lines[i], single->events.lines[i]);
+        ck_assert_uint_eq(runs->rejects.count, single->rejects.count);
+        for (size_t i = 0; i < single->rejects.count; i++)
+            ck_assert_str_eq(runs->rejects.lines[i], single->rejects.lines[i]);
+        ck_assert_uint_eq(runs->events.spans, single->events.spans);
+        ck_assert_uint_eq(runs->source->received, single->source->received);
+        ck_assert_uint_eq(runs->source->decoded, single->source->decoded);
+        ck_assert_uint_eq(runs->source->bytes, single->source->bytes);
+        feed_destroy(runs);
+        feed_destroy(single);
+        rx_fields_destroy(fields);
+    }
+    rx_value_unref(captures[0]);
+    rx_value_unref(captures[1]);
+}
+END_TEST
+
 /* Timer and simulate. */
 
 START_TEST(a_timer_counts_from_zero_and_completes)
@@ -480,6 +542,7 @@ int main(void)
     tcase_add_test(t, event_time_is_read_from_numbers_and_text);
     tcase_add_test(t, bad_messages_are_counted_by_reason_and_sent_to_the_error_stream);
     tcase_add_test(t, events_go_out_in_spans_of_256_and_nothing_waits_after_a_flush);
+    tcase_add_test(t, a_run_of_messages_makes_what_they_make_one_by_one);
     tcase_add_test(t, a_timer_counts_from_zero_and_completes);
     tcase_add_test(t, a_timer_starts_over_for_a_new_subscriber_and_stops_with_the_last);
     tcase_add_test(t, simulate_is_the_same_for_the_same_seed_at_a_bounded_wake_up_rate);
