@@ -10,7 +10,7 @@ if(TARGET rxd)
     add_test(NAME oracle.${name} COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/oracle/run.py
                                          --rxd $<TARGET_FILE:rxd> ${flags})
     rxd_test_limits(oracle.${name} 300)
-    set_tests_properties(oracle.${name} PROPERTIES PROCESSORS 2)
+    set_tests_properties(oracle.${name} PROPERTIES PROCESSORS 4)
   endfunction()
   rxd_oracle_test(recorded)
   rxd_oracle_test(recorded_unfused --no-fusion)
