@@ -1,4 +1,4 @@
-/* concat_with: other streams, one after the other, when those before have completed. */
+/* concat_with: other streams, one after the other, when those before have completed; on_error_resume_next: or failed. */
 #include "core/graph/operator.h"
 
 struct concat_with {
@@ -44,4 +44,26 @@ const struct rx_operator_class rx_operator_concat_with = {
     .start = start,
     .next = next,
     .complete = complete,
+};
+
+/* The error is passed over, as in RxJS: who wants to know of it puts a catch in front. */
+static void error(struct rx_op *op, unsigned port, const struct rx_error *passed_over)
+{
+    (void)passed_over;
+    complete(op, port);
+}
+
+const struct rx_operator_class rx_operator_on_error_resume_next = {
+    .base = {.name = "on_error_resume_next",
+             .summary = "go on with other streams, one after the other, when those before have completed or failed",
+             .options = options,
+             .state_size = sizeof(struct concat_with),
+             .flags = RX_PASSES | RX_AT_END,
+             .example = "on_error_resume_next: other_sensors"},
+    .min_inputs = 2,
+    .max_inputs = RX_PORTS_MAX,
+    .start = start,
+    .next = next,
+    .complete = complete,
+    .error = error,
 };

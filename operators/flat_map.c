@@ -1,5 +1,6 @@
 /* flat_map: each element of a list that an expression gives becomes an event; or, for each event, a stream is subscribed, and
- * what the streams put out is merged (RxJS mergeMap). In the stream's steps `outer` is the event that it was opened for. */
+ * what the streams put out is merged (RxJS mergeMap). In the stream's steps `outer` is the event that it was opened for.
+ * concat_map: one stream after the other. switch_map: only the newest. exhaust_map: none while one is open. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,6 +13,9 @@ struct open_stream {
     struct rx_instance *instance;
 };
 
+/* What becomes of an event that comes while as many streams as may be are open. */
+enum when_full { WAITS, REPLACES_OLDEST, IS_LEFT_OUT };
+
 struct flat_map {
     struct rx_op op;
     struct rx_expr *of;
@@ -22,23 +26,38 @@ struct flat_map {
     int64_t open;
     struct rx_event_queue waiting; /* for one of the open streams to end */
     bool completing;
+    enum when_full when_full;
 };
 
+/* clang-format off */
+#define WHAT_IS_OPENED                                                                                                 \
+    {.name = "of",                                                                                                     \
+     .help = "the list: each of its elements becomes an event",                                                        \
+     .type = RX_OPTION_EXPR,                                                                                           \
+     .offset = RX_AT(struct flat_map, of, struct rx_expr *),                                                           \
+     .flags = RX_POSITIONAL},                                                                                          \
+    {.name = "from",                                                                                                   \
+     .help = "instead: the stream to subscribe for each event",                                                        \
+     .type = RX_OPTION_STREAM,                                                                                         \
+     .offset = RX_AT(struct flat_map, from, const struct rx_tree *),                                                   \
+     .flags = RX_OPENED},                                                                                              \
+    {.name = "pipe",                                                                                                   \
+     .help = "the stream's steps; `outer` is the event that it was opened for",                                        \
+     .type = RX_OPTION_PIPE,                                                                                           \
+     .offset = RX_AT(struct flat_map, pipe, const struct rx_tree *)}
+
+#define QUEUE                                                                                                          \
+    {.name = "queue",                                                                                                  \
+     .help = "events that may wait; one more is discarded, and counted as evicted",                                    \
+     .type = RX_OPTION_INT,                                                                                            \
+     .offset = RX_AT(struct flat_map, queue, int64_t),                                                                 \
+     .fallback = "10000",                                                                                              \
+     .min = 0,                                                                                                         \
+     .max = 1e7}
+/* clang-format on */
+
 static const struct rx_option options[] = {
-    {.name = "of",
-     .help = "the list: each of its elements becomes an event",
-     .type = RX_OPTION_EXPR,
-     .offset = RX_AT(struct flat_map, of, struct rx_expr *),
-     .flags = RX_POSITIONAL},
-    {.name = "from",
-     .help = "instead: the stream to subscribe for each event",
-     .type = RX_OPTION_STREAM,
-     .offset = RX_AT(struct flat_map, from, const struct rx_tree *),
-     .flags = RX_OPENED},
-    {.name = "pipe",
-     .help = "the stream's steps; `outer` is the event that it was opened for",
-     .type = RX_OPTION_PIPE,
-     .offset = RX_AT(struct flat_map, pipe, const struct rx_tree *)},
+    WHAT_IS_OPENED,
     {.name = "concurrency",
      .help = "streams open at once; further events wait for one to end",
      .type = RX_OPTION_INT,
@@ -46,23 +65,20 @@ static const struct rx_option options[] = {
      .fallback = "1000",
      .min = 1,
      .max = 1e6},
-    {.name = "queue",
-     .help = "events that may wait; one more is discarded, and counted as evicted",
-     .type = RX_OPTION_INT,
-     .offset = RX_AT(struct flat_map, queue, int64_t),
-     .fallback = "10000",
-     .min = 0,
-     .max = 1e7},
+    QUEUE,
     {0},
 };
+
+static const struct rx_option concat_options[] = {WHAT_IS_OPENED, QUEUE, {0}};
+static const struct rx_option one_options[] = {WHAT_IS_OPENED, {0}};
 
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct flat_map *f = image;
     if ((f->of != NULL) != (f->from != NULL) && (f->from || !f->pipe))
         return 0;
-    rx_error_set(reterr, -EINVAL, "flat_map takes the list that an expression gives, or a stream");
-    rx_error_hint(reterr, "write flat_map: event.readings, or flat_map: {from: NAME, pipe: [...]}");
+    rx_error_set(reterr, -EINVAL, "it opens the list that an expression gives, or a stream");
+    rx_error_hint(reterr, "write an expression such as event.readings, or {from: NAME, pipe: [...]}");
     return -EINVAL;
 }
 
@@ -74,7 +90,26 @@ static void describe(const void *image, struct rx_facts *facts)
     if (f->of)
         facts->events = 0;
     else
-        facts->events = (uint64_t)f->queue + (uint64_t)f->concurrency;
+        facts->events = (uint64_t)f->queue + (uint64_t)(f->concurrency ? f->concurrency : 1);
+}
+
+static int init_one_by_one(struct rx_op *op, struct rx_error *reterr)
+{
+    (void)reterr;
+    ((struct flat_map *)op)->concurrency = 1;
+    return 0;
+}
+
+static int init_switch(struct rx_op *op, struct rx_error *reterr)
+{
+    ((struct flat_map *)op)->when_full = REPLACES_OLDEST;
+    return init_one_by_one(op, reterr);
+}
+
+static int init_exhaust(struct rx_op *op, struct rx_error *reterr)
+{
+    ((struct flat_map *)op)->when_full = IS_LEFT_OUT;
+    return init_one_by_one(op, reterr);
 }
 
 /* ---- lists ---- */
@@ -137,11 +172,22 @@ static void subscribe(struct flat_map *f, const struct rx_event *event)
         s->instance = instance;
 }
 
+static void leave_oldest(struct flat_map *f)
+{
+    struct rx_instance *instance = f->first->instance;
+    drop(f, f->first);
+    rx_instance_close(instance);
+}
+
 static void take_in(struct flat_map *f, const struct rx_event *event)
 {
+    if (f->open >= f->concurrency && f->when_full == REPLACES_OLDEST)
+        leave_oldest(f);
     if (f->open < f->concurrency) {
         rx_count(&f->op, RX_USED, 1);
         subscribe(f, event);
+    } else if (f->when_full == IS_LEFT_OUT) {
+        rx_count(&f->op, RX_FILTERED, 1);
     } else if ((int64_t)f->waiting.count >= f->queue || rx_event_queue_push(&f->waiting, event) < 0) {
         rx_count(&f->op, RX_EVICTED, 1);
     } else {
@@ -241,22 +287,37 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
-const struct rx_operator_class rx_operator_flat_map = {
-    .base = {.name = "flat_map",
-             .summary =
-                 "each element of a list becomes an event; or a stream is subscribed for each event, and all merged",
-             .options = options,
-             .state_size = sizeof(struct flat_map),
-             .flags = RX_REPLACES,
-             .check = check,
-             .example = "flat_map: event.readings"},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .next = next,
-    .complete = complete,
-    .inner = inner,
-    .save = save,
-    .load = load,
-    .dispose = dispose,
-    .describe = describe,
-};
+#define FLATTENS(name_, summary_, options_, init_)                                                                     \
+    const struct rx_operator_class rx_operator_##name_ = {                                                             \
+        .base = {.name = #name_,                                                                                       \
+                 .summary = summary_,                                                                                  \
+                 .options = options_,                                                                                  \
+                 .state_size = sizeof(struct flat_map),                                                                \
+                 .flags = RX_REPLACES,                                                                                 \
+                 .check = check,                                                                                       \
+                 .example = #name_ ": event.readings"},                                                                \
+        .min_inputs = 1,                                                                                               \
+        .max_inputs = 1,                                                                                               \
+        .init = init_,                                                                                                 \
+        .next = next,                                                                                                  \
+        .complete = complete,                                                                                          \
+        .inner = inner,                                                                                                \
+        .save = save,                                                                                                  \
+        .load = load,                                                                                                  \
+        .dispose = dispose,                                                                                            \
+        .describe = describe,                                                                                          \
+    }
+
+FLATTENS(flat_map, "each element of a list becomes an event; or a stream is subscribed for each event, and all merged",
+         options, NULL);
+FLATTENS(concat_map,
+         "each element of a list becomes an event; or a stream is subscribed for each event, one after the other",
+         concat_options, init_one_by_one);
+FLATTENS(
+    switch_map,
+    "each element of a list becomes an event; or the stream of the newest event is subscribed, and the one before left",
+    one_options, init_switch);
+FLATTENS(exhaust_map,
+         "each element of a list becomes an event; or a stream is subscribed for an event, and the events that come "
+         "meanwhile left out",
+         one_options, init_exhaust);

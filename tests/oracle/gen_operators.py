@@ -95,6 +95,9 @@ class Generator:
     def streams(self):
         return {"of": self.pick(["b"], ["b"], ["ic"], ["b", "ic"])}
 
+    def opened(self):
+        return {"inner": self.pick("b", "ic", "ic"), **self.maybe(0.4, bare=True)}
+
     def keyed(self):
         """group_by -> window -> aggregate on the epoch: what the planner fuses."""
         every = self.maybe(0.3, every=self.ms())
@@ -119,6 +122,9 @@ OPERATORS = {
         {"inner": g.pick("b", "ic", "ic"), **g.maybe(0.4, concurrent=g.n(1, 3)), **g.maybe(0.4, bare=True)},
         {"inner": "ic", **g.maybe(0.5, concurrent=1)},
     ),
+    "concatMap": lambda g: g.opened(),
+    "switchMap": lambda g: g.opened(),
+    "exhaustMap": lambda g: g.opened(),
     "startWith": lambda g: {"values": g.pick([1, 2], [3])},
     "endWith": lambda g: {"values": g.pick([9], [8, 9])},
     "materialize": lambda g: {},
@@ -179,6 +185,8 @@ OPERATORS = {
     },
     "merge": lambda g: g.streams(),
     "concat": lambda g: g.streams(),
+    "onErrorResumeNext": lambda g: g.streams(),
+    "delayWhen": lambda g: {"other": g.pick("b", "ic", "ic")},
     "race": lambda g: g.streams(),
     "zip": lambda g: g.streams(),
     "combineLatest": lambda g: g.streams(),
@@ -195,7 +203,7 @@ OPERATORS = {
 }
 
 ON_RECORDS = {"set", "unset", "default", "template", "object"}
-RESUBSCRIBING = {"retry", "repeat", "concat"}
+RESUBSCRIBING = {"retry", "repeat", "concat", "onErrorResumeNext"}
 ON_EPOCH = {"windowEpoch", "keyed"}  # their boundaries come before all else that is due at an instant but hot input
 # What may stand around any operator, and behind one whose values are numbers.
 BEFORE = ["map", "filter", "skip", "delay", "startWith"]

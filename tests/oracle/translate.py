@@ -29,6 +29,7 @@ DIFFERENCES = {
     "rxd leaves at once",
     "combineLatest after an early error": "RxJS goes on subscribing to the inputs behind one that failed while it was "
     "subscribed, and leaves them at once; rxd does not begin: subscriptions of no length are not compared",
+    "onErrorResumeNext when it is left": "RxJS goes on to its next stream even then, and leaves it at once: likewise",
     "end of a run": "a subscription that is open when the clock stops counts as left then, or as never left",
     "sequenceEqual ahead of an end": "RxJS takes two streams for equal of which one has completed while events of the other "
     "still waited; for rxd they differ: such cases are told apart beforehand, and left out",
@@ -185,7 +186,8 @@ def rx_row(name, step):
 
 def refuse_a_surplus_that_waits(case):
     """Where events of one stream wait when the other completes (see DIFFERENCES)."""
-    if case["pipeline"][0]["op"] == "sequenceEqual" and surplus_waits(case):
+    first = case["pipeline"][:1]
+    if first and first[0]["op"] == "sequenceEqual" and surplus_waits(case):
         raise OutOfScope("sequenceEqual ahead of an end")
     if any(step["op"] == "sequenceEqual" for step in case["pipeline"][1:]):
         raise OutOfScope("sequenceEqual behind another step")
@@ -239,12 +241,12 @@ def rx_catch(step):
 FOLDS = {"count": "count()"}
 OBJECTS = {"unset": "fields", "default": "fields", "template": "to"}
 
-def rx_flat_map(step):
+def rx_flat_map(step, name="flat_map"):
     if "list" in step:
         return [{"flat_map": f"[{', '.join(['event'] * step['list'])}]"}]
     pipe = [] if step.get("bare") else [{"map": "[outer, event]"}]
     concurrency = {"concurrency": step["concurrent"]} if "concurrent" in step else {}
-    return [{"flat_map": {"from": step["inner"], **({"pipe": pipe} if pipe else {}), **concurrency}}]
+    return [{name: {"from": step["inner"], **({"pipe": pipe} if pipe else {}), **concurrency}}]
 
 
 OPERATORS = {
@@ -276,7 +278,10 @@ OPERATORS = {
     "skip": lambda s: [{"skip": s["n"]}],
     "distinctUntilChanged": lambda s: [{"distinct_until_changed": expression(s["key"])}],
     "pairwise": lambda s: ["pairwise"],
-    "mergeMap": lambda s: rx_flat_map(s),
+    "mergeMap": rx_flat_map,
+    "concatMap": lambda s: rx_flat_map(s, "concat_map"),
+    "switchMap": lambda s: rx_flat_map(s, "switch_map"),
+    "exhaustMap": lambda s: rx_flat_map(s, "exhaust_map"),
     "toArray": lambda s: ["to_array"],
     "count": lambda s: [{"count": expression(s["fn"])} if "fn" in s else "count"],
     "bufferCount": lambda s: [{"buffer": counted_extent(s)}],
@@ -323,6 +328,8 @@ OPERATORS = {
     "auditTime": lambda s: [{"audit": ms(s["ms"])}],
     "sampleTime": lambda s: [{"sample": ms(s["ms"])}],
     "concat": lambda s: [{"concat_with": list(s["of"])}],
+    "onErrorResumeNext": lambda s: [{"on_error_resume_next": list(s["of"])}],
+    "delayWhen": lambda s: [{"delay_when": s["other"]}],
     "race": lambda s: [{"race": list(s["of"])}],
 }
 
@@ -575,6 +582,9 @@ def compare_out(case, rows):
     return {"got": got, "want": want}
 
 
+SUBSCRIBES_AND_LEAVES = {"combineLatest", "onErrorResumeNext"}  # see DIFFERENCES
+
+
 def lingers(case):
     """Whether RxJS may stay subscribed to the source longer than anyone listens."""
     return any_step(case["pipeline"], lambda s: "duration" in s)
@@ -594,7 +604,7 @@ def compare_subscriptions(case, subscriptions):
         got, want = subscriptions.get(name, []), case["expect"]["subs"][name]
         if cut is not None:
             got = [span for i, span in enumerate(got) if i < len(want) or span[0] != cut]
-        if len(got) != len(want) and any_step(case["pipeline"], lambda s: s.get("op") == "combineLatest"):
+        if len(got) != len(want) and any_step(case["pipeline"], lambda s: s.get("op") in SUBSCRIBES_AND_LEAVES):
             got, want = [[span for span in spans if span[0] != span[1]] for spans in (got, want)]
         if len(got) != len(want) or not all(same_span(case, g, w) for g, w in zip(got, want)):
             return {"source": name, "got": got, "want": want}

@@ -29,6 +29,10 @@ static const char *const chains[] = {
     "[merge_with: [prices, other_sensors], debounce: 200ms, take: 5]",
     "[merge_with: {with: {again: {from: a, pipe: [map: event]}}}]",
     "[{flat_map: {from: prices, pipe: [{take: 2}, {set: {of: outer.device}}]}}]",
+    "[{concat_map: {from: prices, queue: 3, pipe: [{take: 2}, {set: {of: outer.device}}]}}]",
+    "[{switch_map: {from: prices, pipe: [{take: 3}]}}]",
+    "[{exhaust_map: {from: prices, pipe: [{take: 2}]}}]",
+    "[{delay_when: {from: prices, max: 4, pipe: [{filter: outer.value > 3}]}}]",
     "[distinct, log: '{metric}', distinct_until_changed]",
     "[join: {with: {p: prices}, by: {d: {p: device, main: device}}, within: {before: 1s, after: 300ms}, kind: full, "
     "max_held: 4}]",
