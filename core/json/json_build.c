@@ -7,9 +7,6 @@
 #include "core/value/heap_private.h"
 #include "core/value/map.h"
 
-/* What lies within must be within reach of rx_value.back. */
-#define ONE_BLOCK_MAX ((size_t)UINT16_MAX * 16)
-
 static struct rx_value *object_values(const struct rx_raw_object *object, char *arena)
 {
     return (struct rx_value *)(void *)(arena + object->offset + 16);
@@ -172,7 +169,7 @@ int rx_json_build(struct rx_heap *heap, struct rx_json_scratch *scratch, struct 
         *ret = scratch->stack[0];
         return 0;
     }
-    if (scratch->arena_length + scratch->text_bytes <= ONE_BLOCK_MAX)
+    if (scratch->arena_length + scratch->text_bytes <= RX_JSON_BLOCK_MAX)
         return build_one_block(heap, scratch, ret);
     return build_blocks(heap, scratch, ret);
 }

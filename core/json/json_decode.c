@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "core/json/json_mould.h"
 #include "core/json/json_number.h"
 #include "core/json/json_private.h"
 #include "core/value/heap_private.h"
@@ -83,8 +84,7 @@ static inline bool put(struct decoder *d, size_t target, struct rx_value v)
 static struct rx_value raw_string(struct rx_json_scratch *s, const char *text, size_t length, bool escaped)
 {
     s->text_bytes += length;
-    uint8_t flags = length == 0 ? RX_FLAG_STATIC : escaped ? RX_RAW_ESCAPED : 0;
-    return (struct rx_value){.kind = RX_STRING, .flags = flags, .aux = (uint32_t)length, .u.text = length ? text : ""};
+    return rx_json_raw_string(text, length, escaped);
 }
 
 static inline const char *read_string(struct decoder *d, const char *p)
@@ -436,15 +436,15 @@ static int report(const struct rx_error *error, const char *text, size_t offset,
     return error->code;
 }
 
-int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const struct rx_json_limits *limits,
-                   const char *text, size_t length, struct rx_value *ret, struct rx_error *reterr)
+/* By the parser: any text, and every error. */
+static int parse_text(struct rx_heap *heap, const struct rx_fields *fields, const struct rx_json_limits *limits,
+                      const char *text, size_t length, struct rx_value *ret, struct rx_error *reterr)
 {
     size_t start = 0, end = length, bad = 0;
     while (start < end && is_space(text[start]))
         start++;
     while (end > start && is_space(text[end - 1]))
         end--;
-    rx_heap_tidy(heap);
     struct rx_json_scratch *scratch = rx_json_scratch_open(heap);
     if (!scratch)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
@@ -466,6 +466,28 @@ int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const s
         report(&d.error, text, start + bad, reterr);
     else if ((result = rx_json_build(heap, scratch, ret)) < 0)
         rx_error_set(reterr, result, "out of memory");
+    else if (!limits && start == 0 && end == length)
+        rx_moulds_learn(&d.layout->moulds, text, length, *ret);
     rx_json_scratch_close(heap);
     return result;
+}
+
+/* What messages of these fields were like, where shapes are as they were then. */
+static struct rx_moulds *moulds_for(struct rx_heap *heap, const struct rx_fields *fields)
+{
+    struct rx_json_scratch *scratch = heap->scratch;
+    struct rx_layout *layout = fields ? fields->layout : scratch ? &scratch->layout : NULL;
+    return layout && layout->age == heap->shapes.age ? &layout->moulds : NULL;
+}
+
+int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const struct rx_json_limits *limits,
+                   const char *text, size_t length, struct rx_value *ret, struct rx_error *reterr)
+{
+    rx_heap_tidy(heap);
+    if (!limits && length >= 2 && (text[length - 1] == '}' || text[length - 1] == ']')) {
+        struct rx_moulds *moulds = moulds_for(heap, fields);
+        if (moulds && rx_moulds_follow(heap, moulds, text, length, ret))
+            return 0;
+    }
+    return parse_text(heap, fields, limits, text, length, ret, reterr);
 }

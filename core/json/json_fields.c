@@ -24,6 +24,7 @@ void rx_fields_destroy(struct rx_fields *fields)
         return;
     for (size_t i = 0; i < fields->count; i++)
         rx_key_drop(fields->heap, fields->keys[i]);
+    rx_layout_forget(fields->layout);
     free(fields->layout);
     free(fields->keys);
     free(fields->table);
@@ -96,7 +97,7 @@ int rx_fields_add(struct rx_fields *fields, const char *name, size_t length)
     if (!key)
         return -ENOMEM;
     fields->keys[fields->count++] = key;
-    memset(fields->layout, 0, sizeof *fields->layout);
+    rx_layout_forget(fields->layout);
     int result = tabulate_last(fields);
     if (result < 0)
         rx_key_drop(fields->heap, fields->keys[--fields->count]);
@@ -106,7 +107,7 @@ int rx_fields_add(struct rx_fields *fields, const char *name, size_t length)
 void rx_fields_add_all(struct rx_fields *fields)
 {
     fields->all = true;
-    memset(fields->layout, 0, sizeof *fields->layout);
+    rx_layout_forget(fields->layout);
 }
 
 bool rx_fields_has(const struct rx_fields *fields, const char *name, size_t length)

@@ -1,10 +1,18 @@
 /* The layout of the last message, kept as a tree of guesses at the keys of the next. */
-#include "core/json/json_private.h"
+#include "core/json/json_mould.h"
+
+void rx_layout_forget(struct rx_layout *layout)
+{
+    rx_moulds_forget(&layout->moulds);
+    memset(layout, 0, sizeof *layout);
+}
 
 void rx_layout_open(struct rx_layout *layout, uint64_t age)
 {
     if (layout->count && !layout->full && layout->age == age)
         return;
+    if (layout->age != age)
+        rx_moulds_forget(&layout->moulds);
     layout->age = age;
     layout->root = layout->list_root = RX_NO_GUESS;
     layout->count = 1;

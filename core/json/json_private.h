@@ -25,7 +25,16 @@ struct rx_guess {
     const struct rx_shape *before, *after;
 };
 
+/* Messages that came before, to be followed byte for byte (json_mould.h). */
+enum { RX_MOULDS = 4 };
+struct rx_mould;
+struct rx_moulds {
+    struct rx_mould *of[RX_MOULDS];
+    uint8_t last, next, debt;
+};
+
 struct rx_layout {
+    struct rx_moulds moulds;
     uint16_t root;      /* the first key of an object */
     uint16_t list_root; /* the first key of the objects in a list */
     uint16_t count;
@@ -34,6 +43,8 @@ struct rx_layout {
     uint64_t age; /* of the heap's shapes */
 };
 
+/* Starts with nothing; also for memory that is zero. */
+void rx_layout_forget(struct rx_layout *);
 /* Ready for a message: starts over where the last one did not fit, or keys and shapes were given back (`age`, the heap's). */
 void rx_layout_open(struct rx_layout *, uint64_t age);
 /* Remembers a key, `text` with its quotes, where `link` leads to. The guess is RX_NO_GUESS when there is no room. */
@@ -56,6 +67,15 @@ const struct rx_key *rx_fields_find(const struct rx_fields *, const char *name, 
 
 /* A string is still in the message: u.text and aux are its raw text. A container is an object, u.u its number. */
 enum { RX_RAW_ESCAPED = 0x80 /* a flag of raw strings: escapes to replace */ };
+
+static inline struct rx_value rx_json_raw_string(const char *text, size_t length, bool escaped)
+{
+    uint8_t flags = length == 0 ? RX_FLAG_STATIC : escaped ? RX_RAW_ESCAPED : 0;
+    return (struct rx_value){.kind = RX_STRING, .flags = flags, .aux = (uint32_t)length, .u.text = length ? text : ""};
+}
+
+/* Of one block: what lies within must be within reach of rx_value.back. */
+#define RX_JSON_BLOCK_MAX ((size_t)UINT16_MAX * 16)
 
 struct rx_raw_object {
     size_t offset;  /* into the arena: a struct rx_list, rx_record or rx_map */

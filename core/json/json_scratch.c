@@ -26,6 +26,7 @@ static void destroy(void *scratch)
     free(s->arena);
     rx_buffer_finish(&s->text);
     rx_buffer_finish(&s->copy);
+    rx_layout_forget(&s->layout);
     free(s);
 }
 

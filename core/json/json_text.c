@@ -4,22 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/scan.h"
 #include "core/base/utf8.h"
 #include "core/json/json_private.h"
-
-/* To the first byte that ends a plain run, non-ASCII ones too. */
-static inline const char *skip_plain(const char *p, const char *end)
-{
-    while (end - p >= 8) {
-        uint64_t word = rx_load64_little(p), marks = rx_json_marks(word, word);
-        if (marks)
-            return p + __builtin_ctzll(marks) / 8;
-        p += 8;
-    }
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80)
-        p++;
-    return p;
-}
 
 static int hex_digit(char c)
 {
@@ -75,9 +62,10 @@ static const char *scan_escape(const char *p, const char *end, struct rx_error *
 const char *rx_json_scan_string(const char *p, const char *end, bool *ret_escaped, struct rx_error *reterr,
                                 const char **ret_bad)
 {
+    const char *floor = p;
     *ret_escaped = false;
     for (;;) {
-        p = skip_plain(p, end);
+        p = rx_scan_string(floor, p, end);
         *ret_bad = p;
         if (p == end) {
             rx_error_set(reterr, -EBADMSG, "a string does not end");

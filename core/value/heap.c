@@ -27,7 +27,7 @@ struct rx_slab {
     struct free_block *free;
     uint32_t used, carved; /* blocks in use; blocks ever handed out */
     uint32_t block_bytes, capacity;
-    uint64_t spare_;
+    struct rx_pool *pool;
 };
 
 struct free_block {
@@ -107,13 +107,13 @@ static struct rx_slab *slab_of(void *block)
 
 static bool slab_is_full(const struct rx_slab *slab) { return slab->used == slab->capacity; }
 
-static struct rx_slab *slab_create(uint32_t block_bytes)
+static struct rx_slab *slab_create(struct rx_pool *pool, uint32_t block_bytes)
 {
     struct rx_slab *slab = aligned_alloc(SLAB_BYTES, SLAB_BYTES);
     if (!slab)
         return NULL;
     uint32_t room = SLAB_BYTES - (uint32_t)sizeof *slab;
-    *slab = (struct rx_slab){.block_bytes = block_bytes, .capacity = room / block_bytes};
+    *slab = (struct rx_slab){.block_bytes = block_bytes, .capacity = room / block_bytes, .pool = pool};
     return slab;
 }
 _Static_assert(sizeof(struct rx_slab) % UNIT == 0, "blocks in a slab are 16-byte aligned");
@@ -137,18 +137,27 @@ static void slab_unlink(struct rx_pool *pool, struct rx_slab *slab)
         slab->next->prev = slab->prev;
 }
 
-/* Takes a never used block, or goes on to another slab. */
+/* Goes on to another slab. */
+static struct rx_slab *pool_next(struct rx_pool *pool, uint32_t block_bytes)
+{
+    struct rx_slab *slab = pool->partial;
+    if (slab)
+        slab_unlink(pool, slab);
+    else
+        slab = slab_create(pool, block_bytes);
+    if (slab)
+        pool->current = slab;
+    return slab;
+}
+
+/* A block that was never used, or of another slab. */
 static void *pool_refill(struct rx_pool *pool, uint32_t block_bytes)
 {
     struct rx_slab *slab = pool->current;
-    if (!slab || slab_is_full(slab)) {
-        slab = pool->partial;
-        if (slab)
-            slab_unlink(pool, slab);
-        else if (!(slab = slab_create(block_bytes)))
-            return NULL;
-        pool->current = slab;
-    }
+    if (!slab || slab_is_full(slab))
+        slab = pool_next(pool, block_bytes);
+    if (!slab)
+        return NULL;
     slab->used++;
     if (slab->free) {
         struct free_block *block = slab->free;
@@ -158,65 +167,82 @@ static void *pool_refill(struct rx_pool *pool, uint32_t block_bytes)
     return (char *)(slab + 1) + (size_t)slab->carved++ * slab->block_bytes;
 }
 
-static inline void *pool_alloc(struct rx_pool *pool, uint32_t block_bytes)
+/* Of a slab from which no block is taken now. */
+static void slab_rest(struct rx_slab *slab)
 {
-    struct rx_slab *slab = pool->current;
-    if (!slab || !slab->free)
-        return pool_refill(pool, block_bytes);
-    struct free_block *block = slab->free;
-    slab->free = block->next;
-    slab->used++;
-    return block;
-}
-
-static void pool_free(struct rx_pool *pool, void *what)
-{
-    struct rx_slab *slab = slab_of(what);
-    struct free_block *block = what;
-    bool was_full = slab_is_full(slab);
-    block->next = slab->free;
-    slab->free = block;
-    slab->used--;
-    if (slab == pool->current)
-        return;
-    if (was_full)
-        slab_link(pool, slab);
+    if (slab->used + 1 == slab->capacity)
+        slab_link(slab->pool, slab);
     if (slab->used == 0) {
-        slab_unlink(pool, slab);
+        slab_unlink(slab->pool, slab);
         free(slab);
     }
 }
 
-struct rx_block *rx_block_alloc(struct rx_heap *heap, size_t size, enum rx_content content)
+static inline void pool_free(void *what)
 {
-    size_t units = (size + sizeof(struct rx_block) + UNIT - 1) / UNIT;
+    struct rx_slab *slab = slab_of(what);
+    struct free_block *block = what;
+    block->next = slab->free;
+    slab->free = block;
+    slab->used--;
+    if (slab != slab->pool->current)
+        slab_rest(slab);
+}
+
+static inline struct rx_block *block_begin(struct rx_heap *heap, struct rx_block *block, uint32_t bytes,
+                                           enum rx_content content)
+{
+    block->refs = 1;
+    block->size_content = bytes | content;
+    block->heap = heap;
+    heap->live_bytes += bytes;
+    heap->live_blocks++;
+    return block;
+}
+_Static_assert(UNIT == 16, "what a block holds is in the lower four bits of its size");
+
+static __attribute__((noinline)) struct rx_block *alloc_slowly(struct rx_heap *heap, size_t size,
+                                                               enum rx_content content)
+{
     struct rx_block *block = NULL;
-    if (size <= UINT32_MAX && heap->max_bytes - heap->live_bytes >= units * UNIT) {
-        if (POOLED && units <= RX_POOL_UNITS_MAX) {
-            unsigned i = heap->class_of[units];
-            units = class_units[i];
-            block = pool_alloc(&heap->pools[i], (uint32_t)units * UNIT);
-        } else {
-            block = malloc(units * UNIT);
-        }
+    size_t bytes = 0;
+    if (size <= UINT32_MAX - 2 * UNIT) {
+        bytes = (size + sizeof *block + UNIT - 1) / UNIT * UNIT;
+        bool fits = heap->max_bytes - heap->live_bytes >= bytes, pooled = POOLED && bytes / UNIT <= RX_POOL_UNITS_MAX;
+        unsigned class = pooled ? heap->class_of[bytes / UNIT] : 0;
+        if (pooled)
+            bytes = class_units[class] * UNIT;
+        if (fits)
+            block = pooled ? pool_refill(&heap->pools[class], (uint32_t)bytes) : malloc(bytes);
     }
     if (!block) {
         heap->failed = true;
         return NULL;
     }
-    *block = (struct rx_block){.refs = 1, .size_content = (uint32_t)units << 4 | content, .heap = heap};
-    heap->live_bytes += units * UNIT;
-    heap->live_blocks++;
-    return block;
+    return block_begin(heap, block, (uint32_t)bytes, content);
 }
 
-static void block_recycle(struct rx_heap *heap, struct rx_block *block)
+struct rx_block *rx_block_alloc(struct rx_heap *heap, size_t size, enum rx_content content)
 {
-    size_t units = block->size_content >> 4;
-    heap->live_bytes -= units * UNIT;
+    if (!POOLED || size > RX_POOL_UNITS_MAX * UNIT - sizeof(struct rx_block))
+        return alloc_slowly(heap, size, content);
+    size_t units = (size + sizeof(struct rx_block) + UNIT - 1) / UNIT;
+    struct rx_slab *slab = heap->pools[heap->class_of[units]].current;
+    if (!slab || !slab->free || heap->max_bytes - heap->live_bytes < units * UNIT)
+        return alloc_slowly(heap, size, content);
+    struct free_block *block = slab->free;
+    slab->free = block->next;
+    slab->used++;
+    return block_begin(heap, (struct rx_block *)(void *)block, slab->block_bytes, content);
+}
+
+static inline void block_recycle(struct rx_heap *heap, struct rx_block *block)
+{
+    size_t bytes = rx_block_bytes(block);
+    heap->live_bytes -= bytes;
     heap->live_blocks--;
-    if (POOLED && units <= RX_POOL_UNITS_MAX)
-        pool_free(&heap->pools[heap->class_of[units]], block);
+    if (POOLED && bytes <= RX_POOL_UNITS_MAX * UNIT)
+        pool_free(block);
     else
         free(block);
 }
@@ -293,7 +319,8 @@ static void drop_contents(struct release *release, const void *object, enum rx_c
     }
 }
 
-void rx_block_free(struct rx_block *block)
+/* Of what may refer to other blocks. */
+static __attribute__((noinline)) void release_all(struct rx_block *block)
 {
     struct release release = {.heap = block->heap, .pending = block};
     block->heap = NULL;
@@ -305,10 +332,14 @@ void rx_block_free(struct rx_block *block)
     }
 }
 
-struct rx_value rx_block_value(struct rx_block *block, enum rx_kind kind, const void *object, uint32_t aux)
+void rx_block_free(struct rx_block *block)
 {
-    uintptr_t back = (((uintptr_t)object & ~(uintptr_t)15) - (uintptr_t)block) / UNIT;
-    if (back > UINT16_MAX)
-        return rx_null();
-    return (struct rx_value){.kind = (uint8_t)kind, .back = (uint16_t)back, .aux = aux, .u.pointer = object};
+    enum rx_content content = block->size_content & 15;
+    if (content == RX_CONTENT_MESSAGE)
+        drop_shapes(block + 1);
+    else if (content != RX_CONTENT_LEAF) {
+        release_all(block);
+        return;
+    }
+    block_recycle(block->heap, block);
 }

@@ -58,7 +58,14 @@ static inline void rx_block_unref(struct rx_block *block)
 }
 
 /* A value of `kind` for an object at `object` inside `block`. An object more than 1 MiB (65,535 units) behind the
- * header cannot be referred to: answers RX_NULL (decode.c copies such strings to their own block). */
-struct rx_value rx_block_value(struct rx_block *, enum rx_kind, const void *object, uint32_t aux);
+ * header cannot be referred to: answers RX_NULL (json_build.c copies such strings to their own block). */
+static inline struct rx_value rx_block_value(struct rx_block *block, enum rx_kind kind, const void *object,
+                                             uint32_t aux)
+{
+    uintptr_t back = (((uintptr_t)object & ~(uintptr_t)15) - (uintptr_t)block) / 16;
+    if (back > UINT16_MAX)
+        return rx_null();
+    return (struct rx_value){.kind = (uint8_t)kind, .back = (uint16_t)back, .aux = aux, .u.pointer = object};
+}
 
 #endif

@@ -48,7 +48,7 @@ struct rx_heap {
     void (*scratch_destroy)(void *);
 };
 
-static inline size_t rx_block_bytes(const struct rx_block *block) { return (size_t)(block->size_content >> 4) * 16; }
+static inline size_t rx_block_bytes(const struct rx_block *block) { return block->size_content & ~(uint32_t)15; }
 
 /* Called where a message is decoded or an object begun: gives back what is not in use, when there is no room. */
 static inline void rx_heap_tidy(struct rx_heap *heap)
