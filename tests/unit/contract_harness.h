@@ -245,13 +245,18 @@ static inline size_t listeners(const struct run *r)
     return n;
 }
 
-/* How often the sources must complete until the end: `repeat: {count: 3}` begins anew twice. */
+/* How often the sources must complete until the end: `repeat: {count: 3}` begins anew twice, concat_map with `queue: 3` opens
+ * as many streams after the one that is open. */
 static inline unsigned completions(const struct run *r)
 {
     const struct rx_subgraph *graph = r->plan->pipelines[0].graph;
-    for (size_t i = 0; i < graph->count; i++)
-        if (strcmp(graph->nodes[i].class->base.name, "repeat") == 0)
+    for (size_t i = 0; i < graph->count; i++) {
+        const char *name = graph->nodes[i].class->base.name;
+        if (strcmp(name, "repeat") == 0)
             return 3;
+        if (strcmp(name, "concat_map") == 0)
+            return 4;
+    }
     return 1;
 }
 
