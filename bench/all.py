@@ -8,8 +8,8 @@ nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/b
 """
 import argparse
 
-from harness import main_job, table
-from harness.process import give_way
+from measure import main_job, table
+from measure.process import give_way
 
 
 def arguments():

@@ -5,9 +5,9 @@ import subprocess
 import tempfile
 import time
 
-from harness import feeds
-from harness.process import OTHERS, Daemon, Process, free_port, listens
-from harness.table import Job, Sample
+from measure import feeds
+from measure.process import OTHERS, Daemon, Process, free_port, listens
+from measure.table import Job, Sample
 
 LIMIT = "build/bin/bench_limit"
 EVENTS = 2_000_000
