@@ -4,11 +4,12 @@
     bench/all.py [WORD...] [--rounds N] [--json FILE] [--also NAME=RXD] [--list]
 
 WORD: only the jobs whose names contain it. --also: another build of rxd, measured in turn with the one in build/. The table is of
-nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/bench/last.json).
+nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/feeds/last.json).
 """
 import argparse
+from itertools import chain
 
-from measure import main_job, table
+from measure import main_job, nexmark, rows, table
 from measure.process import give_way
 
 
@@ -16,7 +17,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n")[0])
     parser.add_argument("words", nargs="*", metavar="WORD")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", default="build/bench/last.json")
+    parser.add_argument("--json", default="build/feeds/last.json")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=RXD")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
@@ -26,13 +27,15 @@ def main():
     args = arguments()
     rxds = {"rxd": "build/bin/rxd", **dict(one.split("=", 1) for one in args.also)}
     give_way()
-    jobs = [job for job in main_job.jobs(rxds) if all(word.replace("_", " ").lower() in job.name.lower() for word in args.words)]
+    every = chain(main_job.jobs(rxds), nexmark.jobs(rxds), rows.jobs(rxds))
+    words = [word.replace("_", " ").lower() for word in args.words]
+    jobs = [job for job in every if all(word in job.name.lower() for word in words)]
     if args.list:
         return print("\n".join(job.name for job in jobs))
     print(table.machine_line(table.machine()), flush=True)
-    rows = table.measure(jobs, args.rounds)
-    table.save(args.json, rows, args.rounds)
-    print(table.render(rows))
+    measured = table.measure(jobs, args.rounds)
+    table.save(args.json, measured, args.rounds)
+    print(table.render(measured))
     print("as JSON: " + args.json)
 
 

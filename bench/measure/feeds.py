@@ -1,18 +1,20 @@
 """Feeds: files that bench_feed makes, the bodies of HTTP requests, and a broker that says what a broker would, then sends a prepared buffer."""
+import functools
 import http.client
 import os
 import socket
 import subprocess
 import threading
 
-FOLDER = "build/bench"
+FOLDER = "build/feeds"
 
 
+@functools.cache
 def file(kind, *arguments):
-    """A file of that feed, made once."""
+    """A file of that feed, made once, and again when bench_feed is new."""
     os.makedirs(FOLDER, exist_ok=True)
     path = os.path.join(FOLDER, "-".join([kind, *map(str, arguments)]))
-    if not os.path.exists(path):
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime("build/bin/bench_feed"):
         with open(path + ".part", "wb") as out:
             subprocess.run(["build/bin/bench_feed", kind, *map(str, arguments)], stdout=out, check=True)
         os.rename(path + ".part", path)
@@ -35,6 +37,7 @@ def post(port, bodies, path="/sources/s"):
         assert answer.status == 202, answer.status
 
 
+@functools.cache
 def publish_packets(path, topic=b"s"):
     """The file's lines as PUBLISH packets of QoS 0."""
     head = len(topic).to_bytes(2, "big") + topic

@@ -6,7 +6,8 @@ import tempfile
 import time
 
 from measure import feeds
-from measure.process import OTHERS, Daemon, Process, free_port, listens
+from measure.process import OTHERS, Process, ended, free_port, listens
+from measure.rxd import RECEIVED, Daemon, over_file
 from measure.table import Job, Sample
 
 LIMIT = "build/bin/bench_limit"
@@ -22,60 +23,45 @@ pipelines:
       - window: 5s
       - aggregate: { avg: avg(value), max: max(value), n: count() }
 """
-RECEIVED = 'rxd_step_in_total{pipeline="avg",step="1.filter"}'
 
 
-def sample(daemon, cpu, began, events):
-    with daemon:
-        at, last = daemon.used(RECEIVED, events)
-        return Sample(at - cpu, last - began, events, daemon.rss())
+def rxd_file(rxd):
+    return over_file(rxd, "sources: { s: { file: { path: %s } } }%s" % (sensors(), PIPE), EVENTS)
 
 
-def rxd_file(rxd, path):
-    """From the start of the process, since a file is read at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(rxd, folder, "sources: { s: { file: { path: %s } } }%s" % (path, PIPE))
-        return sample(daemon, 0, daemon.began, EVENTS)
-
-
-def rxd_http(rxd, path):
+def rxd_http(rxd):
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(rxd, folder, "sources: { s: { http: {} } }" + PIPE)
         cpu, began = daemon.cpu(), time.monotonic()
-        feeds.post(daemon.port, feeds.bodies(path))
-        return sample(daemon, cpu, began, EVENTS)
+        feeds.post(daemon.port, feeds.bodies(sensors()))
+        return daemon.sample(cpu, began, EVENTS)
 
 
-def rxd_mqtt(rxd, packets):
-    broker = feeds.CannedBroker(packets, REPEATED)
+def rxd_mqtt(rxd):
+    broker = feeds.CannedBroker(packets(), REPEATED)
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(rxd, folder, "brokers: { b: { url: mqtt://127.0.0.1:%d } }\n"
                                      "sources: { s: { mqtt: { broker: b, topic: s } } }%s" % (broker.port, PIPE))
         daemon.wait_until(broker.ready.is_set)
         cpu, began = daemon.cpu(), time.monotonic()
         broker.go()
-        return sample(daemon, cpu, began, EVENTS)
+        return daemon.sample(cpu, began, EVENTS)
 
 
-def ended(process):
-    cpu, rss = process.end()
-    return Sample(cpu, time.monotonic() - process.began, EVENTS, rss)
+def limit_file():
+    return ended(Process([LIMIT, "file", sensors()]), EVENTS)
 
 
-def limit_file(path):
-    return ended(Process([LIMIT, "file", path]))
-
-
-def limit_http(path):
+def limit_http():
     process = Process([LIMIT, "http", str(EVENTS)], err=subprocess.PIPE)
-    feeds.post(int(process.process.stderr.readline()), feeds.bodies(path))
-    return ended(process)
+    feeds.post(int(process.process.stderr.readline()), feeds.bodies(sensors()))
+    return ended(process, EVENTS)
 
 
-def limit_mqtt(packets):
-    broker = feeds.CannedBroker(packets, REPEATED)
+def limit_mqtt():
+    broker = feeds.CannedBroker(packets(), REPEATED)
     broker.go()
-    return ended(Process([LIMIT, "mqtt", str(broker.port), str(EVENTS)]))
+    return ended(Process([LIMIT, "mqtt", str(broker.port), str(EVENTS)]), EVENTS)
 
 
 MOSQUITTO = """listener %d 127.0.0.1
@@ -97,21 +83,25 @@ def through_mosquitto(rxd, rate=100_000, seconds=5):
             with Daemon(rxd, a, brokers + "sources: { s: { mqtt: { broker: b, topic: \"t/{d}\" } } }" + PIPE) as reader, \
                     Daemon("build/bin/rxd", b, brokers + "sources: { s: { simulate: { rate: %d, devices: 1000 } } }\n"
                            "pipelines: { p: { from: s, to: [ mqtt: { broker: b, topic: \"t/{device}\" } ] } }" % rate, core=OTHERS):
-                name = "rxd_source_received_total"
-                reader.wait_until(lambda: reader.metric(name) > rate)
-                n, cpu, began = reader.metric(name), reader.cpu(), time.monotonic()
+                reader.wait_until(lambda: reader.metric(RECEIVED) > rate)
+                n, cpu, began = reader.metric(RECEIVED), reader.cpu(), time.monotonic()
                 time.sleep(seconds)
-                return Sample(reader.cpu() - cpu, time.monotonic() - began, int(reader.metric(name) - n), reader.rss())
+                return Sample(reader.cpu() - cpu, time.monotonic() - began, int(reader.metric(RECEIVED) - n), reader.rss())
+
+
+def sensors():
+    return feeds.file("sensors", EVENTS)
+
+
+def packets():
+    return feeds.publish_packets(feeds.file("sensors", EVENTS // REPEATED))
 
 
 def jobs(rxds):
     """`rxds`: name -> program."""
-    path = feeds.file("sensors", EVENTS)
-    packets = feeds.publish_packets(feeds.file("sensors", EVENTS // REPEATED))
-    yield Job("main job, canned MQTT", {"limit": lambda: limit_mqtt(packets),
-                                        **{who: lambda rxd=rxd: rxd_mqtt(rxd, packets) for who, rxd in rxds.items()}})
-    yield Job("main job, file", {"limit": lambda: limit_file(path),
-                                 **{who: lambda rxd=rxd: rxd_file(rxd, path) for who, rxd in rxds.items()}})
-    yield Job("main job, HTTP in 1 MB bodies", {"limit": lambda: limit_http(path),
-                                                **{who: lambda rxd=rxd: rxd_http(rxd, path) for who, rxd in rxds.items()}})
-    yield Job("through mosquitto, 100,000/s", {who: lambda rxd=rxd: through_mosquitto(rxd) for who, rxd in rxds.items()})
+    def all_of(limit, run):
+        return {**({"limit": limit} if limit else {}), **{who: lambda rxd=rxd: run(rxd) for who, rxd in rxds.items()}}
+    yield Job("main job, canned MQTT", all_of(limit_mqtt, rxd_mqtt))
+    yield Job("main job, file", all_of(limit_file, rxd_file))
+    yield Job("main job, HTTP in 1 MB bodies", all_of(limit_http, rxd_http))
+    yield Job("through mosquitto, 100,000/s", all_of(None, through_mosquitto))
