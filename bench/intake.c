@@ -66,9 +66,12 @@ static void take_captures(struct rx_source *source)
     const struct rx_key *keys[] = {rx_key_intern(source->heap, "device", 6), rx_key_intern(source->heap, "metric", 6)};
     struct rx_value captures[] = {rx_string(source->heap, "sensor-0042", 11), rx_string(source->heap, "temp", 4)};
     struct rx_message_info info = {.capture_keys = keys, .captures = captures, .capture_count = 2};
+    struct rx_source_run run;
     double start = seconds();
+    rx_source_run_begin(&run, source, RX_FORMAT_AUTO);
     for (int i = 0; i < LINES * ROUNDS; i++)
-        rx_source_message(source, RX_FORMAT_AUTO, payload, sizeof payload - 1, &info, NULL);
+        rx_source_run_message(&run, payload, sizeof payload - 1, &info);
+    rx_source_run_end(&run);
     rx_source_flush(source);
     report("small, two captures", start, (sizeof payload - 1) * LINES * ROUNDS);
     rx_value_unref(captures[0]);

@@ -141,6 +141,18 @@ static char *message_end(struct file *file)
     return newline ? newline + 1 : NULL;
 }
 
+/* Those lines that need no look of ours. False: there is none. */
+static bool take_lines(struct file *file, struct rx_source_run *run, bool *ret_there)
+{
+    const char *at = file->buffer + file->start, *end = file->buffer + file->end;
+    size_t lines = file->skipping ? 0 : rx_source_run_lines(run, &at, end, ret_there);
+    if (lines > 0 && *ret_there) {
+        file->line += lines;
+        file->start = (size_t)(at - file->buffer);
+    }
+    return lines > 0;
+}
+
 /* Takes the whole messages in the buffer. A subscriber may leave at any of them: then the buffer is gone. */
 static void take_messages(struct file *file)
 {
@@ -148,6 +160,8 @@ static void take_messages(struct file *file)
     bool there = true;
     rx_source_run_begin(&run, &file->source, file->format);
     while (there && file->start < file->end) {
+        if (take_lines(file, &run, &there))
+            continue;
         char *from = file->buffer + file->start, *behind = message_end(file);
         if (!behind)
             break;

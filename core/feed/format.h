@@ -73,6 +73,10 @@ struct rx_format_class {
     /* The next of many: 1 and a value; 0 at the end; or the errno of a piece that is wrong, with its place in the message, and
      * the cursor behind it. -ENOMEM. `reterr` is not NULL. */
     int (*next)(struct rx_format_state *, struct rx_format_cursor *, struct rx_value *ret, struct rx_error *reterr);
+    /* Of messages that are lines, as many as come without a word: up to `most` values of whole lines of up to `longest` bytes (0:
+     * no bound), and *at behind them. The next line, if any, is for `value` or `next`. NULL: that every line is. */
+    size_t (*lines)(struct rx_format_state *, const char **at, const char *end, uint64_t longest, size_t most,
+                    struct rx_value *ret);
     /* In a stream: behind the message that begins at `at`, its line break included. NULL: not within these bytes. A NULL slot:
      * a message is a line. */
     const char *(*message_end)(struct rx_format_state *, const char *at, const char *end);

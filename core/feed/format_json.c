@@ -18,6 +18,8 @@ static bool starts_with(const char *at, const char *end, const char *word)
 static bool looks_like_json(const char *at, size_t length)
 {
     const char *end = at + length;
+    if (length > 0 && *at == '{')
+        return true;
     at = rx_format_skip_space(at, end);
     if (at == end)
         return false;
@@ -62,6 +64,22 @@ static int auto_value(struct rx_format_state *state, const char *bytes, size_t l
 {
     return looks_like_json(bytes, length) ? json_value(state, bytes, length, ret, reterr)
                                           : text_value(state, bytes, length, ret, reterr);
+}
+
+/* Lines that are an object from the first byte to the last. */
+static size_t object_lines(struct rx_format_state *state, const char **at, const char *end, uint64_t longest,
+                           size_t most, struct rx_value *ret)
+{
+    struct rx_error error;
+    size_t count = 0;
+    for (const char *from = *at; count < most && from < end && *from == '{'; *at = from, count++) {
+        const char *newline = memchr(from, '\n', (size_t)(end - from));
+        if (!newline || newline[-1] != '}' || (longest && (uint64_t)(newline - from) > longest) ||
+            rx_json_decode(state->heap, state->fields, NULL, from, (size_t)(newline - from), &ret[count], &error) < 0)
+            break;
+        from = newline + 1;
+    }
+    return count;
 }
 
 /* --- Telling values apart --- */
@@ -272,6 +290,8 @@ static int auto_next(struct rx_format_state *state, struct rx_format_cursor *c, 
     return json ? json_next(state, c, ret, reterr) : text_next(state, c, ret, reterr);
 }
 
-const struct rx_format_class rx_format_json = {.name = "json", .value = json_value, .next = json_next};
+const struct rx_format_class rx_format_json = {
+    .name = "json", .value = json_value, .next = json_next, .lines = object_lines};
 const struct rx_format_class rx_format_text = {.name = "text", .value = text_value, .next = text_next};
-const struct rx_format_class rx_format_auto = {.name = "auto", .value = auto_value, .next = auto_next};
+const struct rx_format_class rx_format_auto = {
+    .name = "auto", .value = auto_value, .next = auto_next, .lines = object_lines};

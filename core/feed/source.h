@@ -144,6 +144,9 @@ struct rx_source_run {
 void rx_source_run_begin(struct rx_source_run *, struct rx_source *, enum rx_format);
 /* False: the subscribers have left, and the bytes, and those of further messages, may be gone. */
 bool rx_source_run_message(struct rx_source_run *, const char *bytes, size_t length, const struct rx_message_info *);
+/* Takes the lines at *at, up to a span of them, as far as they come without a word, and answers how many. 0: the next is for
+ * rx_source_run_message. *ret_there as it answers. */
+size_t rx_source_run_lines(struct rx_source_run *, const char **at, const char *end, bool *ret_there);
 void rx_source_run_end(struct rx_source_run *); /* counts; nothing is handed on */
 /* Streams: behind the end of the message that begins at `at`, its line break included. NULL: it does not end before `end`. */
 const char *rx_source_message_end(struct rx_source *, enum rx_format, const char *at, const char *end);

@@ -9,6 +9,7 @@
 
 struct rx_staged { /* events that wait for the rest of their body */
     struct rx_event *events;
+    struct rx_value *values; /* in their place, of a source that is plain */
     size_t count, capacity, bytes;
 };
 
@@ -42,6 +43,8 @@ int rx_source_event_of_take(struct rx_source *, struct rx_source_work *, struct 
 /* Counts a message as rejected for what `error` says; answers the code. */
 int rx_source_refuse(struct rx_source *, int code, const char *bytes, size_t length, const struct rx_message_info *,
                      struct rx_error *error);
+/* Whether its events are values stamped on arrival, and nothing else. */
+bool rx_source_is_plain(const struct rx_source *);
 /* Counts an event and adds it to the span, if it is no repeat. */
 void rx_source_admit_take(struct rx_source *, struct rx_source_work *, struct rx_event);
 void rx_source_discard(struct rx_source *); /* what is staged */

@@ -4,10 +4,9 @@
 
 #include "core/feed/source_private.h"
 
-static bool is_plain(const struct rx_source *source, const struct rx_format_state *state)
+bool rx_source_is_plain(const struct rx_source *source)
 {
-    return state && state->class->value && !state->options->split && !source->clock && !source->dedupe &&
-           !(source->reaches & RX_REACHES_META);
+    return !source->clock && !source->dedupe && !(source->reaches & RX_REACHES_META);
 }
 
 /* Anew after whatever may have run pipelines: they may come, go, and ask for other fields. */
@@ -16,7 +15,7 @@ static void look(struct rx_source_run *run)
     struct rx_source *source = run->source;
     struct rx_source_work *work = rx_source_work_of(source);
     struct rx_format_state *state = work ? rx_source_format_state(source, work, run->format, NULL) : NULL;
-    run->plain = is_plain(source, state) ? state : NULL;
+    run->plain = state && state->class->value && !state->options->split && rx_source_is_plain(source) ? state : NULL;
     run->now = rx_sched_wall(source->sched);
 }
 
@@ -89,4 +88,23 @@ bool rx_source_run_message(struct rx_source_run *run, const char *bytes, size_t 
     run->events++;
     run->bytes += length;
     return ++work->length < RX_SPAN_MAX || hand_on(run);
+}
+
+size_t rx_source_run_lines(struct rx_source_run *run, const char **at, const char *end, bool *ret_there)
+{
+    struct rx_value values[RX_SPAN_MAX];
+    struct rx_source_work *work = run->source->work;
+    const struct rx_format_class *class = run->plain ? run->plain->class : NULL;
+    const char *from = *at;
+    *ret_there = true;
+    if (!class || !class->lines)
+        return 0;
+    size_t count = class->lines(run->plain, at, end, run->source->max_message, RX_SPAN_MAX - work->length, values);
+    for (size_t i = 0; i < count; i++)
+        work->span[work->length++] = (struct rx_event){.value = values[i], .time = run->now};
+    run->events += count;
+    run->bytes += (uint64_t)(*at - from) - count;
+    if (work->length == RX_SPAN_MAX)
+        *ret_there = hand_on(run);
+    return count;
 }

@@ -463,6 +463,94 @@ START_TEST(a_file_of_items_is_read_item_by_item_up_to_what_is_none)
 }
 END_TEST
 
+/* Lines go a short way where nothing but their values is asked for, and the long one where meta is: side by side. */
+static const char *const odd_lines[] = {"{\"n\":1,\"s\":\"a\"}\n",
+                                        "{\"n\":2}\r\n",
+                                        "\n",
+                                        " {\"n\":3}\n",
+                                        "[4]\n",
+                                        "{\"n\":5} \n",
+                                        "7\n",
+                                        "{}\n",
+                                        "  \r\n",
+                                        "{\"n\":6}\n"};
+
+static void write_lines(struct rx_buffer *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rx_buffer_text(text, odd_lines[i % (sizeof odd_lines / sizeof *odd_lines)]);
+}
+
+static void expect_same(const struct feed *a, const struct feed *b)
+{
+    ck_assert_uint_eq(a->events.count, b->events.count);
+    for (size_t i = 0; i < a->events.count; i++)
+        ck_assert_str_eq(a->events.lines[i], b->events.lines[i]);
+    ck_assert_uint_eq(a->rejects.count, b->rejects.count);
+    for (size_t i = 0; i < a->rejects.count; i++)
+        ck_assert_str_eq(strstr(a->rejects.lines[i], "reason"), strstr(b->rejects.lines[i], "reason"));
+    ck_assert_uint_eq(a->events.spans, b->events.spans);
+    ck_assert_uint_eq(a->source->received, b->source->received);
+    ck_assert_uint_eq(a->source->decoded, b->source->decoded);
+    ck_assert_uint_eq(a->source->bytes, b->source->bytes);
+}
+
+START_TEST(lines_of_a_file_are_the_same_by_the_short_way_and_the_long_one)
+{
+    struct rx_buffer text = {0};
+    char path[32];
+    write_lines(&text, 5003);
+    rx_buffer_text(&text, "{\"n\":}\n{\"n\":8}\n{\"long\":\"----------------------\"}\n\xFF\n{\"n\":9}");
+    write_file(path, text.data, text.length);
+    struct feed *feeds[2];
+    for (unsigned i = 0; i < 2; i++) {
+        feeds[i] = feed_create(&h, &rx_source_file, "path", path, NULL);
+        feeds[i]->source->reaches = i ? RX_REACHES_META : 0;
+        feeds[i]->source->max_message = 30;
+        feed_subscribe(feeds[i]);
+        harness_until(&h, feeds[i]->events.completes == 1);
+    }
+    ck_assert_uint_eq(feeds[0]->events.count, 4004);
+    ck_assert_uint_eq(feeds[0]->rejects.count, 3);
+    ck_assert(is_rejected(feeds[0], 0, "line 5004, column 6"));
+    expect_same(feeds[0], feeds[1]);
+    feed_destroy(feeds[0]);
+    feed_destroy(feeds[1]);
+    rx_buffer_finish(&text);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(lines_of_a_body_are_the_same_by_the_short_way_and_the_long_one)
+{
+    static const char *const ends[] = {"", "{\"n\":}\n", "{\"long\":\"----------------------\"}\n{\"n\":1}\n"};
+    for (unsigned kind = 0; kind < 9; kind++) { /* in all, what waits at the most, and more */
+        struct rx_buffer text = {0};
+        struct rx_ingest answers[2];
+        struct feed *feeds[2];
+        write_lines(&text, (size_t[]){9, 19000, 23000}[kind / 3]);
+        rx_buffer_text(&text, ends[kind % 3]);
+        for (unsigned i = 0; i < 2; i++) {
+            feeds[i] = feed_create(&h, &rx_source_http, NULL);
+            feeds[i]->source->reaches = i ? RX_REACHES_META : 0;
+            feeds[i]->source->max_message = 30;
+            feed_subscribe(feeds[i]);
+            answers[i] = post(feeds[i], "application/x-ndjson", text.data, text.length);
+        }
+        ck_assert_int_eq(answers[0].status, kind % 3 == 0 ? 202 : kind % 3 == 1 ? 400 : 413);
+        ck_assert_int_eq(answers[0].status, answers[1].status);
+        ck_assert_uint_eq(answers[0].accepted, answers[1].accepted);
+        ck_assert_uint_eq(answers[0].accepted, feeds[0]->events.count);
+        if (kind % 3)
+            ck_assert_str_eq(answers[0].error.message, answers[1].error.message);
+        expect_same(feeds[0], feeds[1]);
+        feed_destroy(feeds[0]);
+        feed_destroy(feeds[1]);
+        rx_buffer_finish(&text);
+    }
+}
+END_TEST
+
 START_TEST(lines_of_influx_in_a_file_have_their_line_in_what_is_said_of_them)
 {
     static const char text[] = "# what a device writes\nm,d=a v=1i 1000\nm,d=a v=\n";
@@ -507,6 +595,8 @@ int main(void)
     tcase_add_test(t, a_row_past_the_limit_is_refused_once_and_the_next_is_read);
     tcase_add_test(t, a_file_of_items_is_read_item_by_item_up_to_what_is_none);
     tcase_add_test(t, lines_of_influx_in_a_file_have_their_line_in_what_is_said_of_them);
+    tcase_add_test(t, lines_of_a_file_are_the_same_by_the_short_way_and_the_long_one);
+    tcase_add_test(t, lines_of_a_body_are_the_same_by_the_short_way_and_the_long_one);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
