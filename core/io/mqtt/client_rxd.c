@@ -8,9 +8,11 @@
 #include "core/io/net/tls.h"
 #include "core/io/net/transport.h"
 
-/* Reads are put together above a rate, by resting after one that emptied the socket. Below it nothing waits. */
-#define BUSY_RATE   20000 /* messages a second */
-#define REST        RX_MSEC
+/* Reads are put together above a rate, by resting after one that emptied the socket, the longer the more comes. Below it
+ * nothing waits. */
+#define BUSY_RATE   18000 /* messages a second */
+#define FULL_RATE   60000 /* rests are as long as they get */
+#define REST_MAX    RX_MSEC
 #define RATE_WINDOW (50 * RX_MSEC)
 
 enum { UNSENT_MAX = 256 * 1024, FULL_READ = 60 * 1024 };
@@ -22,7 +24,7 @@ struct rxd_client {
     SSL_CTX *tls;
     rx_time window;    /* when the counting began */
     uint64_t messages; /* since then */
-    bool busy;
+    rx_time rest;      /* after a read; 0: none */
 };
 
 static struct rxd_client *link_of(const struct rx_broker *broker) { return broker->link; }
@@ -109,7 +111,8 @@ static void measure(struct rxd_client *c, rx_time now)
 {
     if (now - c->window < RATE_WINDOW)
         return;
-    c->busy = (double)c->messages * RX_SEC > (double)BUSY_RATE * (double)(now - c->window);
+    double rate = (double)c->messages * RX_SEC / (double)(now - c->window);
+    c->rest = rate < BUSY_RATE ? 0 : rate > FULL_RATE ? REST_MAX : (rx_time)(REST_MAX * (rate / FULL_RATE));
     c->window = now;
     c->messages = 0;
 }
@@ -131,8 +134,8 @@ static void on_read_end(void *arg, size_t length)
     rx_broker_pump(broker);
     flush(broker);
     measure(c, now_of(broker));
-    if (c->busy && length < FULL_READ && c->transport)
-        rx_transport_rest(c->transport, REST);
+    if (c->rest && length < FULL_READ && c->transport)
+        rx_transport_rest(c->transport, c->rest);
 }
 
 static void on_drained(void *arg)
