@@ -42,14 +42,14 @@ def spare_cores():
 def publish(connection, rate, seconds):
     """Each message carries when it was sent; those that are due go out together."""
     begin = time.monotonic()
-    sent, pause = 0, min(0.2 / rate, 0.0002)
+    sent = 0
     while (now := time.monotonic()) < begin + seconds:
         due = int((now - begin) * rate) - sent
         if due > 0:
             message = b'{"device":"sensor-0042","metric":"temperature","value":21.5,"t":%d}' % time.monotonic_ns()
             connection.sendall(packet(PUBLISH, text("s") + message) * due)
             sent += due
-        time.sleep(pause)
+        time.sleep(0.0002)
     return sent
 
 

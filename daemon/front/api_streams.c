@@ -36,26 +36,24 @@ static double rate_of(struct rate *r, rx_time now)
 
 static uint64_t frames_of(const struct stream *s) { return rx_log_last(s->log) - rx_log_lost(s->log); }
 
-void stream_collect(struct stream *s)
+static void on_taken(void *arg)
 {
-    rx_time now = now_of(s->streams);
-    rx_fanout_collect(s->fanout);
+    struct stream *s = arg;
     uint64_t frames = frames_of(s);
-    if (frames == s->seen)
-        return;
-    rate_advance(&s->rate, now);
+    rate_advance(&s->rate, now_of(s->streams));
     s->rate.counts[s->rate.second % (RATE_SECONDS + 1)] += frames - s->seen;
     s->seen = frames;
     struct rx_frame_view f;
     s->keyed = s->keyed || (rx_log_frame(s->log, rx_log_last(s->log), &f) && f.key);
 }
 
+static void on_news(void *stream) { rx_fanout_news(((struct stream *)stream)->fanout); }
+
 static void on_wake(void *arg)
 {
     struct rx_streams *streams = arg;
     streams_settle(streams);
-    for (size_t i = 0; i < streams->count; i++)
-        stream_collect(streams->list[i]);
+    rx_log_inbox_take(streams->inbox, on_news);
 }
 
 static void close_stream(struct stream *s)
@@ -113,6 +111,8 @@ static struct stream *create_stream(struct rx_streams *streams, const char *name
     s->selections = rx_selections_create(streams->heap, &streams->filters);
     if (s->selections && rx_fanout_create(streams->loop, log, &streams->options, &s->fanout) == 0) {
         s->log = log;
+        rx_fanout_on_taken(s->fanout, on_taken, s);
+        rx_log_set_reader(log, s);
         return s;
     }
     rx_selections_destroy(s->selections);
@@ -152,12 +152,13 @@ int streams_add(struct rx_streams *streams, const char *name, struct rx_log *log
     if (!s)
         return there ? -EEXIST : -ENOMEM;
     if (!insert(streams, at, s)) {
+        rx_log_set_reader(log, NULL);
         s->log = NULL;
         close_stream(s);
         return -ENOMEM;
     }
     stream_configure(s, options);
-    stream_collect(s);
+    rx_fanout_collect(s->fanout);
     return 0;
 }
 
@@ -172,11 +173,18 @@ void rx_streams_remove(struct rx_streams *streams, const char *name)
     close_stream(s);
 }
 
+static void collect_all(struct rx_streams *streams)
+{
+    streams_settle(streams);
+    for (size_t i = 0; i < streams->count; i++)
+        rx_fanout_collect(streams->list[i]->fanout);
+}
+
 bool rx_streams_drain(struct rx_streams *streams)
 {
     size_t left = 0;
+    collect_all(streams);
     for (size_t i = 0; i < streams->count; i++) {
-        stream_collect(streams->list[i]);
         rx_fanout_drain(streams->list[i]->fanout);
         left += rx_fanout_stats(streams->list[i]->fanout).subscribers;
     }
@@ -237,7 +245,7 @@ static void add_info(void *arg, const struct rx_stream_info *i)
 void rx_streams_answer_list(void *arg, struct rx_http_request *request)
 {
     json_t *list = json_array();
-    on_wake(arg);
+    collect_all(arg);
     rx_streams_each(arg, add_info, &list);
     rx_http_set_header(request, "Cache-Control", "no-store");
     rx_http_reply_json_take(request, 200, "application/json", list ? json_pack("{s:o}", "streams", list) : NULL);
@@ -248,7 +256,8 @@ static int init(struct rx_streams *streams)
     streams->heap = rx_heap_create(NULL);
     if (!streams->heap)
         return -ENOMEM;
-    return rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
+    int r = rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
+    return r == 0 ? rx_log_inbox_create(streams->wake, &streams->inbox) : r;
 }
 
 int rx_streams_create(struct rx_loop *loop, struct rx_http_server *http, const struct rx_fanout_options *options,
@@ -279,6 +288,7 @@ void rx_streams_destroy(struct rx_streams *streams)
         close_stream(streams->list[i]);
     free(streams->list);
     streams_writers_finish(&streams->writers);
+    rx_log_inbox_destroy(streams->inbox);
     rx_wake_destroy(streams->wake);
     rx_heap_destroy(streams->heap);
     free(streams);

@@ -2,6 +2,7 @@
 #ifndef RXD_STREAMS_PRIVATE_H
 #define RXD_STREAMS_PRIVATE_H
 
+#include "core/io/serve/stream_inbox.h"
 #include "core/value/heap.h"
 #include "daemon/front/api_streams.h"
 
@@ -40,7 +41,8 @@ struct rx_streams {
     struct rx_heap *heap;
     struct rx_filter_budget filters;
     struct rx_wake *wake;
-    struct stream **list; /* by name */
+    struct rx_log_inbox *inbox; /* of streams with news */
+    struct stream **list;       /* by name */
     size_t count, capacity;
     struct stream_writers writers;
 };
@@ -52,7 +54,6 @@ void stream_configure(struct stream *, const struct rx_stream_options *);
 /* streams_writers.c: what writers have asked for is done. */
 void streams_settle(struct rx_streams *);
 void streams_writers_finish(struct stream_writers *); /* nobody writes any more */
-void stream_collect(struct stream *); /* what was published is there, and on its way to the subscribers */
 struct stream *streams_find(const struct rx_streams *, const char *name);
 const char *streams_nearest(const struct rx_streams *, const char *name); /* NULL: none is near */
 void streams_refuse_cost(struct rx_http_request *);                       /* a filter that was exhausted by history */

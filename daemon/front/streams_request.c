@@ -220,7 +220,7 @@ void rx_streams_answer(void *arg, struct rx_http_request *request)
         refuse_unknown(arg, request, name);
         return;
     }
-    stream_collect(s);
+    rx_fanout_collect(s->fanout);
     if (choose_form(&w, request) == 0 && choose_meta(&w, request) == 0 && choose_selection(&w, s, request) == 0 &&
         choose_start(&w, s, request) == 0)
         answer_wanted(&w, s, request);

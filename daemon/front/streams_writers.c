@@ -62,7 +62,7 @@ static struct stream_writer *make_writer(struct rx_streams *streams, const char 
     w->name = w->text;
     if (rx_log_create(next_generation(all), &options->limits, &w->writer, &w->log) == 0 &&
         tsearch(w, &all->tree, by_name)) {
-        rx_log_writer_set_wake(w->writer, streams->wake);
+        rx_log_writer_set_inbox(w->writer, streams->inbox);
         return w;
     }
     if (w->writer)

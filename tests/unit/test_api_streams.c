@@ -26,7 +26,7 @@ static struct rx_log_writer *add_limited(const char *name, uint64_t generation, 
     struct rx_log *log;
     struct rx_stream_options options = {.limits = *limits, .keyed = has_key};
     ck_assert_int_eq(rx_log_create(generation, limits, &writer, &log), 0);
-    rx_log_writer_set_wake(writer, streams->wake);
+    rx_log_writer_set_inbox(writer, streams->inbox);
     ck_assert_int_eq(streams_add(streams, name, log, &options), 0);
     return writer;
 }

@@ -2,6 +2,7 @@
 /* Fan-out of a served stream: every subscriber gets every frame exactly once, in order, or is told. */
 #include "core/base/buffer.h"
 #include "core/io/serve/fanout.h"
+#include "core/io/serve/stream_inbox.h"
 #include "core/value/heap.h"
 
 #include <check.h>
@@ -933,11 +934,9 @@ START_TEST(draining_sends_what_is_there_and_closes)
 }
 END_TEST
 
-static void on_wake(void *arg)
-{
-    (void)arg;
-    rx_fanout_collect(fanout);
-}
+static struct rx_log_inbox *inbox;
+static void on_news(void *reader) { rx_fanout_news(reader); }
+static void on_wake(void *arg) { rx_log_inbox_take(*(struct rx_log_inbox **)arg, on_news); }
 
 enum { THREAD_FRAMES = 30000 };
 
@@ -961,8 +960,10 @@ START_TEST(a_writer_on_another_thread_reaches_every_subscriber)
 {
     start(&(struct rx_log_limits){.max_bytes = 16 << 20}, NULL);
     struct rx_wake *wake;
-    ck_assert_int_eq(rx_wake_create(loop, on_wake, NULL, &wake), 0);
-    rx_log_writer_set_wake(writer, wake);
+    ck_assert_int_eq(rx_wake_create(loop, on_wake, &inbox, &wake), 0);
+    ck_assert_int_eq(rx_log_inbox_create(wake, &inbox), 0);
+    rx_log_set_reader(log_, fanout);
+    rx_log_writer_set_inbox(writer, inbox);
     struct client c[3] = {subscribe_as((struct rx_subscription){.kind = RX_SSE}, 1), subscribe(RX_SSE),
                           subscribe(RX_SSE)};
     pthread_t thread;
@@ -984,7 +985,8 @@ START_TEST(a_writer_on_another_thread_reaches_every_subscriber)
         ck_assert_uint_eq(missed, 0);
         leave(&c[i]);
     }
-    rx_log_writer_set_wake(writer, NULL);
+    rx_log_writer_set_inbox(writer, NULL);
+    rx_log_inbox_destroy(inbox);
     rx_wake_destroy(wake);
     stop();
 }

@@ -8,10 +8,12 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum { SLICE = 1000 };           /* subscribers that one turn of the loop serves, */
 #define SLICE_TIME (4 * RX_MSEC) /* unless so much time has passed */
 enum { FLUSH_SHARE = 20, FLUSH_SLOWEST = 10 };
+enum { NEARLY_DUE = 4 }; /* the last part of the time between flushes in which what comes is sent at once */
 
 static struct rx_fanout *of_timer(struct rx_timer *t, size_t offset)
 {
@@ -110,68 +112,11 @@ static void send_news(struct subscriber *s)
         f->lowest = s->cursor;
 }
 
-static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due); }
-
-/* Walks backwards: whoever is moved into a gap, or comes new, has what there is. */
-static bool walk(struct rx_fanout *f, rx_time until)
-{
-    for (unsigned visits = 0; f->walk_channel; f->walk_index = UINT32_MAX, f->walk_channel--) {
-        struct channel *c = f->channels[f->walk_channel - 1];
-        uint32_t i = f->walk_index < c->count ? f->walk_index : c->count;
-        for (; i > 0; i = i - 1 < c->count ? i - 1 : c->count) {
-            if (++visits > SLICE || (visits > 1 && rx_loop_clock(f->loop) >= until)) {
-                f->walk_index = i;
-                return false;
-            }
-            send_news(c->subscribers[i - 1]);
-        }
-    }
-    return true;
-}
-
 /* Flushes that cost much come seldom: up to FLUSH_SLOWEST apart they take one part in FLUSH_SHARE of the time. */
 static rx_time pace(const struct rx_fanout *f)
 {
     rx_time apart = f->cost * FLUSH_SHARE, most = f->options.flush_every * FLUSH_SLOWEST;
     return apart < f->options.flush_every ? f->options.flush_every : apart < most ? apart : most;
-}
-
-/* A slice of a flush: thousands of sends must not keep the loop from everything else. */
-static void go_on(struct rx_fanout *f)
-{
-    rx_time begin = rx_loop_clock(f->loop);
-    bool done = walk(f, begin + SLICE_TIME);
-    rx_time now = rx_loop_clock(f->loop);
-    f->cost += now - begin;
-    if (!done) {
-        arm_flush(f, now); /* later than this turn's timers */
-        return;
-    }
-    f->walking = false;
-    f->held = f->lowest;
-    if (f->news)
-        arm_flush(f, f->flushed + pace(f));
-}
-
-static void flush(struct rx_fanout *f)
-{
-    f->flushed = fanout_now(f);
-    f->walk_channel = f->channel_count;
-    f->walk_index = UINT32_MAX;
-    f->lowest = UINT64_MAX;
-    f->walking = true;
-    f->news = false;
-    f->cost = 0;
-    go_on(f);
-}
-
-static void on_flush(struct rx_timer *t)
-{
-    struct rx_fanout *f = of_timer(t, offsetof(struct rx_fanout, flush));
-    if (f->walking)
-        go_on(f);
-    else
-        flush(f);
 }
 
 static struct subscriber *oldest_orphan(struct rx_fanout *f)
@@ -196,27 +141,112 @@ static void shed_orphans(struct rx_fanout *f)
     }
 }
 
-void rx_fanout_collect(struct rx_fanout *f)
+static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due); }
+
+static void take_in(struct rx_fanout *f)
 {
     uint64_t before = rx_log_last(f->log);
+    if (!f->stats.subscribers) {
+        f->lowest = f->held = UINT64_MAX;
+    }
     rx_log_hold(f->log, f->held);
     rx_log_collect(f->log);
     f->batch.channel = NULL;
     shed_orphans(f);
     if (rx_log_last(f->log) == before)
         return;
-    if (!f->stats.subscribers) {
-        f->lowest = f->held = UINT64_MAX;
+    f->news = f->stats.subscribers > 0;
+    if (f->taken)
+        f->taken(f->taken_arg);
+}
+
+/* Walks backwards: whoever is moved into a gap, or comes new, has what there is. */
+static bool walk(struct rx_fanout *f, rx_time until)
+{
+    for (unsigned visits = 0; f->walk_channel; f->walk_index = UINT32_MAX, f->walk_channel--) {
+        struct channel *c = f->channels[f->walk_channel - 1];
+        uint32_t i = f->walk_index < c->count ? f->walk_index : c->count;
+        for (; i > 0; i = i - 1 < c->count ? i - 1 : c->count) {
+            if (++visits > SLICE || (visits > 1 && rx_loop_clock(f->loop) >= until)) {
+                f->walk_index = i;
+                return false;
+            }
+            send_news(c->subscribers[i - 1]);
+        }
+    }
+    return true;
+}
+
+static rx_time time_spent(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec;
+}
+
+/* A slice of a flush: thousands of sends must not keep the loop from everything else. */
+static void go_on(struct rx_fanout *f)
+{
+    rx_time begin = time_spent();
+    bool done = walk(f, rx_loop_clock(f->loop) + SLICE_TIME);
+    f->cost += time_spent() - begin;
+    if (!done) {
+        arm_flush(f, rx_loop_clock(f->loop)); /* later than this turn's timers */
         return;
     }
-    f->news = true;
-    if (rx_timer_armed(&f->flush))
+    f->walking = false;
+    f->held = f->lowest;
+    if (f->news)
+        arm_flush(f, f->flushed + pace(f));
+}
+
+static void flush(struct rx_fanout *f)
+{
+    f->flushed = fanout_now(f);
+    f->walk_channel = f->channel_count;
+    f->walk_index = UINT32_MAX;
+    f->lowest = UINT64_MAX;
+    f->walking = true;
+    f->news = false;
+    f->cost = 0;
+    go_on(f);
+}
+
+static void on_flush(struct rx_timer *t)
+{
+    struct rx_fanout *f = of_timer(t, offsetof(struct rx_fanout, flush));
+    if (f->walking) {
+        go_on(f);
+        return;
+    }
+    take_in(f);
+    flush(f);
+}
+
+void rx_fanout_collect(struct rx_fanout *f)
+{
+    take_in(f);
+    if (!f->news || rx_timer_armed(&f->flush))
         return;
     rx_time due = f->flushed + pace(f);
-    if (fanout_now(f) >= due)
+    if (fanout_now(f) >= due - pace(f) / NEARLY_DUE)
         flush(f);
     else
         arm_flush(f, due);
+}
+
+/* Only a tick that is near takes in what is there: a writer must not meet the bound of what may be in flight meanwhile. */
+void rx_fanout_news(struct rx_fanout *f)
+{
+    bool near = rx_timer_armed(&f->flush) && !f->walking && pace(f) == f->options.flush_every;
+    if (!near)
+        rx_fanout_collect(f);
+}
+
+void rx_fanout_on_taken(struct rx_fanout *f, void (*taken)(void *arg), void *arg)
+{
+    f->taken = taken;
+    f->taken_arg = arg;
 }
 
 static bool is_deaf(const struct subscriber *s, rx_time now)

@@ -34,8 +34,12 @@ int rx_fanout_create(struct rx_loop *, struct rx_log *, const struct rx_fanout_o
 /* Closes all (WebSocket: 1001). */
 void rx_fanout_destroy(struct rx_fanout *);
 void rx_fanout_set_slow(struct rx_fanout *, enum rx_slow); /* from now on */
-/* Takes in what was published, and sees to it that it is sent: call when the log's wake fires. */
+/* `taken` is called whenever what was published has been taken in. */
+void rx_fanout_on_taken(struct rx_fanout *, void (*taken)(void *arg), void *arg);
+/* Takes in what was published, and sees to it that it is sent. */
 void rx_fanout_collect(struct rx_fanout *);
+/* The same, but a busy stream does it at its tick, once: call when the log is in its inbox. */
+void rx_fanout_news(struct rx_fanout *);
 /* Everyone gets what is there and is then closed in order (WebSocket: 1001). */
 void rx_fanout_drain(struct rx_fanout *);
 

@@ -72,13 +72,15 @@ struct rx_fanout {
     struct channel **channels;
     size_t channel_count, channel_capacity;
     struct rx_timer flush, upkeep;
-    rx_time flushed, cost; /* when the last flush began, and the time that it took */
+    rx_time flushed, cost; /* when the last flush began, and the CPU time that it took */
     size_t walk_channel;   /* where the flush goes on: channels below it, and in the one below it */
     uint32_t walk_index;   /* the subscribers below this */
     bool walking, news;    /* a flush is under way; frames came in since it began */
     uint64_t lowest;       /* the least cursor that this flush has met */
     uint64_t held;         /* no subscriber is behind it */
     bool draining;
+    void (*taken)(void *arg);
+    void *taken_arg;
     struct rx_fanout_stats stats;
     struct batch batch;
     struct rx_buffer frame; /* one with meta that was sent in part */

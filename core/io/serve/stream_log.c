@@ -113,6 +113,8 @@ void rx_log_destroy(struct rx_log *log)
         rx_log_unpin(log->segments[i]);
     rx_segment_destroy(log->spare);
     rx_latest_destroy(log->latest);
+    if (log->link)
+        log->link->reader = NULL;
     rx_log_link_unref(log->link);
     free(log->segments);
     free(log);
@@ -289,6 +291,7 @@ void rx_log_collect(struct rx_log *log)
     apply_limits(log);
 }
 
+void rx_log_set_reader(struct rx_log *log, void *reader) { log->link->reader = reader; }
 uint64_t rx_log_generation(const struct rx_log *log) { return log->generation; }
 uint64_t rx_log_first(const struct rx_log *log) { return log->first; }
 uint64_t rx_log_last(const struct rx_log *log) { return log->last; }

@@ -31,8 +31,8 @@ struct rx_frame {
 
 /* Worker side. `generation` distinguishes runs of the daemon; the sequence starts at 1. */
 struct rx_log_writer;
-/* The two ends are made together; the writer may then live on another thread. Publishing signals the wake that was set
- * (none in tests: call rx_log_collect). */
+/* The two ends are made together; the writer may then live on another thread. Publishing puts the log on the inbox that
+ * was set (stream_inbox.h; none in tests: call rx_log_collect). */
 struct rx_log;
 int rx_log_create(uint64_t generation, const struct rx_log_limits *, struct rx_log_writer **ret_writer,
                   struct rx_log **ret_log);
@@ -43,11 +43,13 @@ int rx_log_append(struct rx_log_writer *, const struct rx_frame *);
 /* Makes what was appended visible to the front: call once per span or turn. Cheap when nothing is new. */
 void rx_log_publish(struct rx_log_writer *);
 void rx_log_writer_destroy(struct rx_log_writer *);
-void rx_log_writer_set_wake(struct rx_log_writer *, struct rx_wake *);
+struct rx_log_inbox;
+void rx_log_writer_set_inbox(struct rx_log_writer *, struct rx_log_inbox *); /* borrowed */
 
 /* Front side. */
 void rx_log_destroy(struct rx_log *);
-void rx_log_collect(struct rx_log *); /* takes in what was published, applies the limits */
+void rx_log_set_reader(struct rx_log *, void *reader); /* what the inbox tells that there is news */
+void rx_log_collect(struct rx_log *);                  /* takes in what was published, applies the limits */
 uint64_t rx_log_generation(const struct rx_log *);
 uint64_t rx_log_first(const struct rx_log *); /* oldest sequence kept; first > last: empty */
 uint64_t rx_log_last(const struct rx_log *);

@@ -58,8 +58,11 @@ const char *rx_frame_kind_name(enum rx_frame_kind);
 struct rx_log_link {
     _Atomic(struct rx_segment *) published; /* newest first */
     atomic_size_t in_flight;
-    atomic_bool woken; /* the front was signalled, and has not looked since */
-    atomic_uint ends;
+    atomic_bool woken;         /* the front was told, and has not looked since */
+    atomic_bool listed;        /* in the inbox */
+    atomic_uint ends;          /* who refers to it: the two, and the inbox */
+    struct rx_log_link *older; /* in the inbox */
+    void *reader;              /* front only; NULL: nobody reads the log, or it is gone */
 };
 void rx_log_link_unref(struct rx_log_link *);
 

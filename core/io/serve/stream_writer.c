@@ -1,4 +1,5 @@
 /* The worker's end of a served stream: serialises frames into a segment and hands it over. */
+#include "core/io/serve/stream_inbox.h"
 #include "core/io/serve/stream_segment.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@ struct rx_log_writer {
     struct rx_segment *open;   /* being filled; NULL: none */
     struct rx_segment *behind; /* full ones that were taken back, newest first */
     bool lost;                 /* `open` starts behind frames that found no room, and nobody was told */
-    struct rx_wake *wake;
+    struct rx_log_inbox *inbox;
     size_t max_in_flight;
     uint64_t sequence; /* the last that was used up */
     size_t prefix_length;
@@ -42,7 +43,7 @@ void rx_log_writer_destroy(struct rx_log_writer *w)
     free(w);
 }
 
-void rx_log_writer_set_wake(struct rx_log_writer *w, struct rx_wake *wake) { w->wake = wake; }
+void rx_log_writer_set_inbox(struct rx_log_writer *w, struct rx_log_inbox *inbox) { w->inbox = inbox; }
 
 static int kind_of(const char *event)
 {
@@ -181,8 +182,8 @@ int rx_log_append(struct rx_log_writer *w, const struct rx_frame *frame)
 static void hand_over(struct rx_log_writer *w, struct rx_segment *newest)
 {
     atomic_store(&w->link->published, newest);
-    if (!atomic_exchange(&w->link->woken, true) && w->wake)
-        rx_wake_signal(w->wake);
+    if (w->inbox && !atomic_exchange(&w->link->woken, true))
+        rx_log_inbox_put(w->inbox, w->link);
 }
 
 void rx_log_publish(struct rx_log_writer *w)
