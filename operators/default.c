@@ -1,4 +1,6 @@
 /* default: fills in the fields that an event lacks. */
+#include <errno.h>
+
 #include "core/graph/operator.h"
 
 struct fill {
@@ -26,10 +28,10 @@ static bool lacks(const struct fill *f, struct rx_value object)
     return false;
 }
 
-static struct rx_value filled(struct fill *f, struct rx_value object)
+static struct rx_value filled(const struct fill *f, struct rx_heap *heap, struct rx_value object)
 {
     struct rx_object_builder builder;
-    rx_object_init_from(&builder, rx_op_heap(&f->op), object);
+    rx_object_init_from(&builder, heap, object);
     for (uint32_t i = 0; i < rx_object_count(f->fields); i++) {
         struct rx_value key, value;
         rx_object_entry(f->fields, i, &key, &value);
@@ -39,22 +41,36 @@ static struct rx_value filled(struct fill *f, struct rx_value object)
     return rx_object_finish(&builder);
 }
 
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+static bool make(struct rx_op *op, unsigned which, const void *image, const struct rx_event *event,
+                 struct rx_value *ret)
 {
-    struct fill *f = (struct fill *)op;
-    struct rx_event out[RX_SPAN_MAX];
-    (void)port;
-    for (size_t i = 0; i < n; i++) {
-        struct rx_value object = rx_object_of(rx_op_heap(op), span[i].value);
-        out[i] = span[i];
-        out[i].value = lacks(f, object) ? filled(f, object) : rx_value_ref(object);
-        rx_value_unref(object);
-    }
-    rx_count(op, RX_USED, n);
-    rx_emit(op, out, n);
-    for (size_t i = 0; i < n; i++)
-        rx_value_unref(out[i].value);
+    struct rx_value object = rx_object_of(rx_op_heap(op), event->value);
+    (void)which;
+    *ret = lacks(image, object) ? filled(image, rx_op_heap(op), object) : rx_value_ref(object);
+    rx_value_unref(object);
+    return true;
 }
+
+enum { KEYS_MAX = 16 };
+
+static int columns(const void *image, struct rx_heap *heap, struct rx_columns *program)
+{
+    const struct fill *f = image;
+    const struct rx_key *keys[KEYS_MAX];
+    struct rx_value values[KEYS_MAX];
+    uint32_t count = rx_object_count(f->fields);
+    for (uint32_t i = 0; i < count && i < KEYS_MAX; i++) {
+        struct rx_value key;
+        rx_object_entry(f->fields, i, &key, &values[i]);
+        if (key.kind != RX_STRING)
+            return 0;
+        if (!(keys[i] = rx_key_intern(heap, key.u.text, key.aux)))
+            return -ENOMEM;
+    }
+    return count <= KEYS_MAX ? rx_columns_default(program, keys, values, count) : 0;
+}
+
+static const struct rx_each each = {.make = make, .columns = columns};
 
 const struct rx_operator_class rx_operator_default = {
     .base = {.name = "default",
@@ -65,5 +81,6 @@ const struct rx_operator_class rx_operator_default = {
              .example = "default: {unit: C}"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .next = next,
+    .next = rx_each_next,
+    .each = &each,
 };

@@ -15,28 +15,20 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static bool passes(struct filter *f, const struct rx_event *event)
+static int test(struct rx_op *op, unsigned which, const void *image, const struct rx_event *event)
 {
-    int result = rx_op_test(&f->op, f->condition, event);
-    rx_count(&f->op, RX_USED, result > 0);
-    rx_count(&f->op, RX_FILTERED, result == 0);
-    return result > 0;
+    return rx_op_test_of(op, which, ((const struct filter *)image)->condition, event);
 }
 
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+static int columns(const void *image, struct rx_heap *heap, struct rx_columns *program)
 {
-    struct filter *f = (struct filter *)op;
-    struct rx_event out[RX_SPAN_MAX];
-    size_t kept = 0;
-    (void)port;
-    for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        if (passes(f, &span[i]))
-            out[kept++] = span[i];
-    }
-    rx_emit(op, out, kept);
+    (void)heap;
+    return rx_columns_keep(program, ((const struct filter *)image)->condition);
 }
 
 static const struct rx_expr *condition(const void *image) { return ((const struct filter *)image)->condition; }
+
+static const struct rx_each each = {.test = test, .columns = columns};
 
 const struct rx_operator_class rx_operator_filter = {
     .base = {.name = "filter",
@@ -47,6 +39,7 @@ const struct rx_operator_class rx_operator_filter = {
              .example = "filter: metric == \"temperature\""},
     .min_inputs = 1,
     .max_inputs = 1,
-    .next = next,
+    .next = rx_each_next,
+    .each = &each,
     .condition = condition,
 };

@@ -15,29 +15,25 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static bool map_one(struct map *m, const struct rx_event *in, struct rx_event *out)
+static bool make(struct rx_op *op, unsigned which, const void *image, const struct rx_event *event,
+                 struct rx_value *ret)
 {
-    struct rx_expr_env env = rx_op_env(&m->op, in);
+    const struct map *m = image;
+    struct rx_expr_env env = rx_op_env(op, event);
     struct rx_error error;
-    *out = (struct rx_event){.time = in->time, .mark = in->mark, .meta = in->meta};
-    if (rx_shaper_eval(m->to, &env, rx_op_heap(&m->op), &out->value, &error) == 0)
+    if (rx_shaper_eval(m->to, &env, rx_op_heap(op), ret, &error) == 0)
         return true;
-    return rx_bad_event(&m->op, in, &error) == RX_USE_NULL;
+    *ret = rx_null();
+    return rx_bad_event_of(op, which, event, &error) == RX_USE_NULL;
 }
 
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+static int columns(const void *image, struct rx_heap *heap, struct rx_columns *program)
 {
-    struct map *m = (struct map *)op;
-    struct rx_event out[RX_SPAN_MAX];
-    size_t made = 0;
-    (void)port;
-    for (size_t i = 0; i < n && rx_op_live(op); i++)
-        made += map_one(m, &span[i], &out[made]);
-    rx_count(op, RX_USED, made);
-    rx_emit(op, out, made);
-    for (size_t i = 0; i < made; i++)
-        rx_value_unref(out[i].value);
+    (void)heap;
+    return rx_shaper_columns(((const struct map *)image)->to, false, program);
 }
+
+static const struct rx_each each = {.make = make, .columns = columns};
 
 const struct rx_operator_class rx_operator_map = {
     .base = {.name = "map",
@@ -48,5 +44,6 @@ const struct rx_operator_class rx_operator_map = {
              .example = "map: {celsius: (value - 32) / 1.8}"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .next = next,
+    .next = rx_each_next,
+    .each = &each,
 };

@@ -1,4 +1,5 @@
 /* unset: removes fields from the event. */
+#include <errno.h>
 #include <string.h>
 
 #include "core/graph/operator.h"
@@ -25,10 +26,10 @@ static bool is_unset(const struct unset *u, struct rx_value key)
     return false;
 }
 
-static struct rx_value without(struct unset *u, struct rx_value object)
+static struct rx_value without(const struct unset *u, struct rx_heap *heap, struct rx_value object)
 {
     struct rx_object_builder builder;
-    rx_object_init(&builder, rx_op_heap(&u->op));
+    rx_object_init(&builder, heap);
     for (uint32_t i = 0; i < rx_object_count(object); i++) {
         struct rx_value key, value;
         rx_object_entry(object, i, &key, &value);
@@ -38,22 +39,29 @@ static struct rx_value without(struct unset *u, struct rx_value object)
     return rx_object_finish(&builder);
 }
 
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+static bool make(struct rx_op *op, unsigned which, const void *image, const struct rx_event *event,
+                 struct rx_value *ret)
 {
-    struct unset *u = (struct unset *)op;
-    struct rx_event out[RX_SPAN_MAX];
-    (void)port;
-    for (size_t i = 0; i < n; i++) {
-        out[i] = span[i];
-        struct rx_value object = rx_object_of(rx_op_heap(op), span[i].value);
-        out[i].value = without(u, object);
-        rx_value_unref(object);
-    }
-    rx_count(op, RX_USED, n);
-    rx_emit(op, out, n);
-    for (size_t i = 0; i < n; i++)
-        rx_value_unref(out[i].value);
+    struct rx_value object = rx_object_of(rx_op_heap(op), event->value);
+    (void)which;
+    *ret = without(image, rx_op_heap(op), object);
+    rx_value_unref(object);
+    return true;
 }
+
+enum { KEYS_MAX = 16 };
+
+static int columns(const void *image, struct rx_heap *heap, struct rx_columns *program)
+{
+    const struct unset *u = image;
+    const struct rx_key *keys[KEYS_MAX];
+    for (size_t i = 0; i < u->fields.count && i < KEYS_MAX; i++)
+        if (!(keys[i] = rx_key_intern(heap, u->fields.items[i], strlen(u->fields.items[i]))))
+            return -ENOMEM;
+    return u->fields.count <= KEYS_MAX ? rx_columns_remove(program, keys, u->fields.count) : 0;
+}
+
+static const struct rx_each each = {.make = make, .columns = columns};
 
 const struct rx_operator_class rx_operator_unset = {
     .base = {.name = "unset",
@@ -64,5 +72,6 @@ const struct rx_operator_class rx_operator_unset = {
              .example = "unset: [secret, position]"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .next = next,
+    .next = rx_each_next,
+    .each = &each,
 };

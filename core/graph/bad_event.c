@@ -146,7 +146,7 @@ bool rx_op_eval(struct rx_op *op, struct rx_expr *expr, const struct rx_expr_env
     return rx_bad_event(op, env->event, &error) == RX_USE_NULL;
 }
 
-int rx_op_test(struct rx_op *op, struct rx_expr *condition, const struct rx_event *event)
+int rx_op_test_of(struct rx_op *op, unsigned which, struct rx_expr *condition, const struct rx_event *event)
 {
     struct rx_expr_env env = rx_op_env(op, event);
     struct rx_error error;
@@ -154,9 +154,14 @@ int rx_op_test(struct rx_op *op, struct rx_expr *condition, const struct rx_even
     if (result >= 0)
         return result;
     if (result == -ENODATA) {
-        rx_count(op, RX_ABSENT, 1);
+        rx_count_of(op, which, RX_ABSENT, 1);
         return 0;
     }
     rx_expr_test(condition, &env, &error);
-    return rx_bad_event(op, event, &error) == RX_USE_NULL ? 0 : -1;
+    return rx_bad_event_of(op, which, event, &error) == RX_USE_NULL ? 0 : -1;
+}
+
+int rx_op_test(struct rx_op *op, struct rx_expr *condition, const struct rx_event *event)
+{
+    return rx_op_test_of(op, 0, condition, event);
 }

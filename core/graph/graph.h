@@ -23,7 +23,8 @@ struct rx_node {
     const struct rx_step *const *steps;    /* what it runs, upstream first; at least one */
     struct rx_ledger *const *ledgers;      /* of each */
     uint16_t step_count, common_step;
-    uint16_t index;                                 /* in its sub-graph */
+    bool in_row;    /* its steps stand behind one another, not inside: in saved state each has a place of its own */
+    uint16_t index; /* in its sub-graph */
     uint16_t inputs[RX_PORTS_MAX];                  /* node indices */
     const struct rx_key *input_names[RX_PORTS_MAX]; /* interned by the planner */
     uint8_t input_count;

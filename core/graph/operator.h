@@ -47,6 +47,25 @@ enum {
         16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };
 
+/* Events on their way through steps that take each by itself. */
+struct rx_batch {
+    size_t n;
+    bool owned;              /* their values are the batch's; else borrowed, as all the rest is */
+    uint8_t at[RX_SPAN_MAX]; /* of each its place in the span that the batch began with, growing */
+    struct rx_event events[RX_SPAN_MAX];
+};
+
+/* A step that takes each event by itself and keeps nothing, so that several of them in a row may run as one (rx_run). It has either
+ * of the first two; `which` is the step (rx_count_of), `image` its options. */
+struct rx_each {
+    /* What becomes of the event: a value in *ret, the caller's. False: nothing, and that is accounted for. */
+    bool (*make)(struct rx_op *, unsigned which, const void *image, const struct rx_event *, struct rx_value *ret);
+    /* Does it go on? 1 or 0, which the caller counts, or -1: no, and that is accounted for. */
+    int (*test)(struct rx_op *, unsigned which, const void *image, const struct rx_event *);
+    /* Adds the step to a column program, as its functions answer. It must give the same. NULL: it cannot. */
+    int (*columns)(const void *image, struct rx_heap *, struct rx_columns *);
+};
+
 /* Whether a class runs several steps as one, and then whether its state is theirs or of its own. */
 enum rx_fusing { RX_FUSES_NOT, RX_FUSES, RX_FUSES_STATE };
 
@@ -91,6 +110,11 @@ struct rx_operator_class {
     /* What its (first) step tests before all else, one rx_op_test an event: where that is not true the event goes no further, and leaves no
      * trace but in the step's account (RX_FILTERED, and what rx_op_test counts). Hubs look such conditions up. NULL: nothing. */
     const struct rx_expr *(*condition)(const void *image);
+    const struct rx_each *each; /* NULL: it is no such step. Its `next` is rx_each_next */
+    /* A class that runs such steps, one behind another, as one: 1 with `ret_image` set (what it makes is the arena's), 0: it is no
+     * use, -ENOMEM. */
+    int (*run)(const struct rx_step *const *, const void *const *images, unsigned n, struct rx_plan_arena *,
+               void *ret_image);
 };
 
 /* The head of every operator's state struct: `struct take { struct rx_op op; int64_t count; ... }`. Private to graph.c
@@ -257,6 +281,15 @@ bool rx_op_made(struct rx_op *, const struct rx_event *in, struct rx_value *made
 bool rx_op_eval(struct rx_op *, struct rx_expr *, const struct rx_expr_env *, struct rx_value *ret);
 /* A condition: 1 true, 0 false (counted as nothing; an absent operand as RX_ABSENT), -1 a bad event. */
 int rx_op_test(struct rx_op *, struct rx_expr *, const struct rx_event *);
+
+/* The same of the step that `which` says. */
+int rx_op_test_of(struct rx_op *, unsigned which, struct rx_expr *, const struct rx_event *);
+
+/* Steps that take each event by itself (struct rx_each): their `next`, and one of them on a batch, with its account. */
+void rx_each_next(struct rx_op *, unsigned port, const struct rx_event *span, size_t n);
+void rx_each_apply(struct rx_op *, unsigned which, const struct rx_each *, const void *image, struct rx_batch *);
+void rx_batch_begin(struct rx_batch *, const struct rx_event *span, size_t n, bool owned);
+void rx_batch_finish(struct rx_batch *); /* gives back what is its own */
 
 /* What all instances of one node have in common (a boundary clock): zeroed bytes, made at the first call, gone with the
  * plan. It has one timer; at one instant these fire before all other timers, upstream nodes first. */

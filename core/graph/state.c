@@ -46,12 +46,26 @@ static void save_op(struct rx_op *op, struct rx_writer *w)
     rx_frame_end(w, frame);
 }
 
+/* Steps that stand behind the first one, and that the op stands for: they keep nothing. */
+static unsigned others_in_row(const struct rx_node *node) { return node->in_row ? node->step_count - 1u : 0; }
+
+static void save_others(const struct rx_node *node, const struct rx_op *op, struct rx_writer *w)
+{
+    for (unsigned i = 0; i < others_in_row(node); i++) {
+        if (op)
+            rx_frame_end(w, rx_frame_begin_step(w, op, 1, 0));
+        else
+            rx_write_bool(w, false);
+    }
+}
+
 int rx_instance_save(struct rx_instance *instance, struct rx_writer *w)
 {
     for (size_t i = 0; i < instance->subgraph->count; i++) {
         rx_write_bool(w, instance->ops[i] != NULL);
         if (instance->ops[i])
             save_op(instance->ops[i], w);
+        save_others(&instance->subgraph->nodes[i], instance->ops[i], w);
     }
     return w->buffer.failed ? -ENOMEM : 0;
 }
@@ -112,17 +126,37 @@ static bool whole(const struct rx_instance *instance)
     return true;
 }
 
+static void load_others(const struct rx_node *node, struct rx_reader *r)
+{
+    for (unsigned i = 0; i < others_in_row(node); i++) {
+        struct rx_reader frame = rx_frame_open_step(r, 1, 0);
+        rx_frame_close(r, &frame);
+    }
+}
+
+/* In a row all have ended, or none. */
+static void skip_absent(const struct rx_node *node, struct rx_reader *r)
+{
+    for (unsigned i = 0; i < others_in_row(node); i++)
+        if (rx_read_bool(r))
+            rx_reader_fail(r, -EBADMSG);
+}
+
 static int load_ops(struct rx_instance *instance, struct rx_reader *r)
 {
     struct rx_error error = {0};
     for (size_t i = 0; i < instance->subgraph->count && !rx_reader_failed(r); i++) {
-        if (!rx_read_bool(r))
+        const struct rx_node *node = &instance->subgraph->nodes[i];
+        if (!rx_read_bool(r)) {
+            skip_absent(node, r);
             continue;
+        }
         struct rx_op *op = rx_op_create(instance, (uint16_t)i, &error);
         if (op)
             load_op(op, r);
         else
             rx_reader_fail(r, error.code);
+        load_others(node, r);
     }
     if (!rx_reader_failed(r) && !whole(instance))
         rx_reader_fail(r, -EBADMSG);

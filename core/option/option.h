@@ -3,7 +3,7 @@
 #ifndef RX_CORE_OPTION_H
 #define RX_CORE_OPTION_H
 
-#include "core/expr/expr.h"
+#include "core/expr/columns.h"
 #include "core/option/diagnostics.h"
 #include "core/value/value.h"
 
@@ -172,6 +172,8 @@ int rx_shaper_eval(struct rx_shaper *, const struct rx_expr_env *, struct rx_hea
  * expression sees the environment as it was: none sees what another one set. */
 int rx_shaper_apply(struct rx_shaper *, const struct rx_expr_env *, struct rx_heap *, struct rx_value base,
                     struct rx_value *ret, struct rx_error *reterr);
+/* Adds what it makes (`over`: of each event with the fields laid over) to a column program, as its functions answer. */
+int rx_shaper_columns(const struct rx_shaper *, bool over, struct rx_columns *);
 /* Renders a template as text (a topic, a line). */
 int rx_shaper_text(struct rx_shaper *, const struct rx_expr_env *, struct rx_buffer *out, struct rx_error *reterr);
 /* The same, with what the expressions yield percent-encoded (all but the unreserved characters of RFC 3986, 2.3). */

@@ -43,7 +43,8 @@ static int give_step(struct rx_assembly *a, const struct rx_logical_node *logica
     node->step_count = 1;
     node->class = logical->step->class;
     bool bare = logical->reads || node->class == &rx_operator_entry;
-    node->image = bare ? NULL : rx_assembly_image(a, logical);
+    if (!bare && !node->image)
+        node->image = rx_assembly_image(a, logical);
     return bare || node->image ? 0 : -ENOMEM;
 }
 
@@ -59,18 +60,18 @@ static int give_feeds(const struct rx_assembly *a, const struct rx_logical_node 
     return 0;
 }
 
-static int connect(const struct rx_assembly *a, const struct rx_logical_node *logical, struct rx_node *node)
+/* `places`: where each node of the logical graph has come to stand. Consumers do not have theirs yet: connect_down. */
+static int connect(const struct rx_assembly *a, const struct rx_logical_node *logical, const uint16_t *places,
+                   struct rx_node *node)
 {
     node->input_count = (uint8_t)logical->input_count;
     for (unsigned i = 0; i < logical->input_count; i++) {
-        node->inputs[i] = logical->inputs[i].node;
+        node->inputs[i] = places[logical->inputs[i].node];
         node->input_names[i] =
             rx_key_intern(a->plan->engine->heap, logical->inputs[i].name, strlen(logical->inputs[i].name));
         if (!node->input_names[i])
             return -ENOMEM;
     }
-    node->down = logical->down;
-    node->down_port = logical->down_port;
     if (logical->reads)
         node->hub = rx_assembly_hub(a, logical->reads);
     if (give_feeds(a, logical, node) < 0)
@@ -97,32 +98,51 @@ static void check_overlap(struct rx_assembly *a, const struct rx_step *step)
         RX_WINDOWS_MAX);
 }
 
-/* Nothing is fused inside another scope: there windows close in the order in which the groups of all scopes began, and operators
- * of which each knows its own scope would close theirs together. */
-static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, const struct rx_logical_graph *graph,
-                     const struct rx_logical_node *logical, struct rx_node *node)
+/* How many nodes of the logical graph, from the i-th on, `node` is to run in a row; 0: one, with what may be inside it; -ENOMEM.
+ * Nothing inside is fused inside another scope: there windows close in the order in which the groups of all scopes began, and
+ * operators of which each knows its own scope would close theirs together. */
+static int fuse(struct rx_assembly *a, const struct rx_logical_graph *graph, size_t i, struct rx_node *node)
 {
-    int fused = graph->outer ? 0 : rx_assembly_fuse(a, logical, node);
-    int r = fused < 0 ? fused : fused ? 0 : give_step(a, logical, node);
-    if (r == 0 && !fused)
-        check_overlap(a, logical->step);
-    if (r < 0)
+    int r = rx_assembly_run(a, graph, i, node);
+    if (r != 0)
         return r;
-    node->step = node->steps[0];
-    node->errors = p->errors;
-    node->late = p->late;
-    node->told = logical->told;
-    if (!fused)
-        node->inner_ordered = logical->inner_ordered;
-    if (connect(a, logical, node) < 0 || give_ledgers(a, node) < 0 || rx_assembly_table(a, node) < 0)
-        return -ENOMEM;
+    r = graph->outer ? 0 : rx_assembly_fuse(a, &graph->nodes[i], node);
+    if (r == 0 && (r = give_step(a, &graph->nodes[i], node)) == 0)
+        check_overlap(a, graph->nodes[i].step);
+    return r < 0 ? r : 0;
+}
+
+static int make_scopes(struct rx_assembly *a, const struct rx_plan_pipeline *p, const struct rx_logical_node *logical,
+                       struct rx_node *node)
+{
     const struct rx_logical_graph *inside[] = {logical->scope, logical->opened};
-    for (unsigned i = 0; i < 2 && !fused; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         node->subgraphs[i] = inside[i] ? make_graph(a, p, inside[i]) : NULL;
         if (inside[i] && !node->subgraphs[i])
             return -ENOMEM;
     }
     return 0;
+}
+
+/* How many nodes of the logical graph it runs; -ENOMEM. */
+static int make_node(struct rx_assembly *a, const struct rx_plan_pipeline *p, const struct rx_logical_graph *graph,
+                     size_t i, const uint16_t *places, struct rx_node *node)
+{
+    const struct rx_logical_node *logical = &graph->nodes[i];
+    int row = fuse(a, graph, i, node);
+    if (row < 0)
+        return row;
+    bool single = node->step_count == 1 && !node->in_row;
+    node->step = node->steps[0];
+    node->errors = p->errors;
+    node->late = p->late;
+    node->told = logical->told;
+    if (single)
+        node->inner_ordered = logical->inner_ordered;
+    if (connect(a, logical, places, node) < 0 || give_ledgers(a, node) < 0 || rx_assembly_table(a, node) < 0 ||
+        (single && make_scopes(a, p, logical, node) < 0))
+        return -ENOMEM;
+    return row ? row : 1;
 }
 
 static bool is_timeless(const struct rx_subgraph *graph)
@@ -152,14 +172,24 @@ static struct rx_subgraph *make_graph(struct rx_assembly *a, const struct rx_pla
 {
     struct rx_subgraph *graph = rx_plan_alloc(a->plan->arena, sizeof *graph);
     struct rx_node *nodes = rx_plan_alloc(a->plan->arena, logical->count * sizeof *nodes);
+    uint16_t places[RX_STEPS_MAX];
     if (!graph || !nodes)
         return NULL;
-    *graph = (struct rx_subgraph){.nodes = nodes, .count = logical->count};
-    for (size_t i = 0; i < logical->count; i++) {
-        nodes[i].index = (uint16_t)i;
-        if (make_node(a, p, logical, &logical->nodes[i], &nodes[i]) < 0)
+    *graph = (struct rx_subgraph){.nodes = nodes};
+    for (size_t i = 0; i < logical->count; graph->count++) {
+        struct rx_node *node = &nodes[graph->count];
+        node->index = (uint16_t)graph->count;
+        int row = make_node(a, p, logical, i, places, node);
+        if (row < 0)
             return NULL;
+        for (; row > 0; row--)
+            places[i++] = node->index;
+        node->down = logical->nodes[i - 1].down; /* in the logical graph, until all have their places */
+        node->down_port = logical->nodes[i - 1].down_port;
     }
+    for (size_t i = 0; i < graph->count; i++)
+        if (nodes[i].down >= 0)
+            nodes[i].down = places[nodes[i].down];
     graph->timeless = is_timeless(graph);
     graph->patient = is_patient(graph);
     return graph;
@@ -171,7 +201,8 @@ static void mark_indexed(struct rx_subgraph *graph)
     for (size_t i = 0; i < graph->count; i++) {
         struct rx_node *node = &graph->nodes[i];
         bool reads = node->class->condition && node->input_count == 1 && graph->nodes[node->inputs[0]].hub;
-        node->indexed = reads && rx_expr_gate(node->class->condition(node->image));
+        const struct rx_expr *condition = reads ? node->class->condition(node->image) : NULL;
+        node->indexed = condition && rx_expr_gate(condition);
     }
 }
 
@@ -200,7 +231,7 @@ static bool takes_spans(const struct rx_node *node)
     for (unsigned i = 0; i < node->step_count; i++)
         if (node->steps[i]->on_error == RX_FAIL)
             return false;
-    bool safe = node->step_count > 1 ? node->class->base.flags & RX_SPAN_SAFE : node->step->facts.spans;
+    bool safe = node->step_count > 1 || node->in_row ? node->class->base.flags & RX_SPAN_SAFE : node->step->facts.spans;
     return safe && node->span_ok;
 }
 

@@ -26,5 +26,8 @@ void rx_assembly_rank(struct rx_plan *); /* ranks, and where spans may flow */
 int rx_assembly_table(struct rx_assembly *, struct rx_node *);
 /* plan_fuse.c: makes `node` run the steps of `logical` and of what is inside it as one. 1: it does, 0: it cannot, -ENOMEM. */
 int rx_assembly_fuse(struct rx_assembly *, const struct rx_logical_node *logical, struct rx_node *node);
+/* The same of steps that stand behind one another, from the i-th of the graph on: how many it runs, 0: it cannot
+ * (the image is the first step's then, where it was made), -ENOMEM. */
+int rx_assembly_run(struct rx_assembly *, const struct rx_logical_graph *, size_t i, struct rx_node *node);
 
 #endif

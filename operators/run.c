@@ -1,0 +1,220 @@
+/* run: steps in a row that take each event by itself, as one: column programs where they can be said so, the steps themselves where not.
+ *
+ * The planner puts it in the place of the steps (pipelines/plan/plan_fuse.c); what comes out is the same, byte for byte, in the same
+ * order, and so is each step's account. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/graph/graph.h"
+
+/* Steps that follow one another, in a program or one by one. */
+struct segment {
+    struct rx_columns *program; /* NULL: one step */
+    unsigned first, count;
+    unsigned rest; /* spans that go without the program, as it was of no use */
+};
+
+struct run {
+    struct rx_op op;
+    const void *const *images;
+    struct segment *segments;
+    unsigned count;
+    const struct rx_expr *condition; /* that the first step tests; NULL: none */
+};
+
+enum { FEW = 4, REST = 16 }; /* events for which a program is not worth its beginning; spans */
+
+/* ---- one step after another: the specification ---- */
+
+static void apply_steps(struct run *r, const struct segment *s, struct rx_batch *b)
+{
+    for (unsigned which = s->first; which < s->first + s->count && b->n > 0; which++) {
+        if (which > s->first) {
+            rx_count_out(&r->op, which - 1, b->n);
+            rx_count_in(&r->op, which, b->n);
+        }
+        rx_each_apply(&r->op, which, r->op.node->steps[which]->class->each, r->images[which], b);
+    }
+}
+
+/* ---- programs ---- */
+
+static void count_steps(struct run *r, const struct segment *s, const struct rx_columns_outcome *o, size_t n)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        unsigned which = s->first + i;
+        size_t used = n - o->filtered[i];
+        rx_count_of(&r->op, which, RX_FILTERED, o->filtered[i]);
+        rx_count_of(&r->op, which, RX_ABSENT, o->absent[i]);
+        rx_count_of(&r->op, which, RX_USED, used);
+        if (i + 1 < s->count) {
+            rx_count_out(&r->op, which, used);
+            rx_count_in(&r->op, which + 1, used);
+        }
+        n = used;
+    }
+}
+
+/* The events that the program left, one step after another; then they go between those that it made. */
+static __attribute__((noinline)) void merge_left(struct run *r, const struct segment *s, const struct rx_event *in,
+                                                 bool owned, const struct rx_columns_outcome *o, struct rx_batch *out)
+{
+    struct rx_batch left = {.n = o->left, .owned = owned};
+    for (size_t i = 0; i < o->left; i++)
+        left.events[i] = in[o->left_at[i]];
+    memcpy(left.at, o->left_at, o->left);
+    apply_steps(r, s, &left);
+    size_t to = out->n + left.n, made = out->n, rest = left.n;
+    out->n = to;
+    while (rest > 0) {
+        bool later = made > 0 && o->made_at[made - 1] > left.at[rest - 1];
+        out->events[--to] = later ? out->events[--made] : left.events[--rest];
+    }
+}
+
+/* What was the batch's own, and neither goes on nor is left. */
+static void drop_used(const struct rx_event *in, size_t n, bool makes, const struct rx_columns_outcome *o)
+{
+    bool stays[RX_SPAN_MAX] = {false};
+    for (size_t i = 0; i < o->left; i++)
+        stays[o->left_at[i]] = true;
+    for (size_t i = 0; i < o->made && !makes; i++)
+        stays[o->made_at[i]] = true;
+    for (size_t i = 0; i < n; i++)
+        if (!stays[i])
+            rx_value_unref(in[i].value);
+}
+
+static void run_program(struct run *r, struct segment *s, const struct rx_event *in, size_t n, bool owned,
+                        struct rx_batch *out)
+{
+    struct rx_columns_outcome o;
+    bool makes = rx_columns_makes(s->program);
+    rx_columns_run(s->program, in, n, out->events, &o);
+    out->n = o.made;
+    out->owned = owned || makes;
+    count_steps(r, s, &o, n - o.left);
+    if (owned)
+        drop_used(in, n, makes, &o);
+    if (o.left > n / 2)
+        s->rest = REST;
+    if (o.left > 0)
+        merge_left(r, s, in, owned, &o, out);
+}
+
+static bool is_worth(struct segment *s, size_t n)
+{
+    if (!s->program || n < FEW)
+        return false;
+    if (s->rest == 0)
+        return true;
+    s->rest--;
+    return false;
+}
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct run *r = (struct run *)op;
+    struct rx_batch batches[2], *b = NULL;
+    (void)port;
+    for (unsigned i = 0; i < r->count && n > 0 && rx_op_live(op); i++) {
+        struct segment *s = &r->segments[i];
+        const struct rx_event *in = b ? b->events : span;
+        bool owned = b && b->owned;
+        b = &batches[i % 2];
+        if (i > 0) {
+            rx_count_out(op, s->first - 1, n);
+            rx_count_in(op, s->first, n);
+        }
+        if (is_worth(s, n)) {
+            run_program(r, s, in, n, owned, b);
+        } else {
+            rx_batch_begin(b, in, n, owned);
+            apply_steps(r, s, b);
+        }
+        n = b->n;
+    }
+    if (!b)
+        return;
+    rx_emit(op, b->events, b->n);
+    rx_batch_finish(b);
+}
+
+/* ---- at load ---- */
+
+static void destroy(void *program) { rx_columns_destroy(program); }
+
+/* As many steps from `first` on as can be said in one program, at the most `limit`: 0: none; -ENOMEM. */
+static int add_program(const struct rx_step *const *steps, const void *const *images, unsigned limit,
+                       struct rx_plan_arena *arena, struct rx_columns **ret)
+{
+    struct rx_heap *heap = rx_plan_heap(arena);
+    struct rx_columns *program = rx_columns_create(heap);
+    int r = program ? 1 : -ENOMEM;
+    unsigned count = 0;
+    while (r == 1 && count < limit) {
+        const struct rx_each *each = steps[count]->class->each;
+        r = each->columns ? each->columns(images[count], heap, program) : 0;
+        count += r == 1;
+    }
+    if (r >= 0 && count > 0)
+        r = rx_columns_finish(program);
+    if (r == 1 && rx_plan_defer(arena, destroy, program) < 0)
+        r = -ENOMEM;
+    if (r == 1 && count > 0) {
+        *ret = program;
+        return (int)count;
+    }
+    rx_columns_destroy(program);
+    return r < 0 ? r : count > 1 ? add_program(steps, images, count / 2, arena, ret) : 0;
+}
+
+static int cut(const struct rx_step *const *steps, const void *const *images, unsigned n, struct rx_plan_arena *arena,
+               struct run *r)
+{
+    for (unsigned i = 0; i < n;) {
+        struct segment *s = &r->segments[r->count], *last = s - 1;
+        struct rx_columns *program = NULL;
+        int count = add_program(steps + i, images + i, n - i, arena, &program);
+        if (count < 0)
+            return count;
+        if (count == 0 && r->count > 0 && !last->program) {
+            last->count++;
+        } else {
+            *s = (struct segment){.program = program, .first = i, .count = count ? (unsigned)count : 1};
+            r->count++;
+        }
+        i += count ? (unsigned)count : 1;
+    }
+    return 0;
+}
+
+/* A step alone that cannot be said in columns is best as it is. */
+static int run(const struct rx_step *const *steps, const void *const *images, unsigned n, struct rx_plan_arena *arena,
+               void *image)
+{
+    struct run *r = image;
+    const void **kept = rx_plan_alloc(arena, n * sizeof *kept);
+    r->segments = rx_plan_alloc(arena, n * sizeof *r->segments);
+    if (!kept || !r->segments)
+        return -ENOMEM;
+    memcpy(kept, images, n * sizeof *kept);
+    r->images = kept;
+    r->condition = steps[0]->class->condition ? steps[0]->class->condition(images[0]) : NULL;
+    int result = cut(steps, images, n, arena, r);
+    return result < 0 ? result : n > 1 || r->segments[0].program;
+}
+
+static const struct rx_expr *condition(const void *image) { return ((const struct run *)image)->condition; }
+
+const struct rx_operator_class rx_operator_run = {
+    .base = {.name = "run",
+             .summary = "steps in a row that take each event by itself, as one",
+             .state_size = sizeof(struct run),
+             .flags = RX_INTERNAL | RX_SPAN_SAFE},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .next = next,
+    .condition = condition,
+    .run = run,
+};
