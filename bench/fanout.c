@@ -98,8 +98,10 @@ static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind k
     struct rx_loop *loop;
     struct rx_log_writer *writer;
     struct rx_log *log;
+    struct rx_fanouts *fanouts;
     struct rx_fanout *fanout;
-    if (rx_loop_create(&loop) || rx_log_create(1, NULL, &writer, &log) || rx_fanout_create(loop, log, NULL, &fanout))
+    if (rx_loop_create(&loop) || rx_log_create(1, NULL, &writer, &log) || rx_fanouts_create(loop, NULL, &fanouts) ||
+        rx_fanout_create(fanouts, log, RX_SLOW_SKIP, &fanout))
         fail("create");
     size_t before = resident_bytes();
     for (unsigned i = 0; i < subscribers; i++) {
@@ -133,6 +135,7 @@ static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind k
            subscribers, frames, (double)sent / cpu / 1e6, (double)sent / wall / 1e6,
            (double)stats.bytes / (double)stats.frames, (unsigned long long)stats.skipped, each);
     rx_fanout_destroy(fanout);
+    rx_fanouts_destroy(fanouts);
     rx_log_writer_destroy(writer);
     rx_log_destroy(log);
     rx_loop_destroy(loop);

@@ -109,7 +109,7 @@ static struct stream *create_stream(struct rx_streams *streams, const char *name
     s->rate.since = now_of(streams);
     s->rate.second = s->rate.since / RX_SEC;
     s->selections = rx_selections_create(streams->heap, &streams->filters);
-    if (s->selections && rx_fanout_create(streams->loop, log, &streams->options, &s->fanout) == 0) {
+    if (s->selections && rx_fanout_create(streams->fanouts, log, RX_SLOW_SKIP, &s->fanout) == 0) {
         s->log = log;
         rx_fanout_on_taken(s->fanout, on_taken, s);
         rx_log_set_reader(log, s);
@@ -251,12 +251,14 @@ void rx_streams_answer_list(void *arg, struct rx_http_request *request)
     rx_http_reply_json_take(request, 200, "application/json", list ? json_pack("{s:o}", "streams", list) : NULL);
 }
 
-static int init(struct rx_streams *streams)
+static int init(struct rx_streams *streams, const struct rx_fanout_options *options)
 {
     streams->heap = rx_heap_create(NULL);
     if (!streams->heap)
         return -ENOMEM;
-    int r = rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
+    int r = rx_fanouts_create(streams->loop, options, &streams->fanouts);
+    if (r == 0)
+        r = rx_wake_create(streams->loop, on_wake, streams, &streams->wake);
     return r == 0 ? rx_log_inbox_create(streams->wake, &streams->inbox) : r;
 }
 
@@ -270,8 +272,7 @@ int rx_streams_create(struct rx_loop *loop, struct rx_http_server *http, const s
     streams->loop = loop;
     streams->http = http;
     streams->filters.sched = rx_loop_sched(loop);
-    streams->options = options ? *options : (struct rx_fanout_options){0};
-    int r = init(streams);
+    int r = init(streams, options);
     if (r < 0) {
         rx_streams_destroy(streams);
         return r;
@@ -288,6 +289,7 @@ void rx_streams_destroy(struct rx_streams *streams)
         close_stream(streams->list[i]);
     free(streams->list);
     streams_writers_finish(&streams->writers);
+    rx_fanouts_destroy(streams->fanouts);
     rx_log_inbox_destroy(streams->inbox);
     rx_wake_destroy(streams->wake);
     rx_heap_destroy(streams->heap);

@@ -37,7 +37,7 @@ struct stream_writers {
 struct rx_streams {
     struct rx_loop *loop;
     struct rx_http_server *http;
-    struct rx_fanout_options options;
+    struct rx_fanouts *fanouts;
     struct rx_heap *heap;
     struct rx_filter_budget filters;
     struct rx_wake *wake;

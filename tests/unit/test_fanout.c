@@ -19,6 +19,7 @@
 static struct rx_loop *loop;
 static struct rx_log_writer *writer;
 static struct rx_log *log_;
+static struct rx_fanouts *fanouts;
 static struct rx_fanout *fanout;
 static struct rx_heap *heap;
 static struct rx_selections *selections;
@@ -37,7 +38,8 @@ static void start(const struct rx_log_limits *limits, const struct rx_fanout_opt
     closed = 0;
     ck_assert_int_eq(rx_loop_create(&loop), 0);
     ck_assert_int_eq(rx_log_create(7, limits, &writer, &log_), 0);
-    ck_assert_int_eq(rx_fanout_create(loop, log_, options, &fanout), 0);
+    ck_assert_int_eq(rx_fanouts_create(loop, options, &fanouts), 0);
+    ck_assert_int_eq(rx_fanout_create(fanouts, log_, RX_SLOW_SKIP, &fanout), 0);
     heap = rx_heap_create(NULL);
     budget = (struct rx_filter_budget){.sched = rx_loop_sched(loop)};
     selections = rx_selections_create(heap, &budget);
@@ -46,6 +48,7 @@ static void start(const struct rx_log_limits *limits, const struct rx_fanout_opt
 static void stop(void)
 {
     rx_fanout_destroy(fanout);
+    rx_fanouts_destroy(fanouts);
     rx_selections_destroy(selections);
     ck_assert_uint_eq(rx_heap_live_blocks(heap), 0);
     rx_heap_destroy(heap);
@@ -455,7 +458,8 @@ END_TEST
 
 START_TEST(an_overtaken_subscriber_is_disconnected_where_that_is_asked_for)
 {
-    start(&(struct rx_log_limits){.max_frames = 5}, &(struct rx_fanout_options){.slow = RX_SLOW_DISCONNECT});
+    start(&(struct rx_log_limits){.max_frames = 5}, NULL);
+    rx_fanout_set_slow(fanout, RX_SLOW_DISCONNECT);
     publish_numbers(1, 10);
     struct client c = subscribe(RX_SSE);
     wait_for(&c, SIZE_MAX);

@@ -1,4 +1,4 @@
-/* The fan-out of one stream: its subscribers, the flush tick, and the upkeep of those who are silent or stuck. */
+/* The fan-out of one stream: its subscribers, and the upkeep of those who are silent or stuck. */
 #include "core/io/serve/fanout.h"
 
 #include "core/io/serve/fanout_private.h"
@@ -8,17 +8,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
-
-enum { SLICE = 1000 };           /* subscribers that one turn of the loop serves, */
-#define SLICE_TIME (4 * RX_MSEC) /* unless so much time has passed */
-enum { FLUSH_SHARE = 20, FLUSH_SLOWEST = 10 };
-enum { NEARLY_DUE = 4 }; /* the last part of the time between flushes in which what comes is sent at once */
-
-static struct rx_fanout *of_timer(struct rx_timer *t, size_t offset)
-{
-    return (struct rx_fanout *)(void *)((char *)t - offset);
-}
 
 static void remove_channel(struct rx_fanout *f, struct channel *c)
 {
@@ -26,7 +15,7 @@ static void remove_channel(struct rx_fanout *f, struct channel *c)
     while (f->channels[i] != c)
         i++;
     f->channels[i] = f->channels[--f->channel_count];
-    f->batch.channel = NULL;
+    f->all->batch.channel = NULL;
     rx_selection_unref(c->selection);
     free(c->subscribers);
     free(c);
@@ -98,166 +87,22 @@ void subscriber_close(struct subscriber *s)
         on_closed(arg);
 }
 
-static void each_subscriber(struct rx_fanout *f, void (*visit)(struct subscriber *))
+void fanout_each(struct rx_fanout *f, void (*visit)(struct subscriber *))
 {
     for (size_t c = f->channel_count; c-- > 0;)
         for (uint32_t i = f->channels[c]->count; i-- > 0;)
             visit(f->channels[c]->subscribers[i]);
 }
 
-static void send_news(struct subscriber *s)
-{
-    struct rx_fanout *f = s->channel->fanout;
-    if ((s->blocked || subscriber_pump(s)) && s->phase == SERVING && s->cursor < f->lowest)
-        f->lowest = s->cursor;
-}
-
-/* Flushes that cost much come seldom: up to FLUSH_SLOWEST apart they take one part in FLUSH_SHARE of the time. */
-static rx_time pace(const struct rx_fanout *f)
-{
-    rx_time apart = f->cost * FLUSH_SHARE, most = f->options.flush_every * FLUSH_SLOWEST;
-    return apart < f->options.flush_every ? f->options.flush_every : apart < most ? apart : most;
-}
-
-static struct subscriber *oldest_orphan(struct rx_fanout *f)
-{
-    struct subscriber *oldest = NULL;
-    for (size_t c = 0; c < f->channel_count; c++)
-        for (uint32_t i = 0; i < f->channels[c]->count; i++) {
-            struct subscriber *s = f->channels[c]->subscribers[i];
-            if (rx_log_is_orphan(s->pin) && (!oldest || s->cursor < oldest->cursor))
-                oldest = s;
-        }
-    return oldest;
-}
-
-/* Half-sent frames hold segments that the log has dropped: bounded by dropping who is farthest behind. */
-static void shed_orphans(struct rx_fanout *f)
-{
-    struct subscriber *s;
-    while (rx_log_orphan_bytes(f->log) > f->options.orphan_bytes && (s = oldest_orphan(f))) {
-        f->stats.overtaken++;
-        subscriber_close(s);
-    }
-}
-
-static void arm_flush(struct rx_fanout *f, rx_time due) { rx_sched_arm(rx_loop_sched(f->loop), &f->flush, due); }
-
-static void take_in(struct rx_fanout *f)
-{
-    uint64_t before = rx_log_last(f->log);
-    if (!f->stats.subscribers) {
-        f->lowest = f->held = UINT64_MAX;
-    }
-    rx_log_hold(f->log, f->held);
-    rx_log_collect(f->log);
-    f->batch.channel = NULL;
-    shed_orphans(f);
-    if (rx_log_last(f->log) == before)
-        return;
-    f->news = f->stats.subscribers > 0;
-    if (f->taken)
-        f->taken(f->taken_arg);
-}
-
-/* Walks backwards: whoever is moved into a gap, or comes new, has what there is. */
-static bool walk(struct rx_fanout *f, rx_time until)
-{
-    for (unsigned visits = 0; f->walk_channel; f->walk_index = UINT32_MAX, f->walk_channel--) {
-        struct channel *c = f->channels[f->walk_channel - 1];
-        uint32_t i = f->walk_index < c->count ? f->walk_index : c->count;
-        for (; i > 0; i = i - 1 < c->count ? i - 1 : c->count) {
-            if (++visits > SLICE || (visits > 1 && rx_loop_clock(f->loop) >= until)) {
-                f->walk_index = i;
-                return false;
-            }
-            send_news(c->subscribers[i - 1]);
-        }
-    }
-    return true;
-}
-
-static rx_time time_spent(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (rx_time)t.tv_sec * RX_SEC + t.tv_nsec;
-}
-
-/* A slice of a flush: thousands of sends must not keep the loop from everything else. */
-static void go_on(struct rx_fanout *f)
-{
-    rx_time begin = time_spent();
-    bool done = walk(f, rx_loop_clock(f->loop) + SLICE_TIME);
-    f->cost += time_spent() - begin;
-    if (!done) {
-        arm_flush(f, rx_loop_clock(f->loop)); /* later than this turn's timers */
-        return;
-    }
-    f->walking = false;
-    f->held = f->lowest;
-    if (f->news)
-        arm_flush(f, f->flushed + pace(f));
-}
-
-static void flush(struct rx_fanout *f)
-{
-    f->flushed = fanout_now(f);
-    f->walk_channel = f->channel_count;
-    f->walk_index = UINT32_MAX;
-    f->lowest = UINT64_MAX;
-    f->walking = true;
-    f->news = false;
-    f->cost = 0;
-    go_on(f);
-}
-
-static void on_flush(struct rx_timer *t)
-{
-    struct rx_fanout *f = of_timer(t, offsetof(struct rx_fanout, flush));
-    if (f->walking) {
-        go_on(f);
-        return;
-    }
-    take_in(f);
-    flush(f);
-}
-
-void rx_fanout_collect(struct rx_fanout *f)
-{
-    take_in(f);
-    if (!f->news || rx_timer_armed(&f->flush))
-        return;
-    rx_time due = f->flushed + pace(f);
-    if (fanout_now(f) >= due - pace(f) / NEARLY_DUE)
-        flush(f);
-    else
-        arm_flush(f, due);
-}
-
-/* Only a tick that is near takes in what is there: a writer must not meet the bound of what may be in flight meanwhile. */
-void rx_fanout_news(struct rx_fanout *f)
-{
-    bool near = rx_timer_armed(&f->flush) && !f->walking && pace(f) == f->options.flush_every;
-    if (!near)
-        rx_fanout_collect(f);
-}
-
-void rx_fanout_on_taken(struct rx_fanout *f, void (*taken)(void *arg), void *arg)
-{
-    f->taken = taken;
-    f->taken_arg = arg;
-}
-
 static bool is_deaf(const struct subscriber *s, rx_time now)
 {
-    const struct rx_fanout_options *o = &s->channel->fanout->options;
+    const struct rx_fanout_options *o = &s->channel->fanout->all->options;
     return s->pinged > s->heard && now - s->heard >= 2 * o->ping;
 }
 
 static bool is_stuck(const struct subscriber *s, rx_time now)
 {
-    const struct rx_fanout_options *o = &s->channel->fanout->options;
+    const struct rx_fanout_options *o = &s->channel->fanout->all->options;
     if (s->phase == LINGERING)
         return now - s->progress >= o->linger;
     return (s->blocked && now - s->progress >= o->stall_deadline) || is_deaf(s, now);
@@ -265,7 +110,7 @@ static bool is_stuck(const struct subscriber *s, rx_time now)
 
 static void show_life(struct subscriber *s, rx_time now)
 {
-    const struct rx_fanout_options *o = &s->channel->fanout->options;
+    const struct rx_fanout_options *o = &s->channel->fanout->all->options;
     if (s->channel->kind == RX_SSE && now - s->progress >= o->heartbeat)
         subscriber_queue_text(s, ":\n\n");
     if (s->channel->kind == RX_WEBSOCKET && now - s->heard >= o->ping && now - s->pinged >= o->ping) {
@@ -299,13 +144,13 @@ static rx_time upkeep_period(const struct rx_fanout_options *o)
 static void arm_upkeep(struct rx_fanout *f)
 {
     if (f->stats.subscribers && !rx_timer_armed(&f->upkeep))
-        rx_sched_arm(rx_loop_sched(f->loop), &f->upkeep, fanout_now(f) + upkeep_period(&f->options));
+        rx_sched_arm(rx_loop_sched(f->all->loop), &f->upkeep, fanout_now(f) + upkeep_period(&f->all->options));
 }
 
 static void on_upkeep(struct rx_timer *t)
 {
-    struct rx_fanout *f = of_timer(t, offsetof(struct rx_fanout, upkeep));
-    each_subscriber(f, keep_up);
+    struct rx_fanout *f = (struct rx_fanout *)(void *)((char *)t - offsetof(struct rx_fanout, upkeep));
+    fanout_each(f, keep_up);
     for (size_t c = f->channel_count; !f->walking && c-- > 0;)
         if (!f->channels[c]->count)
             remove_channel(f, f->channels[c]);
@@ -314,24 +159,41 @@ static void on_upkeep(struct rx_timer *t)
 
 static void set_default(rx_time *option, rx_time value) { *option = *option ? *option : value; }
 
-int rx_fanout_create(struct rx_loop *loop, struct rx_log *log, const struct rx_fanout_options *options,
-                     struct rx_fanout **ret)
+int rx_fanouts_create(struct rx_loop *loop, const struct rx_fanout_options *options, struct rx_fanouts **ret)
+{
+    struct rx_fanouts *all = calloc(1, sizeof *all);
+    if (!all)
+        return -ENOMEM;
+    all->loop = loop;
+    all->options = options ? *options : (struct rx_fanout_options){0};
+    set_default(&all->options.flush_every, RX_MSEC);
+    set_default(&all->options.stall_deadline, 30 * RX_SEC);
+    set_default(&all->options.heartbeat, 15 * RX_SEC);
+    set_default(&all->options.ping, 30 * RX_SEC);
+    set_default(&all->options.linger, 2 * RX_SEC);
+    *ret = all;
+    return 0;
+}
+
+void rx_fanouts_destroy(struct rx_fanouts *all)
+{
+    if (!all)
+        return;
+    rx_buffer_finish(&all->batch.meta);
+    rx_buffer_finish(&all->frame);
+    free(all);
+}
+
+int rx_fanout_create(struct rx_fanouts *all, struct rx_log *log, enum rx_slow slow, struct rx_fanout **ret)
 {
     struct rx_fanout *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;
-    f->loop = loop;
+    f->all = all;
     f->log = log;
-    f->options = options ? *options : (struct rx_fanout_options){0};
-    set_default(&f->options.flush_every, RX_MSEC);
-    set_default(&f->options.stall_deadline, 30 * RX_SEC);
-    set_default(&f->options.heartbeat, 15 * RX_SEC);
-    set_default(&f->options.ping, 30 * RX_SEC);
-    set_default(&f->options.linger, 2 * RX_SEC);
-    if (!f->options.orphan_bytes)
-        f->options.orphan_bytes = rx_log_limits(log)->max_bytes;
+    f->slow = slow;
     f->lowest = f->held = UINT64_MAX;
-    f->flush.fire = on_flush;
+    f->flush.fire = fanout_on_flush;
     f->upkeep.fire = on_upkeep;
     *ret = f;
     return 0;
@@ -348,24 +210,16 @@ void rx_fanout_destroy(struct rx_fanout *f)
 {
     if (!f)
         return;
-    each_subscriber(f, say_goodbye);
+    fanout_each(f, say_goodbye);
     while (f->channel_count)
         remove_channel(f, f->channels[0]);
-    rx_sched_stop(rx_loop_sched(f->loop), &f->flush);
-    rx_sched_stop(rx_loop_sched(f->loop), &f->upkeep);
+    rx_sched_stop(rx_loop_sched(f->all->loop), &f->flush);
+    rx_sched_stop(rx_loop_sched(f->all->loop), &f->upkeep);
     free(f->channels);
-    rx_buffer_finish(&f->batch.meta);
-    rx_buffer_finish(&f->frame);
     free(f);
 }
 
-void rx_fanout_drain(struct rx_fanout *f)
-{
-    f->draining = true;
-    each_subscriber(f, send_news);
-}
-
-void rx_fanout_set_slow(struct rx_fanout *f, enum rx_slow slow) { f->options.slow = slow; }
+void rx_fanout_set_slow(struct rx_fanout *f, enum rx_slow slow) { f->slow = slow; }
 
 struct rx_fanout_stats rx_fanout_stats(const struct rx_fanout *f) { return f->stats; }
 

@@ -25,12 +25,16 @@ struct rx_fanout_options {  /* 0: the default */
     rx_time ping;           /* on a WebSocket; 30 s. Nothing heard for two of them: dropped */
     rx_time linger;         /* for the other side to close after us; 2 s */
     size_t orphan_bytes;    /* memory held by half-sent frames that the log has dropped; the log's max_bytes */
-    enum rx_slow slow;      /* what happens to a subscriber that the log overtakes */
 };
 
+/* What the fan-outs of a thread have in common: options, and the memory to send with. NULL options: the defaults. */
+struct rx_fanouts;
+int rx_fanouts_create(struct rx_loop *, const struct rx_fanout_options *, struct rx_fanouts **ret);
+void rx_fanouts_destroy(struct rx_fanouts *); /* after them */
+
 struct rx_fanout;
-/* The log is borrowed, and outlives the fan-out. */
-int rx_fanout_create(struct rx_loop *, struct rx_log *, const struct rx_fanout_options *, struct rx_fanout **ret);
+/* The log is borrowed, and outlives the fan-out. `slow`: what happens to a subscriber that the log overtakes. */
+int rx_fanout_create(struct rx_fanouts *, struct rx_log *, enum rx_slow slow, struct rx_fanout **ret);
 /* Closes all (WebSocket: 1001). */
 void rx_fanout_destroy(struct rx_fanout *);
 void rx_fanout_set_slow(struct rx_fanout *, enum rx_slow); /* from now on */

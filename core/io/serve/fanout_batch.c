@@ -126,7 +126,7 @@ static void gather_spans(struct rx_log *log, struct batch *b)
 
 const struct batch *batch_make(struct rx_fanout *f, const struct channel *channel, uint64_t from)
 {
-    struct batch *b = &f->batch;
+    struct batch *b = &f->all->batch;
     if (b->channel == channel && b->from == from)
         return b;
     b->channel = channel;

@@ -45,10 +45,10 @@ bool subscriber_hear(struct subscriber *s, const char *data, size_t length)
 static bool read_some(struct subscriber *s)
 {
     struct rx_fanout *f = s->channel->fanout;
-    ssize_t n = rx_conn_read(s->conn, f->scratch, sizeof f->scratch);
+    ssize_t n = rx_conn_read(s->conn, f->all->scratch, sizeof f->all->scratch);
     if (n == -EAGAIN)
         return true;
-    if (n > 0 && subscriber_hear(s, f->scratch, (size_t)n))
+    if (n > 0 && subscriber_hear(s, f->all->scratch, (size_t)n))
         return true;
     subscriber_close(s);
     return false;

@@ -64,10 +64,19 @@ struct batch_place {
     uint32_t frames; /* whole ones before it */
 };
 
-struct rx_fanout {
+struct rx_fanouts {
     struct rx_loop *loop;
-    struct rx_log *log;
     struct rx_fanout_options options;
+
+    struct batch batch;
+    struct rx_buffer frame; /* one with meta that was sent in part */
+    char scratch[4096];
+};
+
+struct rx_fanout {
+    struct rx_fanouts *all;
+    struct rx_log *log;
+    enum rx_slow slow;
 
     struct channel **channels;
     size_t channel_count, channel_capacity;
@@ -82,12 +91,9 @@ struct rx_fanout {
     void (*taken)(void *arg);
     void *taken_arg;
     struct rx_fanout_stats stats;
-    struct batch batch;
-    struct rx_buffer frame; /* one with meta that was sent in part */
-    char scratch[4096];
 };
 
-static inline rx_time fanout_now(const struct rx_fanout *f) { return rx_sched_now(rx_loop_sched(f->loop)); }
+static inline rx_time fanout_now(const struct rx_fanout *f) { return rx_sched_now(rx_loop_sched(f->all->loop)); }
 
 /* fanout_batch.c. The batch is good until the log collects (f->batch.channel = NULL then). */
 const struct batch *batch_make(struct rx_fanout *, const struct channel *, uint64_t from);
@@ -105,7 +111,10 @@ bool subscriber_missed(struct subscriber *, uint64_t frames); /* queues the noti
 /* fanout_input.c: the client's bytes. False: the subscriber is gone, or has to go. */
 void subscriber_ready(void *arg, unsigned events);
 bool subscriber_hear(struct subscriber *, const char *data, size_t length);
+/* fanout_flush.c */
+void fanout_on_flush(struct rx_timer *);
 /* fanout.c */
 void subscriber_close(struct subscriber *);
+void fanout_each(struct rx_fanout *, void (*visit)(struct subscriber *)); /* which may close it */
 
 #endif

@@ -137,7 +137,7 @@ static int send_pending(struct subscriber *s)
 static unsigned encode_meta(const struct subscriber *s, const struct rx_frame_view *f, uint8_t header[10],
                             struct iovec iov[2])
 {
-    struct rx_buffer *frame = &s->channel->fanout->frame;
+    struct rx_buffer *frame = &s->channel->fanout->all->frame;
     unsigned websocket = s->channel->kind == RX_WEBSOCKET;
     rx_buffer_clear(frame);
     if (!batch_encode_meta(s->channel, frame, f))
@@ -249,11 +249,11 @@ static int meet_gap(struct subscriber *s)
     if (!missing)
         return 0;
     bool overtaken = s->cursor < rx_log_first(f->log);
-    if (overtaken && f->options.slow == RX_SLOW_DISCONNECT) {
+    if (overtaken && f->slow == RX_SLOW_DISCONNECT) {
         f->stats.overtaken++;
         return refuse(s, "frames were missed: the subscriber reads too slowly") ? 0 : -ENOMEM;
     }
-    if (overtaken && f->options.slow == RX_SLOW_LATEST) {
+    if (overtaken && f->slow == RX_SLOW_LATEST) {
         next = rx_log_previous(f->log, rx_log_last(f->log) + 1);
         missing = next - s->cursor;
     }
