@@ -202,6 +202,28 @@ class MqttWidth(harness.EndToEnd):
                 self.assertEqual(done.returncode, 78, done.stderr)
                 self.assertIn(says, done.stderr.decode())
 
+    def test_what_a_broker_does_not_read_waits_in_the_queue_that_has_a_bound(self):
+        """And not beside it, in the connection's own buffer."""
+        go, count, heard = threading.Event(), 150, []
+        def talk(connection):
+            connection.recv(4096)
+            connection.sendall(b"\x20\x02\x00\x00")
+            go.wait(60)
+            while more := connection.recv(1 << 20):
+                heard.append(len(more))
+        broker = websocket_server.RawServer(talk)
+        self.addCleanup(broker.close)
+        to = {"url": f"mqtt://127.0.0.1:{broker.port}", "client": "rxd", "max_queue": 100, "topic": "t"}
+        rxd = self.daemon({"sources": {"in": {"http": {}}}, "pipelines": {"out": {"from": "in", "to": [{"mqtt": to}]}}})
+        of_broker = lambda what: rxd.metrics().sum(f"rxd_broker_{what}")  # noqa: E731
+        for n in range(count):
+            self.assertEqual(rxd.post("/sources/in", json.dumps({"n": n, "text": "x" * 100_000})).status, 202)
+        harness.wait_for("a full queue", lambda: of_broker("queued") == 100)
+        dropped = rxd.metrics().sum("rxd_sink_dropped_total", pipeline="out")
+        self.assertEqual(of_broker("sent_total") + 100 + dropped, count)
+        go.set()
+        harness.wait_for("what was queued", lambda: of_broker("queued") == 0 and sum(heard) > (count - dropped) * 100_000)
+
 
 if __name__ == "__main__":
     harness.main()

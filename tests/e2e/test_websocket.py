@@ -5,6 +5,7 @@ pings, and peers that send garbage, fragments without end, or a gigabyte."""
 import json
 import signal
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -295,6 +296,37 @@ class WebSockets(harness.EndToEnd):
         self.stop_daemon(rxd)
         harness.wait_for("what the server had still to read", lambda: len(server.received) >= 1999)
         self.assertEqual([json.loads(text)["n"] for text in server.received], list(range(1, 2000)))
+
+    def test_a_sink_hears_no_long_speech(self):
+        def talk(connection):
+            ws.handshake(connection)
+            connection.sendall(b"\x82\x7f" + struct.pack(">Q", 65537) + b"x")
+            connection.settimeout(30)
+            while connection.recv(65536):
+                pass
+        server = self.raw(talk)
+        rxd = self.daemon(self.sink_config(server), ready=False)
+        harness.wait_for("the reason", lambda: "65536 bytes" in self.conditions(rxd).get("sink_failing", ""))
+        harness.wait_for("it comes again", lambda: server.accepted >= 2)
+
+    def test_what_a_server_does_not_read_is_held_once(self):
+        """And no second time in the connection's own buffer."""
+        go, count, heard = threading.Event(), 200, []
+        def talk(connection):
+            ws.handshake(connection)
+            go.wait(60)
+            while more := connection.recv(1 << 20):
+                heard.append(len(more))
+        rxd = self.daemon(self.sink_config(self.raw(talk), max_queue_bytes="64MiB"), ready=False)
+        before = rxd.resident()
+        for n in range(count):
+            self.assertEqual(rxd.post("/sources/in", json.dumps({"n": n, "text": "x" * 100_000})).status, 202)
+        held = lambda: rxd.metrics().sum("rxd_sink_held", pipeline="out")  # noqa: E731
+        self.assertGreater(held(), count / 2)
+        if not harness.SANITIZER:
+            self.assertLess(rxd.resident() - before, count * 150_000)
+        go.set()
+        harness.wait_for("all of it", lambda: held() == 0 and sum(heard) > count * 100_000)
 
 
 if __name__ == "__main__":

@@ -421,6 +421,34 @@ START_TEST(no_more_are_in_flight_than_the_broker_allows)
 }
 END_TEST
 
+static void on_given_back(void *arg, struct rx_outgoing *o, uint8_t reason)
+{
+    (void)arg, (void)reason;
+    free(o);
+}
+
+START_TEST(so_many_are_in_flight_whatever_is_asked_for)
+{
+    enum { MOST = 65000 };
+    struct rx_session_host quiet = host;
+    struct rx_session_options options = {
+        .connect = {.client_id = "x"}, .inflight_maximum = 65535, .packet_maximum = 1000};
+    quiet.published = on_given_back;
+    ck_assert_int_eq(rx_session_create(&options, &quiet, NULL, &session), 0);
+    connect_as("20020000");
+    for (size_t i = 0; i <= MOST; i++) {
+        struct rx_outgoing *o = calloc(1, sizeof *o + 8);
+        *o = (struct rx_outgoing){.qos = 1, .topic_length = 1};
+        o->data[0] = 't';
+        ck_assert_int_eq(rx_session_publish(session, o), i < MOST ? 0 : -EAGAIN);
+        if (i == MOST)
+            free(o);
+    }
+    ck_assert_uint_eq(rx_session_inflight(session), MOST);
+    teardown();
+}
+END_TEST
+
 START_TEST(twenty_are_in_flight_at_qos_2_over_3_1_1)
 {
     begin(false, 100);
@@ -597,6 +625,7 @@ int main(void)
     tcase_add_test(t, messages_sent_are_kept_until_they_are_acknowledged);
     tcase_add_test(t, a_broker_that_forgot_is_sent_everything_as_new);
     tcase_add_test(t, no_more_are_in_flight_than_the_broker_allows);
+    tcase_add_test(t, so_many_are_in_flight_whatever_is_asked_for);
     tcase_add_test(t, twenty_are_in_flight_at_qos_2_over_3_1_1);
     tcase_add_test(t, refusals_are_told);
     tcase_add_test(t, a_topic_alias_stands_for_its_topic);
