@@ -42,12 +42,19 @@ class Replayer:
 
     def run(self, config, notifications, streams=()):
         """`config`: a tree, or text as a user would write it."""
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(config if isinstance(config, str) else json.dumps(config))
-        text = "".join(json.dumps(n) + "\n" for n in notifications).encode()
-        command = [self.rxd, "replay", "-c", self.config, "--subscriptions", *self.flags, *streams]
+        return self.run_text(config, "".join(json.dumps(n) + "\n" for n in notifications), streams)
+
+    def run_text(self, config, notifications, streams=()):
+        """`config`: the path of one, too; `notifications`: as they are written."""
+        if isinstance(config, Path):
+            path = str(config)
+        else:
+            path = self.config
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(config if isinstance(config, str) else json.dumps(config))
+        command = [self.rxd, "replay", "-c", path, "--subscriptions", *self.flags, *streams]
         try:
-            done = subprocess.run(command, input=text, capture_output=True, timeout=self.timeout, close_fds=False)
+            done = subprocess.run(command, input=notifications.encode(), capture_output=True, timeout=self.timeout, close_fds=False)
         except subprocess.TimeoutExpired:
             raise ReplayError(f"no end after {self.timeout} s") from None
         if done.returncode != 0:

@@ -1,0 +1,7 @@
+# Nothing that makes rxd fast shows. (`tests/same/run.py` without --sample is the whole of it, many minutes.)
+find_program(RXD_PYTHON python3 HINTS /usr/bin REQUIRED)
+if(TARGET rxd)
+  add_test(NAME same.sampled COMMAND ${RXD_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/run.py --rxd $<TARGET_FILE:rxd> --sample 20)
+  rxd_test_limits(same.sampled 300)
+  set_tests_properties(same.sampled PROPERTIES PROCESSORS 4)
+endif()
