@@ -67,8 +67,9 @@ static struct rx_keyed *find_or_add(struct combine_latest *c, const struct rx_va
     struct rx_keyed *e = rx_keytable_find(&c->table, keys, hash);
     if (!e && c->table.count >= (uint64_t)c->max_keys) {
         rx_count_key_evicted(&c->op);
-        forget(c, c->table.oldest);
-        rx_keytable_remove(&c->table, c->table.oldest);
+        struct rx_keyed *oldest = rx_keytable_oldest(&c->table);
+        forget(c, oldest);
+        rx_keytable_remove(&c->table, oldest);
     }
     return e ? e : rx_keytable_add(&c->table, keys, hash);
 }
@@ -178,9 +179,12 @@ static int init_main_only(struct rx_op *op, struct rx_error *reterr)
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct combine_latest *c = (struct combine_latest *)op;
+    if (rx_keytable_rank(&c->table) < 0)
+        return -ENOMEM;
     rx_write_uint(w, c->ended);
     rx_write_uint(w, c->table.count);
-    for (struct rx_keyed *e = c->table.oldest; e; e = e->newer) {
+    for (uint32_t n = 0; n < c->table.count; n++) {
+        struct rx_keyed *e = rx_keytable_ranked(&c->table, n);
         for (unsigned i = 0; i < width_of(c); i++)
             rx_write_value(w, e->keys[i]);
         for (unsigned i = 0; i < rx_op_inputs(op); i++) {
@@ -220,7 +224,7 @@ static int load(struct rx_op *op, struct rx_reader *r)
 static void dispose(struct rx_op *op)
 {
     struct combine_latest *c = (struct combine_latest *)op;
-    for (struct rx_keyed *e = c->table.first; e; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&c->table); e; e = rx_keytable_next(&c->table, e))
         forget(c, e);
     rx_keytable_finish(&c->table);
 }

@@ -1,4 +1,6 @@
 /* distinct: an event whose key has not been seen before. */
+#include <errno.h>
+
 #include "core/graph/operator.h"
 #include "core/value/keytable.h"
 
@@ -41,7 +43,7 @@ static bool remember(struct distinct *d, struct rx_value key)
     if (rx_keytable_find(&d->seen, &key, hash))
         return false;
     if (d->seen.count >= (uint64_t)d->max_keys)
-        rx_keytable_remove(&d->seen, d->seen.oldest);
+        rx_keytable_remove(&d->seen, rx_keytable_oldest(&d->seen));
     if (rx_keytable_add(&d->seen, &key, hash))
         return true;
     rx_fail_memory(&d->op);
@@ -75,9 +77,11 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct distinct *d = (struct distinct *)op;
+    if (rx_keytable_rank(&d->seen) < 0)
+        return -ENOMEM;
     rx_write_uint(w, d->seen.count);
-    for (struct rx_keyed *e = d->seen.oldest; e; e = e->newer)
-        rx_write_value(w, e->keys[0]);
+    for (uint32_t i = 0; i < d->seen.count; i++)
+        rx_write_value(w, rx_keytable_ranked(&d->seen, i)->keys[0]);
     return 0;
 }
 

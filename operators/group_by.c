@@ -82,9 +82,12 @@ static const struct rx_mark *mark_of(struct group_by *g, const struct rx_keyed *
 /* The least recently used that may go; NULL: none. Those that may not become the newest, out of its way. */
 static struct rx_keyed *oldest(struct group_by *g)
 {
-    for (size_t i = 0; i < g->expect.count && g->table.oldest && data_of(g, g->table.oldest)->expected; i++)
-        rx_keytable_find(&g->table, g->table.oldest->keys, g->table.oldest->hash);
-    return g->table.oldest && !data_of(g, g->table.oldest)->expected ? g->table.oldest : NULL;
+    struct rx_keyed *e = rx_keytable_oldest(&g->table);
+    for (size_t i = 0; i < g->expect.count && e && data_of(g, e)->expected; i++) {
+        rx_keytable_touch(&g->table, e);
+        e = rx_keytable_oldest(&g->table);
+    }
+    return e && !data_of(g, e)->expected ? e : NULL;
 }
 
 static void arm_idle(struct group_by *g)
@@ -226,8 +229,8 @@ static void complete(struct rx_op *op, unsigned port)
     (void)port;
     g->completing = true;
     rx_timer_stop(op, SLOT_IDLE);
-    while (g->table.first && rx_op_live(op))
-        complete_group(g, g->table.first, 0);
+    for (struct rx_keyed *e; (e = rx_keytable_first(&g->table)) && rx_op_live(op);)
+        complete_group(g, e, 0);
     finish_when_quiet(g);
 }
 
@@ -235,7 +238,7 @@ static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
 {
     struct group_by *g = (struct group_by *)op;
     (void)port;
-    for (struct rx_keyed *k = g->table.first; k && rx_op_live(op); k = k->next) {
+    for (struct rx_keyed *k = rx_keytable_first(&g->table); k && rx_op_live(op); k = rx_keytable_next(&g->table, k)) {
         struct rx_instance *instance = data_of(g, k)->instance;
         data_of(g, k)->instance = NULL;
         if (instance)
@@ -340,13 +343,15 @@ static void save_group(struct group_by *g, struct rx_keyed *e, struct rx_writer 
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct group_by *g = (struct group_by *)op;
+    if (rx_keytable_rank(&g->table) < 0)
+        return -ENOMEM;
     rx_write_bool(w, g->completing);
     rx_write_uint(w, g->table.count);
-    for (struct rx_keyed *e = g->table.first; e; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&g->table); e; e = rx_keytable_next(&g->table, e))
         save_group(g, e, w);
-    for (struct rx_keyed *e = g->table.oldest; e; e = e->newer)
+    for (uint32_t n = 0; n < g->table.count; n++)
         for (unsigned i = 0; i < g->table.width; i++)
-            rx_write_value(w, e->keys[i]);
+            rx_write_value(w, rx_keytable_ranked(&g->table, n)->keys[i]);
     return 0;
 }
 

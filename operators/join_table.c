@@ -38,7 +38,7 @@ void join_table_finish(struct join_table *t)
 {
     for (size_t i = 0; i < t->count; i++)
         rx_event_unref(&t->heap[i]->event);
-    for (struct rx_keyed *key = t->keys.first; key; key = key->next)
+    for (struct rx_keyed *key = rx_keytable_first(&t->keys); key; key = rx_keytable_next(&t->keys, key))
         finish_key(t, key);
     rx_keytable_finish(&t->keys);
     for (struct join_chunk *c = t->chunks, *next; c; c = next) {
@@ -285,7 +285,7 @@ void join_table_save(const struct join_table *t, struct rx_writer *w)
     uint64_t keyless = t->count;
     rx_write_uint(w, t->arrivals);
     rx_write_uint(w, t->keys.count);
-    for (struct rx_keyed *key = t->keys.first; key; key = key->next) {
+    for (struct rx_keyed *key = rx_keytable_first(&t->keys); key; key = rx_keytable_next(&t->keys, key)) {
         save_key(t, key, w);
         keyless -= count_rows(t, key);
     }

@@ -75,7 +75,8 @@ static rx_time next_end(struct keyed_window *k, rx_time end)
     rx_time every = k->every.duration, next = RX_TIME_NEVER;
     if (k->latest <= end && k->form == &rx_keyed_tumbling)
         return next;
-    for (struct rx_keyed *e = k->table.first; e && next > end + every; e = e->next) {
+    for (struct rx_keyed *e = rx_keytable_first(&k->table); e && next > end + every;
+         e = rx_keytable_next(&k->table, e)) {
         rx_time wanted = k->form->next_end(k, e, end);
         next = wanted < next ? wanted : next;
     }
@@ -92,7 +93,7 @@ static void on_boundary(struct rx_boundary_member *member, rx_time end)
     if (next != RX_TIME_NEVER)
         rx_boundary_want(member, next);
     out.count = 0;
-    for (struct rx_keyed *e = k->table.first; e && rx_op_live(&k->op); e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&k->table); e && rx_op_live(&k->op); e = rx_keytable_next(&k->table, e))
         k->form->close(k, e, end, &out);
     rx_keyed_flush(k, &out);
 }
@@ -101,7 +102,7 @@ static void on_boundary(struct rx_boundary_member *member, rx_time end)
 
 static void evict(struct keyed_window *k)
 {
-    struct rx_keyed *e = k->table.oldest;
+    struct rx_keyed *e = rx_keytable_oldest(&k->table);
     rx_count_key_evicted(&k->op);
     if (k->on_complete == KEYED_FLUSH) {
         struct batch out;
@@ -152,7 +153,7 @@ static void release_parts(const struct rx_value *keys, const bool *owned, unsign
 static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_value *keys)
 {
     if (!grouped(k))
-        return k->table.first ? k->table.first : add_key(k, NULL, 0);
+        return k->table.count ? rx_keytable_first(&k->table) : add_key(k, NULL, 0);
     uint64_t hash = rx_keytable_hash(keys, k->table.width);
     struct rx_keyed *e = rx_keytable_find(&k->table, keys, hash);
     if (e)
@@ -237,7 +238,8 @@ static void complete(struct rx_op *op, unsigned port)
     struct batch out;
     (void)port;
     out.count = 0;
-    for (struct rx_keyed *e = k->table.first; e && rx_op_live(op) && k->on_complete == KEYED_FLUSH; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&k->table); e && rx_op_live(op) && k->on_complete == KEYED_FLUSH;
+         e = rx_keytable_next(&k->table, e))
         k->form->flush(k, e, 0, &out);
     rx_boundary_leave(&k->member);
     rx_keyed_flush(k, &out);
@@ -301,7 +303,7 @@ static void dispose(struct rx_op *op)
 {
     struct keyed_window *k = (struct keyed_window *)op;
     rx_boundary_leave(&k->member);
-    for (struct rx_keyed *e = k->table.first; e; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&k->table); e; e = rx_keytable_next(&k->table, e))
         k->form->forget(k, e);
     rx_keytable_finish(&k->table);
 }
@@ -334,18 +336,20 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct keyed_window *k = (struct keyed_window *)op;
     uint64_t born = 0;
+    if (rx_keytable_rank(&k->table) < 0)
+        return -ENOMEM;
     rx_write_uint(w, shares_state(k) ? 0 : OWN_FORM);
     if (!shares_state(k)) {
         rx_write_bool(w, k->closed_any);
         rx_write_int(w, k->closed);
     }
     rx_write_uint(w, k->table.count);
-    for (struct rx_keyed *e = k->table.first; e; e = e->next) {
+    for (struct rx_keyed *e = rx_keytable_first(&k->table); e; e = rx_keytable_next(&k->table, e)) {
         write_keys(k, e, w);
         k->form->save(k, e, ++born, w);
     }
-    for (struct rx_keyed *e = k->table.oldest; e; e = e->newer)
-        write_keys(k, e, w);
+    for (uint32_t i = 0; i < k->table.count; i++)
+        write_keys(k, rx_keytable_ranked(&k->table, i), w);
     rx_write_uint(w, 0); /* groups that have been let go */
     return 0;
 }
@@ -353,7 +357,7 @@ static int save(struct rx_op *op, struct rx_writer *w)
 static struct rx_keyed *look_up(struct keyed_window *k, const struct rx_value *keys, bool add)
 {
     uint64_t hash = grouped(k) ? rx_keytable_hash(keys, k->table.width) : 0;
-    struct rx_keyed *e = grouped(k) ? rx_keytable_find(&k->table, keys, hash) : k->table.first;
+    struct rx_keyed *e = grouped(k) ? rx_keytable_find(&k->table, keys, hash) : rx_keytable_first(&k->table);
     return e && add ? NULL : e ? e : add ? add_key(k, keys, hash) : NULL;
 }
 
@@ -373,7 +377,7 @@ static struct rx_keyed *read_key(struct keyed_window *k, struct rx_reader *r, bo
 /* What the keys have open is wanted again. */
 static void want_again(struct keyed_window *k)
 {
-    for (struct rx_keyed *e = k->table.first; e && k->form->by_time; e = e->next) {
+    for (struct rx_keyed *e = rx_keytable_first(&k->table); e && k->form->by_time; e = rx_keytable_next(&k->table, e)) {
         rx_time end = k->form->next_end(k, e, k->closed_any ? k->closed : INT64_MIN);
         k->latest = RX_TIME_NEVER; /* which is the last is not known: look at all of them each time */
         if (end != RX_TIME_NEVER)

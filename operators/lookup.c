@@ -78,7 +78,7 @@ static struct rx_value *value_of(struct lookup *l, struct rx_keyed *e) { return 
 
 static void evict(struct lookup *l)
 {
-    struct rx_keyed *e = l->latest.oldest;
+    struct rx_keyed *e = rx_keytable_oldest(&l->latest);
     rx_value_unref(*value_of(l, e));
     rx_keytable_remove(&l->latest, e);
     rx_count_key_evicted(&l->op);
@@ -246,8 +246,11 @@ static void start(struct rx_op *op)
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct lookup *l = (struct lookup *)op;
+    if (rx_keytable_rank(&l->latest) < 0)
+        return -ENOMEM;
     rx_write_uint(w, l->latest.count);
-    for (struct rx_keyed *e = l->latest.oldest; e; e = e->newer) {
+    for (uint32_t i = 0; i < l->latest.count; i++) {
+        struct rx_keyed *e = rx_keytable_ranked(&l->latest, i);
         rx_write_value(w, e->keys[0]);
         rx_write_value(w, *value_of(l, e));
     }
@@ -270,7 +273,7 @@ static int load(struct rx_op *op, struct rx_reader *r)
 static void dispose(struct rx_op *op)
 {
     struct lookup *l = (struct lookup *)op;
-    for (struct rx_keyed *e = l->latest.first; e; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&l->latest); e; e = rx_keytable_next(&l->latest, e))
         rx_value_unref(*value_of(l, e));
     rx_keytable_finish(&l->latest);
     rx_buffer_finish(&l->scratch);

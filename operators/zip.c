@@ -84,7 +84,7 @@ static struct rx_keyed *find_or_add(struct zip *z, const struct rx_value *keys)
     uint64_t hash = rx_keytable_hash(keys, z->table.width);
     struct rx_keyed *key = rx_keytable_find(&z->table, keys, hash);
     if (!key && z->table.count >= (uint64_t)z->max_keys)
-        evict(z, z->table.oldest);
+        evict(z, rx_keytable_oldest(&z->table));
     return key ? key : rx_keytable_add(&z->table, keys, hash);
 }
 
@@ -212,9 +212,12 @@ static int init(struct rx_op *op, struct rx_error *reterr)
 static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct zip *z = (struct zip *)op;
+    if (rx_keytable_rank(&z->table) < 0)
+        return -ENOMEM;
     rx_write_uint(w, z->ended);
     rx_write_uint(w, z->table.count);
-    for (struct rx_keyed *key = z->table.oldest; key; key = key->newer) {
+    for (uint32_t n = 0; n < z->table.count; n++) {
+        struct rx_keyed *key = rx_keytable_ranked(&z->table, n);
         for (unsigned i = 0; i < z->table.width; i++)
             rx_write_value(w, key->keys[i]);
         for (unsigned i = 0; i < rx_op_inputs(op); i++)
@@ -254,7 +257,7 @@ static int load(struct rx_op *op, struct rx_reader *r)
 static void dispose(struct rx_op *op)
 {
     struct zip *z = (struct zip *)op;
-    for (struct rx_keyed *key = z->table.first; key; key = key->next)
+    for (struct rx_keyed *key = rx_keytable_first(&z->table); key; key = rx_keytable_next(&z->table, key))
         finish_queues(z, key);
     rx_keytable_finish(&z->table);
 }

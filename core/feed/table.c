@@ -85,7 +85,7 @@ void rx_table_destroy(struct rx_table *t)
 {
     if (!t)
         return;
-    for (struct rx_keyed *e = t->rows.first; e; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(&t->rows); e; e = rx_keytable_next(&t->rows, e))
         rx_value_unref(*row_of(t, e));
     rx_keytable_finish(&t->rows);
     rx_buffer_finish(&t->scratch);

@@ -1,20 +1,22 @@
 /* The table of groups. */
 #include "core/value/keytable.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SLOTS = 16, CHUNK_ENTRIES = 64 };
+enum { FIRST_SLOTS = 16, FEW = 32 /* ranks that are sorted by insertion */ };
 
-struct rx_keyed_chunk {
-    struct rx_keyed_chunk *next;
-    size_t capacity;
-    _Alignas(16) char data[];
+struct rx_keytable_rank {
+    uint32_t used, entry;
 };
+
+_Static_assert(RX_KEYTABLE_FIRST == 4, "rx_keytable_at");
 
 void rx_keytable_init(struct rx_keytable *t, struct rx_heap *heap, unsigned width, size_t entry_size)
 {
-    *t = (struct rx_keytable){.heap = heap, .width = width, .entry_size = (entry_size + 15) & ~(size_t)15};
+    size_t stride = sizeof(struct rx_keyed) + width * sizeof(struct rx_value) + entry_size;
+    *t = (struct rx_keytable){.heap = heap, .width = width, .stride = (stride + 7) & ~(size_t)7, .uses = 1};
 }
 
 static void unref_keys(struct rx_keytable *t, struct rx_keyed *e)
@@ -25,22 +27,68 @@ static void unref_keys(struct rx_keytable *t, struct rx_keyed *e)
 
 void rx_keytable_finish(struct rx_keytable *t)
 {
-    for (struct rx_keyed *e = t->first; e; e = e->next)
+    for (struct rx_keyed *e = rx_keytable_first(t); e; e = rx_keytable_next(t, e))
         unref_keys(t, e);
-    for (struct rx_keyed_chunk *c = t->chunks, *next; c; c = next) {
-        next = c->next;
-        free(c);
-    }
+    for (unsigned i = 0; i < RX_KEYTABLE_CHUNKS; i++)
+        free(t->chunks[i]);
     free(t->slots);
+    free(t->ranks);
     *t = (struct rx_keytable){0};
+}
+
+/* ---- keys: short texts and numbers, as nearly all keys are, here; the rest as any value ---- */
+
+static uint64_t load(const char *p, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return word;
+}
+
+/* The finalizer of MurmurHash3 (Appleby, public domain) over two words. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t h = a ^ (b * 0x9E3779B97F4A7C15u);
+    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCDu;
+    h = (h ^ h >> 33 ^ b) * 0xC4CEB9FE1A85EC53u;
+    return h ^ h >> 33;
+}
+
+static uint64_t hash_short(const char *text, uint32_t n)
+{
+    if (n >= 8)
+        return mix(load(text, 8), load(text + n - 8, 8) ^ (uint64_t)n << 56);
+    if (n >= 4)
+        return mix(load(text, 4) | load(text + n - 4, 4) << 32, n);
+    return n ? mix((uint64_t)(unsigned char)text[0] | (uint64_t)(unsigned char)text[n / 2] << 8 |
+                       (uint64_t)(unsigned char)text[n - 1] << 16,
+                   n)
+             : 1;
+}
+
+/* As rx_value_equal has it: a double that is whole is the integer. */
+static uint64_t hash_of(struct rx_value v)
+{
+    if (v.kind == RX_STRING && v.aux <= 16)
+        return hash_short(v.u.text, v.aux);
+    if (v.kind == RX_DOUBLE && v.u.d >= -0x1p63 && v.u.d < 0x1p63 && v.u.d == (double)(int64_t)v.u.d)
+        return mix((uint64_t)(int64_t)v.u.d, 0);
+    return v.kind == RX_INT || (v.kind == RX_UINT && v.u.u <= INT64_MAX) ? mix(v.u.u, 0) : rx_value_hash(v);
 }
 
 uint64_t rx_keytable_hash(const struct rx_value *keys, unsigned width)
 {
-    uint64_t hash = rx_value_hash(keys[0]);
+    uint64_t hash = hash_of(keys[0]);
     for (unsigned i = 1; i < width; i++)
-        hash = (hash ^ rx_value_hash(keys[i])) * 0x9E3779B97F4A7C15u;
-    return hash ^ hash >> 32;
+        hash = mix(hash, hash_of(keys[i]));
+    return hash;
+}
+
+static bool same_text(const char *a, const char *b, uint32_t n)
+{
+    if (n > 16 || n < 8)
+        return memcmp(a, b, n) == 0;
+    return load(a, 8) == load(b, 8) && load(a + n - 8, 8) == load(b + n - 8, 8);
 }
 
 static bool same(const struct rx_keytable *t, const struct rx_keyed *e, const struct rx_value *keys)
@@ -48,92 +96,200 @@ static bool same(const struct rx_keytable *t, const struct rx_keyed *e, const st
     for (unsigned i = 0; i < t->width; i++) {
         struct rx_value a = e->keys[i], b = keys[i];
         bool equal = a.kind == RX_STRING && b.kind == RX_STRING
-                         ? a.aux == b.aux && memcmp(a.u.text, b.u.text, a.aux) == 0
-                         : rx_value_equal(a, b);
+                         ? a.aux == b.aux && same_text(a.u.text, b.u.text, a.aux)
+                         : (a.kind == RX_INT && b.kind == RX_INT ? a.u.i == b.u.i : rx_value_equal(a, b));
         if (!equal)
             return false;
     }
     return true;
 }
 
-static void unlink_use(struct rx_keytable *t, struct rx_keyed *e)
+/* ---- the order of creation ---- */
+
+static struct rx_keyed *at_or_none(const struct rx_keytable *t, uint32_t entry)
 {
-    *(e->older ? &e->older->newer : &t->oldest) = e->newer;
-    *(e->newer ? &e->newer->older : &t->newest) = e->older;
+    return entry ? rx_keytable_at(t, entry) : NULL;
 }
 
-static void link_newest(struct rx_keytable *t, struct rx_keyed *e)
+struct rx_keyed *rx_keytable_first(const struct rx_keytable *t) { return at_or_none(t, t->first); }
+
+struct rx_keyed *rx_keytable_next(const struct rx_keytable *t, const struct rx_keyed *e)
 {
-    e->older = t->newest;
-    e->newer = NULL;
-    *(t->newest ? &t->newest->newer : &t->oldest) = e;
-    t->newest = e;
+    return at_or_none(t, e->next);
 }
+
+/* ---- the order of use ---- */
+
+static void sort_few(struct rx_keytable_rank *ranks, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        struct rx_keytable_rank rank = ranks[i];
+        uint32_t k = i;
+        for (; k > 0 && ranks[k - 1].used > rank.used; k--)
+            ranks[k] = ranks[k - 1];
+        ranks[k] = rank;
+    }
+}
+
+/* One pass of a radix sort from the least digit on (Knuth, TAOCP 3, 5.2.5). */
+static void sort_digit(const struct rx_keytable_rank *from, struct rx_keytable_rank *to, uint32_t n, unsigned shift)
+{
+    uint32_t starts[257] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        starts[(from[i].used >> shift & 255) + 1]++;
+    for (unsigned d = 0; d < 256; d++)
+        starts[d + 1] += starts[d];
+    for (uint32_t i = 0; i < n; i++)
+        to[starts[from[i].used >> shift & 255]++] = from[i];
+}
+
+/* Behind the ranks there is room for as many. */
+static void sort(struct rx_keytable_rank *ranks, uint32_t n)
+{
+    bool sorted = true;
+    for (uint32_t i = 1; i < n && sorted; i++)
+        sorted = ranks[i - 1].used <= ranks[i].used;
+    if (sorted)
+        return;
+    if (n <= FEW) {
+        sort_few(ranks, n);
+        return;
+    }
+    for (unsigned shift = 0; shift < 32; shift += 16) {
+        sort_digit(ranks, ranks + n, n, shift);
+        sort_digit(ranks + n, ranks, n, shift + 8);
+    }
+}
+
+int rx_keytable_rank(struct rx_keytable *t)
+{
+    if (t->count > t->rank_room) {
+        uint32_t room = t->count < FEW ? FEW : t->count;
+        struct rx_keytable_rank *ranks = malloc((size_t)room * 2 * sizeof *ranks);
+        if (!ranks)
+            return -ENOMEM;
+        free(t->ranks);
+        t->ranks = ranks;
+        t->rank_room = room;
+    }
+    t->rank = t->rank_count = 0;
+    for (uint32_t entry = t->first; entry; entry = rx_keytable_at(t, entry)->next)
+        t->ranks[t->rank_count++] = (struct rx_keytable_rank){rx_keytable_at(t, entry)->used, entry};
+    sort(t->ranks, t->rank_count);
+    return 0;
+}
+
+struct rx_keyed *rx_keytable_ranked(const struct rx_keytable *t, uint32_t i)
+{
+    return rx_keytable_at(t, t->ranks[i].entry);
+}
+
+/* Without memory for ranks. */
+static struct rx_keyed *search_oldest(const struct rx_keytable *t)
+{
+    struct rx_keyed *oldest = rx_keytable_first(t);
+    for (struct rx_keyed *e = oldest; e; e = rx_keytable_next(t, e))
+        oldest = e->used < oldest->used ? e : oldest;
+    return oldest;
+}
+
+/* Who has still the stamp of its rank has not been used since, as all before it have. */
+struct rx_keyed *rx_keytable_oldest(struct rx_keytable *t)
+{
+    for (bool again = t->count > 0;; again = false) {
+        for (; t->rank < t->rank_count; t->rank++)
+            if (rx_keytable_ranked(t, t->rank)->used == t->ranks[t->rank].used)
+                return rx_keytable_ranked(t, t->rank);
+        if (!again || rx_keytable_rank(t) < 0)
+            return search_oldest(t);
+    }
+}
+
+/* Stamps begin anew. Without memory for that all that is used until there is some counts as used at once. */
+static void renumber(struct rx_keytable *t)
+{
+    if (rx_keytable_rank(t) < 0)
+        return;
+    for (uint32_t i = 0; i < t->rank_count; i++)
+        rx_keytable_ranked(t, i)->used = t->ranks[i].used = i + 1;
+    t->uses = t->rank_count + 1;
+}
+
+void rx_keytable_touch(struct rx_keytable *t, struct rx_keyed *e)
+{
+    if (e->used == t->uses)
+        return;
+    if (t->uses == UINT32_MAX)
+        renumber(t);
+    t->uses += t->uses < UINT32_MAX;
+    e->used = t->uses;
+}
+
+/* ---- look-up ---- */
 
 struct rx_keyed *rx_keytable_find(struct rx_keytable *t, const struct rx_value *keys, uint64_t hash)
 {
     if (!t->slots)
         return NULL;
-    for (uint32_t i = (uint32_t)hash & t->mask; t->slots[i]; i = (i + 1) & t->mask) {
-        struct rx_keyed *e = t->slots[i];
-        if (e->hash != hash || !same(t, e, keys))
+    for (uint32_t i = (uint32_t)hash & t->mask; t->slots[i].entry; i = (i + 1) & t->mask) {
+        if (t->slots[i].hash != (uint32_t)hash)
             continue;
-        if (e != t->newest) {
-            unlink_use(t, e);
-            link_newest(t, e);
-        }
+        struct rx_keyed *e = rx_keytable_at(t, t->slots[i].entry);
+        if (!same(t, e, keys))
+            continue;
+        rx_keytable_touch(t, e);
         return e;
     }
     return NULL;
 }
 
-static void place(struct rx_keyed **slots, uint32_t mask, struct rx_keyed *e)
+static void place(struct rx_keytable_slot *slots, uint32_t mask, struct rx_keytable_slot slot)
 {
-    uint32_t i = (uint32_t)e->hash & mask;
-    while (slots[i])
+    uint32_t i = slot.hash & mask;
+    while (slots[i].entry)
         i = (i + 1) & mask;
-    slots[i] = e;
+    slots[i] = slot;
 }
 
 static bool make_room(struct rx_keytable *t)
 {
-    if (t->slots && (uint64_t)t->count * 3 < (uint64_t)t->mask * 2)
+    if (t->slots && (uint64_t)t->count * 4 < ((uint64_t)t->mask + 1) * 3)
         return true;
     uint32_t n = t->slots ? (t->mask + 1) * 2 : FIRST_SLOTS;
-    struct rx_keyed **slots = calloc(n, sizeof(struct rx_keyed *));
+    struct rx_keytable_slot *slots = n ? calloc(n, sizeof *slots) : NULL;
     if (!slots)
         return false;
-    for (struct rx_keyed *e = t->first; e; e = e->next)
-        place(slots, n - 1, e);
+    for (uint32_t i = 0; t->slots && i <= t->mask; i++)
+        if (t->slots[i].entry)
+            place(slots, n - 1, t->slots[i]);
     free(t->slots);
     t->slots = slots;
     t->mask = n - 1;
     return true;
 }
 
-static size_t stride(const struct rx_keytable *t)
+/* 0: no memory. */
+static uint32_t take_entry(struct rx_keytable *t)
 {
-    return sizeof(struct rx_keyed) + t->width * sizeof(struct rx_value) + t->entry_size;
+    uint32_t entry = t->spare;
+    if (entry) {
+        t->spare = rx_keytable_at(t, entry)->next;
+        return entry;
+    }
+    uint32_t place = t->made + RX_KEYTABLE_FIRST;
+    unsigned chunk = 29 - (unsigned)__builtin_clz(place);
+    if (chunk >= RX_KEYTABLE_CHUNKS)
+        return 0;
+    if (!t->chunks[chunk])
+        t->chunks[chunk] = malloc(((size_t)RX_KEYTABLE_FIRST << chunk) * t->stride);
+    return t->chunks[chunk] ? ++t->made : 0;
 }
 
-static struct rx_keyed *take_entry(struct rx_keytable *t)
+static void give_back(struct rx_keytable *t, uint32_t entry, struct rx_keyed *e)
 {
-    struct rx_keyed *e = t->spare;
-    if (e) {
-        t->spare = e->next;
-        return e;
-    }
-    if (!t->chunks || t->chunk_used == t->chunks->capacity) {
-        size_t capacity = t->chunks ? CHUNK_ENTRIES : 4;
-        struct rx_keyed_chunk *c = malloc(sizeof *c + capacity * stride(t));
-        if (!c)
-            return NULL;
-        c->next = t->chunks;
-        c->capacity = capacity;
-        t->chunks = c;
-        t->chunk_used = 0;
-    }
-    return (struct rx_keyed *)(void *)(t->chunks->data + t->chunk_used++ * stride(t));
+    e->used = 0;
+    e->next = t->spare;
+    t->spare = entry;
 }
 
 static bool copy_keys(struct rx_keytable *t, struct rx_keyed *e, const struct rx_value *keys)
@@ -151,50 +307,49 @@ static bool copy_keys(struct rx_keytable *t, struct rx_keyed *e, const struct rx
 
 struct rx_keyed *rx_keytable_add(struct rx_keytable *t, const struct rx_value *keys, uint64_t hash)
 {
-    struct rx_keyed *e = make_room(t) ? take_entry(t) : NULL;
-    if (!e)
+    uint32_t entry = make_room(t) ? take_entry(t) : 0;
+    if (!entry)
         return NULL;
-    memset(e, 0, stride(t));
+    struct rx_keyed *e = rx_keytable_at(t, entry);
+    memset(e, 0, t->stride);
     if (!copy_keys(t, e, keys)) {
-        e->next = t->spare;
-        t->spare = e;
+        give_back(t, entry, e);
         return NULL;
     }
-    e->hash = hash;
+    e->hash = (uint32_t)hash;
     e->previous = t->last;
-    *(t->last ? &t->last->next : &t->first) = e;
-    t->last = e;
-    link_newest(t, e);
-    place(t->slots, t->mask, e);
+    *(t->last ? &rx_keytable_at(t, t->last)->next : &t->first) = entry;
+    t->last = entry;
     t->count++;
+    rx_keytable_touch(t, e);
+    place(t->slots, t->mask, (struct rx_keytable_slot){e->hash, entry});
     return e;
 }
 
 /* Closes the gap: whoever would no longer be found is moved back. */
 static void remove_slot(struct rx_keytable *t, uint32_t gap)
 {
-    t->slots[gap] = NULL;
-    for (uint32_t i = (gap + 1) & t->mask; t->slots[i]; i = (i + 1) & t->mask) {
-        uint32_t home = (uint32_t)t->slots[i]->hash & t->mask;
+    t->slots[gap].entry = 0;
+    for (uint32_t i = (gap + 1) & t->mask; t->slots[i].entry; i = (i + 1) & t->mask) {
+        uint32_t home = t->slots[i].hash & t->mask;
         if (((i - home) & t->mask) < ((i - gap) & t->mask))
             continue;
         t->slots[gap] = t->slots[i];
-        t->slots[i] = NULL;
+        t->slots[i].entry = 0;
         gap = i;
     }
 }
 
 void rx_keytable_remove(struct rx_keytable *t, struct rx_keyed *e)
 {
-    uint32_t i = (uint32_t)e->hash & t->mask;
-    while (t->slots[i] != e)
+    uint32_t i = e->hash & t->mask;
+    while (!t->slots[i].entry || rx_keytable_at(t, t->slots[i].entry) != e)
         i = (i + 1) & t->mask;
+    uint32_t entry = t->slots[i].entry;
     remove_slot(t, i);
-    *(e->previous ? &e->previous->next : &t->first) = e->next;
-    *(e->next ? &e->next->previous : &t->last) = e->previous;
-    unlink_use(t, e);
+    *(e->previous ? &rx_keytable_at(t, e->previous)->next : &t->first) = e->next;
+    *(e->next ? &rx_keytable_at(t, e->next)->previous : &t->last) = e->previous;
     unref_keys(t, e);
-    e->next = t->spare;
-    t->spare = e;
+    give_back(t, entry, e);
     t->count--;
 }
