@@ -54,7 +54,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     if (r < 0)
         return r;
     a->newest = INT64_MIN;
-    a->accumulators = calloc(a->calls->count + 1, sizeof *a->accumulators);
+    a->accumulators = calloc(1, a->calls->size + 1);
     return a->accumulators ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
 }
 

@@ -69,7 +69,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 /* Of nothing: a sum is 0; of all else there is none. */
 static bool make_result(struct fold *f, struct rx_value *ret)
 {
-    if (!f->accumulator.count && f->function != rx_aggregate_find("sum"))
+    if (rx_aggregate_is_empty(f->function, &f->accumulator) && f->function != rx_aggregate_find("sum"))
         return false;
     *ret = rx_aggregate_result(f->function, &f->accumulator, f->q, NULL);
     return true;

@@ -56,7 +56,7 @@ static struct rx_accumulator *open_window(struct keyed_window *k, struct tumblin
         t->end = end;
         return t->accumulators;
     }
-    struct more *m = calloc(1, sizeof *m + k->calls.count * sizeof *m->accumulators);
+    struct more *m = calloc(1, sizeof *m + k->calls.size);
     if (!m) {
         rx_fail_memory(&k->op);
         return NULL;

@@ -286,8 +286,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     unsigned width = grouped(k) ? (unsigned)rx_keys_count(k->by) : 0;
     for (unsigned i = 0; i < width; i++)
         k->parts[i].field = rx_expr_as_field(rx_keys_expr(k->by, i));
-    rx_keytable_init(&k->table, rx_op_heap(op), width,
-                     k->form->entry + (k->form->accumulates ? k->calls.count * sizeof(struct rx_accumulator) : 0));
+    rx_keytable_init(&k->table, rx_op_heap(op), width, k->form->entry + (k->form->accumulates ? k->calls.size : 0));
     return 0;
 }
 

@@ -44,15 +44,26 @@ static struct rx_value result_count(const struct rx_accumulator *a, const struct
     return rx_json_int((int64_t)a->count);
 }
 
-/* ---- sum, avg ---- */
-
-static void add_double(struct rx_accumulator *a, double x)
+/* As sum and avg, of which it was one more: with a sum, that it does not have. */
+static void save_count(const struct rx_accumulator *a, struct rx_writer *w)
 {
-    double sum = a->u.number.sum + x;
-    a->u.number.compensation +=
-        fabs(a->u.number.sum) >= fabs(x) ? (a->u.number.sum - sum) + x : (x - sum) + a->u.number.sum;
-    a->u.number.sum = sum;
+    (void)a;
+    rx_write_double(w, 0);
+    rx_write_double(w, 0);
+    rx_write_int(w, 0);
+    rx_write_bool(w, false);
 }
+
+static void load_count(struct rx_accumulator *a, struct rx_reader *r)
+{
+    (void)a;
+    rx_read_double(r);
+    rx_read_double(r);
+    rx_read_int(r);
+    rx_read_bool(r);
+}
+
+/* ---- sum, avg ---- */
 
 static int add_sum(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
 {
@@ -60,11 +71,11 @@ static int add_sum(struct rx_accumulator *a, const struct rx_gathered *in, struc
     double x = 0;
     if (rx_gathered_number(in, &x, reterr) < 0)
         return -EINVAL;
-    add_double(a, x);
+    rx_sum_add(a, x);
     a->count++;
     bool whole = v.kind == RX_INT || (v.kind == RX_UINT && v.u.u <= INT64_MAX);
     if (!whole || __builtin_add_overflow(a->u.number.whole, v.u.i, &a->u.number.whole))
-        a->u.number.inexact = 1;
+        a->count |= RX_SUM_INEXACT;
     return 0;
 }
 
@@ -72,17 +83,20 @@ static int merge_sum(struct rx_accumulator *into, const struct rx_accumulator *l
 {
     (void)constant;
     if (!into->count) {
-        *into = *later;
+        into->count = later->count;
+        into->u.number = later->u.number;
         return 0;
     }
-    add_double(into, later->u.number.sum);
+    rx_sum_add(into, later->u.number.sum);
     into->u.number.compensation += later->u.number.compensation;
-    into->count += later->count;
-    if (later->u.number.inexact ||
-        __builtin_add_overflow(into->u.number.whole, later->u.number.whole, &into->u.number.whole))
-        into->u.number.inexact = 1;
+    bool inexact = later->count & RX_SUM_INEXACT;
+    into->count += later->count & ~RX_SUM_INEXACT;
+    if (inexact || __builtin_add_overflow(into->u.number.whole, later->u.number.whole, &into->u.number.whole))
+        into->count |= RX_SUM_INEXACT;
     return 0;
 }
+
+static bool is_exact(const struct rx_accumulator *a) { return !(a->count & RX_SUM_INEXACT); }
 
 static double sum_of(const struct rx_accumulator *a)
 {
@@ -93,7 +107,7 @@ static double sum_of(const struct rx_accumulator *a)
 static struct rx_value result_sum(const struct rx_accumulator *a, const struct rx_result_terms *terms)
 {
     (void)terms;
-    return a->u.number.inexact ? rx_double(sum_of(a)) : rx_json_int(a->u.number.whole);
+    return is_exact(a) ? rx_json_int(a->u.number.whole) : rx_double(sum_of(a));
 }
 
 static struct rx_value result_avg(const struct rx_accumulator *a, const struct rx_result_terms *terms)
@@ -101,7 +115,7 @@ static struct rx_value result_avg(const struct rx_accumulator *a, const struct r
     (void)terms;
     if (!a->count)
         return rx_null();
-    return rx_double((a->u.number.inexact ? sum_of(a) : (double)a->u.number.whole) / (double)a->count);
+    return rx_double((is_exact(a) ? (double)a->u.number.whole : sum_of(a)) / (double)(a->count & ~RX_SUM_INEXACT));
 }
 
 static void save_number(const struct rx_accumulator *a, struct rx_writer *w)
@@ -109,7 +123,7 @@ static void save_number(const struct rx_accumulator *a, struct rx_writer *w)
     rx_write_double(w, a->u.number.sum);
     rx_write_double(w, a->u.number.compensation);
     rx_write_int(w, a->u.number.whole);
-    rx_write_bool(w, a->u.number.inexact);
+    rx_write_bool(w, !is_exact(a));
 }
 
 static void load_number(struct rx_accumulator *a, struct rx_reader *r)
@@ -117,31 +131,21 @@ static void load_number(struct rx_accumulator *a, struct rx_reader *r)
     a->u.number.sum = rx_read_double(r);
     a->u.number.compensation = rx_read_double(r);
     a->u.number.whole = rx_read_int(r);
-    a->u.number.inexact = rx_read_bool(r);
+    a->count = (a->count & ~RX_SUM_INEXACT) | (rx_read_bool(r) ? RX_SUM_INEXACT : 0);
 }
 
-/* ---- min, max, first, last ---- */
-
-static void keep(struct rx_accumulator *a, struct rx_value v, rx_time time)
-{
-    rx_value_ref(v);
-    if (a->count)
-        rx_value_unref(a->u.kept.value);
-    a->u.kept.value = v;
-    a->u.kept.time = time;
-    a->count++;
-}
+/* ---- min, max ---- */
 
 /* How `v` stands to what is kept: -1, 0, 1; 2: there is no order between them. */
 static int check_order(const struct rx_accumulator *a, struct rx_value v, int *ret, struct rx_error *reterr)
 {
-    *ret = rx_value_compare(v, a->count ? a->u.kept.value : v);
+    *ret = rx_value_compare(v, a->extreme.kind == RX_NULL ? v : a->extreme);
     if (*ret != 2)
         return 0;
     if (rx_value_compare(v, v) == 2)
         return rx_error_set(reterr, -EINVAL, "%s has no order to find a least or greatest by", rx_kind_name(v.kind));
     return rx_error_set(reterr, -EINVAL, "%s has no order with the %s before it", rx_kind_name(v.kind),
-                        rx_kind_name(a->u.kept.value.kind));
+                        rx_kind_name(a->extreme.kind));
 }
 
 static int add_extreme(struct rx_accumulator *a, const struct rx_gathered *in, int wanted, struct rx_error *reterr)
@@ -151,8 +155,11 @@ static int add_extreme(struct rx_accumulator *a, const struct rx_gathered *in, i
         return 0;
     if (check_order(a, in->value, &order, reterr) < 0)
         return -EINVAL;
-    if (!a->count || order == wanted)
-        keep(a, in->value, in->time);
+    if (a->extreme.kind != RX_NULL && order != wanted)
+        return 0;
+    rx_value_ref(in->value);
+    rx_value_unref(a->extreme);
+    a->extreme = in->value;
     return 0;
 }
 
@@ -166,11 +173,57 @@ static int add_greatest(struct rx_accumulator *a, const struct rx_gathered *in, 
     return add_extreme(a, in, 1, reterr);
 }
 
+/* Texts in one pane and numbers in the next have no order: then what came first stays. */
+static int merge_least(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    struct rx_gathered in = {.value = later->extreme};
+    (void)constant;
+    if (later->extreme.kind != RX_NULL)
+        add_least(into, &in, NULL);
+    return 0;
+}
+
+static int merge_greatest(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
+{
+    struct rx_gathered in = {.value = later->extreme};
+    (void)constant;
+    if (later->extreme.kind != RX_NULL)
+        add_greatest(into, &in, NULL);
+    return 0;
+}
+
+static struct rx_value result_extreme(const struct rx_accumulator *a, const struct rx_result_terms *terms)
+{
+    (void)terms;
+    return rx_value_ref(a->extreme);
+}
+
+static void clear_extreme(struct rx_accumulator *a) { rx_value_unref(a->extreme); }
+
+/* As first and last, of which they once were two more: with a time, that nobody asks for. */
+static void save_extreme(const struct rx_accumulator *a, struct rx_writer *w)
+{
+    rx_write_value(w, a->extreme);
+    rx_write_int(w, 0);
+}
+
+static void load_extreme(struct rx_accumulator *a, struct rx_reader *r)
+{
+    bool there = a->count > 0;
+    struct rx_value value = rx_read_value(r);
+    rx_read_int(r);
+    if (!there)
+        rx_value_unref(value);
+    a->extreme = there ? value : rx_null();
+}
+
+/* ---- first, last ---- */
+
 static int add_first(struct rx_accumulator *a, const struct rx_gathered *in, struct rx_error *reterr)
 {
     (void)reterr;
     if (!a->count || in->time < a->u.kept.time)
-        keep(a, in->value, in->time);
+        rx_kept_set(a, in->value, in->time);
     return 0;
 }
 
@@ -178,11 +231,10 @@ static int add_last(struct rx_accumulator *a, const struct rx_gathered *in, stru
 {
     (void)reterr;
     if (!a->count || in->time >= a->u.kept.time)
-        keep(a, in->value, in->time);
+        rx_kept_set(a, in->value, in->time);
     return 0;
 }
 
-/* Texts in one pane and numbers in the next have no order: then what came first stays. */
 static int merge_kept(struct rx_accumulator *into, const struct rx_accumulator *later,
                       int (*add)(struct rx_accumulator *, const struct rx_gathered *, struct rx_error *))
 {
@@ -190,18 +242,6 @@ static int merge_kept(struct rx_accumulator *into, const struct rx_accumulator *
     if (later->count)
         add(into, &in, NULL);
     return 0;
-}
-
-static int merge_least(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
-{
-    (void)constant;
-    return merge_kept(into, later, add_least);
-}
-
-static int merge_greatest(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
-{
-    (void)constant;
-    return merge_kept(into, later, add_greatest);
 }
 
 static int merge_first(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
@@ -304,19 +344,23 @@ static void load_spread(struct rx_accumulator *a, struct rx_reader *r)
     a->u.spread.squares.low = rx_read_double(r);
 }
 
-#define NUMBER NULL, save_number, load_number
-#define KEPT   clear_kept, save_kept, load_kept
-#define SPREAD NULL, save_spread, load_spread
+#define COUNT    NULL, save_count, load_count
+#define NUMBER   NULL, save_number, load_number
+#define EXTREME  clear_extreme, save_extreme, load_extreme
+#define KEPT     clear_kept, save_kept, load_kept
+#define SPREAD   NULL, save_spread, load_spread
+#define SIZE(of) (offsetof(struct rx_accumulator, u) + sizeof(((struct rx_accumulator *)0)->u.of))
 const struct rx_aggregate_function rx_aggregates_plain[] = {
-    {"count", RX_COUNTS_TRUE, 0, 0, add_count, result_count, merge_count, NUMBER},
-    {"sum", 0, 0, 0, add_sum, result_sum, merge_sum, NUMBER},
-    {"avg", 0, 0, 0, add_sum, result_avg, merge_sum, NUMBER},
-    {"min", 0, 0, 0, add_least, result_kept, merge_least, KEPT},
-    {"max", 0, 0, 0, add_greatest, result_kept, merge_greatest, KEPT},
-    {"first", 0, 0, 0, add_first, result_kept, merge_first, KEPT},
-    {"last", 0, 0, 0, add_last, result_kept, merge_last, KEPT},
-    {"variance", 0, 0, 0, add_spread, result_variance, merge_spread, SPREAD},
-    {"stddev", 0, 0, 0, add_spread, result_stddev, merge_spread, SPREAD},
+    {"count", RX_COUNTS_TRUE, 0, 0, add_count, result_count, merge_count, COUNT, RX_KERNEL_COUNT, sizeof(uint64_t)},
+    {"sum", 0, 0, 0, add_sum, result_sum, merge_sum, NUMBER, RX_KERNEL_SUM, SIZE(number)},
+    {"avg", 0, 0, 0, add_sum, result_avg, merge_sum, NUMBER, RX_KERNEL_SUM, SIZE(number)},
+    {"min", 0, 0, 0, add_least, result_extreme, merge_least, EXTREME, RX_KERNEL_LEAST, sizeof(struct rx_value)},
+    {"max", 0, 0, 0, add_greatest, result_extreme, merge_greatest, EXTREME, RX_KERNEL_GREATEST,
+     sizeof(struct rx_value)},
+    {"first", 0, 0, 0, add_first, result_kept, merge_first, KEPT, RX_KERNEL_FIRST, SIZE(kept)},
+    {"last", 0, 0, 0, add_last, result_kept, merge_last, KEPT, RX_KERNEL_LAST, SIZE(kept)},
+    {"variance", 0, 0, 0, add_spread, result_variance, merge_spread, SPREAD, RX_KERNEL_NONE, SIZE(spread)},
+    {"stddev", 0, 0, 0, add_spread, result_stddev, merge_spread, SPREAD, RX_KERNEL_NONE, SIZE(spread)},
     {0},
 };
 
@@ -346,22 +390,40 @@ struct rx_value rx_aggregate_result(const struct rx_aggregate_function *f, const
     return f->result(a, &terms);
 }
 
+static bool is_extreme(const struct rx_aggregate_function *f)
+{
+    return f->kernel == RX_KERNEL_LEAST || f->kernel == RX_KERNEL_GREATEST;
+}
+
+static uint64_t count_of(const struct rx_aggregate_function *f, const struct rx_accumulator *a)
+{
+    if (is_extreme(f))
+        return a->extreme.kind != RX_NULL;
+    return f->kernel == RX_KERNEL_SUM ? a->count & ~RX_SUM_INEXACT : a->count;
+}
+
+bool rx_aggregate_is_empty(const struct rx_aggregate_function *f, const struct rx_accumulator *a)
+{
+    return count_of(f, a) == 0;
+}
+
 void rx_aggregate_clear(const struct rx_aggregate_function *f, struct rx_accumulator *a)
 {
     if (f->clear)
         f->clear(a);
-    *a = (struct rx_accumulator){0};
+    memset(a, 0, f->size);
 }
 
 void rx_aggregate_save(const struct rx_aggregate_function *f, const struct rx_accumulator *a, struct rx_writer *w)
 {
-    rx_write_uint(w, a->count);
+    rx_write_uint(w, count_of(f, a));
     f->save(a, w);
 }
 
 int rx_aggregate_load(const struct rx_aggregate_function *f, struct rx_accumulator *a, struct rx_reader *r)
 {
-    *a = (struct rx_accumulator){.count = rx_read_uint(r)};
+    memset(a, 0, f->size);
+    a->count = rx_read_uint(r);
     f->load(a, r);
     return r->failed;
 }

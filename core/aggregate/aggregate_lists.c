@@ -181,7 +181,7 @@ static int merge_top(struct rx_accumulator *into, const struct rx_accumulator *l
 
 const struct rx_aggregate_function rx_aggregates_lists[] = {
     {"collect", 0, 0, sizeof(struct entry), add_collected, result_list, merge_collected, clear_list, save_list,
-     load_list},
-    {"top", 0, 0, sizeof(struct entry), add_top, result_list, merge_top, clear_list, save_list, load_list},
+     load_list, RX_STATEFUL},
+    {"top", 0, 0, sizeof(struct entry), add_top, result_list, merge_top, clear_list, save_list, load_list, RX_STATEFUL},
     {0},
 };

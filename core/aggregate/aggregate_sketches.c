@@ -144,8 +144,8 @@ static void load_numbers(struct rx_accumulator *a, struct rx_reader *r)
         rx_reader_fail(r, -EBADMSG);
 }
 
-#define DISTINCT merge_distinct, clear_distinct, save_distinct, load_distinct
-#define NUMBERS  merge_numbers, clear_numbers, save_numbers, load_numbers
+#define DISTINCT merge_distinct, clear_distinct, save_distinct, load_distinct, RX_STATEFUL
+#define NUMBERS  merge_numbers, clear_numbers, save_numbers, load_numbers, RX_STATEFUL
 const struct rx_aggregate_function rx_aggregates_sketches[] = {
     {"count_distinct", 0, RX_DISTINCT_BYTES, 0, add_distinct, result_distinct, DISTINCT},
     {"median", 0, RX_QUANTILES_BYTES, 0, add_number, result_median, NUMBERS},

@@ -279,7 +279,7 @@ static struct rx_value result_ewma(const struct rx_accumulator *a, const struct 
 }
 
 enum { ORDERED = RX_WANTS_ORDER, CARRIED = ORDERED | RX_CARRIES };
-#define TIMED clear_timed, save_timed, load_timed
+#define TIMED clear_timed, save_timed, load_timed, RX_STATEFUL
 const struct rx_aggregate_function rx_aggregates_timed[] = {
     {"increase", CARRIED, sizeof(struct timed), 0, add_rise, result_increase, merge_rise, TIMED},
     {"rate", CARRIED, sizeof(struct timed), 0, add_rise, result_rate, merge_rise, TIMED},

@@ -19,8 +19,11 @@ int rx_aggregation_add_call(struct rx_aggregation *a, const struct rx_aggregate_
     *slot = (struct rx_aggregation_slot){.function = function, .constant = call->constant};
     slot->arg = call->arg_count ? call->args[ranks ? 2 : 0] : NULL;
     slot->rank = ranks ? call->args[1] : NULL;
+    slot->offset = (uint32_t)a->size;
+    a->size += function->size;
     if (slot->arg)
         slot->field = rx_expr_as_field(slot->arg);
+    slot->kernel = slot->arg && !slot->field ? RX_KERNEL_NONE : (int)function->kernel;
     a->carries = a->carries || function->flags & RX_CARRIES;
     return 0;
 }
@@ -76,30 +79,27 @@ static int evaluate(struct rx_expr *expr, const struct rx_expr_env *env, struct 
 }
 
 /* The argument's value: 1 where it counts. Absent and null are skipped; count(cond) takes what is true. */
-static int argument(struct rx_aggregation_slot *slot, const struct rx_expr_env *env, struct rx_value *ret,
-                    struct rx_error *reterr)
+static int argument(struct rx_aggregation_slot *slot, const struct rx_value *field, const struct rx_expr_env *env,
+                    struct rx_value *ret, struct rx_error *reterr)
 {
     if (!slot->arg)
         return 1;
-    if (slot->field && env->event->value.kind == RX_RECORD) {
-        const struct rx_value *v = rx_record_get(env->event->value.u.record, slot->field, &slot->cache);
-        if (v && v->kind != RX_NULL && v->kind != RX_BOOL) {
-            *ret = rx_value_ref(*v);
-            return 1;
-        }
+    if (field && field->kind != RX_BOOL) {
+        *ret = rx_value_ref(*field);
+        return field->kind != RX_NULL;
     }
     int r = evaluate(slot->arg, env, ret, reterr);
     return r == 1 && slot->function->flags & RX_COUNTS_TRUE && ret->kind == RX_BOOL && !ret->u.b ? 0 : r;
 }
 
-static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator, const struct rx_expr_env *env,
-                   struct rx_error *reterr)
+static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator, const struct rx_value *field,
+                   const struct rx_event *event, struct rx_error *reterr)
 {
-    struct rx_gathered in = {
-        .value = rx_null(), .rank = rx_null(), .time = env->event->time, .constant = slot->constant};
-    int r = argument(slot, env, &in.value, reterr);
+    struct rx_expr_env env = {.event = event};
+    struct rx_gathered in = {.value = rx_null(), .rank = rx_null(), .time = event->time, .constant = slot->constant};
+    int r = argument(slot, field, &env, &in.value, reterr);
     if (r == 1 && slot->rank)
-        r = evaluate(slot->rank, env, &in.rank, reterr);
+        r = evaluate(slot->rank, &env, &in.rank, reterr);
     if (r == 1)
         r = slot->function->add(accumulator, &in, reterr);
     rx_value_unref(in.value);
@@ -107,25 +107,60 @@ static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accu
     return r;
 }
 
+static void find_fields(struct rx_aggregation *a, const struct rx_shape *shape)
+{
+    a->shape = shape->id;
+    for (size_t i = 0; i < a->count; i++)
+        a->slots[i].place = a->slots[i].field ? rx_shape_slot(shape, a->slots[i].field) : -1;
+}
+
 int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumulators, const struct rx_event *event,
                        struct rx_error *reterr)
 {
-    struct rx_expr_env env = {.event = event};
+    const struct rx_record *record = event->value.kind == RX_RECORD ? event->value.u.record : NULL;
     int first = 0;
+    if (record && record->shape->id != a->shape)
+        find_fields(a, record->shape);
     for (size_t i = 0; i < a->count; i++) {
-        int r = add_one(&a->slots[i], &accumulators[i], &env, first ? NULL : reterr);
+        struct rx_aggregation_slot *slot = &a->slots[i];
+        struct rx_accumulator *accumulator = rx_accumulator_of(a, accumulators, i);
+        const struct rx_value *field = record && slot->place >= 0 ? &record->values[slot->place] : NULL;
+        bool plain = field ? field->kind > RX_BOOL : !slot->arg;
+        if (plain && rx_kernel_add((enum rx_kernel)slot->kernel, accumulator, field ? *field : rx_null(), event->time))
+            continue;
+        int r = add_one(slot, accumulator, field, event, first ? NULL : reterr);
         if (first == 0)
             first = r;
     }
     return first;
 }
 
+static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumulator *into,
+                        const struct rx_accumulator *later)
+{
+    switch (slot->function->kernel) {
+    case RX_KERNEL_COUNT:
+        into->count += later->count;
+        return true;
+    case RX_KERNEL_LEAST:
+    case RX_KERNEL_GREATEST:
+        return later->extreme.kind == RX_NULL || rx_kernel_add(slot->function->kernel, into, later->extreme, 0);
+    default:
+        return false;
+    }
+}
+
 int rx_aggregation_merge(const struct rx_aggregation *a, struct rx_accumulator *into,
                          const struct rx_accumulator *later)
 {
     int r = 0;
-    for (size_t i = 0; i < a->count && r == 0; i++)
-        r = a->slots[i].function->merge(&into[i], &later[i], a->slots[i].constant);
+    for (size_t i = 0; i < a->count && r == 0; i++) {
+        const struct rx_aggregation_slot *slot = &a->slots[i];
+        struct rx_accumulator *to = rx_accumulator_of(a, into, i);
+        const struct rx_accumulator *from = rx_accumulator_of(a, later, i);
+        if (!merge_plain(slot, to, from))
+            r = slot->function->merge(to, from, slot->constant);
+    }
     return r;
 }
 
@@ -133,8 +168,8 @@ void rx_aggregation_carry(const struct rx_aggregation *a, const struct rx_accumu
                           struct rx_carry *carries)
 {
     for (size_t i = 0; i < a->count; i++)
-        if (a->slots[i].function->flags & RX_CARRIES && accumulators[i].count)
-            carries[i] = rx_timed_last(&accumulators[i]);
+        if (a->slots[i].function->flags & RX_CARRIES && rx_accumulator_of(a, accumulators, i)->count)
+            carries[i] = rx_timed_last(rx_accumulator_of(a, accumulators, i));
 }
 
 /* Key first, then the step's own fields (which win), then the window. */
@@ -180,7 +215,7 @@ static int shape(const struct rx_aggregation *a, const struct rx_accumulator *ac
 {
     struct rx_value slots[RX_AGGREGATES_MAX];
     for (size_t i = 0; i < a->count; i++)
-        slots[i] = rx_aggregation_call(a, i, &accumulators[i], scope, heap);
+        slots[i] = rx_aggregation_call(a, i, rx_accumulator_of(a, accumulators, i), scope, heap);
     struct rx_expr_env env = {.slots = slots};
     int r = rx_shaper_eval(a->shaper, &env, heap, ret, reterr);
     for (size_t i = 0; i < a->count; i++)
@@ -208,18 +243,18 @@ int rx_aggregation_result(const struct rx_aggregation *a, const struct rx_accumu
 void rx_aggregation_clear(const struct rx_aggregation *a, struct rx_accumulator *accumulators)
 {
     for (size_t i = 0; i < a->count; i++)
-        rx_aggregate_clear(a->slots[i].function, &accumulators[i]);
+        rx_aggregate_clear(a->slots[i].function, rx_accumulator_of(a, accumulators, i));
 }
 
 void rx_aggregation_save(const struct rx_aggregation *a, const struct rx_accumulator *accumulators, struct rx_writer *w)
 {
     for (size_t i = 0; i < a->count; i++)
-        rx_aggregate_save(a->slots[i].function, &accumulators[i], w);
+        rx_aggregate_save(a->slots[i].function, rx_accumulator_of(a, accumulators, i), w);
 }
 
 int rx_aggregation_load(const struct rx_aggregation *a, struct rx_accumulator *accumulators, struct rx_reader *r)
 {
     for (size_t i = 0; i < a->count; i++)
-        rx_aggregate_load(a->slots[i].function, &accumulators[i], r);
+        rx_aggregate_load(a->slots[i].function, rx_accumulator_of(a, accumulators, i), r);
     return r->failed;
 }

@@ -11,25 +11,31 @@
 #include "core/value/codec.h"
 #include "core/value/event.h"
 
-/* What one call has seen. Zeroed is empty. */
+/* What one call has seen. Zeroed is empty. Those of a step stand one behind the other, each as long as its function needs
+ * (rx_accumulator_of): a key with its windows is to lie in few lines. */
 struct rx_accumulator {
-    uint64_t count;
     union {
         struct {
-            double sum, compensation;
-            int64_t whole;    /* the sum while it is exact */
-            uint64_t inexact; /* a double or an overflow was in it */
-        } number;
-        struct {
-            struct rx_value value; /* owned */
-            rx_time time;          /* of its event */
-        } kept;                    /* first, last, min, max */
-        struct {
-            struct rx_twofold mean, squares; /* squares of the distances from the mean */
-        } spread;
-        void *state; /* of the function's own; NULL: nothing yet */
-    } u;
+            uint64_t count; /* of sum and avg: with RX_SUM_INEXACT */
+            union {
+                struct {
+                    double sum, compensation;
+                    int64_t whole; /* the sum while it is exact */
+                } number;
+                struct {
+                    struct rx_value value; /* owned */
+                    rx_time time;          /* of its event */
+                } kept;                    /* first, last */
+                struct {
+                    struct rx_twofold mean, squares; /* squares of the distances from the mean */
+                } spread;
+                void *state; /* of the function's own; NULL: nothing yet */
+            } u;
+        };
+        struct rx_value extreme; /* min, max, and nothing else; owned. Null: nothing yet */
+    };
 };
+#define RX_SUM_INEXACT (UINT64_C(1) << 63) /* a double or an overflow was in it */
 
 /* The last sample before a window, of a call whose state goes on over windows. */
 struct rx_carry {
@@ -42,7 +48,8 @@ struct rx_aggregate_function;
 /* The calls of a step, resolved: made once per node (fits rx_common_get). Borrows the shaper. */
 struct rx_aggregation {
     struct rx_shaper *shaper;
-    size_t count;
+    size_t count, size;  /* calls; bytes of their accumulators */
+    uint64_t shape;      /* of the record that the places of fields are in */
     bool ready, carries; /* carries: of some call the last sample goes on into the next window */
     struct rx_aggregation_slot {
         const struct rx_aggregate_function *function;
@@ -50,9 +57,17 @@ struct rx_aggregation {
         struct rx_expr *rank; /* top: by what; else NULL */
         double constant;
         const struct rx_key *field; /* the argument is this field, plainly; else NULL */
-        struct rx_slot_cache cache;
+        uint32_t offset;            /* of its accumulator, bytes */
+        int kernel, place;          /* enum rx_kernel; of the field in the shape, < 0: absent */
     } slots[RX_AGGREGATES_MAX];
 };
+
+/* The accumulator of the i-th call among those of all. */
+static inline struct rx_accumulator *rx_accumulator_of(const struct rx_aggregation *a, const struct rx_accumulator *all,
+                                                       size_t i)
+{
+    return (struct rx_accumulator *)((uintptr_t)all + a->slots[i].offset);
+}
 
 /* What a result is of. */
 struct rx_aggregation_scope {
@@ -73,7 +88,7 @@ struct rx_aggregation_facts {
     uint64_t bytes; /* what they may keep beside their accumulators and values, at the most */
 };
 struct rx_aggregation_facts rx_aggregation_describe(const struct rx_shaper *);
-/* Adds one event to all `accumulators` (one per call). Each call is on its own: where its argument fails, or is nothing that it
+/* Adds one event to all `accumulators` (a->size bytes, zeroed at first). Each call is on its own: where its argument fails, or is nothing that it
  * can take, it skips the event and the others take it. 0, or the first failure. */
 int rx_aggregation_add(struct rx_aggregation *, struct rx_accumulator *accumulators, const struct rx_event *,
                        struct rx_error *reterr);
@@ -108,6 +123,8 @@ int rx_aggregate_add(const struct rx_aggregate_function *, struct rx_accumulator
 /* The caller's. `heap`: where lists are made; NULL where the function makes none. */
 struct rx_value rx_aggregate_result(const struct rx_aggregate_function *, const struct rx_accumulator *,
                                     double constant, struct rx_heap *heap);
+bool rx_aggregate_is_empty(const struct rx_aggregate_function *,
+                           const struct rx_accumulator *); /* it has taken nothing */
 void rx_aggregate_clear(const struct rx_aggregate_function *, struct rx_accumulator *);
 void rx_aggregate_save(const struct rx_aggregate_function *, const struct rx_accumulator *, struct rx_writer *);
 int rx_aggregate_load(const struct rx_aggregate_function *, struct rx_accumulator *, struct rx_reader *);

@@ -3,6 +3,7 @@
 #define RX_CORE_AGGREGATION_PRIVATE_H
 
 #include "core/aggregate/aggregation.h"
+#include "core/aggregate/kernels.h"
 
 /* What a result is made for. */
 struct rx_result_terms {
@@ -29,7 +30,12 @@ struct rx_aggregate_function {
     void (*clear)(struct rx_accumulator *);                          /* gives back what it holds; NULL: nothing */
     void (*save)(const struct rx_accumulator *, struct rx_writer *); /* all but the count */
     void (*load)(struct rx_accumulator *, struct rx_reader *);       /* the count has been read */
+    enum rx_kernel kernel;
+    uint32_t size; /* of its accumulator */
 };
+
+/* Of a function whose accumulator is a count and a state: its last columns. */
+#define RX_STATEFUL RX_KERNEL_NONE, offsetof(struct rx_accumulator, u) + sizeof(void *)
 
 /* Rows of the table, by file. */
 extern const struct rx_aggregate_function rx_aggregates_plain[], rx_aggregates_lists[], rx_aggregates_timed[],

@@ -5,17 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t accumulators_size(const struct rx_aggregation *calls)
-{
-    return calls->count * sizeof(struct rx_accumulator);
-}
-
 int rx_sliding_init(struct rx_sliding *s, const struct rx_aggregation *calls)
 {
     size_t carries = calls->carries ? calls->count * sizeof(struct rx_carry) : 0;
     *s = (struct rx_sliding){.calls = calls};
-    s->stride = sizeof(struct rx_sliding_pane) + accumulators_size(calls) + carries;
-    s->back = calloc(calls->count + 1, sizeof *s->back);
+    s->stride = sizeof(struct rx_sliding_pane) + calls->size + carries;
+    s->back = calloc(1, calls->size + 1);
     s->carries = carries ? calloc(1, carries) : NULL;
     return s->back && (s->carries || !carries) ? 0 : -ENOMEM;
 }
@@ -27,7 +22,7 @@ struct rx_sliding_pane *rx_sliding_at(const struct rx_sliding *s, size_t i)
 
 static struct rx_carry *carries_of(const struct rx_sliding *s, struct rx_sliding_pane *pane)
 {
-    return (struct rx_carry *)(pane->accumulators + s->calls->count);
+    return (struct rx_carry *)(void *)((char *)pane->accumulators + s->calls->size);
 }
 
 void rx_sliding_finish(struct rx_sliding *s)

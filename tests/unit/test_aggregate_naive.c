@@ -231,7 +231,7 @@ static void check_window(const struct rx_sliding *s, rx_time start, rx_time unti
     struct rx_aggregation_scope scope = {.mark = &mark, .until = RX_TIME_NEVER, .carries = s->carries};
     ck_assert_int_eq(rx_sliding_total(s, 0, total), 0);
     for (size_t i = 0; i < CALLS && end > first; i++) {
-        struct rx_value got = rx_aggregation_call(&calls, i, &total[i], &scope, heap);
+        struct rx_value got = rx_aggregation_call(&calls, i, rx_accumulator_of(&calls, total, i), &scope, heap);
         if (i == 8 || i == 9)
             check_collected(got, i == 8 ? SIZE_MAX : 3);
         else if (i == 15)
