@@ -29,6 +29,13 @@ struct keyed_window {
     uint64_t events, stride; /* counted: in a pane; panes from one window to the next */
     rx_time closed, latest;  /* the last end that has closed; the last that was opened (tumbling) */
     bool closed_any;
+    rx_time quiet;        /* until then event time closes nothing; asked anew for each span */
+    rx_time begins, ends; /* the window, or the pane, of the newest event: mostly it is that of the next too */
+    uint64_t open;        /* hopping: how many windows hold that pane and have not closed */
+    struct keyed_tally {
+        size_t grouped, taken, windows,
+            used; /* events put into a group, and into windows; of how many, and of them used */
+    } tally;      /* of the span so far, for the ledgers */
     struct part {
         const struct rx_key *field; /* the part is a plain field; NULL: it is computed */
         struct rx_slot_cache cache;
@@ -62,6 +69,8 @@ static inline void *rx_keyed_of(struct keyed_window *k, struct rx_keyed *e) { re
 void rx_keyed_result(struct keyed_window *, struct rx_keyed *, const struct rx_accumulator *, const struct rx_carry *,
                      rx_time start, rx_time end, uint32_t flags, struct batch *);
 void rx_keyed_flush(struct keyed_window *, struct batch *);
+/* The window that ends there is wanted. False: it has closed. */
+bool rx_keyed_want(struct keyed_window *, rx_time end);
 /* The event has been added to a window: counted, and a failure of a call told. `windows`: to how many it belongs. */
 void rx_keyed_added(struct keyed_window *, const struct rx_event *, int r, const struct rx_error *, uint64_t windows);
 /* For groups that are empty frames to the steps that they stand for. */

@@ -65,26 +65,35 @@ static uint64_t open_windows(struct keyed_window *k, rx_time t)
             high = middle;
     }
     if (low < all)
-        rx_boundary_want(&k->member, first + (rx_time)low * schedule.every);
+        rx_keyed_want(k, first + (rx_time)low * schedule.every);
     return all - low;
+}
+
+/* All that holds for one instant in a pane holds for the others, until event time goes on. */
+static void look_up_pane(struct keyed_window *k, rx_time t)
+{
+    k->open = open_windows(k, t);
+    k->begins = floor_to(t, k->pane);
+    k->ends = k->begins + k->pane;
 }
 
 static void add_by_time(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
 {
     struct rx_sliding *panes = &sliding_of(k, e)->panes;
     struct rx_error error;
-    uint64_t windows = open_windows(k, event->time);
-    if (windows == 0) {
+    if (event->time < k->begins || event->time >= k->ends)
+        look_up_pane(k, event->time);
+    if (k->open == 0) {
         rx_late_event_of(&k->op, k->window, event);
         return;
     }
-    rx_time start = floor_to(event->time, k->pane);
+    rx_time start = k->begins;
     size_t i = rx_sliding_search(panes, start);
     bool there = i < panes->count && rx_sliding_at(panes, i)->start == start;
     if (!there && !rx_sliding_insert(panes, i, start))
         rx_fail_memory(&k->op);
     else
-        rx_keyed_added(k, event, rx_sliding_add(panes, i, &k->calls, event, &error), &error, windows);
+        rx_keyed_added(k, event, rx_sliding_add(panes, i, &k->calls, event, &error), &error, k->open);
 }
 
 static rx_time next_end(struct keyed_window *k, struct rx_keyed *e, rx_time end)

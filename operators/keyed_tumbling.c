@@ -49,7 +49,7 @@ static struct rx_accumulator *open_window(struct keyed_window *k, struct tumblin
         return (*link)->accumulators;
     if (loading)
         rx_boundary_rewant(&k->member, end, false);
-    else if (!rx_boundary_want(&k->member, end))
+    else if (!rx_keyed_want(k, end))
         return NULL;
     k->latest = end > k->latest ? end : k->latest;
     if (t->end == NONE) {
@@ -67,12 +67,21 @@ static struct rx_accumulator *open_window(struct keyed_window *k, struct tumblin
     return m->accumulators;
 }
 
+static rx_time end_after(struct keyed_window *k, rx_time t)
+{
+    if (t < k->begins || t >= k->ends) {
+        struct rx_schedule schedule = {.size = k->size.duration, .every = k->size.duration};
+        k->ends = rx_schedule_end_after(&schedule, t);
+        k->begins = k->ends - k->size.duration;
+    }
+    return k->ends;
+}
+
 static void add(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
 {
-    struct rx_schedule schedule = {.size = k->size.duration, .every = k->size.duration};
     struct tumbling *t = rx_keyed_of(k, e);
     struct rx_error error;
-    rx_time end = rx_schedule_end_after(&schedule, event->time);
+    rx_time end = end_after(k, event->time);
     struct rx_accumulator *accumulators = t->end == end ? t->accumulators : open_window(k, t, end, false);
     if (accumulators)
         rx_keyed_added(k, event, rx_aggregation_add(&k->calls, accumulators, event, &error), &error, 1);

@@ -150,11 +150,10 @@ static void release_parts(const struct rx_value *keys, const bool *owned, unsign
             rx_value_unref(keys[i]);
 }
 
-static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_value *keys)
+static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_value *keys, uint64_t hash)
 {
     if (!grouped(k))
         return k->table.count ? rx_keytable_first(&k->table) : add_key(k, NULL, 0);
-    uint64_t hash = rx_keytable_hash(keys, k->table.width);
     struct rx_keyed *e = rx_keytable_find(&k->table, keys, hash);
     if (e)
         return e;
@@ -168,21 +167,51 @@ static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_valu
 void rx_keyed_added(struct keyed_window *k, const struct rx_event *event, int r, const struct rx_error *error,
                     uint64_t windows)
 {
-    rx_count_of(&k->op, k->window, RX_USED, 1);
-    rx_count_in(&k->op, k->aggregate, windows);
+    k->tally.taken++;
+    k->tally.windows += windows;
     if (r < 0) {
         rx_bad_event_of(&k->op, k->aggregate, event, error);
         windows--;
     }
-    rx_count_of(&k->op, k->aggregate, RX_USED, windows);
+    k->tally.used += windows;
+}
+
+static void count_span(struct keyed_window *k)
+{
+    struct keyed_tally *tally = &k->tally;
+    if (grouped(k)) {
+        rx_count(&k->op, RX_USED, tally->grouped);
+        rx_count_in(&k->op, k->window, tally->grouped);
+    }
+    rx_count_of(&k->op, k->window, RX_USED, tally->taken);
+    rx_count_in(&k->op, k->aggregate, tally->windows);
+    rx_count_of(&k->op, k->aggregate, RX_USED, tally->used);
+    *tally = (struct keyed_tally){0};
+}
+
+bool rx_keyed_want(struct keyed_window *k, rx_time end)
+{
+    k->quiet = end < k->quiet ? end : k->quiet;
+    return rx_boundary_want(&k->member, end);
+}
+
+/* What is remembered of the boundary from event to event may be otherwise. */
+static void look_again(struct keyed_window *k)
+{
+    k->quiet = k->form->by_time ? rx_boundary_quiet(&k->member) : RX_TIME_NEVER;
+    k->begins = k->ends = 0;
 }
 
 static void add_to(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
 {
-    if (k->form->by_time)
+    k->tally.grouped++;
+    if (event->time >= k->quiet) {
         rx_boundary_reach(&k->member, event->time);
-    if (rx_op_live(&k->op))
-        k->form->add(k, e, event);
+        look_again(k);
+        if (!rx_op_live(&k->op))
+            return;
+    }
+    k->form->add(k, e, event);
 }
 
 /* False: a bad event, and it has been told. */
@@ -200,30 +229,76 @@ static bool evaluate_key(struct keyed_window *k, const struct rx_event *event, s
     return true;
 }
 
+static void put_in(struct keyed_window *k, const struct rx_event *event, const struct rx_value *keys, uint64_t hash)
+{
+    struct rx_keyed *e = find_or_add(k, keys, hash);
+    if (e)
+        add_to(k, e, event);
+    else if (rx_op_live(&k->op))
+        rx_fail_memory(&k->op);
+}
+
 static void take_in(struct keyed_window *k, const struct rx_event *event)
 {
     struct rx_value keys[KEYED_WIDTH_MAX];
     bool owned[KEYED_WIDTH_MAX];
     if (!evaluate_key(k, event, keys, owned))
         return;
-    struct rx_keyed *e = find_or_add(k, keys);
-    if (e) {
-        if (grouped(k)) {
-            rx_count(&k->op, RX_USED, 1);
-            rx_count_in(&k->op, k->window, 1);
-        }
-        add_to(k, e, event);
-    } else if (rx_op_live(&k->op)) {
-        rx_fail_memory(&k->op);
-    }
+    put_in(k, event, keys, grouped(k) ? rx_keytable_hash(keys, k->table.width) : 0);
     release_parts(keys, owned, k->table.width);
+}
+
+/* The key where it is one plain field; NULL: it is not, or the event has none. */
+static const struct rx_value *plain_key(struct keyed_window *k, const struct rx_event *event)
+{
+    struct part *part = &k->parts[0];
+    if (k->table.width != 1 || !part->field || event->value.kind != RX_RECORD)
+        return NULL;
+    return rx_record_get(event->value.u.record, part->field, &part->cache);
+}
+
+/* Keys that are hashed together, and from how many on the table is in no near cache, so that what they will read is fetched
+ * beforehand. */
+enum { TOGETHER = 32, FAR = 4096 };
+
+static void fetch(const struct keyed_window *k, const struct rx_value *const *keys, const uint64_t *hashes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (keys[i])
+            rx_keytable_fetch_slot(&k->table, hashes[i]);
+    for (size_t i = 0; i < n; i++)
+        if (keys[i])
+            rx_keytable_fetch_entry(&k->table, hashes[i]);
+    for (size_t i = 0; i < n; i++)
+        if (keys[i])
+            rx_keytable_fetch_key(&k->table, hashes[i]);
+}
+
+static void take_together(struct keyed_window *k, const struct rx_event *events, size_t n)
+{
+    const struct rx_value *keys[TOGETHER];
+    uint64_t hashes[TOGETHER];
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = plain_key(k, &events[i]);
+        hashes[i] = keys[i] ? rx_keytable_hash(keys[i], 1) : 0;
+    }
+    if (k->table.count > FAR)
+        fetch(k, keys, hashes, n);
+    for (size_t i = 0; i < n && rx_op_live(&k->op); i++)
+        if (keys[i])
+            put_in(k, &events[i], keys[i], hashes[i]);
+        else
+            take_in(k, &events[i]);
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {
+    struct keyed_window *k = (struct keyed_window *)op;
     (void)port;
-    for (size_t i = 0; i < n && rx_op_live(op); i++)
-        take_in((struct keyed_window *)op, &span[i]);
+    look_again(k);
+    for (size_t i = 0; i < n && rx_op_live(op); i += TOGETHER)
+        take_together(k, span + i, n - i < TOGETHER ? n - i : TOGETHER);
+    count_span(k);
 }
 
 static void watermark(struct rx_op *op, rx_time t)

@@ -225,6 +225,12 @@ void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
         close_through(m->boundary, time, false);
 }
 
+rx_time rx_boundary_quiet(const struct rx_boundary_member *m)
+{
+    const struct rx_boundary *b = m->boundary;
+    return b && b->watermark == RX_WATERMARK_CLOCK && b->count ? b->heap[0]->next : RX_TIME_NEVER;
+}
+
 void rx_boundary_watermark(struct rx_boundary_member *m, rx_time t)
 {
     struct rx_boundary *b = m->boundary;

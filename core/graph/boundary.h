@@ -43,6 +43,8 @@ void rx_boundary_leave(struct rx_boundary_member *); /* no-op when it has not jo
 
 /* Before an event at `time` is taken in: by arrival time closes what ends at or before it, for all members, in order of ends. */
 void rx_boundary_reach(struct rx_boundary_member *, rx_time time);
+/* The earliest instant at which rx_boundary_reach has something to do, as things stand; RX_TIME_NEVER: it has not. */
+rx_time rx_boundary_quiet(const struct rx_boundary_member *);
 /* While `close` is called: how far time has gone on; an end that lies before it will be closed at once. */
 rx_time rx_boundary_until(const struct rx_boundary_member *);
 /* The instant that event time has reached as the member sees it: while `close` is called, that instant; else rx_op_reached. */
