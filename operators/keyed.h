@@ -28,10 +28,10 @@ struct keyed_window {
     rx_time pane;            /* sliding: how long one is */
     uint64_t events, stride; /* counted: in a pane; panes from one window to the next */
     rx_time closed, latest;  /* the last end that has closed; the last that was opened (tumbling) */
-    bool closed_any;
-    rx_time quiet;        /* until then event time closes nothing; asked anew for each span */
-    rx_time begins, ends; /* the window, or the pane, of the newest event: mostly it is that of the next too */
-    uint64_t open;        /* hopping: how many windows hold that pane and have not closed */
+    bool closed_any, plain;  /* plain: the key is one field */
+    rx_time quiet;           /* until then event time closes nothing; asked anew for each span */
+    rx_time begins, ends;    /* the window, or the pane, of the newest event: mostly it is that of the next too */
+    uint64_t open;           /* hopping: how many windows hold that pane and have not closed */
     struct keyed_tally {
         size_t grouped, taken, windows,
             used; /* events put into a group, and into windows; of how many, and of them used */
@@ -71,8 +71,17 @@ void rx_keyed_result(struct keyed_window *, struct rx_keyed *, const struct rx_a
 void rx_keyed_flush(struct keyed_window *, struct batch *);
 /* The window that ends there is wanted. False: it has closed. */
 bool rx_keyed_want(struct keyed_window *, rx_time end);
+void rx_keyed_failed(struct keyed_window *, const struct rx_event *, const struct rx_error *);
 /* The event has been added to a window: counted, and a failure of a call told. `windows`: to how many it belongs. */
-void rx_keyed_added(struct keyed_window *, const struct rx_event *, int r, const struct rx_error *, uint64_t windows);
+static inline void rx_keyed_added(struct keyed_window *k, const struct rx_event *event, int r,
+                                  const struct rx_error *error, uint64_t windows)
+{
+    k->tally.taken++;
+    k->tally.windows += windows;
+    k->tally.used += windows - (r < 0);
+    if (r < 0)
+        rx_keyed_failed(k, event, error);
+}
 /* For groups that are empty frames to the steps that they stand for. */
 void rx_keyed_write_entry(struct keyed_window *, struct rx_writer *);
 void rx_keyed_read_entry(struct rx_reader *);

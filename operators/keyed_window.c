@@ -164,16 +164,9 @@ static struct rx_keyed *find_or_add(struct keyed_window *k, const struct rx_valu
 
 /* ---- events ---- */
 
-void rx_keyed_added(struct keyed_window *k, const struct rx_event *event, int r, const struct rx_error *error,
-                    uint64_t windows)
+void rx_keyed_failed(struct keyed_window *k, const struct rx_event *event, const struct rx_error *error)
 {
-    k->tally.taken++;
-    k->tally.windows += windows;
-    if (r < 0) {
-        rx_bad_event_of(&k->op, k->aggregate, event, error);
-        windows--;
-    }
-    k->tally.used += windows;
+    rx_bad_event_of(&k->op, k->aggregate, event, error);
 }
 
 static void count_span(struct keyed_window *k)
@@ -252,7 +245,7 @@ static void take_in(struct keyed_window *k, const struct rx_event *event)
 static const struct rx_value *plain_key(struct keyed_window *k, const struct rx_event *event)
 {
     struct part *part = &k->parts[0];
-    if (k->table.width != 1 || !part->field || event->value.kind != RX_RECORD)
+    if (!k->plain || event->value.kind != RX_RECORD)
         return NULL;
     return rx_record_get(event->value.u.record, part->field, &part->cache);
 }
@@ -274,19 +267,32 @@ static void fetch(const struct keyed_window *k, const struct rx_value *const *ke
             rx_keytable_fetch_key(&k->table, hashes[i]);
 }
 
+/* As put_in and add_to, where nothing is out of the ordinary. */
+static inline void put_in_one(struct keyed_window *k, const struct rx_event *event, const struct rx_value *key,
+                              uint64_t hash)
+{
+    struct rx_keyed *e = k->table.count && event->time < k->quiet ? rx_keytable_find_one(&k->table, key, hash) : NULL;
+    if (!e) {
+        put_in(k, event, key, hash);
+        return;
+    }
+    k->tally.grouped++;
+    k->form->add(k, e, event);
+}
+
 static void take_together(struct keyed_window *k, const struct rx_event *events, size_t n)
 {
     const struct rx_value *keys[TOGETHER];
     uint64_t hashes[TOGETHER];
     for (size_t i = 0; i < n; i++) {
         keys[i] = plain_key(k, &events[i]);
-        hashes[i] = keys[i] ? rx_keytable_hash(keys[i], 1) : 0;
+        hashes[i] = keys[i] ? rx_keytable_hash_of(*keys[i]) : 0;
     }
     if (k->table.count > FAR)
         fetch(k, keys, hashes, n);
     for (size_t i = 0; i < n && rx_op_live(&k->op); i++)
         if (keys[i])
-            put_in(k, &events[i], keys[i], hashes[i]);
+            put_in_one(k, &events[i], keys[i], hashes[i]);
         else
             take_in(k, &events[i]);
 }
@@ -361,6 +367,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     unsigned width = grouped(k) ? (unsigned)rx_keys_count(k->by) : 0;
     for (unsigned i = 0; i < width; i++)
         k->parts[i].field = rx_expr_as_field(rx_keys_expr(k->by, i));
+    k->plain = width == 1 && k->parts[0].field;
     rx_keytable_init(&k->table, rx_op_heap(op), width, k->form->entry + (k->form->accumulates ? k->calls.size : 0));
     return 0;
 }

@@ -23,7 +23,10 @@ int rx_aggregation_add_call(struct rx_aggregation *a, const struct rx_aggregate_
     a->size += function->size;
     if (slot->arg)
         slot->field = rx_expr_as_field(slot->arg);
-    slot->kernel = slot->arg && !slot->field ? RX_KERNEL_NONE : (int)function->kernel;
+    if (!slot->arg)
+        slot->kernel = function->kernel == RX_KERNEL_COUNT ? RX_KERNEL_COUNT_ALL : RX_KERNEL_NONE;
+    else
+        slot->kernel = slot->field ? (uint8_t)function->kernel : RX_KERNEL_NONE;
     a->carries = a->carries || function->flags & RX_CARRIES;
     return 0;
 }
@@ -92,8 +95,10 @@ static int argument(struct rx_aggregation_slot *slot, const struct rx_value *fie
     return r == 1 && slot->function->flags & RX_COUNTS_TRUE && ret->kind == RX_BOOL && !ret->u.b ? 0 : r;
 }
 
-static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator, const struct rx_value *field,
-                   const struct rx_event *event, struct rx_error *reterr)
+/* The long way: whatever a kernel did not take. Apart, so that the short way saves no registers for it. */
+__attribute__((noinline)) static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator,
+                                             const struct rx_value *field, const struct rx_event *event,
+                                             struct rx_error *reterr)
 {
     struct rx_expr_env env = {.event = event};
     struct rx_gathered in = {.value = rx_null(), .rank = rx_null(), .time = event->time, .constant = slot->constant};
@@ -107,32 +112,50 @@ static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accu
     return r;
 }
 
-static void find_fields(struct rx_aggregation *a, const struct rx_shape *shape)
+/* From the i-th call on. */
+__attribute__((noinline)) static int add_from(struct rx_aggregation *a, size_t i, struct rx_accumulator *accumulators,
+                                              const struct rx_event *event, struct rx_error *reterr)
+{
+    const struct rx_record *record = event->value.kind == RX_RECORD ? event->value.u.record : NULL;
+    int first = 0;
+    for (; i < a->count; i++) {
+        struct rx_aggregation_slot *slot = &a->slots[i];
+        bool there = record && slot->field && slot->there;
+        int r = add_one(slot, rx_accumulator_of(a, accumulators, i), there ? &record->values[slot->place] : NULL, event,
+                        first ? NULL : reterr);
+        if (first == 0)
+            first = r;
+    }
+    return first;
+}
+
+__attribute__((noinline)) static void find_fields(struct rx_aggregation *a, const struct rx_shape *shape)
 {
     a->shape = shape->id;
-    for (size_t i = 0; i < a->count; i++)
-        a->slots[i].place = a->slots[i].field ? rx_shape_slot(shape, a->slots[i].field) : -1;
+    for (size_t i = 0; i < a->count; i++) {
+        struct rx_aggregation_slot *slot = &a->slots[i];
+        int place = slot->field ? rx_shape_slot(shape, slot->field) : -1;
+        slot->there = place >= 0;
+        slot->place = slot->there ? (uint32_t)place : 0;
+        slot->runs = slot->there || !slot->arg ? slot->kernel : RX_KERNEL_NONE;
+    }
 }
 
 int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumulators, const struct rx_event *event,
                        struct rx_error *reterr)
 {
-    const struct rx_record *record = event->value.kind == RX_RECORD ? event->value.u.record : NULL;
-    int first = 0;
-    if (record && record->shape->id != a->shape)
+    if (event->value.kind != RX_RECORD)
+        return add_from(a, 0, accumulators, event, reterr);
+    const struct rx_record *record = event->value.u.record;
+    if (record->shape->id != a->shape)
         find_fields(a, record->shape);
     for (size_t i = 0; i < a->count; i++) {
         struct rx_aggregation_slot *slot = &a->slots[i];
-        struct rx_accumulator *accumulator = rx_accumulator_of(a, accumulators, i);
-        const struct rx_value *field = record && slot->place >= 0 ? &record->values[slot->place] : NULL;
-        bool plain = field ? field->kind > RX_BOOL : !slot->arg;
-        if (plain && rx_kernel_add((enum rx_kernel)slot->kernel, accumulator, field ? *field : rx_null(), event->time))
-            continue;
-        int r = add_one(slot, accumulator, field, event, first ? NULL : reterr);
-        if (first == 0)
-            first = r;
+        struct rx_accumulator *accumulator = (struct rx_accumulator *)(void *)((char *)accumulators + slot->offset);
+        if (!rx_kernel_add(slot->runs, accumulator, &record->values[slot->place], event->time))
+            return add_from(a, i, accumulators, event, reterr);
     }
-    return first;
+    return 0;
 }
 
 static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumulator *into,
@@ -144,7 +167,7 @@ static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumu
         return true;
     case RX_KERNEL_LEAST:
     case RX_KERNEL_GREATEST:
-        return later->extreme.kind == RX_NULL || rx_kernel_add(slot->function->kernel, into, later->extreme, 0);
+        return later->extreme.kind == RX_NULL || rx_kernel_add(slot->function->kernel, into, &later->extreme, 0);
     default:
         return false;
     }

@@ -57,8 +57,9 @@ struct rx_aggregation {
         struct rx_expr *rank; /* top: by what; else NULL */
         double constant;
         const struct rx_key *field; /* the argument is this field, plainly; else NULL */
-        uint32_t offset;            /* of its accumulator, bytes */
-        int kernel, place;          /* enum rx_kernel; of the field in the shape, < 0: absent */
+        uint32_t offset, place;     /* of its accumulator, bytes; of the field in the shape, where it is there */
+        uint8_t kernel, runs;       /* enum rx_kernel; what of it runs for the shape */
+        bool there;
     } slots[RX_AGGREGATES_MAX];
 };
 

@@ -7,7 +7,8 @@
 
 enum rx_kernel {
     RX_KERNEL_NONE,
-    RX_KERNEL_COUNT,
+    RX_KERNEL_COUNT, /* of a field */
+    RX_KERNEL_COUNT_ALL,
     RX_KERNEL_SUM, /* and avg */
     RX_KERNEL_LEAST,
     RX_KERNEL_GREATEST,
@@ -66,26 +67,33 @@ static inline bool rx_kernel_extreme(struct rx_accumulator *a, struct rx_value v
     return true;
 }
 
-/* Adds a value that is neither null nor a bool. False: nothing was done, the function's own `add` has to. */
-static inline bool rx_kernel_add(enum rx_kernel kernel, struct rx_accumulator *a, struct rx_value v, rx_time time)
+/* Adds the field's value. False: nothing was done, the function's own `add` has to. */
+static inline bool rx_kernel_add(unsigned kernel, struct rx_accumulator *a, const struct rx_value *v, rx_time time)
 {
     switch (kernel) {
-    case RX_KERNEL_COUNT:
+    case RX_KERNEL_COUNT_ALL:
         a->count++;
         return true;
+    case RX_KERNEL_COUNT:
+        a->count += v->kind > RX_BOOL;
+        return v->kind > RX_BOOL;
     case RX_KERNEL_SUM:
-        return rx_kernel_sum(a, v);
+        return rx_kernel_sum(a, *v);
     case RX_KERNEL_LEAST:
-        return rx_kernel_extreme(a, v, true);
+        return rx_kernel_extreme(a, *v, true);
     case RX_KERNEL_GREATEST:
-        return rx_kernel_extreme(a, v, false);
+        return rx_kernel_extreme(a, *v, false);
     case RX_KERNEL_FIRST:
+        if (v->kind <= RX_BOOL)
+            return false;
         if (!a->count || time < a->u.kept.time)
-            rx_kept_set(a, v, time);
+            rx_kept_set(a, *v, time);
         return true;
     case RX_KERNEL_LAST:
+        if (v->kind <= RX_BOOL)
+            return false;
         if (!a->count || time >= a->u.kept.time)
-            rx_kept_set(a, v, time);
+            rx_kept_set(a, *v, time);
         return true;
     default:
         return false;

@@ -36,71 +36,21 @@ void rx_keytable_finish(struct rx_keytable *t)
     *t = (struct rx_keytable){0};
 }
 
-/* ---- keys: short texts and numbers, as nearly all keys are, here; the rest as any value ---- */
-
-static uint64_t load(const char *p, size_t n)
-{
-    uint64_t word = 0;
-    memcpy(&word, p, n);
-    return word;
-}
-
-/* The finalizer of MurmurHash3 (Appleby, public domain) over two words. */
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    uint64_t h = a ^ (b * 0x9E3779B97F4A7C15u);
-    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCDu;
-    h = (h ^ h >> 33 ^ b) * 0xC4CEB9FE1A85EC53u;
-    return h ^ h >> 33;
-}
-
-static uint64_t hash_short(const char *text, uint32_t n)
-{
-    if (n >= 8)
-        return mix(load(text, 8), load(text + n - 8, 8) ^ (uint64_t)n << 56);
-    if (n >= 4)
-        return mix(load(text, 4) | load(text + n - 4, 4) << 32, n);
-    return n ? mix((uint64_t)(unsigned char)text[0] | (uint64_t)(unsigned char)text[n / 2] << 8 |
-                       (uint64_t)(unsigned char)text[n - 1] << 16,
-                   n)
-             : 1;
-}
-
-/* As rx_value_equal has it: a double that is whole is the integer. */
-static uint64_t hash_of(struct rx_value v)
-{
-    if (v.kind == RX_STRING && v.aux <= 16)
-        return hash_short(v.u.text, v.aux);
-    if (v.kind == RX_DOUBLE && v.u.d >= -0x1p63 && v.u.d < 0x1p63 && v.u.d == (double)(int64_t)v.u.d)
-        return mix((uint64_t)(int64_t)v.u.d, 0);
-    return v.kind == RX_INT || (v.kind == RX_UINT && v.u.u <= INT64_MAX) ? mix(v.u.u, 0) : rx_value_hash(v);
-}
+/* ---- keys ---- */
 
 uint64_t rx_keytable_hash(const struct rx_value *keys, unsigned width)
 {
-    uint64_t hash = hash_of(keys[0]);
+    uint64_t hash = rx_keytable_hash_of(keys[0]);
     for (unsigned i = 1; i < width; i++)
-        hash = mix(hash, hash_of(keys[i]));
+        hash = rx_hash_mix(hash, rx_keytable_hash_of(keys[i]));
     return hash;
-}
-
-static bool same_text(const char *a, const char *b, uint32_t n)
-{
-    if (n > 16 || n < 8)
-        return memcmp(a, b, n) == 0;
-    return load(a, 8) == load(b, 8) && load(a + n - 8, 8) == load(b + n - 8, 8);
 }
 
 static bool same(const struct rx_keytable *t, const struct rx_keyed *e, const struct rx_value *keys)
 {
-    for (unsigned i = 0; i < t->width; i++) {
-        struct rx_value a = e->keys[i], b = keys[i];
-        bool equal = a.kind == RX_STRING && b.kind == RX_STRING
-                         ? a.aux == b.aux && same_text(a.u.text, b.u.text, a.aux)
-                         : (a.kind == RX_INT && b.kind == RX_INT ? a.u.i == b.u.i : rx_value_equal(a, b));
-        if (!equal)
+    for (unsigned i = 0; i < t->width; i++)
+        if (!rx_keytable_same(e->keys[i], keys[i]))
             return false;
-    }
     return true;
 }
 
@@ -215,10 +165,8 @@ static void renumber(struct rx_keytable *t)
     t->uses = t->rank_count + 1;
 }
 
-void rx_keytable_touch(struct rx_keytable *t, struct rx_keyed *e)
+void rx_keytable_stamp(struct rx_keytable *t, struct rx_keyed *e)
 {
-    if (e->used == t->uses)
-        return;
     if (t->uses == UINT32_MAX)
         renumber(t);
     t->uses += t->uses < UINT32_MAX;

@@ -7,6 +7,8 @@
 #ifndef RX_CORE_KEYTABLE_H
 #define RX_CORE_KEYTABLE_H
 
+#include <string.h>
+
 #include "core/value/heap.h"
 
 /* The head of each entry; the user's bytes follow `keys`. Private but for the keys. */
@@ -46,7 +48,6 @@ struct rx_keyed *rx_keytable_find(struct rx_keytable *, const struct rx_value *k
 /* A new entry with a zeroed user part and compact copies of the keys. The key must not be there. NULL: no memory. */
 struct rx_keyed *rx_keytable_add(struct rx_keytable *, const struct rx_value *keys, uint64_t hash);
 void rx_keytable_remove(struct rx_keytable *, struct rx_keyed *);
-void rx_keytable_touch(struct rx_keytable *, struct rx_keyed *); /* it is the newest in use */
 
 /* In order of creation; NULL: no more. */
 struct rx_keyed *rx_keytable_first(const struct rx_keytable *);
@@ -64,6 +65,92 @@ static inline struct rx_keyed *rx_keytable_at(const struct rx_keytable *t, uint3
     uint32_t place = entry - 1 + RX_KEYTABLE_FIRST;
     unsigned chunk = 29 - (unsigned)__builtin_clz(place);
     return (struct rx_keyed *)(void *)(t->chunks[chunk] + (place - (4u << chunk)) * t->stride);
+}
+
+void rx_keytable_stamp(struct rx_keytable *, struct rx_keyed *); /* private: with the next stamp */
+
+/* It is the newest in use. */
+static inline void rx_keytable_touch(struct rx_keytable *t, struct rx_keyed *e)
+{
+    if (e->used == t->uses)
+        return;
+    if (t->uses == UINT32_MAX)
+        rx_keytable_stamp(t, e);
+    else
+        e->used = ++t->uses;
+}
+
+/* Short texts and whole numbers, as nearly all keys are, are hashed and compared here; the rest as any value. */
+static inline uint64_t rx_hash_load(const char *p, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return word;
+}
+
+/* The finalizer of MurmurHash3 (Appleby, public domain) over two words. */
+static inline uint64_t rx_hash_mix(uint64_t a, uint64_t b)
+{
+    uint64_t h = a ^ (b * 0x9E3779B97F4A7C15u);
+    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCDu;
+    h = (h ^ h >> 33 ^ b) * 0xC4CEB9FE1A85EC53u;
+    return h ^ h >> 33;
+}
+
+static inline uint64_t rx_hash_short(const char *text, uint32_t n)
+{
+    if (n >= 8)
+        return rx_hash_mix(rx_hash_load(text, 8), rx_hash_load(text + n - 8, 8) ^ (uint64_t)n << 56);
+    if (n >= 4)
+        return rx_hash_mix(rx_hash_load(text, 4) | rx_hash_load(text + n - 4, 4) << 32, n);
+    return n ? rx_hash_mix((uint64_t)(unsigned char)text[0] | (uint64_t)(unsigned char)text[n / 2] << 8 |
+                               (uint64_t)(unsigned char)text[n - 1] << 16,
+                           n)
+             : 1;
+}
+
+/* Of one value, as rx_value_equal has it: a double that is whole is the integer. */
+static inline uint64_t rx_keytable_hash_of(struct rx_value v)
+{
+    if (v.kind == RX_STRING && v.aux <= 16)
+        return rx_hash_short(v.u.text, v.aux);
+    if (v.kind == RX_INT || (v.kind == RX_UINT && v.u.u <= INT64_MAX))
+        return rx_hash_mix(v.u.u, 0);
+    if (v.kind == RX_DOUBLE && v.u.d >= -0x1p63 && v.u.d < 0x1p63 && v.u.d == (double)(int64_t)v.u.d)
+        return rx_hash_mix((uint64_t)(int64_t)v.u.d, 0);
+    return rx_value_hash(v);
+}
+
+static inline bool rx_keytable_same(struct rx_value a, struct rx_value b)
+{
+    if (a.kind == RX_INT && b.kind == RX_INT)
+        return a.u.i == b.u.i;
+    if (a.kind != RX_STRING || b.kind != RX_STRING)
+        return rx_value_equal(a, b);
+    uint32_t n = a.aux;
+    if (n != b.aux)
+        return false;
+    if (n > 16 || n < 8)
+        return memcmp(a.u.text, b.u.text, n) == 0;
+    return rx_hash_load(a.u.text, 8) == rx_hash_load(b.u.text, 8) &&
+           rx_hash_load(a.u.text + n - 8, 8) == rx_hash_load(b.u.text + n - 8, 8);
+}
+
+/* rx_keytable_find by one value, in a table whose keys have one part and that is not empty. */
+static inline struct rx_keyed *rx_keytable_find_one(struct rx_keytable *t, const struct rx_value *key, uint64_t hash)
+{
+    const struct rx_keytable_slot *slots = t->slots;
+    uint32_t mask = t->mask;
+    for (uint32_t i = (uint32_t)hash & mask; slots[i].entry; i = (i + 1) & mask) {
+        if (slots[i].hash != (uint32_t)hash)
+            continue;
+        struct rx_keyed *e = rx_keytable_at(t, slots[i].entry);
+        if (!rx_keytable_same(e->keys[0], *key))
+            continue;
+        rx_keytable_touch(t, e);
+        return e;
+    }
+    return NULL;
 }
 
 /* For who has the hashes of several look-ups at hand: what each will read is fetched beforehand, the slot first, some later the
