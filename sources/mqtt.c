@@ -127,24 +127,47 @@ static enum rx_claim on_message(struct rx_subscriber *subscriber, const struct r
     return RX_CLAIM_TAKEN;
 }
 
+/* What the topics to come will be looked up by is on its way from memory meanwhile. */
+static void look_ahead(const struct mqtt *mqtt, const struct rx_mqtt_message *messages, size_t i, size_t count)
+{
+    enum { SLOT_AHEAD = 8, ENTRY_AHEAD = 4 };
+    if (i + SLOT_AHEAD < count)
+        rx_topic_cache_expect_slot(mqtt->cache, messages[i + SLOT_AHEAD].topic_hash);
+    if (i + ENTRY_AHEAD < count)
+        rx_topic_cache_expect(mqtt->cache, messages[i + ENTRY_AHEAD].topic_hash);
+}
+
+static bool take_in(struct mqtt *mqtt, struct rx_source_run *run, const struct rx_mqtt_message *message,
+                    const struct rx_topic_entry *entry)
+{
+    if (message->retained && mqtt->retained == RETAINED_SKIP)
+        return true;
+    if (entry->capture_count == 0 && !rx_source_run_asks(run))
+        return rx_source_run_message(run, message->payload, message->length, NULL);
+    struct rx_message_info info = info_of(mqtt, message, entry);
+    return rx_source_run_message(run, message->payload, message->length, &info);
+}
+
 static size_t on_messages(struct rx_subscriber *subscriber, const struct rx_mqtt_message *messages, size_t count)
 {
     struct mqtt *mqtt = mqtt_of(subscriber);
+    const struct rx_topic_entry *entry = NULL;
+    const char *topic = NULL; /* of the entry */
     struct rx_source_run run;
     size_t i = 0;
     bool there = true;
     rx_source_run_begin(&run, &mqtt->source, rx_source_format(&mqtt->source));
     while (there && i < count && !mqtt->paused && subscriber->parked == 0) {
         const struct rx_mqtt_message *message = &messages[i];
-        const struct rx_topic_entry *entry =
-            rx_topic_cache_find(mqtt->cache, message->topic, message->topic_length, message->topic_hash);
+        if (message->topic != topic) {
+            look_ahead(mqtt, messages, i, count);
+            topic = message->topic;
+            entry = rx_topic_cache_find(mqtt->cache, topic, message->topic_length, message->topic_hash);
+        }
         if (!entry || entry->pattern < 0 || !is_meant(message, mqtt->patterns[entry->pattern].filter))
             break;
         i++;
-        if (message->retained && mqtt->retained == RETAINED_SKIP)
-            continue;
-        struct rx_message_info info = info_of(mqtt, message, entry);
-        there = rx_source_run_message(&run, message->payload, message->length, &info);
+        there = take_in(mqtt, &run, message, entry);
     }
     rx_source_run_end(&run);
     return i;

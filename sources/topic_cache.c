@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/io/mqtt/mqtt_topic.h"
+#include "core/io/mqtt/topic_hash.h"
 #include "sources/topic_cache.h"
 
 enum {
@@ -63,12 +64,22 @@ static struct rx_topic_entry *make_entry(struct rx_topic_cache *cache, const cha
     return entry;
 }
 
+void rx_topic_cache_expect_slot(const struct rx_topic_cache *cache, uint64_t hash)
+{
+    __builtin_prefetch(&cache->slots[hash % SLOTS]);
+}
+
+void rx_topic_cache_expect(const struct rx_topic_cache *cache, uint64_t hash)
+{
+    __builtin_prefetch(cache->slots[hash % SLOTS]);
+}
+
 const struct rx_topic_entry *rx_topic_cache_find(struct rx_topic_cache *cache, const char *topic, size_t length,
                                                  uint64_t hash)
 {
     struct rx_topic_entry **slot = length <= KEPT_BYTES_MAX ? &cache->slots[hash % SLOTS] : &cache->passing;
     struct rx_topic_entry *entry = *slot;
-    if (entry && entry->hash == hash && entry->length == length && memcmp(entry->topic, topic, length) == 0)
+    if (entry && entry->hash == hash && entry->length == length && rx_topic_is_same(entry->topic, topic, length))
         return entry;
     destroy_entry(entry);
     *slot = make_entry(cache, topic, length, hash);

@@ -23,4 +23,8 @@ void rx_topic_cache_destroy(struct rx_topic_cache *);
 const struct rx_topic_entry *rx_topic_cache_find(struct rx_topic_cache *, const char *topic, size_t length,
                                                  uint64_t hash);
 
+/* Before a find: fetches where it will look; nearer to it, what is there. */
+void rx_topic_cache_expect_slot(const struct rx_topic_cache *, uint64_t hash);
+void rx_topic_cache_expect(const struct rx_topic_cache *, uint64_t hash);
+
 #endif

@@ -65,6 +65,7 @@ struct rx_format_class {
     const char *name;
     size_t state_size; /* 0: of struct rx_format_state */
     bool binary;       /* places are bytes, not lines */
+    bool json;         /* a message that begins with { is what rx_json_decode makes of it */
     /* May open a library: -ENOENT with what to install. NULL: nothing to do. Also asked, with a NULL state, whether it could. */
     int (*init)(struct rx_format_state *, struct rx_error *reterr);
     /* The value of a message that is one value, the caller's. NULL: a message is always many. Errors as rx_json_decode's. */

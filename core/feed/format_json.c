@@ -18,8 +18,6 @@ static bool starts_with(const char *at, const char *end, const char *word)
 static bool looks_like_json(const char *at, size_t length)
 {
     const char *end = at + length;
-    if (length > 0 && *at == '{')
-        return true;
     at = rx_format_skip_space(at, end);
     if (at == end)
         return false;
@@ -291,7 +289,7 @@ static int auto_next(struct rx_format_state *state, struct rx_format_cursor *c, 
 }
 
 const struct rx_format_class rx_format_json = {
-    .name = "json", .value = json_value, .next = json_next, .lines = object_lines};
+    .name = "json", .json = true, .value = json_value, .next = json_next, .lines = object_lines};
 const struct rx_format_class rx_format_text = {.name = "text", .value = text_value, .next = text_next};
 const struct rx_format_class rx_format_auto = {
-    .name = "auto", .value = auto_value, .next = auto_next, .lines = object_lines};
+    .name = "auto", .json = true, .value = auto_value, .next = auto_next, .lines = object_lines};

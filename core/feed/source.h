@@ -135,15 +135,42 @@ struct rx_source_run {
     enum rx_format format;
 
     /* private */
-    struct rx_format_state *plain; /* NULL: each message goes the general way */
+    struct rx_format_state *plain; /* NULL: each message goes the general way, and needs all of its info */
+    struct rx_heap *heap;
+    const struct rx_fields *fields;
+    struct rx_event *first, *next, *end; /* of the span: what the run has put there; room */
+    uint64_t longest, objects;           /* bytes of a message; of one that may be a JSON object, 0: none may */
+    uint64_t bytes;
     rx_time now;
-    uint64_t events, bytes; /* taken and not counted yet */
     unsigned starts;
     bool running;
+    struct rx_error error;
 };
 void rx_source_run_begin(struct rx_source_run *, struct rx_source *, enum rx_format);
+/* Whether the info of a message without captures matters. */
+static inline bool rx_source_run_asks(const struct rx_source_run *run) { return !run->plain; }
+bool rx_source_run_any(struct rx_source_run *, const char *bytes, size_t length, const struct rx_message_info *);
+bool rx_source_run_refuse(struct rx_source_run *, int code, const char *bytes, size_t length,
+                          const struct rx_message_info *); /* what run->error says */
+bool rx_source_run_hand_on(struct rx_source_run *);
+
+static inline bool rx_source_run_put(struct rx_source_run *run, struct rx_value value, size_t length)
+{
+    *run->next++ = (struct rx_event){.value = value, .time = run->now};
+    run->bytes += length;
+    return run->next < run->end || rx_source_run_hand_on(run);
+}
+
 /* False: the subscribers have left, and the bytes, and those of further messages, may be gone. */
-bool rx_source_run_message(struct rx_source_run *, const char *bytes, size_t length, const struct rx_message_info *);
+static inline bool rx_source_run_message(struct rx_source_run *run, const char *bytes, size_t length,
+                                         const struct rx_message_info *info)
+{
+    struct rx_value value;
+    if (info || length - 1 >= run->objects || *bytes != '{')
+        return rx_source_run_any(run, bytes, length, info);
+    int r = rx_json_decode(run->heap, run->fields, NULL, bytes, length, &value, &run->error);
+    return r < 0 ? rx_source_run_refuse(run, r, bytes, length, info) : rx_source_run_put(run, value, length);
+}
 /* Takes the lines at *at, up to a span of them, as far as they come without a word, and answers how many. 0: the next is for
  * rx_source_run_message. *ret_there as it answers. */
 size_t rx_source_run_lines(struct rx_source_run *, const char **at, const char *end, bool *ret_there);

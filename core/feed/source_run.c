@@ -15,24 +15,38 @@ static void look(struct rx_source_run *run)
     struct rx_source *source = run->source;
     struct rx_source_work *work = rx_source_work_of(source);
     struct rx_format_state *state = work ? rx_source_format_state(source, work, run->format, NULL) : NULL;
-    run->plain = state && state->class->value && !state->options->split && rx_source_is_plain(source) ? state : NULL;
+    bool plain = state && state->class->value && !state->options->split && rx_source_is_plain(source);
+    run->plain = plain ? state : NULL;
+    run->fields = source->fields;
+    run->longest = source->max_message ? source->max_message : UINT64_MAX;
+    run->objects = plain && state->class->json ? run->longest : 0;
+    run->first = run->next = plain ? work->span + work->length : NULL;
+    run->end = plain ? work->span + RX_SPAN_MAX : NULL;
     run->now = rx_sched_wall(source->sched);
 }
 
 void rx_source_run_begin(struct rx_source_run *run, struct rx_source *source, enum rx_format format)
 {
-    *run = (struct rx_source_run){
-        .source = source, .format = format, .starts = source->starts, .running = source->running};
+    run->source = source;
+    run->format = format;
+    run->heap = source->heap;
+    run->bytes = 0;
+    run->starts = source->starts;
+    run->running = source->running;
     look(run);
 }
 
 void rx_source_run_end(struct rx_source_run *run)
 {
     struct rx_source *source = run->source;
-    source->received += run->events;
-    source->decoded += run->events;
+    size_t events = (size_t)(run->next - run->first);
+    if (events > 0)
+        source->work->length += events;
+    source->received += events;
+    source->decoded += events;
     source->bytes += run->bytes;
-    run->events = run->bytes = 0;
+    run->first = run->next;
+    run->bytes = 0;
 }
 
 /* Behind what may have run pipelines. */
@@ -49,62 +63,51 @@ static bool take_apart(struct rx_source_run *run, const char *bytes, size_t leng
     return goes_on(run);
 }
 
-static bool refuse(struct rx_source_run *run, int code, const char *bytes, size_t length,
-                   const struct rx_message_info *info, struct rx_error *error)
+bool rx_source_run_refuse(struct rx_source_run *run, int code, const char *bytes, size_t length,
+                          const struct rx_message_info *info)
 {
     rx_source_run_end(run);
-    rx_source_refuse(run->source, code, bytes, length, info, error);
+    rx_source_refuse(run->source, code, bytes, length, info, &run->error);
     return goes_on(run);
 }
 
-static bool hand_on(struct rx_source_run *run)
+bool rx_source_run_hand_on(struct rx_source_run *run)
 {
     rx_source_run_end(run);
     rx_source_flush(run->source);
     return goes_on(run);
 }
 
-bool rx_source_run_message(struct rx_source_run *run, const char *bytes, size_t length,
-                           const struct rx_message_info *info)
+static int with_captures(struct rx_source_run *run, const struct rx_message_info *info, struct rx_value *value)
 {
-    struct rx_source *source = run->source;
-    bool large = source->max_message && length > source->max_message;
-    if (!run->plain || large || (info && (info->mark || info->timed)))
+    int r = rx_source_record_take(&run->source->work->records, run->source, *value, info, value);
+    return r < 0 ? rx_error_set(&run->error, r, "out of memory") : 0;
+}
+
+bool rx_source_run_any(struct rx_source_run *run, const char *bytes, size_t length, const struct rx_message_info *info)
+{
+    struct rx_value value;
+    if (!run->plain || length > run->longest || (info && (info->mark || info->timed)))
         return take_apart(run, bytes, length, info);
-    struct rx_source_work *work = source->work;
-    struct rx_event *event = &work->span[work->length];
-    struct rx_error error;
-    int r = run->plain->class->value(run->plain, bytes, length, &event->value, &error);
-    if (r == 0 && info && info->capture_count > 0) {
-        r = rx_source_record_take(&work->records, source, event->value, info, &event->value);
-        if (r < 0)
-            rx_error_set(&error, r, "out of memory");
-    }
-    if (r < 0)
-        return refuse(run, r, bytes, length, info, &error);
-    event->time = run->now;
-    event->mark = NULL;
-    event->meta = rx_null();
-    run->events++;
-    run->bytes += length;
-    return ++work->length < RX_SPAN_MAX || hand_on(run);
+    int r = run->plain->class->value(run->plain, bytes, length, &value, &run->error);
+    if (r == 0 && info && info->capture_count > 0)
+        r = with_captures(run, info, &value);
+    return r < 0 ? rx_source_run_refuse(run, r, bytes, length, info) : rx_source_run_put(run, value, length);
 }
 
 size_t rx_source_run_lines(struct rx_source_run *run, const char **at, const char *end, bool *ret_there)
 {
     struct rx_value values[RX_SPAN_MAX];
-    struct rx_source_work *work = run->source->work;
     const struct rx_format_class *class = run->plain ? run->plain->class : NULL;
     const char *from = *at;
     *ret_there = true;
     if (!class || !class->lines)
         return 0;
-    size_t count = class->lines(run->plain, at, end, run->source->max_message, RX_SPAN_MAX - work->length, values);
+    size_t count = class->lines(run->plain, at, end, run->source->max_message, (size_t)(run->end - run->next), values);
     for (size_t i = 0; i < count; i++)
-        work->span[work->length++] = (struct rx_event){.value = values[i], .time = run->now};
-    run->events += count;
+        *run->next++ = (struct rx_event){.value = values[i], .time = run->now};
     run->bytes += (uint64_t)(*at - from) - count;
-    if (work->length == RX_SPAN_MAX)
-        *ret_there = hand_on(run);
+    if (run->next == run->end)
+        *ret_there = rx_source_run_hand_on(run);
     return count;
 }

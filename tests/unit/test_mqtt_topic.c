@@ -1,6 +1,7 @@
 // layer: io
 /* MQTT topics: what patterns become, what they match, and what they refuse. */
 #include "core/io/mqtt/mqtt_topic.h"
+#include "core/io/mqtt/topic_hash.h"
 
 #include <check.h>
 #include <errno.h>
@@ -117,8 +118,9 @@ END_TEST
 /* At every length, and every byte at every place, against the check byte by byte. */
 START_TEST(the_bytes_of_a_topic_are_checked_with_its_hash)
 {
-    char topic[41];
+    char topic[41], same[41];
     uint64_t hash, other;
+    memset(same, 'a', sizeof same);
     for (size_t length = 0; length < sizeof topic; length++) {
         memset(topic, 'a', sizeof topic);
         ck_assert(rx_topic_hash_plain(topic, length, &hash));
@@ -130,6 +132,7 @@ START_TEST(the_bytes_of_a_topic_are_checked_with_its_hash)
                 ck_assert_msg(rx_topic_hash_plain(topic, length, &other) == plain, "%d at %zu of %zu", byte, at,
                               length);
                 ck_assert((other == hash) == (byte == 'a'));
+                ck_assert(rx_topic_is_same(topic, same, length) == (byte == 'a'));
                 topic[at] = 'a';
             }
     }

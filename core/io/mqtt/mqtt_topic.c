@@ -1,12 +1,12 @@
 /* MQTT topics: patterns with captures, and matching. */
 #include <ctype.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/utf8.h"
 #include "core/io/mqtt/mqtt_topic.h"
+#include "core/io/mqtt/topic_hash.h"
 
 enum level_kind { LITERAL, ONE, REST };
 
@@ -233,59 +233,6 @@ bool rx_topic_is_name(const char *topic, size_t length)
         if (topic[i] == '+' || topic[i] == '#' || topic[i] == '\0')
             return false;
     return rx_utf8_valid(topic, length);
-}
-
-#define EACH_BYTE  UINT64_C(0x0101010101010101)
-#define HIGH_BITS  UINT64_C(0x8080808080808080)
-#define MULTIPLIER UINT64_C(0x9E3779B97F4A7C15) /* 2^64 by the golden ratio */
-
-/* Fewer than 8 bytes as a number, zero behind them. */
-static inline uint64_t tail_of(const char *at, size_t length)
-{
-    uint64_t word = 0;
-    if (length >= 4) { /* the two halves agree where they overlap */
-        uint32_t low, high;
-        memcpy(&low, at, 4);
-        memcpy(&high, at + length - 4, 4);
-        return le32toh(low) | (uint64_t)le32toh(high) << (8 * (length - 4));
-    }
-    for (size_t i = 0; i < length; i++)
-        word |= (uint64_t)(unsigned char)at[i] << (8 * i);
-    return word;
-}
-
-/* Not 0: among the bytes is one that is no ASCII, or NUL, + or #. Of ASCII x + 0x7F carries into the high bit unless x is 0; +
- * and # differ in one bit. (Warren, Hacker's Delight, 6-1.) */
-static inline uint64_t odd_of(uint64_t word)
-{
-    const uint64_t most = EACH_BYTE * 0x7F;
-    uint64_t wild = (word | EACH_BYTE * ('+' ^ '#')) ^ EACH_BYTE * '+';
-    return (word | ~((word + most) & (wild + most))) & HIGH_BITS;
-}
-
-static inline uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * MULTIPLIER;
-    return hash ^ hash >> 32;
-}
-
-bool rx_topic_hash_plain(const char *topic, size_t length, uint64_t *ret)
-{
-    uint64_t hash = length, odd = 0;
-    for (; length >= 8; topic += 8, length -= 8) {
-        uint64_t word;
-        memcpy(&word, topic, 8);
-        word = le64toh(word);
-        odd |= odd_of(word);
-        hash = mix(hash, word);
-    }
-    if (length > 0) {
-        uint64_t word = tail_of(topic, length);
-        odd |= odd_of(word | EACH_BYTE * ' ' << (8 * length));
-        hash = mix(hash, word);
-    }
-    *ret = hash;
-    return !odd;
 }
 
 uint64_t rx_topic_hash(const char *topic, size_t length)

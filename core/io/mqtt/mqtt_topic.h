@@ -28,11 +28,7 @@ struct rx_topic_span {
 /* Whether the topic matches; fills one span per capture, in order of the pattern ({name...} of nothing is ""). */
 bool rx_topic_match(const struct rx_topic *, const char *topic, size_t length, struct rx_topic_span *captures);
 
-/* For tables of topics: by words of 8 bytes, each mixed in by a multiplication. Not against an adversary: a table must bear that
- * any two collide. */
-uint64_t rx_topic_hash(const char *topic, size_t length);
-/* The same, and in the same pass whether all is ASCII without NUL, + or #, so that it needs no further check. */
-bool rx_topic_hash_plain(const char *topic, size_t length, uint64_t *ret);
+uint64_t rx_topic_hash(const char *topic, size_t length); /* see topic_hash.h */
 
 /* Whether a message can be published to it: 1 to 65,535 bytes of UTF-8 without NUL, + or #. */
 bool rx_topic_is_name(const char *topic, size_t length);
