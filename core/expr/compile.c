@@ -189,11 +189,11 @@ static int link_code(struct rx_compiler *c)
     struct rx_expr *e = c->expr;
     size_t constants = c->constants.count;
     struct rx_value *frame = calloc(constants + (size_t)c->max_reg + 1, sizeof *frame);
-    uint32_t loop_room = c->loop_count < e->loop_count ? e->loop_count : c->loop_count + 1;
+    uint32_t loop_room = c->loop_count < e->loop_count ? e->loop_count : c->loop_count;
     uint32_t failure_room = c->failure_count < e->failure_count ? e->failure_count : c->failure_count + 1;
-    struct rx_loop *loops = realloc(e->loops, loop_room * sizeof *loops);
+    struct rx_loop *loops = loop_room ? realloc(e->loops, loop_room * sizeof *loops) : NULL;
     struct rx_failure *failures = NULL;
-    if (loops) {
+    if (loops || !loop_room) {
         e->loops = loops;
         failures = realloc(e->failures, failure_room * sizeof *failures);
     }

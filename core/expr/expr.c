@@ -7,24 +7,33 @@
 
 #include "core/expr/compiler.h"
 
+/* What was gathered, and no more room than it takes: expressions live long, and there are many. */
+static void *cut(struct rx_vector *vector, size_t size)
+{
+    void *less = vector->count ? realloc(vector->data, vector->count * size) : NULL;
+    if (!vector->count)
+        free(vector->data);
+    return less || !vector->count ? less : vector->data;
+}
+
 /* Gives the parts that were gathered to the expression. */
 static void adopt(struct rx_compiler *c)
 {
     struct rx_expr *e = c->expr;
-    e->code = c->code.data;
-    e->places = c->places.data;
-    e->accesses = c->accesses.data;
-    e->handlers = c->handlers.data;
-    e->shapes = c->shapes.data;
+    e->code = cut(&c->code, sizeof *e->code);
+    e->places = cut(&c->places, sizeof *e->places);
+    e->accesses = cut(&c->accesses, sizeof *e->accesses);
+    e->handlers = cut(&c->handlers, sizeof *e->handlers);
+    e->shapes = cut(&c->shapes, sizeof *e->shapes);
     e->shape_count = (uint32_t)c->shapes.count;
-    e->keys = c->keys.data;
+    e->keys = cut(&c->keys, sizeof *e->keys);
     e->key_count = (uint32_t)c->keys.count;
-    e->functions = c->functions.data;
-    e->hints = c->hints.data;
+    e->functions = cut(&c->functions, sizeof *e->functions);
+    e->hints = cut(&c->hints, sizeof *e->hints);
     e->hint_count = (uint32_t)c->hints.count;
-    e->fields = c->fields.data;
+    e->fields = cut(&c->fields, sizeof *e->fields);
     e->field_count = (uint32_t)c->fields.count;
-    e->aggregates = c->aggregates.data;
+    e->aggregates = cut(&c->aggregates, sizeof *e->aggregates);
     e->aggregate_count = (uint32_t)c->aggregates.count;
     memcpy(e->cost, c->cost, sizeof e->cost);
 }

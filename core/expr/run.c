@@ -1173,7 +1173,7 @@ int rx_expr_run(struct rx_expr *e, const struct rx_expr_env *env, uint32_t start
     }
     if (e->temp_count)
         rx_expr_release_temps(e, 0);
-    if (e->loop_count > 1)
+    if (e->loop_count > 0)
         drop_loops(e);
     return r;
 }

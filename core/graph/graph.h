@@ -25,8 +25,8 @@ struct rx_node {
     uint16_t step_count, common_step;
     bool in_row;    /* its steps stand behind one another, not inside: in saved state each has a place of its own */
     uint16_t index; /* in its sub-graph */
-    uint16_t inputs[RX_PORTS_MAX];                  /* node indices */
-    const struct rx_key *input_names[RX_PORTS_MAX]; /* interned by the planner */
+    const uint16_t *inputs;                  /* node indices, by port */
+    const struct rx_key *const *input_names; /* likewise; interned by the planner */
     uint8_t input_count;
     uint8_t down_port;
     int32_t down;       /* consumer's index, -1: the exit */

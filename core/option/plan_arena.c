@@ -66,13 +66,24 @@ static struct chunk *add_chunk(struct rx_plan_arena *arena, size_t least)
     return arena->chunk = chunk;
 }
 
+/* What is small cannot ask for the alignment of what is large: short texts stand close. */
+static size_t aligned(size_t at, size_t size)
+{
+    size_t most = 1;
+    while (most < _Alignof(max_align_t) && most < size)
+        most *= 2;
+    return (at + most - 1) & ~(most - 1);
+}
+
 void *rx_plan_alloc(struct rx_plan_arena *arena, size_t size)
 {
     struct chunk *chunk = arena->chunk;
     if (size > SIZE_MAX / 2)
         return NULL;
-    size = (size + sizeof(max_align_t)) / sizeof(max_align_t) * sizeof(max_align_t); /* and none is empty */
-    if (!chunk || chunk->size - chunk->used < size)
+    size = size ? size : 1; /* none is empty */
+    if (chunk)
+        chunk->used = aligned(chunk->used, size);
+    if (!chunk || chunk->size < chunk->used || chunk->size - chunk->used < size)
         chunk = add_chunk(arena, size);
     if (!chunk)
         return NULL;

@@ -50,6 +50,8 @@ static int give_step(struct rx_assembly *a, const struct rx_logical_node *logica
 
 static int give_feeds(const struct rx_assembly *a, const struct rx_logical_node *logical, struct rx_node *node)
 {
+    if (logical->feed_count == 0)
+        return 0;
     struct rx_hub **feeds = rx_plan_alloc(a->plan->arena, logical->feed_count * sizeof *feeds);
     if (!feeds)
         return -ENOMEM;
@@ -60,18 +62,35 @@ static int give_feeds(const struct rx_assembly *a, const struct rx_logical_node 
     return 0;
 }
 
+static int give_inputs(const struct rx_assembly *a, const struct rx_logical_node *logical, const uint16_t *places,
+                       struct rx_node *node)
+{
+    struct rx_plan_arena *arena = a->plan->arena;
+    if (logical->input_count == 0)
+        return 0;
+    uint16_t *inputs = rx_plan_alloc(arena, logical->input_count * sizeof *inputs);
+    const struct rx_key **names = rx_plan_alloc(arena, logical->input_count * sizeof *names);
+    if (!inputs || !names)
+        return -ENOMEM;
+    for (unsigned i = 0; i < logical->input_count; i++) {
+        const char *name = logical->inputs[i].name;
+        inputs[i] = places[logical->inputs[i].node];
+        names[i] = rx_key_intern(a->plan->engine->heap, name, strlen(name));
+        if (!names[i])
+            return -ENOMEM;
+    }
+    node->inputs = inputs;
+    node->input_names = names;
+    node->input_count = (uint8_t)logical->input_count;
+    return 0;
+}
+
 /* `places`: where each node of the logical graph has come to stand. Consumers do not have theirs yet: connect_down. */
 static int connect(const struct rx_assembly *a, const struct rx_logical_node *logical, const uint16_t *places,
                    struct rx_node *node)
 {
-    node->input_count = (uint8_t)logical->input_count;
-    for (unsigned i = 0; i < logical->input_count; i++) {
-        node->inputs[i] = places[logical->inputs[i].node];
-        node->input_names[i] =
-            rx_key_intern(a->plan->engine->heap, logical->inputs[i].name, strlen(logical->inputs[i].name));
-        if (!node->input_names[i])
-            return -ENOMEM;
-    }
+    if (give_inputs(a, logical, places, node) < 0)
+        return -ENOMEM;
     if (logical->reads)
         node->hub = rx_assembly_hub(a, logical->reads);
     if (give_feeds(a, logical, node) < 0)

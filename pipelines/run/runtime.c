@@ -49,7 +49,7 @@ static void end_sinks(struct rx_delivery *d, const struct rx_error *error)
 
 static void subscribe(struct rx_delivery *d)
 {
-    d->status.state = RX_PIPELINE_RUNNING;
+    d->state = RX_PIPELINE_RUNNING;
     d->started = rx_sched_now(d->runtime->plan->engine->sched);
     rx_hub_subscribe(d->hub, &d->observer);
 }
@@ -57,23 +57,39 @@ static void subscribe(struct rx_delivery *d)
 static void on_restart(struct rx_timer *timer)
 {
     struct rx_delivery *d = (struct rx_delivery *)(void *)((char *)timer - offsetof(struct rx_delivery, restart));
-    d->status.restarts++;
+    d->restarts++;
     subscribe(d);
 }
 
 static void on_complete(struct rx_delivery *d)
 {
-    d->status.state = RX_PIPELINE_COMPLETED;
+    d->state = RX_PIPELINE_COMPLETED;
     log_line(d->runtime, 6, "pipeline completed", rx_hub_name(d->hub), NULL);
     end_sinks(d, NULL);
+}
+
+static const char forgotten[] = "out of memory for the reason";
+
+static void forget_error(struct rx_delivery *d)
+{
+    if (d->last_error != forgotten)
+        free((void *)(uintptr_t)d->last_error);
+    d->last_error = NULL;
+}
+
+void rx_delivery_note_error(struct rx_delivery *d, const char *message, size_t length)
+{
+    forget_error(d);
+    const char *copy = length > 0 ? strndup(message, length) : NULL;
+    d->last_error = copy || length == 0 ? copy : forgotten;
 }
 
 /* A pipeline that ran well for a while starts over with a short pause. */
 static void on_error(struct rx_delivery *d, const struct rx_error *error)
 {
     struct rx_sched *sched = d->runtime->plan->engine->sched;
-    snprintf(d->status.last_error, sizeof d->status.last_error, "%s", error->message);
-    d->status.state = RX_PIPELINE_WAITING;
+    rx_delivery_note_error(d, error->message, strlen(error->message));
+    d->state = RX_PIPELINE_WAITING;
     if (rx_sched_now(sched) - d->started > BACKOFF_MAX)
         d->backoff = 0;
     d->backoff = d->backoff == 0 ? BACKOFF_MIN : d->backoff * 2 < BACKOFF_MAX ? d->backoff * 2 : BACKOFF_MAX;
@@ -237,9 +253,9 @@ static int start_sinks(struct rx_runtime *r, struct rx_error *reterr)
 
 static struct rx_runtime *create(struct rx_plan *plan)
 {
-    size_t capacity = plan->source_count + 3 * plan->pipeline_count;
+    size_t capacity = plan->source_count + 2 * plan->pipeline_count;
     for (size_t i = 0; i < plan->pipeline_count; i++)
-        capacity += plan->pipelines[i].branch_count;
+        capacity += plan->pipelines[i].branch_count + plan->pipelines[i].logical->lates;
     struct rx_runtime *r = calloc(1, sizeof *r);
     struct rx_delivery *deliveries = calloc(capacity + 1, sizeof *deliveries);
     struct rx_sample **samples = calloc(plan->source_count + plan->pipeline_count + 1, sizeof(struct rx_sample *));
@@ -276,7 +292,7 @@ static int make(struct rx_runtime *r, struct rx_error *reterr)
 /* One that was loaded has its subscription, or waits, or is through. */
 static void subscribe_new(struct rx_delivery *d)
 {
-    if (!d->observer.hub && !rx_timer_armed(&d->restart) && d->status.state != RX_PIPELINE_COMPLETED)
+    if (!d->observer.hub && !rx_timer_armed(&d->restart) && d->state != RX_PIPELINE_COMPLETED)
         subscribe(d);
 }
 
@@ -349,8 +365,10 @@ void rx_runtime_destroy(struct rx_runtime *r)
     if (!r)
         return;
     rx_runtime_stop(r);
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         rx_delivery_finish(&r->deliveries[i]);
+        forget_error(&r->deliveries[i]);
+    }
     for (size_t i = 0; i < r->count; i++)
         for (size_t k = 0; k < r->deliveries[i].sink_count; k++) {
             struct rx_sink *sink = r->deliveries[i].sinks[k].sink;
@@ -369,7 +387,8 @@ void rx_runtime_destroy(struct rx_runtime *r)
 struct rx_pipeline_status rx_runtime_status(const struct rx_runtime *r, size_t pipeline)
 {
     const struct rx_delivery *d = &r->deliveries[pipeline];
-    struct rx_pipeline_status status = d->status;
+    struct rx_pipeline_status status = {.state = d->state, .restarts = d->restarts};
+    snprintf(status.last_error, sizeof status.last_error, "%s", d->last_error ? d->last_error : "");
     rx_time ran = rx_sched_now(r->plan->engine->sched) - d->started;
     rx_time trusted = 2 * d->backoff > RX_SEC ? 2 * d->backoff : RX_SEC;
     status.failing =

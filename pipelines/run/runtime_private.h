@@ -17,7 +17,9 @@ struct rx_delivery {
     bool supervised;
     rx_time backoff;
     rx_time started;
-    struct rx_pipeline_status status;
+    enum rx_pipeline_state state;
+    uint64_t restarts;
+    const char *last_error; /* NULL: none; by rx_delivery_note_error */
 
     struct rx_event_queue *waiting; /* by sink: what it had no room for; NULL: nothing so far */
     struct rx_timer room;           /* asks again */
@@ -35,6 +37,8 @@ struct rx_runtime {
     bool stopped;
 };
 
+/* runtime.c */
+void rx_delivery_note_error(struct rx_delivery *, const char *message, size_t length);
 /* backpressure.c */
 void rx_delivery_write(struct rx_delivery *, size_t sink, const struct rx_event *);
 bool rx_delivery_write_waiting(struct rx_delivery *); /* true when nothing waits any more */

@@ -110,9 +110,9 @@ static void save_delivery(struct rx_delivery *d, struct rx_writer *w)
 {
     struct rx_section section = {.kind = RX_SECTION_DELIVERY, .name = rx_hub_name(d->hub), .class = "delivery"};
     size_t at = rx_section_begin(w, &section);
-    rx_write_uint(w, d->status.state);
-    rx_write_uint(w, d->status.restarts);
-    rx_write_text(w, d->status.last_error, strlen(d->status.last_error));
+    rx_write_uint(w, d->state);
+    rx_write_uint(w, d->restarts);
+    rx_write_text(w, d->last_error ? d->last_error : "", d->last_error ? strlen(d->last_error) : 0);
     rx_write_int(w, d->backoff);
     rx_write_int(w, d->started);
     rx_timer_save(&d->restart, w);
@@ -127,10 +127,10 @@ static int load_supervision(struct rx_delivery *d, struct rx_reader *r)
     struct rx_sched *sched = d->runtime->plan->engine->sched;
     size_t length = 0;
     uint64_t state = rx_read_uint(r);
-    d->status.state = state <= RX_PIPELINE_COMPLETED ? (enum rx_pipeline_state)state : RX_PIPELINE_RUNNING;
-    d->status.restarts = rx_read_uint(r);
+    d->state = state <= RX_PIPELINE_COMPLETED ? (enum rx_pipeline_state)state : RX_PIPELINE_RUNNING;
+    d->restarts = rx_read_uint(r);
     const char *error = rx_read_text(r, &length);
-    snprintf(d->status.last_error, sizeof d->status.last_error, "%.*s", (int)length, error ? error : "");
+    rx_delivery_note_error(d, error ? error : "", error ? length : 0);
     d->backoff = rx_read_int(r);
     d->started = rx_read_int(r);
     if (rx_timer_load(sched, &d->restart, r) < 0)
