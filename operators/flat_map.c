@@ -1,6 +1,7 @@
 /* flat_map: each element of a list that an expression gives becomes an event; or, for each event, a stream is subscribed, and
  * what the streams put out is merged (RxJS mergeMap). In the stream's steps `outer` is the event that it was opened for.
- * concat_map: one stream after the other. switch_map: only the newest. exhaust_map: none while one is open. */
+ * concat_map: one stream after the other. switch_map: only the newest. exhaust_map: none while one is open.
+ * expand: what comes out goes in again; each such event counts as one that came into the step. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,6 +17,9 @@ struct open_stream {
 /* What becomes of an event that comes while as many streams as may be are open. */
 enum when_full { WAITS, REPLACES_OLDEST, IS_LEFT_OUT };
 
+/* How deep an event may be expanded within one call: lists in lists, and streams that begin with an event. */
+enum { LISTS_DEEP_MAX = 1000, STREAMS_DEEP_MAX = 100 };
+
 struct flat_map {
     struct rx_op op;
     struct rx_expr *of;
@@ -27,6 +31,8 @@ struct flat_map {
     struct rx_event_queue waiting; /* for one of the open streams to end */
     bool completing;
     enum when_full when_full;
+    bool expands;
+    unsigned depth; /* of expansions that are under way */
 };
 
 /* clang-format off */
@@ -93,6 +99,13 @@ static void describe(const void *image, struct rx_facts *facts)
         facts->events = (uint64_t)f->queue + (uint64_t)(f->concurrency ? f->concurrency : 1);
 }
 
+static int init_expand(struct rx_op *op, struct rx_error *reterr)
+{
+    (void)reterr;
+    ((struct flat_map *)op)->expands = true;
+    return 0;
+}
+
 static int init_one_by_one(struct rx_op *op, struct rx_error *reterr)
 {
     (void)reterr;
@@ -112,12 +125,45 @@ static int init_exhaust(struct rx_op *op, struct rx_error *reterr)
     return init_one_by_one(op, reterr);
 }
 
+/* False: it is not, and the step has failed. */
+static bool go_deeper(struct flat_map *f, unsigned most)
+{
+    struct rx_error error;
+    if (f->depth < most) {
+        f->depth++;
+        return true;
+    }
+    rx_error_set(&error, -E2BIG, "an event is expanded more than %u times at one instant", most);
+    rx_fail(&f->op, &error);
+    return false;
+}
+
 /* ---- lists ---- */
+
+static void flatten(struct flat_map *f, const struct rx_event *in);
+
+/* It goes out, and in again. */
+static void expand_element(struct flat_map *f, const struct rx_event *in, struct rx_value element)
+{
+    struct rx_event event = *in;
+    event.value = element;
+    rx_count_in(&f->op, 0, 1);
+    if (!go_deeper(f, LISTS_DEEP_MAX)) {
+        rx_count(&f->op, RX_EVICTED, 1);
+        return;
+    }
+    flatten(f, &event);
+    f->depth--;
+}
 
 static void emit_elements(struct flat_map *f, const struct rx_event *in, struct rx_value list)
 {
-    for (uint32_t i = 0; i < list.u.list->count && rx_op_live(&f->op); i++)
-        rx_emit_value_take(&f->op, in, rx_value_ref(list.u.list->items[i]));
+    for (uint32_t i = 0; i < list.u.list->count && rx_op_live(&f->op); i++) {
+        if (f->expands)
+            expand_element(f, in, list.u.list->items[i]);
+        else
+            rx_emit_value_take(&f->op, in, rx_value_ref(list.u.list->items[i]));
+    }
 }
 
 static void flatten(struct flat_map *f, const struct rx_event *in)
@@ -125,6 +171,8 @@ static void flatten(struct flat_map *f, const struct rx_event *in)
     struct rx_expr_env env = rx_op_env(&f->op, in);
     struct rx_value value;
     struct rx_error error;
+    if (f->expands)
+        rx_emit(&f->op, in, 1);
     if (!rx_op_eval(&f->op, f->of, &env, &value))
         return;
     if (value.kind == RX_LIST) {
@@ -166,10 +214,15 @@ static struct open_stream *add(struct flat_map *f)
 /* One that ends while it is subscribed is gone when the call returns: inner has dropped it. */
 static void subscribe(struct flat_map *f, const struct rx_event *event)
 {
+    if (f->expands)
+        rx_emit(&f->op, event, 1);
+    if (!rx_op_live(&f->op) || !go_deeper(f, STREAMS_DEEP_MAX))
+        return;
     struct open_stream *s = add(f);
     struct rx_instance *instance = s ? rx_instance_open_for(&f->op, 0, s, event) : NULL;
     if (instance)
         s->instance = instance;
+    f->depth--;
 }
 
 static void leave_oldest(struct flat_map *f)
@@ -208,9 +261,21 @@ static void go_on(struct flat_map *f)
         rx_finish(&f->op);
 }
 
+static void expand_again(struct flat_map *f, const struct rx_event *span, size_t n)
+{
+    for (size_t i = 0; i < n && rx_op_live(&f->op); i++) {
+        rx_count_in(&f->op, 0, 1);
+        take_in(f, &span[i]);
+    }
+}
+
 static void inner(struct rx_op *op, struct rx_instance *instance, const struct rx_note *note)
 {
     struct flat_map *f = (struct flat_map *)op;
+    if (note->kind == RX_NEXT && f->expands) {
+        expand_again(f, note->span, note->count);
+        return;
+    }
     if (note->kind == RX_NEXT) {
         rx_emit(op, note->span, note->count);
         return;
@@ -287,15 +352,15 @@ static int load(struct rx_op *op, struct rx_reader *r)
     return r->failed;
 }
 
-#define FLATTENS(name_, summary_, options_, init_)                                                                     \
+#define FLATTENS(name_, summary_, options_, init_, flags_, example_)                                                   \
     const struct rx_operator_class rx_operator_##name_ = {                                                             \
         .base = {.name = #name_,                                                                                       \
                  .summary = summary_,                                                                                  \
                  .options = options_,                                                                                  \
                  .state_size = sizeof(struct flat_map),                                                                \
-                 .flags = RX_REPLACES,                                                                                 \
+                 .flags = flags_,                                                                                      \
                  .check = check,                                                                                       \
-                 .example = #name_ ": event.readings"},                                                                \
+                 .example = #name_ ": " example_},                                                                     \
         .min_inputs = 1,                                                                                               \
         .max_inputs = 1,                                                                                               \
         .init = init_,                                                                                                 \
@@ -309,15 +374,17 @@ static int load(struct rx_op *op, struct rx_reader *r)
     }
 
 FLATTENS(flat_map, "each element of a list becomes an event; or a stream is subscribed for each event, and all merged",
-         options, NULL);
+         options, NULL, RX_REPLACES, "event.readings");
 FLATTENS(concat_map,
          "each element of a list becomes an event; or a stream is subscribed for each event, one after the other",
-         concat_options, init_one_by_one);
+         concat_options, init_one_by_one, RX_REPLACES, "event.readings");
 FLATTENS(
     switch_map,
     "each element of a list becomes an event; or the stream of the newest event is subscribed, and the one before left",
-    one_options, init_switch);
+    one_options, init_switch, RX_REPLACES, "event.readings");
 FLATTENS(exhaust_map,
          "each element of a list becomes an event; or a stream is subscribed for an event, and the events that come "
          "meanwhile left out",
-         one_options, init_exhaust);
+         one_options, init_exhaust, RX_REPLACES, "event.readings");
+FLATTENS(expand, "put out each event, and what a list or a stream that it gives holds, and what those give, and so on",
+         options, init_expand, 0, "\"value > 1 ? [{'value': value / 2}] : []\"");

@@ -125,6 +125,7 @@ OPERATORS = {
     "concatMap": lambda g: g.opened(),
     "switchMap": lambda g: g.opened(),
     "exhaustMap": lambda g: g.opened(),
+    "expand": lambda g: {"inner": g.pick("b", "ic", "ic"), "below": g.n(5, 40), **g.maybe(0.4, concurrent=g.n(1, 3))},
     "startWith": lambda g: {"values": g.pick([1, 2], [3])},
     "endWith": lambda g: {"values": g.pick([9], [8, 9])},
     "materialize": lambda g: {},

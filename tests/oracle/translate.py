@@ -29,6 +29,7 @@ DIFFERENCES = {
     "rxd leaves at once",
     "combineLatest after an early error": "RxJS goes on subscribing to the inputs behind one that failed while it was "
     "subscribed, and leaves them at once; rxd does not begin: subscriptions of no length are not compared",
+    "expand when it is left": "RxJS subscribes for the event at which it was left, and leaves at once: likewise",
     "onErrorResumeNext when it is left": "RxJS goes on to its next stream even then, and leaves it at once: likewise",
     "end of a run": "a subscription that is open when the clock stops counts as left then, or as never left",
     "sequenceEqual ahead of an end": "RxJS takes two streams for equal of which one has completed while events of the other "
@@ -249,6 +250,12 @@ def rx_flat_map(step, name="flat_map"):
     return [{name: {"from": step["inner"], **({"pipe": pipe} if pipe else {}), **concurrency}}]
 
 
+def rx_expand(step):
+    pipe = [{"filter": f"outer < {step['below']}"}, {"map": "2 * outer + event + 1"}]
+    concurrency = {"concurrency": step["concurrent"]} if "concurrent" in step else {}
+    return [{"expand": {"from": step["inner"], "pipe": pipe, **concurrency}}]
+
+
 OPERATORS = {
     "map": rx_map,
     "object": lambda s: [{"map": {k: expression(f) for k, f in s["fields"].items()}}],
@@ -282,6 +289,7 @@ OPERATORS = {
     "concatMap": lambda s: rx_flat_map(s, "concat_map"),
     "switchMap": lambda s: rx_flat_map(s, "switch_map"),
     "exhaustMap": lambda s: rx_flat_map(s, "exhaust_map"),
+    "expand": rx_expand,
     "toArray": lambda s: ["to_array"],
     "count": lambda s: [{"count": expression(s["fn"])} if "fn" in s else "count"],
     "bufferCount": lambda s: [{"buffer": counted_extent(s)}],
@@ -582,7 +590,7 @@ def compare_out(case, rows):
     return {"got": got, "want": want}
 
 
-SUBSCRIBES_AND_LEAVES = {"combineLatest", "onErrorResumeNext"}  # see DIFFERENCES
+SUBSCRIBES_AND_LEAVES = {"combineLatest", "onErrorResumeNext", "expand"}  # see DIFFERENCES
 
 
 def lingers(case):

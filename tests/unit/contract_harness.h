@@ -32,6 +32,8 @@ static const char *const chains[] = {
     "[{concat_map: {from: prices, queue: 3, pipe: [{take: 2}, {set: {of: outer.device}}]}}]",
     "[{switch_map: {from: prices, pipe: [{take: 3}]}}]",
     "[{exhaust_map: {from: prices, pipe: [{take: 2}]}}]",
+    "[{expand: {from: prices, pipe: [{filter: outer.value > 3}, {map: {value: outer.value / 2}}], queue: 4, "
+    "concurrency: 5}}]",
     "[{delay_when: {from: prices, max: 4, pipe: [{filter: outer.value > 3}]}}]",
     "[distinct, log: '{metric}', distinct_until_changed]",
     "[join: {with: {p: prices}, by: {d: {p: device, main: device}}, within: {before: 1s, after: 300ms}, kind: full, "
@@ -245,8 +247,8 @@ static inline size_t listeners(const struct run *r)
     return n;
 }
 
-/* How often the sources must complete until the end: `repeat: {count: 3}` begins anew twice, concat_map with `queue: 3` opens
- * as many streams after the one that is open. */
+/* How often the sources must complete until the end: `repeat: {count: 3}` begins anew twice, concat_map and expand open streams
+ * for what waits when those that are open have completed. */
 static inline unsigned completions(const struct run *r)
 {
     const struct rx_subgraph *graph = r->plan->pipelines[0].graph;
@@ -254,7 +256,7 @@ static inline unsigned completions(const struct run *r)
         const char *name = graph->nodes[i].class->base.name;
         if (strcmp(name, "repeat") == 0)
             return 3;
-        if (strcmp(name, "concat_map") == 0)
+        if (strcmp(name, "concat_map") == 0 || strcmp(name, "expand") == 0)
             return 4;
     }
     return 1;

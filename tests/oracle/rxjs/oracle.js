@@ -298,6 +298,15 @@ function runCase(c) {
     concatMap: p => R.concatMap(inner(p)),
     switchMap: p => R.switchMap(inner(p)),
     exhaustMap: p => R.exhaustMap(inner(p)),
+    expand: p =>
+      R.expand(
+        v =>
+          src(p.inner).pipe(
+            R.filter(() => v < p.below),
+            R.map(x => 2 * v + x + 1),
+          ),
+        p.concurrent ?? Infinity,
+      ),
     share: p =>
       R.pipe(R.share({ resetOnRefCountZero: p.graceMs != null ? () => R.timer(p.graceMs, S) : true }), s =>
         R.merge(
