@@ -106,8 +106,7 @@ static int write_event(struct rx_sink *sink, const struct rx_event *event, struc
                              .json_length = stream->json.length,
                              .key = keyed ? stream->key_json.data : NULL,
                              .key_length = keyed ? stream->key_json.length : 0,
-                             .time = event->time,
-                             .event = "message"};
+                             .time = event->time};
     return append(stream, &frame, reterr);
 }
 

@@ -25,22 +25,45 @@ static const char pairs[] =
     "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
     "99";
 
+static size_t count_digits(uint64_t u)
+{
+    static const uint64_t powers[20] = {1,
+                                        10,
+                                        100,
+                                        1000,
+                                        10000,
+                                        100000,
+                                        1000000,
+                                        10000000,
+                                        100000000,
+                                        1000000000,
+                                        10000000000,
+                                        100000000000,
+                                        1000000000000,
+                                        10000000000000,
+                                        UINT64_C(100000000000000),
+                                        UINT64_C(1000000000000000),
+                                        UINT64_C(10000000000000000),
+                                        UINT64_C(100000000000000000),
+                                        UINT64_C(1000000000000000000),
+                                        UINT64_C(10000000000000000000)};
+    unsigned about = (unsigned)(64 - __builtin_clzll(u | 1)) * 1233 >> 12; /* log10(2) is 1233/4096 */
+    return about + (u >= powers[about]) + (u == 0);
+}
+
 size_t rx_format_uint(char *out, uint64_t u)
 {
-    char scratch[20], *p = scratch + sizeof scratch;
+    size_t length = count_digits(u);
+    char *p = out + length;
     while (u >= 100) {
         p -= 2;
         memcpy(p, pairs + u % 100 * 2, 2);
         u /= 100;
     }
-    if (u >= 10) {
-        p -= 2;
-        memcpy(p, pairs + u * 2, 2);
-    } else {
-        *--p = (char)('0' + u);
-    }
-    size_t length = (size_t)(scratch + sizeof scratch - p);
-    memcpy(out, p, length);
+    if (u >= 10)
+        memcpy(p - 2, pairs + u * 2, 2);
+    else
+        p[-1] = (char)('0' + u);
     return length;
 }
 
@@ -157,6 +180,28 @@ static char *put_decimal(char *p, const struct decimal *decimal)
     return put_digits(p, decimal, 0, count);
 }
 
+/* Those with few digits behind the point, as most have that were read: of decimals with up to 15 digits no two are the same
+ * double, so that one that gives `d` is the shortest. 0: not so. */
+static size_t format_short(char *out, double d)
+{
+    enum { PLACES = 4 };
+    if (d >= 1e11)
+        return 0;
+    for (int places = 1; places <= PLACES; places++) {
+        double scale = rx_powers_of_ten[places];
+        uint64_t digits = (uint64_t)(d * scale + 0.5), unit = (uint64_t)scale;
+        if ((double)digits / scale != d)
+            continue;
+        size_t length = rx_format_uint(out, digits / unit);
+        out[length] = '.';
+        uint64_t rest = digits % unit;
+        for (int i = places; i > 0; i--, rest /= 10)
+            out[length + (size_t)i] = (char)('0' + rest % 10);
+        return length + 1 + (size_t)places;
+    }
+    return 0;
+}
+
 size_t rx_format_double(char *out, double d)
 {
     struct decimal decimal;
@@ -167,6 +212,9 @@ size_t rx_format_double(char *out, double d)
     }
     if (d < 0x1p63 && d == (double)(uint64_t)d)
         return (size_t)(p - out) + rx_format_uint(p, (uint64_t)d);
+    size_t length = format_short(p, d);
+    if (length)
+        return (size_t)(p - out) + length;
     if (!shortest_by_digits(d, &decimal))
         shortest_by_trial(d, &decimal);
     return (size_t)(put_decimal(p, &decimal) - out);

@@ -67,7 +67,39 @@ static inline size_t plain_length(const char *text, size_t length)
     return i;
 }
 
-void rx_json_write_string(struct rx_buffer *out, const char *text, size_t length)
+static inline uint32_t load32(const char *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* Copies a text, and answers whether it needs an escape; what it has written is of no use then. */
+static inline bool copy_plain(char *out, const char *text, size_t length)
+{
+    uint64_t marks = 0;
+    if (length >= 8) {
+        for (size_t i = 0; i + 8 <= length; i += 8) {
+            marks |= rx_json_marks(rx_load64_little(text + i), 0);
+            memcpy(out + i, text + i, 8);
+        }
+        marks |= rx_json_marks(rx_load64_little(text + length - 8), 0);
+        memcpy(out + length - 8, text + length - 8, 8);
+    } else if (length >= 4) {
+        uint32_t first = load32(text), last = load32(text + length - 4);
+        marks = rx_json_marks((uint64_t)last << 32 | first, 0);
+        memcpy(out, &first, 4);
+        memcpy(out + length - 4, &last, 4);
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            marks |= !is_plain((unsigned char)text[i]);
+            out[i] = text[i];
+        }
+    }
+    return !marks;
+}
+
+static void write_escaped(struct rx_buffer *out, const char *text, size_t length)
 {
     put_byte(out, '"');
     for (;;) {
@@ -83,6 +115,19 @@ void rx_json_write_string(struct rx_buffer *out, const char *text, size_t length
         length -= plain + 1;
     }
     out->data[out->length++] = '"';
+}
+
+void rx_json_write_string(struct rx_buffer *out, const char *text, size_t length)
+{
+    if (!reserve(out, length + 2))
+        return;
+    char *p = out->data + out->length;
+    if (!copy_plain(p + 1, text, length)) {
+        write_escaped(out, text, length);
+        return;
+    }
+    p[0] = p[length + 1] = '"';
+    out->length += length + 2;
 }
 
 static void write_double(struct rx_buffer *out, double d)
@@ -299,6 +344,30 @@ static void open_value(struct writer *writer, struct rx_value v)
     }
 }
 
+static bool is_scalar(struct rx_value v)
+{
+    return v.kind != RX_LIST && v.kind != RX_MAP && v.kind != RX_RECORD && v.kind != RX_OPTIONAL;
+}
+
+/* The members of a record, up to one that is a container. */
+static void write_members(struct writer *writer, struct frame *frame)
+{
+    const struct rx_record *record = frame->container.u.record;
+    for (uint32_t i = frame->next, count = frame->count; i < count; i++) {
+        const struct rx_key *key = record->shape->keys[i];
+        if (i > 0)
+            put_byte(writer->out, ',');
+        rx_json_write_string(writer->out, key->text, key->length);
+        put_byte(writer->out, ':');
+        frame->next = i + 1;
+        if (!is_scalar(record->values[i])) {
+            open_value(writer, record->values[i]);
+            return;
+        }
+        write_scalar(writer->out, record->values[i]);
+    }
+}
+
 /* Goes on with the innermost container: its next entry, or its end. */
 static void step(struct writer *writer)
 {
@@ -307,6 +376,10 @@ static void step(struct writer *writer)
     if (frame->next == frame->count) {
         put_byte(writer->out, is_list ? ']' : '}');
         writer->depth--;
+        return;
+    }
+    if (frame->container.kind == RX_RECORD && writer->end == SIZE_MAX) {
+        write_members(writer, frame);
         return;
     }
     uint32_t i = frame->next++;

@@ -162,6 +162,40 @@ START_TEST(doubles_have_the_fewest_and_nearest_digits)
 }
 END_TEST
 
+/* Numbers as they are measured; the other path finds the same digits where it takes them (a place more than 4). */
+START_TEST(doubles_of_few_places_are_written_as_they_were_read)
+{
+    for (int places = 1; places <= 6; places++)
+        for (unsigned i = 1; i < 40000; i++) {
+            double whole = i % 7 ? (double)(i * 7919u % 100000) : i % 2 ? 99999999.0 : 0;
+            char expected[64], ours[64];
+            snprintf(expected, sizeof expected, "%.*f", places, whole + (double)i / rx_powers_of_ten[places]);
+            double d = strtod(expected, NULL);
+            for (size_t n = strlen(expected); expected[n - 1] == '0' || expected[n - 1] == '.'; n--) {
+                bool point = expected[n - 1] == '.';
+                expected[n - 1] = '\0';
+                if (point)
+                    break;
+            }
+            ours[rx_format_double(ours, d)] = '\0';
+            if (d >= 1e-5)
+                ck_assert_str_eq(ours, expected);
+        }
+}
+END_TEST
+
+START_TEST(integers_of_every_length_are_whole)
+{
+    for (uint64_t power = 1, n = 0; n < 20; n++, power *= 10)
+        for (uint64_t u = power - 1; u != power + 2; u++) {
+            char expected[32], ours[RX_NUMBER_TEXT_MAX + 1];
+            snprintf(expected, sizeof expected, "%llu", (unsigned long long)u);
+            ours[rx_format_uint(ours, u)] = '\0';
+            ck_assert_str_eq(ours, expected);
+        }
+}
+END_TEST
+
 START_TEST(integers_keep_every_digit)
 {
     expect(rx_int(0), "0");
@@ -180,6 +214,31 @@ START_TEST(strings_are_escaped)
     expect(text("a\"b\\c\b\f\n\r\t/"), "\"a\\\"b\\\\c\\b\\f\\n\\r\\t/\"");
     expect(text("\xC3\xA9\xF0\x9F\x98\x80"), "\"\xC3\xA9\xF0\x9F\x98\x80\"");
     expect(text(""), "\"\"");
+}
+END_TEST
+
+START_TEST(an_escape_is_seen_wherever_it_stands)
+{
+    for (size_t length = 0; length <= 40; length++)
+        for (size_t at = 0; at <= length; at++)
+            for (unsigned kind = 0; kind < 4; kind++) {
+                char plain[48], expected[64] = "\"";
+                memset(plain, kind == 3 ? '\xBF' : 'a', length);
+                if (at < length)
+                    plain[at] = "\"\\\n\x7F"[kind];
+                memcpy(expected + 1, plain, length);
+                size_t n = length + 1;
+                if (at < length && kind < 3) {
+                    memcpy(expected + 1 + at, &"\\\"\\\\\\n"[2 * kind], 2);
+                    memcpy(expected + 3 + at, plain + at + 1, length - at - 1);
+                    n++;
+                }
+                expected[n++] = '"';
+                rx_buffer_clear(&out);
+                rx_json_write_string(&out, plain, length);
+                ck_assert_uint_eq(out.length, n);
+                ck_assert_mem_eq(out.data, expected, n);
+            }
 }
 END_TEST
 
@@ -275,8 +334,11 @@ int main(void)
     tcase_add_test(tests, what_is_cut_ends_soon_and_whole);
     tcase_add_test(tests, doubles_are_written_as_ecmascript_does);
     tcase_add_test(tests, doubles_have_the_fewest_and_nearest_digits);
+    tcase_add_test(tests, doubles_of_few_places_are_written_as_they_were_read);
+    tcase_add_test(tests, integers_of_every_length_are_whole);
     tcase_add_test(tests, integers_keep_every_digit);
     tcase_add_test(tests, strings_are_escaped);
+    tcase_add_test(tests, an_escape_is_seen_wherever_it_stands);
     tcase_add_test(tests, bytes_are_base64);
     tcase_add_test(tests, timestamps_are_rfc_3339);
     tcase_add_test(tests, durations_are_seconds);

@@ -193,15 +193,29 @@ static bool open_tail(struct rx_log *log, const struct rx_segment *s)
     return false;
 }
 
+static void put_latest(struct rx_log *log, const struct rx_segment *s, uint32_t i)
+{
+    struct rx_frame_view view;
+    rx_segment_view(s, i, &view);
+    rx_latest_put(log->latest, &view);
+}
+
+/* Without a key the last is the latest. */
 static void update_latest(struct rx_log *log, const struct rx_segment *s)
 {
+    uint32_t last = s->count;
     for (uint32_t i = 0; i < s->count; i++) {
-        struct rx_frame_view view;
-        rx_segment_view(s, i, &view);
-        log->last_time = view.time;
-        if (!view.terminal)
-            rx_latest_put(log->latest, &view);
+        if (s->entries[i].kind != RX_FRAME_MESSAGE)
+            continue;
+        if (s->entries[i].keyed)
+            put_latest(log, s, i);
+        else
+            last = i;
     }
+    if (last < s->count)
+        put_latest(log, s, last);
+    if (s->count)
+        log->last_time = s->entries[s->count - 1].time;
 }
 
 /* Without memory the frames are lost to history: the cursors meet a gap. */

@@ -26,7 +26,7 @@ struct rx_frame {
     const char *key; /* canonical JSON of the stream key ("\"dev1\"", "[\"a\",3]"); NULL: the stream has no key */
     size_t key_length;
     rx_time time;      /* event time */
-    const char *event; /* SSE event name: "message", "complete", "error" */
+    const char *event; /* SSE event name: "message" (NULL too), "complete", "error" */
 };
 
 /* Worker side. `generation` distinguishes runs of the daemon; the sequence starts at 1. */

@@ -1,4 +1,5 @@
 /* The worker's end of a served stream: serialises frames into a segment and hands it over. */
+#include "core/base/number.h"
 #include "core/io/serve/stream_inbox.h"
 #include "core/io/serve/stream_segment.h"
 
@@ -62,22 +63,22 @@ static char *put(char *at, const void *data, size_t length)
     return at + length;
 }
 
-static char *put_number(char *at, uint64_t number)
+/* Of a length that the compiler knows; there is room for more than that. */
+static char *put_header(char *at, const struct rx_log_writer *w, uint64_t sequence, enum rx_frame_kind kind)
 {
-    char digits[20];
-    size_t i = sizeof digits;
-    do
-        digits[--i] = (char)('0' + number % 10);
-    while (number /= 10);
-    return put(at, digits + i, sizeof digits - i);
-}
-
-static char *put_header(char *at, const struct rx_log_writer *w, uint64_t sequence, const char *event)
-{
-    at = put_number(put(at, w->prefix, w->prefix_length), sequence);
-    at = put(at, "\nevent: ", 8);
-    at = put(at, event, strlen(event));
-    return put(at, "\ndata: ", 7);
+    static const struct {
+        char text[32];
+        size_t length;
+    } middle[RX_FRAME_KINDS] = {
+        [RX_FRAME_MESSAGE] = {"\nevent: message\ndata: ", 22},
+        [RX_FRAME_COMPLETE] = {"\nevent: complete\ndata: ", 23},
+        [RX_FRAME_ERROR] = {"\nevent: error\ndata: ", 20},
+    };
+    memcpy(at, w->prefix, sizeof w->prefix);
+    at += w->prefix_length;
+    at += rx_format_uint(at, sequence);
+    memcpy(at, middle[kind].text, sizeof middle[kind].text);
+    return at + middle[kind].length;
 }
 
 static bool has_room(const struct rx_segment *s, size_t text)
@@ -139,7 +140,7 @@ static void write_frame(struct rx_log_writer *w, const struct rx_frame *frame, e
     struct rx_segment *s = w->open;
     uint64_t sequence = rx_segment_end(s);
     char *start = s->text + s->text_length;
-    char *json = put_header(start, w, sequence, rx_frame_kind_name(kind));
+    char *json = put_header(start, w, sequence, kind);
     char *end = put(put(json, frame->json, frame->json_length), "\n\n", 2);
     s->entries[s->count++] = (struct rx_frame_entry){
         .key_hash = frame->key ? XXH3_64bits(frame->key, frame->key_length) : 0,
