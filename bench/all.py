@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One table: rxd, the limit, and the peers that are there, in turn on the same core in the same run.
 
-    bench/all.py [WORD...] [--rounds N] [--json FILE] [--also NAME=RXD] [--list]
+    bench/all.py [WORD...] [--rounds N] [--json FILE] [--also NAME=RXD] [--peers] [--list]
 
 WORD: only the jobs whose names contain it. --also: another build of rxd, measured in turn with the one in build/. The table is of
 nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/feeds/last.json).
@@ -9,7 +9,7 @@ nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/f
 import argparse
 from itertools import chain
 
-from measure import main_job, nexmark, rows, table
+from measure import chains, main_job, nexmark, peers, rows, table
 from measure.process import give_way
 
 
@@ -19,6 +19,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", default="build/feeds/last.json")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=RXD")
+    parser.add_argument("--peers", action="store_true", help="install the peers in build/peers first, and say which are missing")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -27,7 +28,10 @@ def main():
     args = arguments()
     rxds = {"rxd": "build/bin/rxd", **dict(one.split("=", 1) for one in args.also)}
     give_way()
-    every = chain(main_job.jobs(rxds), nexmark.jobs(rxds), rows.jobs(rxds))
+    if args.peers:
+        peers.install()
+        print("\n".join("not there: " + line for line in peers.missing()))
+    every = chain(main_job.jobs(rxds), chains.jobs(rxds), nexmark.jobs(rxds), rows.jobs(rxds))
     words = [word.replace("_", " ").lower() for word in args.words]
     jobs = [job for job in every if all(word in job.name.lower() for word in words)]
     if args.list:

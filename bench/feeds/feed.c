@@ -1,6 +1,7 @@
 /* Feeds, the same for the same arguments, a line each on the standard output.
  *   bench_feed sensors COUNT [KEYS]      the main job's: 95 bytes of JSON, five fields, KEYS devices (1,000) in random order
  *   bench_feed nexmark COUNT             people, auctions and bids as JSON
+ *   bench_feed numbers COUNT             {"k":17,"v":3.25}: 100 keys
  *   bench_feed rows COUNT                the billion-row job's: STATION,CELSIUS of 413 stations */
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +31,13 @@ static void sensors(uint64_t count, uint64_t keys)
     }
 }
 
+static void numbers(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        printf("{\"k\":%llu,\"v\":%llu.%llu}\n", (unsigned long long)feed_random_below(100),
+               (unsigned long long)feed_random_below(100), 25 * (unsigned long long)feed_random_below(4));
+}
+
 static void rows(uint64_t count)
 {
     enum { STATIONS = 413 };
@@ -48,10 +56,12 @@ int main(int argc, char **argv)
         sensors(count, keys);
     } else if (count && strcmp(argv[1], "nexmark") == 0) {
         feed_nexmark(count);
+    } else if (count && strcmp(argv[1], "numbers") == 0) {
+        numbers(count);
     } else if (count && strcmp(argv[1], "rows") == 0) {
         rows(count);
     } else {
-        fprintf(stderr, "usage: bench_feed sensors COUNT [KEYS] | nexmark COUNT | rows COUNT\n");
+        fprintf(stderr, "usage: bench_feed sensors COUNT [KEYS] | nexmark COUNT | numbers COUNT | rows COUNT\n");
         return 64;
     }
     return fflush(stdout) != 0;

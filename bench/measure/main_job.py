@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 
-from measure import feeds
+from measure import feeds, peers
 from measure.process import OTHERS, Process, ended, free_port, listens
 from measure.rxd import RECEIVED, Daemon, over_file
 from measure.table import Job, Sample
@@ -99,9 +99,9 @@ def packets():
 
 def jobs(rxds):
     """`rxds`: name -> program."""
-    def all_of(limit, run):
-        return {**({"limit": limit} if limit else {}), **{who: lambda rxd=rxd: run(rxd) for who, rxd in rxds.items()}}
-    yield Job("main job, canned MQTT", all_of(limit_mqtt, rxd_mqtt))
-    yield Job("main job, file", all_of(limit_file, rxd_file))
+    def all_of(limit, run, others=()):
+        return {**({"limit": limit} if limit else {}), **{who: lambda rxd=rxd: run(rxd) for who, rxd in rxds.items()}, **peers.of(others)}
+    yield Job("main job, canned MQTT", all_of(limit_mqtt, rxd_mqtt, peers.MQTT_PEERS))
+    yield Job("main job, file", all_of(limit_file, rxd_file, peers.FILE_PEERS))
     yield Job("main job, HTTP in 1 MB bodies", all_of(limit_http, rxd_http))
     yield Job("through mosquitto, 100,000/s", all_of(None, through_mosquitto))

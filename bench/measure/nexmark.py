@@ -3,14 +3,9 @@
 The queries are those of Beam's and Flink's Nexmark suites, by event time, their results served (and read by nobody), as those suites write
 theirs to a sink that drops them. q5 puts out one auction where several have the most bids.
 """
-import os
-import subprocess
-import tempfile
-
 from measure import feeds
-from measure.process import Process, fail
-from measure.rxd import over_file
-from measure.table import Job, Sample
+from measure.rxd import memory, over_file
+from measure.table import Job
 
 EVENTS = 2_000_000
 BIDS = "      - filter: kind == \"bid\"\n"
@@ -84,17 +79,7 @@ def config(query, source, event_time=", event_time: { field: at, unit: ms }", to
 
 
 def in_memory(rxd, query):
-    """bench_memory says itself what the events cost, since making them is not of the job."""
-    program = os.path.join(os.path.dirname(rxd), "bench_memory")
-    with tempfile.TemporaryDirectory() as folder:
-        name = os.path.join(folder, "nexmark.yaml")
-        with open(name, "w") as f:
-            f.write(config(query, "http: {}", event_time=""))
-        with Process([program, name, feeds.file("nexmark", EVENTS)], out=subprocess.PIPE) as process:
-            said = process.process.stdout.read().split()
-            if len(said) != 3:
-                fail("%s says %s" % (program, said))
-            return Sample(float(said[1]), float(said[1]), int(said[0]), float(said[2]))
+    return memory(rxd, config(query, "http: {}", event_time=""), feeds.file("nexmark", EVENTS))
 
 
 def from_file(rxd, query):

@@ -1,6 +1,7 @@
 """rxd as it is measured: a daemon with a config, asked for its counters only when it rests."""
 import http.client
 import os
+import subprocess
 import tempfile
 import time
 
@@ -67,3 +68,17 @@ def over_file(rxd, config, events):
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(rxd, folder, config)
         return daemon.sample(0, daemon.began, events)
+
+
+def memory(rxd, config, path):
+    """The steps alone: bench_memory, of the same build, says itself what the events cost, since making them is not of the job."""
+    program = os.path.join(os.path.dirname(rxd), "bench_memory")
+    with tempfile.TemporaryDirectory() as folder:
+        name = os.path.join(folder, "memory.yaml")
+        with open(name, "w") as f:
+            f.write(config)
+        with Process([program, name, path], out=subprocess.PIPE) as process:
+            said = process.process.stdout.read().split()
+            if len(said) != 3:
+                fail("%s says %s" % (program, said))
+            return Sample(float(said[1]), float(said[1]), int(said[0]), float(said[2]))
