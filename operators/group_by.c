@@ -17,7 +17,7 @@ struct group_by {
     struct rx_keys *by;
     int64_t max_keys;
     rx_time idle;
-    struct rx_strings expect;
+    struct rx_value expect; /* a list, or one; RX_NULL: none */
 
     struct rx_keytable table; /* of struct group */
     bool completing;
@@ -51,10 +51,20 @@ static const struct rx_option options[] = {
      .max = 31536000},
     {.name = "expect",
      .help = "keys that have a group from the start, which is neither idle nor evicted",
-     .type = RX_OPTION_STRINGS,
-     .offset = RX_AT(struct group_by, expect, struct rx_strings)},
+     .type = RX_OPTION_VALUE,
+     .offset = RX_AT(struct group_by, expect, struct rx_value)},
     {0},
 };
+
+static size_t expected(const struct group_by *g)
+{
+    return g->expect.kind == RX_LIST ? g->expect.u.list->count : g->expect.kind != RX_NULL;
+}
+
+static struct rx_value expected_key(const struct group_by *g, size_t i)
+{
+    return g->expect.kind == RX_LIST ? g->expect.u.list->items[i] : g->expect;
+}
 
 static struct group *data_of(struct group_by *g, struct rx_keyed *e) { return rx_keyed_data(&g->table, e); }
 
@@ -83,7 +93,7 @@ static const struct rx_mark *mark_of(struct group_by *g, const struct rx_keyed *
 static struct rx_keyed *oldest(struct group_by *g)
 {
     struct rx_keyed *e = rx_keytable_oldest(&g->table);
-    for (size_t i = 0; i < g->expect.count && e && data_of(g, e)->expected; i++) {
+    for (size_t i = 0; i < expected(g) && e && data_of(g, e)->expected; i++) {
         rx_keytable_touch(&g->table, e);
         e = rx_keytable_oldest(&g->table);
     }
@@ -265,20 +275,30 @@ static void inner(struct rx_op *op, struct rx_instance *instance, const struct r
 
 /* ---- life ---- */
 
+static bool is_plain(struct rx_value key)
+{
+    return key.kind == RX_STRING || (key.kind > RX_NULL && key.kind <= RX_DOUBLE);
+}
+
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct group_by *g = image;
     if (rx_keys_count(g->by) > WIDTH_MAX)
         return rx_error_set(reterr, -EINVAL, "a group key has at most %d parts", WIDTH_MAX);
-    if (g->expect.count && rx_keys_count(g->by) != 1) {
+    for (size_t i = 0; i < expected(g); i++)
+        if (!is_plain(expected_key(g, i))) {
+            rx_error_set(reterr, -EINVAL, "`expect` lists keys: texts, numbers, true or false");
+            rx_error_hint(reterr, "write expect: [press, saw]");
+            return -EINVAL;
+        }
+    if (expected(g) && rx_keys_count(g->by) != 1) {
         rx_error_set(reterr, -EINVAL, "`expect` lists the values of a key with one part, and this one has %zu",
                      rx_keys_count(g->by));
         rx_error_hint(reterr, "group by one field, or leave `expect` out");
         return -EINVAL;
     }
-    if (g->expect.count >= (size_t)g->max_keys) {
-        rx_error_set(reterr, -EINVAL, "`expect` has %zu keys, and max_keys leaves no room for another",
-                     g->expect.count);
+    if (expected(g) >= (size_t)g->max_keys) {
+        rx_error_set(reterr, -EINVAL, "`expect` has %zu keys, and max_keys leaves no room for another", expected(g));
         rx_error_hint(reterr, "write a larger max_keys");
         return -EINVAL;
     }
@@ -293,15 +313,10 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     return 0;
 }
 
-static struct rx_value expected_key(const struct group_by *g, size_t i)
-{
-    return rx_string_static(g->expect.items[i], (uint32_t)strlen(g->expect.items[i]));
-}
-
 /* It also makes them the newest in use. */
 static void mark_expected(struct group_by *g)
 {
-    for (size_t i = 0; i < g->expect.count; i++) {
+    for (size_t i = 0; i < expected(g); i++) {
         struct rx_value key = expected_key(g, i);
         struct rx_keyed *e = rx_keytable_find(&g->table, &key, rx_keytable_hash(&key, 1));
         if (e)
@@ -312,7 +327,7 @@ static void mark_expected(struct group_by *g)
 static void start(struct rx_op *op)
 {
     struct group_by *g = (struct group_by *)op;
-    for (size_t i = 0; i < g->expect.count && rx_op_live(op); i++) {
+    for (size_t i = 0; i < expected(g) && rx_op_live(op); i++) {
         struct rx_value key = expected_key(g, i);
         uint64_t hash = rx_keytable_hash(&key, 1);
         if (!rx_keytable_find(&g->table, &key, hash))

@@ -538,8 +538,8 @@ static bool plain_window(const struct rx_step *step, const void *image)
 /* Nor idle and expected groups. */
 static bool plain_group(const void *image)
 {
-    const struct rx_strings *expect = field_of(&rx_operator_group_by, image, "expect");
-    return int_of(&rx_operator_group_by, image, "idle") == 0 && expect->count == 0;
+    const struct rx_value *expect = field_of(&rx_operator_group_by, image, "expect");
+    return int_of(&rx_operator_group_by, image, "idle") == 0 && expect->kind == RX_NULL;
 }
 
 static bool skips_bad_events(const struct rx_step *step)
