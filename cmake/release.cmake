@@ -1,5 +1,5 @@
 # The release preset: optimised across files, for what the profile in packaging/ has counted; and the profile preset that
-# counts (`./dev pgo`). docs/decisions/114-how-a-release-is-built.md says why, and why cmake/relative.sh launches the compiler.
+# counts (`./dev pgo`). docs/decisions/114-how-a-release-is-built.md says why, and why cmake/relative launches the compiler.
 option(RXD_LTO "Optimise across files, at link time" OFF)
 set(RXD_PROFILE "" CACHE STRING "make: count what a run does; use: optimise for what packaging/profile.tar.xz counted")
 
