@@ -11,6 +11,44 @@
 #include <stdint.h>
 #include <string.h>
 
+/* --- Words --- */
+
+static inline uint64_t rx_load64(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* With the first byte lowest. */
+static inline uint64_t rx_load64_little(const char *p)
+{
+    uint64_t word = rx_load64(p);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word) : word;
+}
+
+static inline uint32_t rx_load32(const char *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+#define RX_EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* The 8 bytes at `p`, of which those behind `end` are zeros; none outside of [floor, end) is read. */
+static inline uint64_t rx_load64_within(const char *floor, const char *p, const char *end)
+{
+    if (end - p >= 8)
+        return rx_load64_little(p);
+    uint64_t word = 0;
+    if (end - floor >= 8)
+        return p < end ? rx_load64_little(end - 8) >> 8 * (8 - (end - p)) : 0;
+    for (const char *at = end; at > p; at--)
+        word = word << 8 | (unsigned char)at[-1];
+    return word;
+}
+
 /* --- Sixteen bytes. Each lane of an answer is all ones or all zeros; `below` and `above` are of signed numbers. --- */
 
 enum { RX_LANES = 16 };

@@ -111,7 +111,7 @@ int rx_format_piece(struct rx_format_cursor *cursor, const char *from, const cha
         return 0;
     rx_error_set(reterr, -EMSGSIZE, "a message of %zu bytes; max_message is %llu", cursor->piece_length,
                  (unsigned long long)cursor->max_piece);
-    return rx_format_blame_piece(cursor, reterr);
+    return reterr ? rx_format_blame_piece(cursor, reterr) : -EMSGSIZE;
 }
 
 int rx_format_blame_piece(struct rx_format_cursor *cursor, struct rx_error *reterr)

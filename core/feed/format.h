@@ -75,7 +75,8 @@ struct rx_format_class {
      * the cursor behind it. -ENOMEM. `reterr` is not NULL. */
     int (*next)(struct rx_format_state *, struct rx_format_cursor *, struct rx_value *ret, struct rx_error *reterr);
     /* Of messages that are lines, as many as come without a word: up to `most` values of whole lines of up to `longest` bytes (0:
-     * no bound), and *at behind them. The next line, if any, is for `value` or `next`. NULL: that every line is. */
+     * no bound), which end with nothing but a newline, and *at behind them. The next line, if any, is for `value` or `next`. NULL:
+     * that every line is. */
     size_t (*lines)(struct rx_format_state *, const char **at, const char *end, uint64_t longest, size_t most,
                     struct rx_value *ret);
     /* In a stream: behind the message that begins at `at`, its line break included. NULL: not within these bytes. A NULL slot:
@@ -100,10 +101,17 @@ int rx_format_check(enum rx_format, struct rx_error *reterr);
 
 /* The place of a byte of the message; bytes before the last one that was asked for cost a walk from the start. */
 struct rx_place rx_format_place(struct rx_format_cursor *, const char *at);
-/* Declares what the next value is made of. -EMSGSIZE: more than a message may have. */
+/* Declares what the next value is made of. -EMSGSIZE: more than a message may have. `reterr` may be NULL. */
 int rx_format_piece(struct rx_format_cursor *, const char *from, const char *to, struct rx_error *reterr);
 /* Moves an error's place from the piece into the message; answers its code. */
 int rx_format_blame_piece(struct rx_format_cursor *, struct rx_error *reterr);
+/* Behind the last newline. */
+static inline const char *rx_format_lines_end(const char *at, const char *end)
+{
+    while (end > at && end[-1] != '\n')
+        end--;
+    return end;
+}
 /* Behind spaces, tabs and line breaks. */
 static inline const char *rx_format_skip_space(const char *at, const char *end)
 {

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "core/base/csv.h"
+#include "core/base/scan.h"
+#include "core/base/utf8.h"
 #include "core/feed/format.h"
+#include "core/json/json_quick.h"
 
 struct column {
     const struct rx_key *key; /* kept; NULL: a column without a name, which makes no field */
@@ -246,38 +249,144 @@ static const struct rx_shape *shape_for(struct csv *csv, const size_t *at, size_
     return shape;
 }
 
+/* What a row gives of the needed columns. Strings are still texts of the message. */
+struct row {
+    struct rx_value values[RX_SHAPE_KEYS_MAX];
+    size_t at[RX_SHAPE_KEYS_MAX]; /* which column each is of */
+    size_t count, needed;
+    uint64_t present;
+};
+
+/* False: more than a record can have. */
+static inline bool put_value(struct row *row, size_t column, struct rx_value value)
+{
+    if (row->needed == RX_SHAPE_KEYS_MAX)
+        return false;
+    row->present |= (uint64_t)1 << row->needed++;
+    row->at[row->count] = column;
+    row->values[row->count++] = value;
+    return true;
+}
+
+static inline bool put_nothing(struct row *row) { return row->needed++ < RX_SHAPE_KEYS_MAX; }
+
+static bool put_text(struct row *row, size_t column, const char *text, size_t length)
+{
+    struct rx_value scalar;
+    bool is_scalar = rx_json_is_scalar(text, length, &scalar);
+    return put_value(row, column, is_scalar ? scalar : rx_string_static(text, (uint32_t)length));
+}
+
 static int make_row(struct csv *csv, struct rx_value *ret, struct rx_error *reterr)
 {
-    struct rx_value values[RX_SHAPE_KEYS_MAX];
-    size_t at[RX_SHAPE_KEYS_MAX], count = 0, needed = 0;
-    uint64_t present = 0;
+    struct row row;
+    row.count = row.needed = row.present = 0;
     for (size_t i = 0; i < csv->count; i++) {
+        const struct rx_csv_cell *cell = &csv->reader.cells[i];
         if (!csv->columns[i].needed)
             continue;
-        if (needed == RX_SHAPE_KEYS_MAX)
-            return build_row(csv, ret, reterr);
-        const struct rx_csv_cell *cell = &csv->reader.cells[i];
         bool there = cell->length > 0 || cell->quoted;
-        present |= (uint64_t)there << needed++;
-        if (there)
-            at[count++] = i;
+        if (!(there ? put_text(&row, i, cell->text, cell->length) : put_nothing(&row)))
+            return build_row(csv, ret, reterr);
     }
-    const struct rx_shape *shape = shape_for(csv, at, count, present);
+    const struct rx_shape *shape = shape_for(csv, row.at, row.count, row.present);
     if (!shape)
         return build_row(csv, ret, reterr);
-    bool failed = false;
-    for (size_t i = 0; i < count; i++) {
-        const struct rx_csv_cell *cell = &csv->reader.cells[at[i]];
-        values[i] = failed ? rx_null() : rx_json_scalar(csv->state.heap, cell->text, cell->length);
-        failed = failed || values[i].kind == RX_NULL;
-    }
-    struct rx_value row = rx_record_take(csv->state.heap, shape, values);
-    if (failed || row.kind == RX_NULL) {
-        rx_value_unref(row);
+    struct rx_value made = rx_record_with_texts(csv->state.heap, shape, row.values);
+    if (made.kind == RX_NULL)
         return out_of_memory(reterr);
-    }
-    *ret = row;
+    *ret = made;
     return 1;
+}
+
+/* --- Plain rows, in one pass: as many cells as columns, none in quotes, and not all of them texts, as a header's are. --- */
+
+struct glance {
+    struct csv *csv;
+    const char *start, *end;
+    bool ascii;
+};
+
+static inline bool ends_cell(const struct glance *g, const char *p)
+{
+    return p == g->end || *p == g->csv->delimiter || *p == '\n' || *p == '\r';
+}
+
+/* To what may be the end of a cell. */
+static inline const char *glance_end(struct glance *g, const char *p)
+{
+    while ((p = rx_scan_cell(g->start, p, g->end, g->csv->delimiter)) < g->end && (unsigned char)*p >= 0x80) {
+        g->ascii = false;
+        p++;
+    }
+    return p;
+}
+
+/* Behind the cell at `p`. NULL: not plain. */
+static inline const char *glance_cell(struct glance *g, const char *p, size_t i, struct row *row)
+{
+    bool needed = g->csv->columns[i].needed, is_number = *p == '-' || (*p >= '0' && *p <= '9');
+    struct rx_value number;
+    const char *behind = needed && is_number ? rx_number_quick(g->start, p, g->end, &number) : NULL;
+    if (behind && ends_cell(g, behind))
+        return put_value(row, i, number) ? behind : NULL;
+    behind = glance_end(g, p);
+    if (!needed)
+        return behind;
+    return (behind > p ? put_text(row, i, p, (size_t)(behind - p)) : put_nothing(row)) ? behind : NULL;
+}
+
+/* Behind the line break at `p`, or the end. NULL: there is none. */
+static inline const char *glance_break(const struct glance *g, const char *p)
+{
+    p += p < g->end && *p == '\r';
+    return p == g->end ? p : *p == '\n' ? p + 1 : NULL;
+}
+
+/* The cell of column `i`, which may be empty. */
+static inline const char *glance_column(struct glance *g, const char *p, size_t i, struct row *row, bool *all_text)
+{
+    if (!ends_cell(g, p)) {
+        *all_text = *all_text && *p != '-' && !(*p >= '0' && *p <= '9');
+        return glance_cell(g, p, i, row);
+    }
+    *all_text = false;
+    return !g->csv->columns[i].needed || put_nothing(row) ? p : NULL;
+}
+
+/* The cells of the row; behind it. */
+static inline const char *glance_row(struct glance *g, struct row *row)
+{
+    const char *p = g->start;
+    bool all_text = true;
+    for (size_t i = 0; i < g->csv->count; i++) {
+        if (i > 0 && (p == g->end || *p++ != g->csv->delimiter))
+            return NULL;
+        p = glance_column(g, p, i, row, &all_text);
+        if (!p)
+            return NULL;
+    }
+    return all_text ? NULL : glance_break(g, p);
+}
+
+/* The row at `at`, and what is behind it. NULL: it is for the reader. */
+static const char *take_plain_row(struct csv *csv, const char *at, const char *end, struct rx_value *ret)
+{
+    struct glance g = {.csv = csv, .start = at, .end = end, .ascii = true};
+    struct row row;
+    row.count = row.needed = row.present = 0;
+    if (*at == '\n' || *at == '\r') /* no row */
+        return NULL;
+    find_needed(csv);
+    const char *behind = glance_row(&g, &row);
+    if (!behind || (!g.ascii && (*at == '\xEF' || !rx_utf8_valid(at, (size_t)(behind - at)))))
+        return NULL;
+    const struct rx_shape *shape = shape_for(csv, row.at, row.count, row.present);
+    struct rx_value made = shape ? rx_record_with_texts(csv->state.heap, shape, row.values) : rx_null();
+    if (made.kind == RX_NULL)
+        return NULL;
+    *ret = made;
+    return behind;
 }
 
 static int refuse_row(struct csv *csv, struct rx_error *reterr)
@@ -343,10 +452,30 @@ static int next_row(struct csv *csv, struct rx_format_cursor *c, struct rx_value
     return r;
 }
 
+/* 1, or 0: it is for the reader. */
+static int next_plain_row(struct csv *csv, struct rx_format_cursor *c, struct rx_value *ret)
+{
+    bool due = !csv->named && (c->stream ? csv->awaits_header : c->phase == BEGIN);
+    if (due || c->at == c->end)
+        return 0;
+    struct rx_value row;
+    const char *behind = take_plain_row(csv, c->at, c->end, &row);
+    if (!behind)
+        return 0;
+    if (rx_format_piece(c, c->at, behind, NULL) < 0) {
+        rx_value_unref(row);
+        return 0;
+    }
+    *ret = row;
+    is_header_due(csv, c);
+    c->at = behind;
+    return 1;
+}
+
 static int next(struct rx_format_state *state, struct rx_format_cursor *c, struct rx_value *ret,
                 struct rx_error *reterr)
 {
-    int r = 0;
+    int r = next_plain_row((struct csv *)state, c, ret);
     while (r == 0 && c->at < c->end)
         r = next_row((struct csv *)state, c, ret, reterr);
     return r;
@@ -357,6 +486,30 @@ static int next(struct rx_format_state *state, struct rx_format_cursor *c, struc
 static const char *message_end(struct rx_format_state *state, const char *at, const char *end)
 {
     return rx_csv_row_end(at, end, ((struct csv *)state)->delimiter);
+}
+
+/* Rows with spaces in front may be nothing but spaces, which are no row of a stream. */
+static size_t plain_lines(struct rx_format_state *state, const char **at, const char *end, uint64_t longest,
+                          size_t most, struct rx_value *ret)
+{
+    struct csv *csv = (struct csv *)state;
+    size_t count = 0;
+    end = rx_format_lines_end(*at, end);
+    if (!csv->named && csv->awaits_header)
+        return 0;
+    while (count < most && *at < end && **at != ' ' && **at != '\t') {
+        const char *behind = take_plain_row(csv, *at, end, &ret[count]);
+        if (!behind)
+            break;
+        if ((longest && (uint64_t)(behind - 1 - *at) > longest) || (behind - *at > 1 && behind[-2] == '\r')) {
+            rx_value_unref(ret[count]);
+            break;
+        }
+        *at = behind;
+        count++;
+    }
+    csv->awaits_header = csv->awaits_header && count == 0;
+    return count;
 }
 
 static void restart(struct rx_format_state *state) { ((struct csv *)state)->awaits_header = true; }
@@ -424,6 +577,7 @@ const struct rx_format_class rx_format_csv = {.name = "csv",
                                               .init = init,
                                               .next = next,
                                               .message_end = message_end,
+                                              .lines = plain_lines,
                                               .restart = restart,
                                               .save = save,
                                               .load = load,

@@ -64,18 +64,35 @@ static int auto_value(struct rx_format_state *state, const char *bytes, size_t l
                                           : text_value(state, bytes, length, ret, reterr);
 }
 
-/* Lines that are an object from the first byte to the last. */
+/* The object that is the line at `from`, from its first byte to the last; answers behind it, or NULL. */
+static const char *object_line(struct rx_format_state *state, const char *from, const char *end, struct rx_value *ret)
+{
+    struct rx_error error;
+    const char *behind = rx_json_decode_line(state->heap, state->fields, from, end, ret);
+    if (behind)
+        return behind;
+    const char *newline = memchr(from, '\n', (size_t)(end - from));
+    if (*from != '{' || newline[-1] != '}')
+        return NULL;
+    int r = rx_json_decode(state->heap, state->fields, NULL, from, (size_t)(newline - from), ret, &error);
+    return r < 0 ? NULL : newline + 1;
+}
+
 static size_t object_lines(struct rx_format_state *state, const char **at, const char *end, uint64_t longest,
                            size_t most, struct rx_value *ret)
 {
-    struct rx_error error;
     size_t count = 0;
-    for (const char *from = *at; count < most && from < end && *from == '{'; *at = from, count++) {
-        const char *newline = memchr(from, '\n', (size_t)(end - from));
-        if (!newline || newline[-1] != '}' || (longest && (uint64_t)(newline - from) > longest) ||
-            rx_json_decode(state->heap, state->fields, NULL, from, (size_t)(newline - from), &ret[count], &error) < 0)
+    end = rx_format_lines_end(*at, end);
+    while (count < most && *at < end) {
+        const char *behind = object_line(state, *at, end, &ret[count]);
+        if (!behind)
             break;
-        from = newline + 1;
+        if (longest && (uint64_t)(behind - 1 - *at) > longest) {
+            rx_value_unref(ret[count]);
+            break;
+        }
+        *at = behind;
+        count++;
     }
     return count;
 }

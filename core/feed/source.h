@@ -148,7 +148,10 @@ struct rx_source_run {
 };
 void rx_source_run_begin(struct rx_source_run *, struct rx_source *, enum rx_format);
 /* Whether the info of a message without captures matters. */
-static inline bool rx_source_run_asks(const struct rx_source_run *run) { return !run->plain; }
+static inline bool rx_source_run_asks(const struct rx_source_run *run)
+{
+    return !run->plain || !run->plain->class->value;
+}
 bool rx_source_run_any(struct rx_source_run *, const char *bytes, size_t length, const struct rx_message_info *);
 bool rx_source_run_refuse(struct rx_source_run *, int code, const char *bytes, size_t length,
                           const struct rx_message_info *); /* what run->error says */

@@ -15,7 +15,8 @@ static void look(struct rx_source_run *run)
     struct rx_source *source = run->source;
     struct rx_source_work *work = rx_source_work_of(source);
     struct rx_format_state *state = work ? rx_source_format_state(source, work, run->format, NULL) : NULL;
-    bool plain = state && state->class->value && !state->options->split && rx_source_is_plain(source);
+    bool one = state && (state->class->value || state->class->lines) && !state->options->split;
+    bool plain = one && rx_source_is_plain(source);
     run->plain = plain ? state : NULL;
     run->fields = source->fields;
     run->longest = source->max_message ? source->max_message : UINT64_MAX;
@@ -87,7 +88,7 @@ static int with_captures(struct rx_source_run *run, const struct rx_message_info
 bool rx_source_run_any(struct rx_source_run *run, const char *bytes, size_t length, const struct rx_message_info *info)
 {
     struct rx_value value;
-    if (!run->plain || length > run->longest || (info && (info->mark || info->timed)))
+    if (rx_source_run_asks(run) || length > run->longest || (info && (info->mark || info->timed)))
         return take_apart(run, bytes, length, info);
     int r = run->plain->class->value(run->plain, bytes, length, &value, &run->error);
     if (r == 0 && info && info->capture_count > 0)

@@ -32,6 +32,13 @@ struct rx_json_limits {
 int rx_json_decode(struct rx_heap *, const struct rx_fields *fields, const struct rx_json_limits *, const char *text,
                    size_t length, struct rx_value *ret, struct rx_error *reterr);
 
+/* The line at `at`, where its text is like one that was decoded before with these fields: its value, as rx_json_decode would have
+ * it, and what is behind its newline. NULL: find its end, and decode it. The byte before `end` is a newline. */
+const char *rx_json_decode_line(struct rx_heap *, const struct rx_fields *fields, const char *at, const char *end,
+                                struct rx_value *ret);
+
+/* Whether a text is a JSON number in range, true or false, and which. */
+bool rx_json_is_scalar(const char *text, size_t length, struct rx_value *ret);
 /* A text that is a JSON number, true or false as such (a cell of a table), any other as the string it is: UTF-8, which the
  * caller has checked. A number out of range stays text. The caller's; RX_NULL on allocation failure. */
 struct rx_value rx_json_scalar(struct rx_heap *, const char *text, size_t length);

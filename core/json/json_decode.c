@@ -480,13 +480,21 @@ static struct rx_moulds *moulds_for(struct rx_heap *heap, const struct rx_fields
     return layout && layout->age == heap->shapes.age ? &layout->moulds : NULL;
 }
 
+const char *rx_json_decode_line(struct rx_heap *heap, const struct rx_fields *fields, const char *at, const char *end,
+                                struct rx_value *ret)
+{
+    rx_heap_tidy(heap);
+    struct rx_moulds *moulds = moulds_for(heap, fields);
+    return moulds ? rx_moulds_follow(heap, moulds, at, end, true, ret) : NULL;
+}
+
 int rx_json_decode(struct rx_heap *heap, const struct rx_fields *fields, const struct rx_json_limits *limits,
                    const char *text, size_t length, struct rx_value *ret, struct rx_error *reterr)
 {
     rx_heap_tidy(heap);
     if (!limits && length >= 2 && (text[length - 1] == '}' || text[length - 1] == ']')) {
         struct rx_moulds *moulds = moulds_for(heap, fields);
-        if (moulds && rx_moulds_follow(heap, moulds, text, length, ret))
+        if (moulds && rx_moulds_follow(heap, moulds, text, text + length, false, ret))
             return 0;
     }
     return parse_text(heap, fields, limits, text, length, ret, reterr);

@@ -37,6 +37,7 @@ struct rx_mould {
     uint16_t scalar_count, holder_count, shape_count, values;
     uint16_t root; /* in the image, in 16 bytes */
     uint8_t root_kind;
+    bool broken;                  /* into lines */
     struct mould_scalar *scalars; /* and one more: what is behind the last */
     struct mould_holder *holders;
     const struct rx_shape **shapes; /* of the records; good while the heap's shapes are of the same age */
@@ -137,7 +138,7 @@ static __attribute__((noinline)) const char *string_end_slowly(const char *text,
 struct follower {
     struct rx_heap *heap;
     const struct rx_mould *mould;
-    const char *start, *end;
+    const char *start, *end, *behind;
     struct kept_string *string; /* behind the last */
     size_t text_bytes;
 };
@@ -167,12 +168,13 @@ static inline const char *follow_scalar(struct follower *f, const char *p, uint1
     struct rx_value *value = target == SKIPPED ? &skipped : &image[target];
     if (*p >= 'f')
         return follow_name(p, f->end, value);
-    const char *behind = target == SKIPPED ? skip_number(f->start, p, f->end) : rx_number_quick(p, f->end, value);
+    const char *behind =
+        target == SKIPPED ? skip_number(f->start, p, f->end) : rx_number_quick(f->start, p, f->end, value);
     return behind ? behind : follow_number_slowly(f->heap, p, f->end, value);
 }
 
-/* Fills the mould's image, all but its strings. False: another message. A byte that ends any number is at the end of the
- * text, and no gap in front of a scalar ends with it: there is something at `p` whenever one has matched. */
+/* Fills the mould's image, all but its strings. False: another message. The last byte ends any number, and no gap in front of a
+ * scalar ends with it: there is something at `p` whenever one has matched. */
 static inline bool follow_text(struct follower *f, struct rx_value *image)
 {
     const char *p = f->start;
@@ -184,34 +186,17 @@ static inline bool follow_text(struct follower *f, struct rx_value *image)
         if (!p)
             return false;
     }
-    return f->end - p == scalar->length && is_gap(p, f->end, scalar, f->mould);
+    f->behind = p + scalar->length;
+    return is_gap(p, f->end, scalar, f->mould);
 }
+
+/* Behind the newline at `p`, or NULL. */
+static inline const char *line_end(const char *p, const char *end) { return p < end && *p == '\n' ? p + 1 : NULL; }
 
 static inline void copy_values(struct rx_value *to, const struct rx_value *from, size_t count)
 {
     for (const struct rx_value *end = from + count; from < end;)
         *to++ = *from++;
-}
-
-/* Short texts as a rule, for which a call is dear. */
-static inline void copy_text(char *to, const char *from, size_t length)
-{
-    if (length > 32) {
-        memcpy(to, from, length);
-    } else if (length >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + length - 16, from + length - 16, 16);
-    } else if (length >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + length - 8, from + length - 8, 8);
-    } else if (length >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + length - 4, from + length - 4, 4);
-    } else if (length > 0) {
-        to[0] = from[0];
-        to[length / 2] = from[length / 2];
-        to[length - 1] = from[length - 1];
-    }
 }
 
 /* The records count their shapes, and containers find their members. */
@@ -237,47 +222,63 @@ static inline void place_strings(struct rx_block *block, struct rx_value *values
         if (s->escaped)
             length = (uint32_t)rx_json_unescape(text, s->text, length);
         else
-            copy_text(text, s->text, length);
+            rx_copy_text(text, s->text, length);
         values[s->target] = rx_block_value(block, RX_STRING, text, length);
         text += length;
     }
 }
 
 /* The message's block: the image, then the strings that are kept. */
-static bool follow(struct rx_heap *heap, struct rx_mould *mould, const char *text, size_t length, struct rx_value *ret)
+static inline bool make_block(const struct follower *f, const struct kept_string *strings, struct rx_value *ret)
 {
-    struct kept_string strings[SCALARS_MAX];
-    struct follower f = {heap, mould, text, text + length, strings, 0};
-    if (!follow_text(&f, mould->image))
-        return false;
-    size_t size = mould->values * sizeof *mould->image + f.text_bytes;
-    struct rx_block *block = size <= RX_JSON_BLOCK_MAX ? rx_block_alloc(heap, size, RX_CONTENT_MESSAGE) : NULL;
+    const struct rx_mould *mould = f->mould;
+    size_t size = mould->values * sizeof *mould->image + f->text_bytes;
+    struct rx_block *block = size <= RX_JSON_BLOCK_MAX ? rx_block_alloc(f->heap, size, RX_CONTENT_MESSAGE) : NULL;
     if (!block)
         return false;
     struct rx_value *values = rx_block_data(block);
     copy_values(values, mould->image, mould->values);
     settle_holders(mould, block, values);
-    place_strings(block, values, (char *)(values + mould->values), strings, f.string);
+    place_strings(block, values, (char *)(values + mould->values), strings, f->string);
     *ret = rx_block_value(block, mould->root_kind, &values[mould->root], 0);
     return true;
 }
 
-static __attribute__((noinline)) bool follow_another(struct rx_heap *heap, struct rx_moulds *moulds, const char *text,
-                                                     size_t length, struct rx_value *ret)
+/* Behind the message, or its line. NULL: it is another. */
+static const char *follow(struct rx_heap *heap, struct rx_mould *mould, const char *text, const char *end, bool line,
+                          struct rx_value *ret)
 {
-    for (uint8_t i = 0; i < RX_MOULDS; i++)
-        if (i != moulds->last && moulds->of[i] && follow(heap, moulds->of[i], text, length, ret)) {
-            moulds->last = i;
-            return true;
-        }
-    return false;
+    if (line && mould->broken)
+        return NULL;
+    struct kept_string strings[SCALARS_MAX];
+    struct follower f = {heap, mould, text, end, end, strings, 0};
+    if (!follow_text(&f, mould->image))
+        return NULL;
+    const char *behind = line ? line_end(f.behind, end) : f.behind == end ? end : NULL;
+    return behind && make_block(&f, strings, ret) ? behind : NULL;
 }
 
-bool rx_moulds_follow(struct rx_heap *heap, struct rx_moulds *moulds, const char *text, size_t length,
-                      struct rx_value *ret)
+static __attribute__((noinline)) const char *follow_another(struct rx_heap *heap, struct rx_moulds *moulds,
+                                                            const char *text, const char *end, bool line,
+                                                            struct rx_value *ret)
+{
+    for (uint8_t i = 0; i < RX_MOULDS; i++) {
+        bool other = i != moulds->last && moulds->of[i];
+        const char *behind = other ? follow(heap, moulds->of[i], text, end, line, ret) : NULL;
+        if (!behind)
+            continue;
+        moulds->last = i;
+        return behind;
+    }
+    return NULL;
+}
+
+const char *rx_moulds_follow(struct rx_heap *heap, struct rx_moulds *moulds, const char *text, const char *end,
+                             bool line, struct rx_value *ret)
 {
     struct rx_mould *last = moulds->of[moulds->last];
-    return last && (follow(heap, last, text, length, ret) || follow_another(heap, moulds, text, length, ret));
+    const char *behind = last ? follow(heap, last, text, end, line, ret) : NULL;
+    return behind || !last ? behind : follow_another(heap, moulds, text, end, line, ret);
 }
 
 /* ---- learning ---- */
@@ -478,7 +479,10 @@ static struct rx_mould *take_mould(const char *text, size_t length, struct rx_va
     /* Each place once, and nothing in the block that is not reached: no name came twice. */
     if (!whole || l.objects != l.extent || l.places != l.kept + l.holder_count)
         return NULL;
-    return make_mould(&l, value);
+    struct rx_mould *mould = make_mould(&l, value);
+    if (mould)
+        mould->broken = memchr(text, '\n', length);
+    return mould;
 }
 
 static bool in_one_block(struct rx_value value)

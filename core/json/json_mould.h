@@ -7,9 +7,11 @@
 
 #include "core/json/json_private.h"
 
-/* The value of a message that is like one before; false: it is for the parser. The text begins with an opening bracket and
- * ends with a closing one. */
-bool rx_moulds_follow(struct rx_heap *, struct rx_moulds *, const char *text, size_t length, struct rx_value *ret);
+/* The value of a message that is like one before, and what is behind it. NULL: it is for the parser. The last byte before `end`
+ * is a closing bracket, which ends the message; or with `line` a newline, and the message is a line, which may end before.
+ */
+const char *rx_moulds_follow(struct rx_heap *, struct rx_moulds *, const char *text, const char *end, bool line,
+                             struct rx_value *ret);
 /* Takes the mould of a message that the parser has made `value` of, if it has one and it is time for one. */
 void rx_moulds_learn(struct rx_moulds *, const char *text, size_t length, struct rx_value value);
 void rx_moulds_forget(struct rx_moulds *);

@@ -4,22 +4,14 @@
 
 #include "core/base/number.h"
 #include "core/json/json_private.h"
+#include "core/json/json_quick.h"
 
 static inline bool are_eight_digits(uint64_t word)
 {
     return (((word + 0x4646464646464646u) | (word - 0x3030303030303030u)) & 0x8080808080808080u) == 0;
 }
 
-/* Eight digits at once, the first one lowest (D. Lemire, "Quickly parsing eight digits", 2018). */
-static inline uint64_t combine_eight_digits(uint64_t word)
-{
-    word = word * 10 + (word >> 8);
-    uint64_t high = (word & 0x000000FF000000FFu) * 0x000F424000000064u;
-    uint64_t low = ((word >> 16) & 0x000000FF000000FFu) * 0x0000271000000001u;
-    return (high + low) >> 32;
-}
-
-static inline uint64_t parse_eight_digits(uint64_t word) { return combine_eight_digits(word - 0x3030303030303030u); }
+static inline uint64_t parse_eight_digits(uint64_t word) { return rx_combine_eight_digits(word - 0x3030303030303030u); }
 
 /* Takes digits into `*mantissa`, modulo 2^64; answers what is behind them. */
 static inline const char *take_digits(const char *p, const char *end, uint64_t *mantissa)
@@ -96,77 +88,6 @@ static inline const char *rx_number_scan(const char *p, const char *end, struct 
     }
     n->end = p;
     return p;
-}
-
-/* Marks the bytes of `digits` (a text with 0x30 taken away by exclusive or) that are no digits; exact up to the first, and
- * behind a point up to the second. */
-static inline uint64_t mark_others(uint64_t digits)
-{
-    return ((digits + RX_EACH_BYTE * 0x76) | digits) & (RX_EACH_BYTE * 0x80);
-}
-
-static inline uint64_t combine_digits(uint64_t digits, unsigned count)
-{
-    return combine_eight_digits(digits << (64 - 8 * count));
-}
-
-static inline struct rx_value rx_number_value(uint64_t mantissa, unsigned decimals, bool negative)
-{
-    if (decimals == 0 && !(negative && mantissa == 0))
-        return rx_json_int(negative ? -(int64_t)mantissa : (int64_t)mantissa);
-    double value = (double)mantissa / rx_powers_of_ten[decimals];
-    return rx_double(negative ? -value : value);
-}
-
-/* A number of 9 to 15 digits without a point; `digits` are its first 8. */
-static inline const char *rx_number_quick_long(const char *p, const char *end, uint64_t digits, bool negative,
-                                               struct rx_value *ret)
-{
-    static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
-    if (end - p < 16 || *p == '0')
-        return NULL;
-    uint64_t more = rx_load64_little(p + 8) ^ (RX_EACH_BYTE * '0'), others = mark_others(more);
-    if (!others)
-        return NULL;
-    unsigned count = (unsigned)__builtin_ctzll(others) / 8;
-    char behind = p[8 + count];
-    if (behind == '.' || (behind | 0x20) == 'e')
-        return NULL;
-    uint64_t low = count ? combine_digits(more, count) : 0;
-    *ret = rx_number_value(combine_eight_digits(digits) * tens[count] + low, 0, negative);
-    return p + 8 + count;
-}
-
-/* The numbers that most are: up to 7 bytes with or without a point, and whole ones up to 15 digits, with bytes enough to
- * read behind them. NULL: rx_number_scan has to say. What follows is not looked at beyond what could be part of a number. */
-static inline const char *rx_number_quick(const char *p, const char *end, struct rx_value *ret)
-{
-    bool negative = *p == '-';
-    p += negative;
-    if (end - p < 8)
-        return NULL;
-    uint64_t digits = rx_load64_little(p) ^ (RX_EACH_BYTE * '0'), others = mark_others(digits);
-    if (!others)
-        return rx_number_quick_long(p, end, digits, negative, ret);
-    unsigned whole = (unsigned)__builtin_ctzll(others) / 8, count = whole, length = whole, decimals = 0;
-    if (whole == 0 || (whole > 1 && *p == '0'))
-        return NULL;
-    if (p[whole] == '.') {
-        others &= others - 1;
-        if (!others)
-            return NULL;
-        length = (unsigned)__builtin_ctzll(others) / 8;
-        count = length - 1;
-        decimals = count - whole;
-        if (decimals == 0)
-            return NULL;
-        uint64_t front = ((uint64_t)1 << (8 * whole)) - 1;
-        digits = (digits & front) | (digits >> 8 & ~front);
-    }
-    if ((p[length] | 0x20) == 'e')
-        return NULL;
-    *ret = rx_number_value(combine_digits(digits, count), decimals, negative);
-    return p + length;
 }
 
 /* Exact where mantissa and power of ten are (Clinger, PLDI 1990), else by strtod. Infinite when out of range, NaN when

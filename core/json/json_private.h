@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/base/scan.h"
 #include "core/json/json.h"
 
 /* --- The layout of the last message: which key is expected next, and what it led to. A tree of guesses. --- */
@@ -153,29 +154,6 @@ const char *rx_json_scan_string(const char *p, const char *end, bool *ret_escape
 size_t rx_json_unescape(char *out, const char *raw, size_t length);
 /* Correctly rounded; infinite when out of range, NaN when there is no memory. */
 double rx_json_slow_double(const char *text, size_t length, struct rx_buffer *scratch);
-
-static inline uint64_t rx_load64(const char *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof word);
-    return word;
-}
-
-/* With the first byte lowest. */
-static inline uint64_t rx_load64_little(const char *p)
-{
-    uint64_t word = rx_load64(p);
-    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word) : word;
-}
-
-static inline uint32_t rx_load32(const char *p)
-{
-    uint32_t word;
-    memcpy(&word, p, sizeof word);
-    return word;
-}
-
-#define RX_EACH_BYTE UINT64_C(0x0101010101010101)
 
 /* A mark in the high bit of each byte that a JSON string cannot hold as it is: quote, backslash, control. Exact up to
  * and including the first in memory; what borrows is itself a hit. `others`: marks to add. */

@@ -16,6 +16,9 @@ static bool read_number(const char *text, size_t length, struct rx_value *ret)
     char copy[NUMBER_BYTES + 1]; /* the scan wants a byte behind a number that cannot be in it */
     struct rx_number n;
     struct rx_buffer scratch = {0};
+    const char *behind = rx_number_quick(text, text, text + length, ret);
+    if (behind)
+        return behind == text + length;
     if (length > NUMBER_BYTES)
         return false;
     memcpy(copy, text, length);
@@ -28,15 +31,20 @@ static bool read_number(const char *text, size_t length, struct rx_value *ret)
     return ret->kind == RX_INT || isfinite(ret->u.d);
 }
 
+bool rx_json_is_scalar(const char *text, size_t length, struct rx_value *ret)
+{
+    char first = length ? *text : '\0';
+    if ((first >= '0' && first <= '9') || first == '-')
+        return read_number(text, length, ret);
+    bool truth = first == 't' && is_word(text, length, "true");
+    if (!truth && !(first == 'f' && is_word(text, length, "false")))
+        return false;
+    *ret = rx_bool(truth);
+    return true;
+}
+
 struct rx_value rx_json_scalar(struct rx_heap *heap, const char *text, size_t length)
 {
-    struct rx_value number;
-    char first = length ? *text : '\0';
-    if (((first >= '0' && first <= '9') || first == '-') && read_number(text, length, &number))
-        return number;
-    if (first == 't' && is_word(text, length, "true"))
-        return rx_bool(true);
-    if (first == 'f' && is_word(text, length, "false"))
-        return rx_bool(false);
-    return rx_string(heap, text, length);
+    struct rx_value scalar;
+    return rx_json_is_scalar(text, length, &scalar) ? scalar : rx_string(heap, text, length);
 }

@@ -2,6 +2,8 @@
 #ifndef RX_CORE_HEAP_PRIVATE_H
 #define RX_CORE_HEAP_PRIVATE_H
 
+#include <string.h>
+
 #include "core/value/record.h"
 
 enum {
@@ -55,6 +57,27 @@ static inline void rx_heap_tidy(struct rx_heap *heap)
 {
     if (heap->shapes.crowded && heap->building == 0)
         rx_shapes_tidy(heap);
+}
+
+/* Short texts as a rule, for which a call is dear. */
+static inline void rx_copy_text(char *to, const char *from, size_t length)
+{
+    if (length > 32) {
+        memcpy(to, from, length);
+    } else if (length >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + length - 16, from + length - 16, 16);
+    } else if (length >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + length - 4, from + length - 4, 4);
+    } else if (length > 0) {
+        to[0] = from[0];
+        to[length / 2] = from[length / 2];
+        to[length - 1] = from[length - 1];
+    }
 }
 
 /* The records of a message, chained, so that its block gives back their shapes. The last 4 bytes of the header of the

@@ -1,8 +1,8 @@
 /* Lists, records, maps and optionals: making them and reading them. */
 #include <string.h>
 
+#include "core/value/heap_private.h"
 #include "core/value/map.h"
-#include "core/value/record.h"
 
 static const struct rx_list empty_list;
 static const struct rx_optional none;
@@ -40,6 +40,49 @@ struct rx_value rx_record_take(struct rx_heap *heap, const struct rx_shape *shap
     *record = (struct rx_record){.shape = rx_shape_ref(shape), .bulk = rx_bulk(values, shape->count)};
     if (shape->count)
         memcpy(record->values, values, shape->count * sizeof *values);
+    return rx_block_value(block, RX_RECORD, record, 0);
+}
+
+/* Past what one block can reach each text has its own. */
+static struct rx_value record_of_blocks(struct rx_heap *heap, const struct rx_shape *shape, struct rx_value *values)
+{
+    for (uint32_t i = 0; i < shape->count; i++) {
+        if (values[i].kind != RX_STRING)
+            continue;
+        values[i] = rx_string(heap, values[i].u.text, values[i].aux);
+        if (values[i].kind == RX_STRING)
+            continue;
+        unref_all(values, i);
+        return rx_null();
+    }
+    return rx_record_take(heap, shape, values);
+}
+
+struct rx_value rx_record_with_texts(struct rx_heap *heap, const struct rx_shape *shape, struct rx_value *values)
+{
+    size_t size = sizeof(struct rx_record) + shape->count * sizeof *values, text_bytes = 0;
+    for (uint32_t i = 0; i < shape->count; i++)
+        text_bytes += values[i].kind == RX_STRING ? values[i].aux : 0;
+    if (size + text_bytes > (size_t)UINT16_MAX * 16)
+        return record_of_blocks(heap, shape, values);
+    struct rx_block *block = rx_block_alloc(heap, size + text_bytes, RX_CONTENT_MESSAGE);
+    if (!block)
+        return rx_null();
+    struct rx_record *record = rx_block_data(block);
+    char *text = (char *)record + size;
+    struct rx_chain chain = rx_chain_begin(record);
+    record->shape = shape;
+    record->bulk = 0;
+    rx_chain_add(&chain, record);
+    for (uint32_t i = 0; i < shape->count; i++) {
+        record->values[i] = values[i];
+        if (values[i].kind != RX_STRING)
+            continue;
+        uint32_t length = values[i].aux;
+        record->values[i] = length ? rx_block_value(block, RX_STRING, text, length) : rx_string_static("", 0);
+        rx_copy_text(text, values[i].u.text, length);
+        text += length;
+    }
     return rx_block_value(block, RX_RECORD, record, 0);
 }
 

@@ -148,6 +148,10 @@ struct rx_value rx_list_take(struct rx_heap *, struct rx_value *items, uint32_t 
 /* A record of a shape that is at hand; the values are taken. RX_NULL on failure (values released). */
 struct rx_value rx_record_take(struct rx_heap *, const struct rx_shape *, struct rx_value *values);
 
+/* The same in one block with copies of its texts: strings in `values` are borrowed texts, wherever they lie, and nothing in it is
+ * counted. RX_NULL on failure. */
+struct rx_value rx_record_with_texts(struct rx_heap *, const struct rx_shape *, struct rx_value *values);
+
 /* How large a value is as a tree, and how deep: what is shared counts each time it is met, since whoever writes, compares or
  * copies it meets it so often. A part is a value, or 64 bytes of a text. What steps and expressions make is held to these
  * bounds by them (rx_op_made, the interpreter, shapers); the decoder has limits of its own. */

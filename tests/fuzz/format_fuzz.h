@@ -66,6 +66,30 @@ static inline void fuzz_pruned(struct rx_format_state *state, const char *bytes,
     rx_buffer_finish(&some);
 }
 
+/* What the slot `lines` takes at once is what `next` makes of each line. */
+static inline void fuzz_lines(struct rx_format_state *state, const char *bytes, size_t size)
+{
+    if (state->class->restart)
+        state->class->restart(state);
+    for (const char *at = bytes, *end = bytes + size, *newline;
+         at < end && (newline = memchr(at, '\n', (size_t)(end - at))); at = newline + 1) {
+        struct rx_value one = rx_null(), other = rx_null();
+        struct rx_error error = {0};
+        const char *behind = at;
+        size_t taken = state->class->lines(state, &behind, end, 0, 1, &one), length = (size_t)(newline - at);
+        REQUIRE(behind == (taken ? newline + 1 : at));
+        char *line = malloc(length ? length : 1);
+        REQUIRE(line);
+        memcpy(line, at, length);
+        struct rx_format_cursor c = {.start = line, .at = line, .end = line + length, .stream = true};
+        int r = state->class->next(state, &c, &other, &error);
+        REQUIRE(!taken || (r == 1 && rx_value_equal(one, other) && one.kind == other.kind));
+        rx_value_unref(one);
+        rx_value_unref(other);
+        free(line);
+    }
+}
+
 static inline void fuzz_format(enum rx_format format, const uint8_t *data, size_t size)
 {
     struct rx_heap *heap = rx_heap_create(NULL);
@@ -83,6 +107,8 @@ static inline void fuzz_format(enum rx_format format, const uint8_t *data, size_
             REQUIRE(!behind || (behind > at && behind <= bytes + size));
             at = behind;
         }
+    if (state->class->lines && !options.split)
+        fuzz_lines(state, bytes, size);
     free(bytes);
     rx_format_destroy(state);
     REQUIRE(rx_heap_live_blocks(heap) == 0);
