@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Nothing that makes rxd fast shows: every marble, recorded case and shipped example gives the same bytes in every way of running it.
 
-usage: run.py [--rxd PATH] [--sample N] [--jobs N] [marbles|recorded|examples ...]
+usage: run.py [--rxd PATH] [--cases N] [--ways N] [--jobs N] [marbles|recorded|examples ...]
 
 The measure is the plainest way: each step on its own, events one by one, no conditions looked up. The ways are all combinations of
 how steps are planned, how long spans are, whether conditions are looked up, whether the worker is saved and loaded again, and how
-the input is written (as messages that are alike, or each with blanks of its own, so that none is like the last). --sample N: one
-case in N, and for it as many of the ways as a thirty-second of them, others for each case.
+the input is written (as messages that are alike, or each with blanks of its own, so that none is like the last). --cases N: one
+case in N; --ways N: one way in N, others for each case. `run.py marbles examples` takes some minutes, all of it an hour.
 """
 
 import argparse
@@ -120,24 +120,24 @@ def start_worker(rxd):
     WORKER.update(rxd=rxd, replayer=Replayer(rxd))
 
 
-def jobs_of(names, sample):
+def jobs_of(names, one_case_in, one_way_in):
     every = list(ways())
-    step = 32 if sample > 1 else 1
     for name in names:
         for i, case in enumerate(CASES[name]()):
-            if name == "examples" or i % sample == 0:
-                yield case, every[(i // sample) % step :: step]
+            if name == "examples" or i % one_case_in == 0:
+                yield case, every[i // one_case_in % one_way_in :: one_way_in]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rxd")
-    parser.add_argument("--sample", type=int, default=1)
+    parser.add_argument("--cases", type=int, default=1)
+    parser.add_argument("--ways", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*", choices=[[], *CASES])
     args = parser.parse_args()
     WORKER["rxd"] = find_rxd(args.rxd)
-    jobs = list(jobs_of(args.names or list(CASES), args.sample))
+    jobs = list(jobs_of(args.names or list(CASES), args.cases, args.ways))
     with multiprocessing.Pool(args.jobs, start_worker, (WORKER["rxd"],)) as pool:
         results = pool.map(try_case, jobs, chunksize=8)
     wrong = [found for _, found in results if found]
