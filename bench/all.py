@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One table: rxd, the limit, and the peers that are there, in turn on the same core in the same run.
 
-    bench/all.py [WORD...] [--rounds N] [--json FILE] [--also NAME=RXD] [--peers] [--list]
+    bench/all.py [WORD...] [--rounds N] [--json FILE] [--also NAME=RXD] [--peers] [--plots] [--list]
 
 WORD: only the jobs whose names contain it. --also: another build of rxd, measured in turn with the one in build/. The table is of
 nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/feeds/last.json).
@@ -9,7 +9,7 @@ nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/f
 import argparse
 from itertools import chain
 
-from measure import chains, main_job, nexmark, peers, rows, table
+from measure import chains, curves, main_job, nexmark, peers, rows, table
 from measure.process import give_way
 
 
@@ -20,6 +20,7 @@ def arguments():
     parser.add_argument("--json", default="build/feeds/last.json")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=RXD")
     parser.add_argument("--peers", action="store_true", help="install the peers in build/peers first, and say which are missing")
+    parser.add_argument("--plots", action="store_true", help="measure the curves too, and draw docs/figures")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -38,9 +39,11 @@ def main():
         return print("\n".join(job.name for job in jobs))
     print(table.machine_line(table.machine()), flush=True)
     measured = table.measure(jobs, args.rounds)
-    table.save(args.json, measured, args.rounds)
     print(table.render(measured))
+    table.save(args.json, measured, args.rounds, curves.measure(min(args.rounds, 3)) if args.plots else {})
     print("as JSON: " + args.json)
+    if args.plots:
+        curves.draw(args.json, "docs/figures")
 
 
 if __name__ == "__main__":

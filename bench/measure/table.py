@@ -94,7 +94,7 @@ def render(rows):
     return "\n".join(lines)
 
 
-def save(path, rows, rounds):
+def save(path, rows, rounds, curves):
     with open(path, "w") as f:
-        json.dump({"machine": machine(), "rounds": rounds, "rows": rows}, f, indent=1)
+        json.dump({"machine": machine(), "rounds": rounds, "rows": rows, "curves": curves}, f, indent=1)
         f.write("\n")
