@@ -54,8 +54,7 @@ struct rx_columns_outcome {
 };
 
 /* Runs the program over 1 to RX_LANES_MAX events, and writes what it makes of them to `out`, in order: their values are the
- * caller's where the program makes any, else borrowed as the rest of each event is. `out` may be `in`, if no event is left that
- * the caller still needs. */
+ * caller's where the program makes any, else borrowed as the rest of each event is. `out` has room for `n`, apart from `in`. */
 void rx_columns_run(struct rx_columns *, const struct rx_event *in, size_t n, struct rx_event *out,
                     struct rx_columns_outcome *ret);
 

@@ -120,7 +120,7 @@ struct lanes {
     struct rx_columns *program;
     const struct rx_event *events;
     struct rx_columns_outcome *out;
-    size_t n;
+    size_t n, span; /* lanes; events that there were */
     bool any_left;
     uint8_t at[RX_LANES_MAX]; /* of each lane its event */
     uint8_t left[RX_LANES_MAX];
@@ -131,6 +131,12 @@ struct lanes {
 /* What becomes of each lane in one instruction. */
 enum lane_fate { LANE_STAYS, LANE_LEFT, LANE_FILTERED, LANE_ABSENT };
 
+/* columns_follow.c: these add to a program. 1, 0: it cannot be said, -ENOMEM. Of an expression the result is a column or a constant. */
+int rx_columns_follow(struct rx_columns *, const struct rx_expr *, bool condition, operand *ret);
+int rx_columns_constant(struct rx_columns *, struct rx_value, operand *ret);
+int rx_columns_emit(struct rx_columns *, struct column_ins, operand *ret); /* with `ret` it has a column */
+const struct column_edit *rx_column_edit_of(const struct column_object *,
+                                            const struct rx_key *); /* the last; NULL: none */
 /* columns_run.c */
 void rx_columns_compute(struct lanes *);
 struct rx_value rx_column_lane(const struct column *, size_t i); /* borrowed */

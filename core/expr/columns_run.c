@@ -63,10 +63,12 @@ void rx_lanes_settle(struct lanes *l, const uint8_t *fates, uint32_t after, unsi
 
 /* ---- fields ---- */
 
-static inline const struct rx_value *field(const struct rx_event *event, struct column_access *access)
+/* `cache` is the access's, in a variable of the loop. */
+static inline const struct rx_value *field(const struct rx_event *event, const struct column_access *access,
+                                           struct rx_slot_cache *cache)
 {
     if (event->value.kind == RX_RECORD && access->key)
-        return rx_record_get(event->value.u.record, access->key, &access->cache);
+        return rx_record_get(event->value.u.record, access->key, cache);
     if (!access->key)
         return &event->value;
     if (event->value.kind == RX_MAP)
@@ -77,14 +79,16 @@ static inline const struct rx_value *field(const struct rx_event *event, struct 
 /* The kind that the last span had: false where this one has another in some lane. */
 static bool load_as_before(struct lanes *l, struct column_access *access, struct column *c)
 {
+    struct rx_slot_cache cache = access->cache;
     uint8_t kind = access->kind, flags = access->flags, odd = 0;
     for (size_t i = 0; i < l->n; i++) {
-        const struct rx_value *v = field(&l->events[l->at[i]], access);
+        const struct rx_value *v = field(&l->events[l->at[i]], access, &cache);
         if (!v)
             return false;
-        c->i[i] = kind == RX_BOOL ? v->u.b : v->u.i;
+        c->i[i] = kind == RX_BOOL ? v->u.i & 1 : v->u.i; /* of another kind it is odd, whatever it says */
         odd |= (uint8_t)((v->kind ^ kind) | (v->flags ^ flags));
     }
+    access->cache = cache;
     c->kind = kind;
     c->flags = flags;
     return !odd;
@@ -123,7 +127,7 @@ static void load(struct lanes *l, const struct column_ins *ins)
     c->kind = RX_KINDS;
     c->kinds = 0;
     for (size_t i = 0; i < l->n; i++) {
-        const struct rx_value *v = field(&l->events[l->at[i]], access);
+        const struct rx_value *v = field(&l->events[l->at[i]], access, &access->cache);
         if (!v && access->otherwise != NO_OPERAND)
             v = &l->program->constants[-1 - access->otherwise];
         fates[i] = v ? LANE_STAYS : ins->drops ? LANE_ABSENT : LANE_LEFT;
@@ -138,7 +142,28 @@ static void load(struct lanes *l, const struct column_ins *ins)
     access->flags = c->flags;
 }
 
-/* Is the field this text? What is neither text nor scalar may take steps to compare. */
+static inline bool same_bytes(const char *a, const char *b, size_t n)
+{
+    uint64_t first[2], last[2];
+    if (n < sizeof *first || n > 2 * sizeof *first)
+        return memcmp(a, b, n) == 0;
+    memcpy(&first[0], a, sizeof *first);
+    memcpy(&first[1], b, sizeof *first);
+    memcpy(&last[0], a + n - sizeof *last, sizeof *last);
+    memcpy(&last[1], b + n - sizeof *last, sizeof *last);
+    return first[0] == first[1] && last[0] == last[1];
+}
+
+/* Is the field this text? LANE_STAYS: it is, or where `negated` it is not; LANE_FILTERED: the other way. What is neither text nor scalar
+ * may take steps to compare. */
+static inline uint8_t compare_text(const struct rx_value *v, struct rx_value text, const struct column_ins *ins)
+{
+    if (!v || v->kind > RX_STRING || text.aux >= TEXT_MAX)
+        return !v && ins->drops ? LANE_ABSENT : LANE_LEFT;
+    bool same = v->kind == RX_STRING && v->aux == text.aux && same_bytes(v->u.text, text.u.text, text.aux);
+    return same != ins->negated ? LANE_STAYS : LANE_FILTERED;
+}
+
 static void is_text(struct lanes *l, const struct column_ins *ins)
 {
     struct column_access *access = &l->program->accesses[ins->access];
@@ -147,17 +172,45 @@ static void is_text(struct lanes *l, const struct column_ins *ins)
     uint8_t fates[RX_LANES_MAX];
     bool all = true;
     c->kind = RX_BOOL;
+    c->flags = 0;
     for (size_t i = 0; i < l->n; i++) {
-        const struct rx_value *v = field(&l->events[l->at[i]], access);
-        bool usual = v && (v->kind == RX_STRING || v->kind < RX_STRING) && text.aux < TEXT_MAX;
-        bool same =
-            usual && v->kind == RX_STRING && v->aux == text.aux && memcmp(v->u.text, text.u.text, text.aux) == 0;
-        c->i[i] = same != ins->negated;
-        fates[i] = usual ? LANE_STAYS : !v && ins->drops ? LANE_ABSENT : LANE_LEFT;
+        uint8_t fate = compare_text(field(&l->events[l->at[i]], access, &access->cache), text, ins);
+        bool usual = fate == LANE_STAYS || fate == LANE_FILTERED;
+        c->i[i] = fate == LANE_STAYS;
+        fates[i] = usual ? LANE_STAYS : fate;
         all = all && usual;
     }
     if (!all)
         rx_lanes_settle(l, fates, ins->after | UINT32_C(1) << ins->dst, ins->step);
+}
+
+/* The same, and only lanes in which it is so go on: with no column that would have to be moved up. */
+static void keep_text(struct lanes *l, const struct column_ins *ins)
+{
+    struct column_access *access = &l->program->accesses[ins->access];
+    struct rx_slot_cache cache = access->cache;
+    struct rx_value text = l->program->constants[-1 - ins->b];
+    size_t n = l->n, kept = 0, left = 0, absent = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t at = l->at[i];
+        const struct rx_value *v = field(&l->events[at], access, &cache);
+        l->at[kept] = at;
+        if (__builtin_expect(v && v->kind == RX_STRING && text.aux < TEXT_MAX, 1)) {
+            bool same = v->aux == text.aux && same_bytes(v->u.text, text.u.text, text.aux);
+            kept += same != ins->negated;
+            continue;
+        }
+        uint8_t fate = compare_text(v, text, ins);
+        kept += fate == LANE_STAYS;
+        absent += fate == LANE_ABSENT;
+        left += fate == LANE_LEFT;
+        if (fate == LANE_LEFT)
+            l->left[at] = l->any_left = true;
+    }
+    access->cache = cache;
+    l->n = kept;
+    l->out->filtered[ins->step] = (uint16_t)(l->out->filtered[ins->step] + n - kept - left);
+    l->out->absent[ins->step] = (uint16_t)(l->out->absent[ins->step] + absent);
 }
 
 /* ---- operands ---- */
@@ -198,19 +251,26 @@ static bool is_of(const struct side *s, enum rx_kind kind)
 static const double *doubles_of(const struct side *s, size_t n, bool exact, double *out)
 {
     bool large = false;
-    if (is_of(s, RX_DOUBLE)) {
-        if (s->column)
-            return s->column->d;
-        for (size_t i = 0; i < n; i++)
-            out[i] = s->constant.u.d;
-        return out;
-    }
+    if (s->column && s->column->kind == RX_DOUBLE)
+        return s->column->d;
     for (size_t i = 0; i < n; i++) {
         struct rx_value v = lane_of(s, i);
         large |= v.kind == RX_UINT || (v.kind == RX_INT && (v.u.i > EXACT || v.u.i < -EXACT));
         out[i] = v.kind == RX_INT ? (double)v.u.i : v.kind == RX_UINT ? (double)v.u.u : v.u.d;
     }
     return large && exact ? NULL : out;
+}
+
+/* The same for comparisons, where a constant is in all lanes. */
+static const double *widened(const struct side *s, size_t n, double *out)
+{
+    if (s->column)
+        return doubles_of(s, n, true, out);
+    if (!doubles_of(s, 1, true, out))
+        return NULL;
+    for (size_t i = 1; i < n; i++)
+        out[i] = *out;
+    return out;
 }
 
 static const int64_t *ints_of(const struct side *s, size_t n, int64_t *out)
@@ -229,20 +289,23 @@ static const int64_t *ints_of(const struct side *s, size_t n, int64_t *out)
         out[i] = (expression);                                                                                         \
     return
 
-static void add_doubles(enum column_op op, const double *restrict a, const double *restrict b, double *restrict out,
-                        size_t n)
-{
-    switch (op) {
-    case COLUMN_ADD:
-        EACH(a[i] + b[i]);
-    case COLUMN_SUB:
-        EACH(a[i] - b[i]);
-    case COLUMN_MUL:
-        EACH(a[i] * b[i]);
-    default:
-        EACH(a[i] / b[i]);
+#define ARITHMETIC_LOOPS(name, right)                                                                                  \
+    static void name(enum column_op op, const double *restrict a, const double *restrict b, double *restrict out,      \
+                     size_t n)                                                                                         \
+    {                                                                                                                  \
+        switch (op) {                                                                                                  \
+        case COLUMN_ADD:                                                                                               \
+            EACH(a[i] + right);                                                                                        \
+        case COLUMN_SUB:                                                                                               \
+            EACH(a[i] - right);                                                                                        \
+        case COLUMN_MUL:                                                                                               \
+            EACH(a[i] * right);                                                                                        \
+        default:                                                                                                       \
+            EACH(a[i] / right);                                                                                        \
+        }                                                                                                              \
     }
-}
+ARITHMETIC_LOOPS(doubles_with_doubles, b[i])
+ARITHMETIC_LOOPS(doubles_with_one, *b)
 
 /* False: one of them does not fit. */
 static bool add_ints(enum column_op op, const int64_t *restrict a, const int64_t *restrict b, int64_t *restrict out,
@@ -371,8 +434,8 @@ static bool arithmetic(struct lanes *l, const struct column_ins *ins, const stru
     if (!(ints && json) && !is_double_work(a, b))
         return false;
     const double *da = doubles_of(a, l->n, false, l->spare.sides[0]);
-    const double *db = doubles_of(b, l->n, false, l->spare.sides[1]);
-    add_doubles((enum column_op)ins->op, da, db, c->d, l->n);
+    const double *db = doubles_of(b, b->column ? l->n : 1, false, l->spare.sides[1]);
+    (b->column ? doubles_with_doubles : doubles_with_one)((enum column_op)ins->op, da, db, c->d, l->n);
     c->kind = RX_DOUBLE;
     c->flags = 0;
     return true;
@@ -392,8 +455,8 @@ static bool comparison(struct lanes *l, const struct column_ins *ins, const stru
     } else {
         if ((kinds_of(a) | kinds_of(b)) & ~small)
             return false;
-        const double *da = doubles_of(a, l->n, true, l->spare.sides[0]);
-        const double *db = doubles_of(b, l->n, true, l->spare.sides[1]);
+        const double *da = widened(a, l->n, l->spare.sides[0]);
+        const double *db = widened(b, l->n, l->spare.sides[1]);
         if (!da || !db)
             return false;
         compare_double(op, da, db, c->i, l->n);
@@ -412,6 +475,7 @@ static void negate(struct lanes *l, const struct column_ins *ins, const struct s
         for (size_t i = 0; i < l->n; i++)
             c->d[i] = -a->column->d[i];
         c->kind = RX_DOUBLE;
+        c->flags = 0;
         return;
     }
     l->spare.kinds = 0;
@@ -458,13 +522,21 @@ static void logic(struct lanes *l, const struct column_ins *ins)
 
 static void keep(struct lanes *l, const struct column_ins *ins)
 {
-    uint8_t fates[RX_LANES_MAX];
+    uint8_t stays[RX_LANES_MAX];
     if (!are_bools(l, ins->a, ins->after, ins->step))
         return;
     const struct column *c = &l->columns[ins->a];
-    for (size_t i = 0; i < l->n; i++)
-        fates[i] = c->i[i] ? LANE_STAYS : LANE_FILTERED;
-    rx_lanes_settle(l, fates, ins->after, ins->step);
+    size_t kept = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        stays[i] = (uint8_t)c->i[i];
+        l->at[kept] = l->at[i];
+        kept += stays[i];
+    }
+    l->out->filtered[ins->step] = (uint16_t)(l->out->filtered[ins->step] + l->n - kept);
+    for (unsigned column = 0; kept < l->n && ins->after >> column; column++)
+        if (ins->after >> column & 1)
+            compact(&l->columns[column], stays, l->n);
+    l->n = kept;
 }
 
 static void binary(struct lanes *l, const struct column_ins *ins)
@@ -473,6 +545,13 @@ static void binary(struct lanes *l, const struct column_ins *ins)
     bool done = ins->op <= COLUMN_MOD ? arithmetic(l, ins, &a, &b) : comparison(l, ins, &a, &b);
     if (!done)
         by_lanes(l, ins, &a, &b);
+}
+
+/* Is the i-th instruction's result only what is kept, and all that is known of the lanes? */
+static bool is_kept(const struct rx_columns *p, unsigned i)
+{
+    return i + 1u < p->code_count && p->code[i + 1].op == COLUMN_KEEP && p->code[i + 1].a == p->code[i].dst &&
+           p->code[i + 1].after == 0;
 }
 
 void rx_columns_compute(struct lanes *l)
@@ -486,7 +565,10 @@ void rx_columns_compute(struct lanes *l)
             load(l, ins);
             break;
         case COLUMN_IS:
-            is_text(l, ins);
+            if (is_kept(p, i))
+                keep_text(l, &p->code[i++]);
+            else
+                is_text(l, ins);
             break;
         case COLUMN_NEG:
             a = side_of(l, ins->a);

@@ -377,6 +377,7 @@ START_TEST(numbers_at_their_bounds)
     one("map: {x: a * 0 + 9007199254740992.0}, map: {y: x == 9007199254740993, z: x < 9007199254740993, w: -x}", 0);
     one("map: {x: b / 0, y: b / 4, z: b % 3}, filter: y > 0, map: {x: int(y) + 1, z: x - y}", 0);
     one("map: b / 0, filter: value != value || value > 3", 0);
+    one("filter: b < 18446744073709551616.0", 30); /* among them the greatest of uint64 */
 }
 END_TEST
 
