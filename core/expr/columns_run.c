@@ -323,6 +323,10 @@ static bool add_ints(enum column_op op, const int64_t *restrict a, const int64_t
     bool fits = over >= 0;
     for (size_t i = 0; i < n && op == COLUMN_MUL; i++)
         fits &= !__builtin_mul_overflow(a[i], b[i], &out[i]);
+    for (size_t i = 0; i < n && fits && op == COLUMN_MOD; i++) {
+        fits = b[i] != 0 && b[i] != -1;
+        out[i] = fits ? a[i] % b[i] : 0;
+    }
     return fits;
 }
 
@@ -422,7 +426,7 @@ static bool arithmetic(struct lanes *l, const struct column_ins *ins, const stru
 {
     struct column *c = &l->columns[ins->dst];
     bool ints = is_of(a, RX_INT) && is_of(b, RX_INT), json = has_json(a, b);
-    if (ins->op == COLUMN_MOD || l->n == 0)
+    if (l->n == 0 || (ins->op == COLUMN_MOD && !ints))
         return false;
     if (ints && ins->op != COLUMN_DIV) {
         if (!add_ints((enum column_op)ins->op, ints_of(a, l->n, l->spare.i), ints_of(b, l->n, l->spare.i), c->i, l->n))
