@@ -19,11 +19,12 @@ static const struct rx_keys *where_of(void)
 {
     static const char text[] = "sources: {a: 'true', b: 'true', long_name: 'true'}";
     static struct rx_forest *forest;
+    static struct rx_plan_arena *arena;
     static struct rx_keys *where;
     if (where)
         return where;
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
-    struct rx_plan_arena *arena = rx_plan_arena_create(rx_heap_create(NULL));
+    arena = rx_plan_arena_create(rx_heap_create(NULL));
     if (rx_forest_read_text(text, sizeof text - 1, "fuzz", 0, diagnostics, &forest) < 0 ||
         rx_keys_compile(rx_forest_section(forest, "sources"), arena, &where, diagnostics) < 0)
         abort();
