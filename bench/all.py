@@ -9,7 +9,7 @@ nanoseconds of CPU an event, medians of N rounds (5); in JSON beside it (build/f
 import argparse
 from itertools import chain
 
-from measure import chains, curves, main_job, nexmark, peers, rows, table
+from measure import chains, curves, main_job, nexmark, peers, report, rows, table
 from measure.process import give_way
 
 
@@ -20,7 +20,7 @@ def arguments():
     parser.add_argument("--json", default="build/feeds/last.json")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=RXD")
     parser.add_argument("--peers", action="store_true", help="install the peers in build/peers first, and say which are missing")
-    parser.add_argument("--plots", action="store_true", help="measure the curves too, and draw docs/figures")
+    parser.add_argument("--plots", action="store_true", help="measure the curves too; draw docs/figures, and write the figures of README.md and docs/performance.md")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -40,10 +40,11 @@ def main():
     print(table.machine_line(table.machine()), flush=True)
     measured = table.measure(jobs, args.rounds)
     print(table.render(measured))
-    table.save(args.json, measured, args.rounds, curves.measure(min(args.rounds, 3)) if args.plots else {})
+    result = table.save(args.json, measured, args.rounds, curves.measure(min(args.rounds, 3)) if args.plots else {})
     print("as JSON: " + args.json)
     if args.plots:
         curves.draw(args.json, "docs/figures")
+        report.write(result)
 
 
 if __name__ == "__main__":

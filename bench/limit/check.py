@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""The limit does the work that it says: its results of awkward and broken messages are those of Python's json.
+"""The limit does the work that it says: its results of awkward and broken messages are those of Python's json, from each of its feeds.
 
     bench/limit/check.py BENCH_LIMIT
 """
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from measure import feeds  # noqa: E402
 
 BROKEN = ['{"device":"a","metric":"temperature","value":}', '{"device":"a","metric":"temperature","value":1,}', "[1]", "", "{}",
           '{"device":"a","metric":"temperature","value":01}', '{"device":"a","metric":"temperature","value":1.}',
@@ -49,25 +53,46 @@ def expected(lines):
     return {device: (max(values), len(values), sum(values) / len(values)) for device, values in groups.items()}
 
 
-def main():
-    lines = list(messages(random.Random(7)))
-    with tempfile.NamedTemporaryFile("wb") as f:
-        f.write("\n".join(lines).encode())
-        f.write(b'\n{"device":"\xc3\x28","metric":"temperature","value":1}\n{"device":"\xed\xa0\x80","metric":"temperature","value":1}')
-        f.flush()
-        said = subprocess.run([sys.argv[1], "file", f.name], capture_output=True, check=True).stdout
-    results = [json.loads(line) for line in said.splitlines()]
+def results_of(kind, path, count):
+    """What the program writes, of its standard output; it has had all messages when it ends."""
+    program = sys.argv[1]
+    if kind == "file":
+        return subprocess.run([program, "file", path], capture_output=True, check=True).stdout
+    broker = feeds.CannedBroker(feeds.publish_packets(path))
+    broker.go()
+    command = [program, "mqtt", str(broker.port), str(count)] if kind == "mqtt" else [program, "http", str(count)]
+    with tempfile.TemporaryFile() as out, subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE) as process:
+        if kind == "http":
+            feeds.post(int(process.stderr.readline()), feeds.bodies(path, 100_000))
+        if process.wait(60):
+            sys.exit("the limit fails over %s" % kind)
+        out.seek(0)
+        return out.read()
+
+
+def averages(said):
+    """device -> greatest, count, mean; a window may have closed between."""
     found = {}
-    for r in results:  # a window may have closed between
+    for r in map(json.loads, said.splitlines()):
         last = found.get(r["device"], (-1e308, 0, 0.0))
         found[r["device"]] = (max(last[0], r["max"]), last[1] + r["n"], last[2] + r["avg"] * r["n"])
-    found = {device: (most, n, total / n) for device, (most, n, total) in found.items()}
+    return {device: (most, n, total / n) for device, (most, n, total) in found.items()}
+
+
+def main():
+    lines = list(messages(random.Random(7)))
     want = expected(lines)
-    for device in want.keys() | found.keys():
-        a, b = want.get(device), found.get(device)
-        if not a or not b or a[:2] != b[:2] or abs(a[2] - b[2]) > 1e-12 * max(abs(a[2]), a[0]):
-            sys.exit("the limit errs on %s: %s, not %s" % (device, b, a))
-    print("%d messages, %d groups" % (len(lines), len(want)))
+    with tempfile.NamedTemporaryFile("wb") as f:
+        f.write("\n".join(lines).encode())
+        f.write(b'\n{"device":"\xc3\x28","metric":"temperature","value":1}\n{"device":"\xed\xa0\x80","metric":"temperature","value":1}\n')
+        f.flush()
+        for kind in ("file", "http", "mqtt"):
+            found = averages(results_of(kind, f.name, len(lines) + 2))
+            for device in want.keys() | found.keys():
+                a, b = want.get(device), found.get(device)
+                if not a or not b or a[:2] != b[:2] or abs(a[2] - b[2]) > 1e-12 * max(abs(a[2]), a[0]):
+                    sys.exit("the limit errs on %s over %s: %s, not %s" % (device, kind, b, a))
+            print("%s: %d messages, %d groups" % (kind, len(lines), len(want)))
 
 
 if __name__ == "__main__":

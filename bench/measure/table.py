@@ -95,6 +95,8 @@ def render(rows):
 
 
 def save(path, rows, rounds, curves):
+    result = {"machine": machine(), "rounds": rounds, "rows": rows, "curves": curves}
     with open(path, "w") as f:
-        json.dump({"machine": machine(), "rounds": rounds, "rows": rows, "curves": curves}, f, indent=1)
+        json.dump(result, f, indent=1)
         f.write("\n")
+    return result

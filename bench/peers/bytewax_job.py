@@ -1,8 +1,7 @@
 """The main job with Bytewax: python -m bytewax.run bytewax_job:flow, the file's path in FEED.
 
-The file is read in batches, since FileSource's own default of 1000 lines is what its documentation gives ("batch_size: Number of lines to read
-per batch. Defaults to 1000", bytewax.connectors.files), and windows are folded, not collected ("fold_window: Build an empty accumulator, then
-combine values into it", bytewax.operators.windowing).
+Lines are read in batches of 1,000 (bytewax.connectors.files: "Number of lines to read per batch"), and windows are folded and not collected
+(bytewax.operators.windowing.fold_window: "Build an empty accumulator, then combine values into it").
 """
 import json
 import os

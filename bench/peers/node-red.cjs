@@ -1,7 +1,7 @@
 // Node-RED without its editor: `mqtt in` (which parses), `switch`, and a `function` that holds the groups and sends them every five seconds.
 //   node node-red.cjs NODE_RED_FOLDER PORT EVENTS      NODE_RED_FOLDER: node_modules/node-red
-// Embedded as "Embedding into an existing app" of Node-RED's documentation shows it (docs/user-guide/runtime/embedding); groups are in the
-// node's own closure and not in its context ("Code in the On Start tab can be used to set up any state the node requires").
+// Embedded as "Embedding into an existing app" of its user guide shows. Groups are in the function's sandbox, made by its setup code ("code that
+// will be run whenever the node is started", help of the function node), and not in its context, which would be read and written for each message.
 const folder = process.argv[2], port = +process.argv[3], events = +process.argv[4];
 const http = require("node:http"), os = require("node:os"), path = require("node:path"), fs = require("node:fs");
 const RED = require(path.resolve(folder));

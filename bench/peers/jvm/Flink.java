@@ -16,9 +16,9 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingProcessingTimeWindows;
 
-/** Flink, its cluster in this JVM, one slot. Objects are reused ("pipeline.object-reuse: When enabled objects that Flink internally uses for deserialization and
- *  passing data to user-code functions will be reused", Configuration) and windows aggregate as they go ("ReduceFunction or AggregateFunction ... can be
- *  executed more efficiently because Flink can incrementally aggregate the elements", Windows, Window Functions). */
+/** Flink, its cluster in this JVM, one slot. Objects are reused ("When enabled objects that Flink internally uses for deserialization and passing data to
+ *  user-code functions will be reused", pipeline.object-reuse), and a window aggregates as it goes ("The first two [ReduceFunction, AggregateFunction] can
+ *  be executed more efficiently ... because Flink can incrementally aggregate the elements for each window as they arrive", Windows). */
 class Flink implements Peer.Job {
     static class Lines extends SimpleStreamFormat<Reading> {
         @Override

@@ -3,8 +3,8 @@ import java.time.Duration;
 import java.util.List;
 import reactor.core.publisher.Flux;
 
-/** Project Reactor. flatMap's concurrency is that of the groups ("the groupBy operator ... if the downstream consumption of groups is too low ... can hang":
- *  "groupBy and high cardinality", Flux.groupBy's documentation: flatMap must have as much concurrency as there are groups). */
+/** Project Reactor. flatMap takes as many groups as there are: "Notably when the criteria produces a large amount of groups, it can lead to hanging if
+ *  the groups are not suitably consumed downstream (eg. due to a flatMap with a maxConcurrency parameter that is set too low)" (Flux.groupBy). */
 class Reactor implements Peer.Job {
     public void main(File feed) throws Exception {
         try (var readings = Reading.READER.<Reading>readValues(feed)) {

@@ -3,8 +3,8 @@ import java.io.File;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** RxJava 3. Flowable, as its wiki advises for files ("When to use Flowable: ... Reading (parsing) files from disk is inherently blocking and pull-based which
- *  works well with backpressure", What's different in 3.0/2.0). Windows outside and groups inside: one timer, and no group outlives its window. */
+/** RxJava 3. Flowable, as its wiki says for files ("Reading (parsing) files from disk is inherently blocking and pull-based which works well with
+ *  backpressure", When to use Flowable). Windows outside and groups inside: one timer, and no group outlives its window. */
 class Rx implements Peer.Job {
     public void main(File feed) throws Exception {
         try (var readings = Reading.READER.<Reading>readValues(feed)) {
