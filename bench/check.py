@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from measure import nexmark, rows
 from measure.rxd import RECEIVED, Daemon
 
-EVENTS = 210_000  # ten seconds of Nexmark, and a bit of the next window
+EVENTS, RATE = 30_000, 2_000  # fifteen seconds of Nexmark: a window of ten and a half
 
 
 def run(rxd, config, events, out):
@@ -95,7 +95,7 @@ def check_query(name, results, events):
 def check_nexmark(programs, folder):
     path = os.path.join(folder, "nexmark")
     with open(path, "wb") as out:
-        subprocess.run([programs + "/bench_feed", "nexmark", str(EVENTS)], stdout=out, check=True)
+        subprocess.run([programs + "/bench_feed", "nexmark", str(EVENTS), str(RATE)], stdout=out, check=True)
     with open(path) as f:
         events = [json.loads(line) for line in f]
     for name in nexmark.QUERIES:

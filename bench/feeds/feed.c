@@ -1,6 +1,6 @@
 /* Feeds, the same for the same arguments, a line each on the standard output.
  *   bench_feed sensors COUNT [KEYS]      the main job's: 95 bytes of JSON, five fields, KEYS devices (1,000) in random order
- *   bench_feed nexmark COUNT             people, auctions and bids as JSON
+ *   bench_feed nexmark COUNT [RATE]      people, auctions and bids as JSON, RATE of them a second of event time (20,000)
  *   bench_feed numbers COUNT             {"k":17,"v":3.25}: 100 keys
  *   bench_feed rows COUNT                the billion-row job's: STATION,CELSIUS of 413 stations */
 #include <stdint.h>
@@ -51,17 +51,18 @@ static void rows(uint64_t count)
 
 int main(int argc, char **argv)
 {
-    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0, keys = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000;
-    if (count && keys && strcmp(argv[1], "sensors") == 0) {
-        sensors(count, keys);
-    } else if (count && strcmp(argv[1], "nexmark") == 0) {
-        feed_nexmark(count);
-    } else if (count && strcmp(argv[1], "numbers") == 0) {
+    const char *kind = argc > 2 ? argv[1] : "";
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0, given = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
+    if (count && strcmp(kind, "sensors") == 0) {
+        sensors(count, given ? given : 1000);
+    } else if (count && strcmp(kind, "nexmark") == 0) {
+        feed_nexmark(count, given ? given : 20000);
+    } else if (count && strcmp(kind, "numbers") == 0) {
         numbers(count);
-    } else if (count && strcmp(argv[1], "rows") == 0) {
+    } else if (count && strcmp(kind, "rows") == 0) {
         rows(count);
     } else {
-        fprintf(stderr, "usage: bench_feed sensors COUNT [KEYS] | nexmark COUNT | numbers COUNT | rows COUNT\n");
+        fprintf(stderr, "usage: bench_feed sensors COUNT [KEYS] | nexmark COUNT [RATE] | numbers COUNT | rows COUNT\n");
         return 64;
     }
     return fflush(stdout) != 0;

@@ -6,7 +6,7 @@
 
 uint64_t feed_random_below(uint64_t limit);
 
-/* Nexmark's events (see nexmark.c), `count` of them. */
-void feed_nexmark(uint64_t count);
+/* Nexmark's events (see nexmark.c), `count` of them, so many a second of event time. */
+void feed_nexmark(uint64_t count, uint64_t per_second);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Proportions and hot keys are those of Apache Beam's generator (GeneratorConfig, AuctionGenerator, BidGenerator, PersonGenerator): of 50 events
  * one is a person, three are auctions, 46 are bids; half of the bids go to the hot auction, three of four are of the hot bidder,
- * three of four auctions of the hot seller. Event time advances by 20,000 events a second. */
+ * three of four auctions of the hot seller. */
 #include <math.h>
 #include <stdio.h>
 
@@ -17,7 +17,6 @@ enum {
     INFLIGHT_AUCTIONS = 100,
     FIRST_ID = 1000
 };
-enum { EVENTS_PER_SECOND = 20000 };
 
 static const char *const cities[] = {"Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland",
                                      "Bend",    "Redmond",     "Seattle",       "Kent"};
@@ -82,10 +81,10 @@ static void put_bid(uint64_t event, number at)
     put_extra(20);
 }
 
-void feed_nexmark(uint64_t count)
+void feed_nexmark(uint64_t count, uint64_t per_second)
 {
     for (uint64_t event = 0; event < count; event++) {
-        number at = 1700000000000 + event * 1000 / EVENTS_PER_SECOND;
+        number at = 1700000000000 + event * 1000 / per_second;
         if (event % OF < PERSONS)
             put_person(event, at);
         else if (event % OF < PERSONS + AUCTIONS)
