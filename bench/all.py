@@ -40,9 +40,10 @@ def main():
     print(table.machine_line(table.machine()), flush=True)
     measured = table.measure(jobs, args.rounds)
     print(table.render(measured))
-    result = table.save(args.json, measured, args.rounds, curves.measure(min(args.rounds, 3)) if args.plots else {})
+    result = table.save(args.json, measured, args.rounds)
     print("as JSON: " + args.json)
     if args.plots:
+        result = table.save(args.json, measured, args.rounds, curves.measure(min(args.rounds, 3)))
         curves.draw(args.json, "docs/figures")
         report.write(result)
 

@@ -2,7 +2,7 @@
 /* Fan-out: deliveries a second of 120-byte SSE frames to many subscribers over loopback TCP, on one core.
  *
  * A child process reads all ends; the CPU of this process is what the figure is about, and is printed beside the time.
- * fanout [SUBSCRIBERS FRAMES_A_FLUSH [KIND]]; without arguments the four cases of the plan. */
+ * fanout [SUBSCRIBERS FRAMES_A_FLUSH [KIND [DELIVERIES]]]; without arguments the four cases of the plan. */
 #include "core/io/serve/fanout.h"
 
 #include <arpa/inet.h>
@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { FEW = 600000, MANY = 6000000 }; /* deliveries */
 
 static double seconds(clockid_t clock)
 {
@@ -88,7 +90,7 @@ static void append_frame(struct rx_log_writer *writer, unsigned i)
         fail("append");
 }
 
-static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind kind)
+static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind kind, uint64_t goal)
 {
     struct sockaddr_in address;
     int listener = listen_anywhere(&address);
@@ -113,7 +115,7 @@ static void run(unsigned subscribers, unsigned frames, enum rx_subscriber_kind k
     }
     size_t each = (resident_bytes() - before) / subscribers;
 
-    uint64_t goal = frames == 1 ? 600000 : 6000000, sent = 0;
+    uint64_t sent = 0;
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (unsigned i = 0; sent < goal; sent = rx_fanout_stats(fanout).frames) {
         uint64_t due = (uint64_t)(i + frames) * subscribers;
@@ -151,14 +153,15 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     if (argc > 2) {
-        run((unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]), (enum rx_subscriber_kind)(argc > 3 ? atoi(argv[3]) : 0));
+        run((unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]), (enum rx_subscriber_kind)(argc > 3 ? atoi(argv[3]) : 0),
+            argc > 4 ? strtoull(argv[4], NULL, 10) : MANY);
         return 0;
     }
-    run(1000, 1, RX_SSE);
-    run(1000, 16, RX_SSE);
-    run(1000, 16, RX_NDJSON);
-    run(1000, 16, RX_WEBSOCKET);
-    run(10000, 1, RX_SSE);
-    run(10000, 64, RX_SSE);
+    run(1000, 1, RX_SSE, FEW);
+    run(1000, 16, RX_SSE, MANY);
+    run(1000, 16, RX_NDJSON, MANY);
+    run(1000, 16, RX_WEBSOCKET, MANY);
+    run(10000, 1, RX_SSE, FEW);
+    run(10000, 64, RX_SSE, MANY);
     return 0;
 }

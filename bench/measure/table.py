@@ -94,8 +94,8 @@ def render(rows):
     return "\n".join(lines)
 
 
-def save(path, rows, rounds, curves):
-    result = {"machine": machine(), "rounds": rounds, "rows": rows, "curves": curves}
+def save(path, rows, rounds, curves=None):
+    result = {"machine": machine(), "rounds": rounds, "rows": rows, "curves": curves or {}}
     with open(path, "w") as f:
         json.dump(result, f, indent=1)
         f.write("\n")
