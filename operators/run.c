@@ -14,12 +14,22 @@ struct segment {
     unsigned rest; /* spans that go without the program, as it was of no use */
 };
 
-struct run {
-    struct rx_op op;
+/* Of all instances. Programs take room, and most pipelines of many never see a span that is worth one: they are made when one comes. */
+struct row {
+    const struct rx_step *const *steps;
     const void *const *images;
+    unsigned n;
+    struct rx_plan_arena *arena;
+    struct segment whole; /* until then, and where there is no memory for more */
+    bool cut;
     struct segment *segments;
     unsigned count;
     const struct rx_expr *condition; /* that the first step tests; NULL: none */
+};
+
+struct run {
+    struct rx_op op;
+    struct row *row;
 };
 
 enum { FEW = 4, REST = 16 }; /* events for which a program is not worth its beginning; spans */
@@ -33,7 +43,7 @@ static void apply_steps(struct run *r, const struct segment *s, struct rx_batch 
             rx_count_out(&r->op, which - 1, b->n);
             rx_count_in(&r->op, which, b->n);
         }
-        rx_each_apply(&r->op, which, r->op.node->steps[which]->class->each, r->images[which], b);
+        rx_each_apply(&r->op, which, r->row->steps[which]->class->each, r->row->images[which], b);
     }
 }
 
@@ -112,35 +122,7 @@ static bool is_worth(struct segment *s, size_t n)
     return false;
 }
 
-static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
-{
-    struct run *r = (struct run *)op;
-    struct rx_batch batches[2], *b = NULL;
-    (void)port;
-    for (unsigned i = 0; i < r->count && n > 0 && rx_op_live(op); i++) {
-        struct segment *s = &r->segments[i];
-        const struct rx_event *in = b ? b->events : span;
-        bool owned = b && b->owned;
-        b = &batches[i % 2];
-        if (i > 0) {
-            rx_count_out(op, s->first - 1, n);
-            rx_count_in(op, s->first, n);
-        }
-        if (is_worth(s, n)) {
-            run_program(r, s, in, n, owned, b);
-        } else {
-            rx_batch_begin(b, in, n, owned);
-            apply_steps(r, s, b);
-        }
-        n = b->n;
-    }
-    if (!b)
-        return;
-    rx_emit(op, b->events, b->n);
-    rx_batch_finish(b);
-}
-
-/* ---- at load ---- */
+/* ---- making programs ---- */
 
 static void destroy(void *program) { rx_columns_destroy(program); }
 
@@ -169,43 +151,103 @@ static int add_program(const struct rx_step *const *steps, const void *const *im
     return r < 0 ? r : count > 1 ? add_program(steps, images, count / 2, arena, ret) : 0;
 }
 
-static int cut(const struct rx_step *const *steps, const void *const *images, unsigned n, struct rx_plan_arena *arena,
-               struct run *r)
+static int cut(struct row *row, struct segment *segments)
 {
-    for (unsigned i = 0; i < n;) {
-        struct segment *s = &r->segments[r->count], *last = s - 1;
+    for (unsigned i = 0; i < row->n;) {
+        struct segment *s = &segments[row->count], *last = s - 1;
         struct rx_columns *program = NULL;
-        int count = add_program(steps + i, images + i, n - i, arena, &program);
+        int count = add_program(row->steps + i, row->images + i, row->n - i, row->arena, &program);
         if (count < 0)
             return count;
-        if (count == 0 && r->count > 0 && !last->program) {
+        if (count == 0 && row->count > 0 && !last->program) {
             last->count++;
         } else {
             *s = (struct segment){.program = program, .first = i, .count = count ? (unsigned)count : 1};
-            r->count++;
+            row->count++;
         }
         i += count ? (unsigned)count : 1;
     }
+    row->segments = segments;
     return 0;
 }
 
+static void cut_once(struct row *row)
+{
+    struct segment *segments = rx_plan_alloc(row->arena, row->n * sizeof *segments);
+    row->cut = true;
+    row->count = 0;
+    if (segments && cut(row, segments) == 0)
+        return;
+    row->segments = &row->whole;
+    row->count = 1;
+}
+
+/* ---- running ---- */
+
+static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
+{
+    struct run *r = (struct run *)op;
+    struct row *row = r->row;
+    struct rx_batch batches[2], *b = NULL;
+    (void)port;
+    if (n >= FEW && !row->cut)
+        cut_once(row);
+    for (unsigned i = 0; i < row->count && n > 0 && rx_op_live(op); i++) {
+        struct segment *s = &row->segments[i];
+        const struct rx_event *in = b ? b->events : span;
+        bool owned = b && b->owned;
+        b = &batches[i % 2];
+        if (i > 0) {
+            rx_count_out(op, s->first - 1, n);
+            rx_count_in(op, s->first, n);
+        }
+        if (is_worth(s, n)) {
+            run_program(r, s, in, n, owned, b);
+        } else {
+            rx_batch_begin(b, in, n, owned);
+            apply_steps(r, s, b);
+        }
+        n = b->n;
+    }
+    if (!b)
+        return;
+    rx_emit(op, b->events, b->n);
+    rx_batch_finish(b);
+}
+
+/* ---- at load ---- */
+
 /* A step alone that cannot be said in columns is best as it is. */
+static int is_of_use(const struct rx_step *const *steps, const void *const *images, unsigned n, struct rx_heap *heap)
+{
+    const struct rx_each *each = steps[0]->class->each;
+    if (n > 1 || !each->columns)
+        return n > 1;
+    struct rx_columns *program = rx_columns_create(heap);
+    int r = program ? each->columns(images[0], heap, program) : -ENOMEM;
+    rx_columns_destroy(program);
+    return r;
+}
+
 static int run(const struct rx_step *const *steps, const void *const *images, unsigned n, struct rx_plan_arena *arena,
                void *image)
 {
-    struct run *r = image;
+    int r = is_of_use(steps, images, n, rx_plan_heap(arena));
+    if (r <= 0)
+        return r;
     const void **kept = rx_plan_alloc(arena, n * sizeof *kept);
-    r->segments = rx_plan_alloc(arena, n * sizeof *r->segments);
-    if (!kept || !r->segments)
+    struct row *row = rx_plan_alloc(arena, sizeof *row);
+    if (!kept || !row)
         return -ENOMEM;
     memcpy(kept, images, n * sizeof *kept);
-    r->images = kept;
-    r->condition = steps[0]->class->condition ? steps[0]->class->condition(images[0]) : NULL;
-    int result = cut(steps, images, n, arena, r);
-    return result < 0 ? result : n > 1 || r->segments[0].program;
+    *row = (struct row){.steps = steps, .images = kept, .n = n, .arena = arena, .whole = {.count = n}, .count = 1};
+    row->segments = &row->whole;
+    row->condition = steps[0]->class->condition ? steps[0]->class->condition(images[0]) : NULL;
+    ((struct run *)image)->row = row;
+    return 1;
 }
 
-static const struct rx_expr *condition(const void *image) { return ((const struct run *)image)->condition; }
+static const struct rx_expr *condition(const void *image) { return ((const struct run *)image)->row->condition; }
 
 const struct rx_operator_class rx_operator_run = {
     .base = {.name = "run",
