@@ -136,6 +136,7 @@ struct rx_source_run {
 
     /* private */
     struct rx_format_state *plain; /* NULL: each message goes the general way, and needs all of its info */
+    struct rx_format_state *dated; /* not NULL: lines go the short way, with the times that they bring */
     struct rx_heap *heap;
     const struct rx_fields *fields;
     struct rx_event *first, *next, *end; /* of the span: what the run has put there; room */

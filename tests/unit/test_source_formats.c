@@ -521,6 +521,55 @@ START_TEST(lines_of_a_file_are_the_same_by_the_short_way_and_the_long_one)
 }
 END_TEST
 
+/* Times that rise, that fall behind the watermark (a span ends before them), that are none, and that are far ahead. */
+static void write_dated(struct rx_buffer *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (i % 100 == 99)
+            rx_buffer_printf(text, "{\"n\":%zu}\n", i);
+        else
+            rx_buffer_printf(text, "{\"ts\":%zu%s}%s\n", i % 700 == 650 ? i - 300 : i, i % 501 == 500 ? "0000000" : "",
+                             i % 90 == 89 ? " " : "");
+}
+
+START_TEST(lines_with_times_are_the_same_by_the_short_way_and_the_long_one)
+{
+    struct rx_source_common common = {.lateness = 100 * RX_SEC, .max_ahead = 100000 * RX_SEC};
+    struct rx_expr_options options = {.heap = h.heap};
+    struct rx_event_clock clocks[2];
+    struct rx_buffer text = {0};
+    struct feed *feeds[2];
+    char path[32];
+    common.event_time.unit = RX_UNIT_S;
+    ck_assert_int_eq(rx_expr_compile("ts", 2, &options, &common.event_time.expr, NULL), 0);
+    write_dated(&text, 5000);
+    write_file(path, text.data, text.length);
+    for (unsigned i = 0; i < 2; i++) {
+        feeds[i] = feed_create(&h, &rx_source_file, "path", path, NULL);
+        struct rx_source *source = feeds[i]->source;
+        rx_event_clock_init(&clocks[i], &common, h.engine, source->sched, source->hub, true);
+        source->clock = &clocks[i];
+        source->reaches = i ? RX_REACHES_META : 0;
+        feed_subscribe(feeds[i]);
+        harness_until(&h, feeds[i]->events.completes == 1);
+    }
+    ck_assert_uint_eq(feeds[0]->events.count + feeds[0]->rejects.count, 5000);
+    ck_assert_uint_ge(feeds[0]->source->rejected[RX_REJECT_TIME], 49);
+    ck_assert_uint_gt(feeds[0]->events.spans, (5000 + 255) / 256);
+    ck_assert_int_eq(feeds[0]->events.last.time, feeds[1]->events.last.time);
+    ck_assert_int_eq(clocks[0].newest, clocks[1].newest);
+    ck_assert_int_eq(clocks[0].told, clocks[1].told);
+    expect_same(feeds[0], feeds[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        feeds[i]->source->clock = NULL;
+        feed_destroy(feeds[i]);
+    }
+    rx_expr_destroy(common.event_time.expr);
+    rx_buffer_finish(&text);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(lines_of_a_body_are_the_same_by_the_short_way_and_the_long_one)
 {
     static const char *const ends[] = {"", "{\"n\":}\n", "{\"long\":\"----------------------\"}\n{\"n\":1}\n"};
@@ -596,6 +645,7 @@ int main(void)
     tcase_add_test(t, a_file_of_items_is_read_item_by_item_up_to_what_is_none);
     tcase_add_test(t, lines_of_influx_in_a_file_have_their_line_in_what_is_said_of_them);
     tcase_add_test(t, lines_of_a_file_are_the_same_by_the_short_way_and_the_long_one);
+    tcase_add_test(t, lines_with_times_are_the_same_by_the_short_way_and_the_long_one);
     tcase_add_test(t, lines_of_a_body_are_the_same_by_the_short_way_and_the_long_one);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
