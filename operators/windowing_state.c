@@ -162,8 +162,8 @@ int rx_window_load(struct rx_op *op, struct rx_reader *r)
     w->completing = rx_read_bool(r);
     for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--)
         load_pane(w, r);
-    if (rx_read_bool(r))
-        rx_boundary_load(&w->member, r);
+    if (rx_read_bool(r) && rx_boundary_load(&w->member, r) < 0)
+        rx_reader_fail(r, -ENOMEM);
     if (w->align)
         w->origin = rx_read_int(r);
     if (w->align && w->schedule.every)

@@ -8,7 +8,8 @@ struct rx_boundary {
     struct rx_common *common;
     struct rx_boundary_member **heap; /* who wants something: the earliest on top, children of i at 2i + 1 and 2i + 2 */
     uint32_t count, capacity, members;
-    rx_time closed; /* the last instant that members were told of */
+    rx_time told;   /* the last instant that members were told of */
+    rx_time closed; /* the latest of them */
     rx_time until;  /* through which it tells, or has told last */
     uint64_t births;
     rx_time armed;     /* the instant that the timer waits for */
@@ -116,7 +117,8 @@ static void close_through(struct rx_boundary *b, rx_time time, bool past)
     while (is_due(b, time, past)) {
         struct rx_boundary_member *m = b->heap[0];
         rx_time end = m->next;
-        b->closed = end;
+        b->told = end;
+        b->closed = end > b->closed ? end : b->closed; /* a look at what is open may be wanted again */
         remove_member(b, m);
         m->close(m, end);
     }
@@ -216,7 +218,7 @@ rx_time rx_boundary_until(const struct rx_boundary_member *m)
 rx_time rx_boundary_now(const struct rx_boundary_member *m)
 {
     const struct rx_boundary *b = m->boundary;
-    return b && b->closing ? b->closed : rx_op_reached(m->op);
+    return b && b->closing ? b->told : rx_op_reached(m->op);
 }
 
 void rx_boundary_reach(struct rx_boundary_member *m, rx_time time)
@@ -317,10 +319,7 @@ int rx_boundary_load(struct rx_boundary_member *m, struct rx_reader *r)
     if (rx_reader_failed(r) || join(m, born) < 0)
         return r->failed ? r->failed : -ENOMEM;
     m->boundary->watermark = rx_op_watermark(m->op);
-    if (next == RX_TIME_NEVER)
-        return 0;
-    if (next <= m->boundary->closed && !past)
-        return -EBADMSG;
-    rx_boundary_rewant(m, next, past);
+    if (next != RX_TIME_NEVER)
+        rx_boundary_rewant(m, next, past);
     return 0;
 }
