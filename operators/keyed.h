@@ -23,6 +23,7 @@ struct keyed_window {
     const struct keyed_form *form;
     unsigned window, aggregate; /* which of its steps these are; group_by, if any, is 0 */
     struct rx_keytable table;
+    const struct rx_shape *key_shape; /* of a group's key; NULL: not known yet */
     struct rx_aggregation calls;
     struct rx_boundary_member member;
     rx_time pane;            /* sliding: how long one is */

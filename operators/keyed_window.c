@@ -24,13 +24,28 @@ void rx_keyed_flush(struct keyed_window *k, struct batch *out)
         rx_event_unref(&out->events[i]);
 }
 
-static struct rx_value key_record(struct keyed_window *k, const struct rx_keyed *e)
+static struct rx_value build_key(struct keyed_window *k, const struct rx_keyed *e)
 {
     struct rx_object_builder b;
     rx_object_init(&b, k->table.heap);
     for (unsigned i = 0; i < k->table.width; i++)
         rx_object_put_key_take(&b, rx_keys_name(k->by, i), rx_value_ref(e->keys[i]));
     return rx_object_finish(&b);
+}
+
+/* The first is built; the others have its shape. */
+static struct rx_value key_record(struct keyed_window *k, const struct rx_keyed *e)
+{
+    struct rx_value values[KEYED_WIDTH_MAX];
+    if (!k->key_shape) {
+        struct rx_value built = build_key(k, e);
+        if (built.kind == RX_RECORD && built.u.record->shape->count == k->table.width)
+            k->key_shape = rx_shape_ref(built.u.record->shape);
+        return built;
+    }
+    for (unsigned i = 0; i < k->table.width; i++)
+        values[i] = rx_value_ref(e->keys[i]);
+    return rx_record_take(k->table.heap, k->key_shape, values);
 }
 
 static const struct rx_mark *mark_of(struct keyed_window *k, const struct rx_keyed *e, rx_time start, rx_time end,
@@ -386,6 +401,7 @@ static void dispose(struct rx_op *op)
     rx_boundary_leave(&k->member);
     for (struct rx_keyed *e = rx_keytable_first(&k->table); e; e = rx_keytable_next(&k->table, e))
         k->form->forget(k, e);
+    rx_shape_unref(k->key_shape);
     rx_keytable_finish(&k->table);
 }
 

@@ -82,17 +82,7 @@ static int add_sum(struct rx_accumulator *a, const struct rx_gathered *in, struc
 static int merge_sum(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
 {
     (void)constant;
-    if (!into->count) {
-        into->count = later->count;
-        into->u.number = later->u.number;
-        return 0;
-    }
-    rx_sum_add(into, later->u.number.sum);
-    into->u.number.compensation += later->u.number.compensation;
-    bool inexact = later->count & RX_SUM_INEXACT;
-    into->count += later->count & ~RX_SUM_INEXACT;
-    if (inexact || __builtin_add_overflow(into->u.number.whole, later->u.number.whole, &into->u.number.whole))
-        into->count |= RX_SUM_INEXACT;
+    rx_sum_merge(into, later);
     return 0;
 }
 

@@ -165,6 +165,9 @@ static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumu
     case RX_KERNEL_COUNT:
         into->count += later->count;
         return true;
+    case RX_KERNEL_SUM:
+        rx_sum_merge(into, later);
+        return true;
     case RX_KERNEL_LEAST:
     case RX_KERNEL_GREATEST:
         return later->extreme.kind == RX_NULL || rx_kernel_add(slot->function->kernel, into, &later->extreme, 0);
@@ -232,29 +235,131 @@ struct rx_value rx_aggregation_call(const struct rx_aggregation *a, size_t i, co
     return a->slots[i].function->result(accumulator, &terms);
 }
 
-static int shape(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
-                 const struct rx_aggregation_scope *scope, struct rx_heap *heap, struct rx_value *ret,
-                 struct rx_error *reterr)
+/* ---- results: where all that the step makes are plain values, the record is made at once, of a shape that is known ---- */
+
+static const struct rx_shape *with_all(struct rx_heap *heap, const struct rx_shape *shape, const struct rx_shape *more)
 {
-    struct rx_value slots[RX_AGGREGATES_MAX];
-    for (size_t i = 0; i < a->count; i++)
-        slots[i] = rx_aggregation_call(a, i, rx_accumulator_of(a, accumulators, i), scope, heap);
-    struct rx_expr_env env = {.slots = slots};
-    int r = rx_shaper_eval(a->shaper, &env, heap, ret, reterr);
-    for (size_t i = 0; i < a->count; i++)
-        rx_value_unref(slots[i]);
-    return r;
+    for (uint32_t i = 0; shape && i < more->count; i++)
+        shape = rx_shape_slot(shape, more->keys[i]) < 0 ? rx_shape_with(heap, shape, more->keys[i]) : NULL;
+    return shape;
 }
 
-int rx_aggregation_result(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
+static const struct rx_shape *with_known(struct rx_heap *heap, const struct rx_shape *shape, enum rx_known_key key)
+{
+    const struct rx_key *name = rx_key_known(heap, key);
+    return shape && rx_shape_slot(shape, name) < 0 ? rx_shape_with(heap, shape, name) : NULL;
+}
+
+/* As `dress` has it: the mark's key, the step's fields, the window, whether it is partial. NULL: some name comes twice. */
+static const struct rx_shape *find_dressed(struct rx_heap *heap, const struct rx_shape *fields,
+                                           const struct rx_mark *mark)
+{
+    const struct rx_shape *shape = rx_shape_empty(heap);
+    if (shape && mark->key.kind == RX_RECORD)
+        shape = with_all(heap, shape, mark->key.u.record->shape);
+    if (shape)
+        shape = with_all(heap, shape, fields);
+    if (rx_mark_has_window(mark))
+        shape = with_known(heap, shape, RX_KEY_WINDOW);
+    return mark->flags & RX_WINDOW_PARTIAL ? with_known(heap, shape, RX_KEY_PARTIAL) : shape;
+}
+
+static const struct rx_shape *dressed(struct rx_aggregation *a, struct rx_heap *heap, const struct rx_shape *fields,
+                                      const struct rx_mark *mark)
+{
+    uint64_t key = mark->key.kind == RX_RECORD ? mark->key.u.record->shape->id : 0;
+    uint32_t kind = (rx_mark_has_window(mark) ? 1u : 0u) | (mark->flags & RX_WINDOW_PARTIAL ? 2u : 0u) | 4u;
+    if (a->dressed.key != key || a->dressed.kind != kind || a->dressed.fields != fields) {
+        a->dressed.shape = find_dressed(heap, fields, mark);
+        a->dressed.key = key;
+        a->dressed.kind = kind;
+        a->dressed.fields = fields;
+    }
+    return a->dressed.shape;
+}
+
+/* Values that count as one part, or nearly. */
+static bool all_plain(const struct rx_value *values, uint32_t n)
+{
+    bool plain = true;
+    for (uint32_t i = 0; i < n; i++)
+        plain = plain && values[i].kind < RX_LIST && (values[i].kind < RX_STRING || values[i].aux <= 4096);
+    return plain;
+}
+
+/* RX_NULL: not in this way, and nothing was taken. */
+static struct rx_value dress_at_once(struct rx_aggregation *a, const struct rx_shape *fields,
+                                     const struct rx_value *values, const struct rx_mark *mark, struct rx_heap *heap)
+{
+    struct rx_value all[RX_SHAPE_KEYS_MAX];
+    bool keyed = mark->key.kind == RX_RECORD;
+    const struct rx_shape *shape = keyed || mark->key.kind == RX_NULL ? dressed(a, heap, fields, mark) : NULL;
+    uint32_t n = 0;
+    if (!shape || !all_plain(values, fields->count))
+        return rx_null();
+    for (uint32_t i = 0; keyed && i < mark->key.u.record->shape->count; i++)
+        all[n++] = rx_value_ref(mark->key.u.record->values[i]);
+    for (uint32_t i = 0; i < fields->count; i++)
+        all[n++] = rx_value_ref(values[i]);
+    if (rx_mark_has_window(mark))
+        all[n++] = rx_mark_window(heap, mark);
+    if (mark->flags & RX_WINDOW_PARTIAL)
+        all[n++] = rx_bool(true);
+    return rx_record_take(heap, shape, all);
+}
+
+static void unref_all(struct rx_value *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        rx_value_unref(values[i]);
+}
+
+/* The fields alone, of these values (taken). */
+static int undressed(const struct rx_shape *shape, struct rx_value *values, struct rx_heap *heap, struct rx_value *ret,
+                     struct rx_error *reterr)
+{
+    *ret = rx_record_take(heap, shape, values);
+    if (ret->kind != RX_NULL && rx_value_fits(heap, *ret))
+        return 0;
+    rx_value_unref(*ret);
+    return rx_heap_why(heap, reterr);
+}
+
+/* What the step makes of the calls' values; *ret_dressed: with all that comes to it from the mark. */
+static int shape_values(struct rx_aggregation *a, const struct rx_value *slots, const struct rx_mark *mark,
+                        struct rx_heap *heap, struct rx_value *ret, bool *ret_dressed, struct rx_error *reterr)
+{
+    struct rx_expr_env env = {.slots = slots};
+    struct rx_value values[RX_SHAPE_KEYS_MAX];
+    const struct rx_shape *shape;
+    *ret_dressed = false;
+    int r = rx_shaper_values(a->shaper, &env, heap, values, &shape, reterr);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return rx_shaper_eval(a->shaper, &env, heap, ret, reterr);
+    struct rx_value made = mark ? dress_at_once(a, shape, values, mark, heap) : rx_null();
+    if (made.kind == RX_NULL)
+        return undressed(shape, values, heap, ret, reterr);
+    unref_all(values, shape->count);
+    *ret = made;
+    *ret_dressed = true;
+    return 0;
+}
+
+int rx_aggregation_result(struct rx_aggregation *a, const struct rx_accumulator *accumulators,
                           const struct rx_aggregation_scope *scope, struct rx_heap *heap, struct rx_value *ret,
                           struct rx_error *reterr)
 {
-    struct rx_value value;
-    int r = shape(a, accumulators, scope, heap, &value, reterr);
+    struct rx_value slots[RX_AGGREGATES_MAX], value;
+    bool is_dressed;
+    for (size_t i = 0; i < a->count; i++)
+        slots[i] = rx_aggregation_call(a, i, rx_accumulator_of(a, accumulators, i), scope, heap);
+    int r = shape_values(a, slots, scope->mark, heap, &value, &is_dressed, reterr);
+    unref_all(slots, a->count);
     if (r < 0)
         return r;
-    if (!scope->mark || (value.kind != RX_RECORD && value.kind != RX_MAP)) {
+    if (is_dressed || !scope->mark || (value.kind != RX_RECORD && value.kind != RX_MAP)) {
         *ret = value;
         return 0;
     }
@@ -266,7 +371,9 @@ int rx_aggregation_result(const struct rx_aggregation *a, const struct rx_accumu
 void rx_aggregation_clear(const struct rx_aggregation *a, struct rx_accumulator *accumulators)
 {
     for (size_t i = 0; i < a->count; i++)
-        rx_aggregate_clear(a->slots[i].function, rx_accumulator_of(a, accumulators, i));
+        if (a->slots[i].function->clear)
+            a->slots[i].function->clear(rx_accumulator_of(a, accumulators, i));
+    memset(accumulators, 0, a->size);
 }
 
 void rx_aggregation_save(const struct rx_aggregation *a, const struct rx_accumulator *accumulators, struct rx_writer *w)

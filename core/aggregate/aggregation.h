@@ -48,9 +48,14 @@ struct rx_aggregate_function;
 /* The calls of a step, resolved: made once per node (fits rx_common_get). Borrows the shaper. */
 struct rx_aggregation {
     struct rx_shaper *shaper;
-    size_t count, size;  /* calls; bytes of their accumulators */
-    uint64_t shape;      /* of the record that the places of fields are in */
-    bool ready, carries; /* carries: of some call the last sample goes on into the next window */
+    size_t count, size; /* calls; bytes of their accumulators */
+    uint64_t shape;     /* of the record that the places of fields are in */
+    struct {
+        uint64_t key; /* of the mark's shape; 0: it has no key */
+        uint32_t kind;
+        const struct rx_shape *fields, *shape; /* for good. shape NULL: it has to be built */
+    } dressed;                                 /* what the last result was */
+    bool ready, carries;                       /* carries: of some call the last sample goes on into the next window */
     struct rx_aggregation_slot {
         const struct rx_aggregate_function *function;
         struct rx_expr *arg;  /* NULL: count() */
@@ -102,7 +107,7 @@ void rx_aggregation_carry(const struct rx_aggregation *, const struct rx_accumul
 struct rx_value rx_aggregation_call(const struct rx_aggregation *, size_t i, const struct rx_accumulator *,
                                     const struct rx_aggregation_scope *, struct rx_heap *);
 /* The step's value: its object with the key fields of the mark before and `window` behind; a scalar stays one. */
-int rx_aggregation_result(const struct rx_aggregation *, const struct rx_accumulator *accumulators,
+int rx_aggregation_result(struct rx_aggregation *, const struct rx_accumulator *accumulators,
                           const struct rx_aggregation_scope *, struct rx_heap *, struct rx_value *ret,
                           struct rx_error *reterr);
 void rx_aggregation_clear(const struct rx_aggregation *, struct rx_accumulator *accumulators); /* to empty */

@@ -25,6 +25,21 @@ static inline void rx_sum_add(struct rx_accumulator *a, double x)
     a->u.number.sum = sum;
 }
 
+static inline void rx_sum_merge(struct rx_accumulator *into, const struct rx_accumulator *later)
+{
+    if (!into->count) {
+        into->count = later->count;
+        into->u.number = later->u.number;
+        return;
+    }
+    bool inexact = later->count & RX_SUM_INEXACT;
+    rx_sum_add(into, later->u.number.sum);
+    into->u.number.compensation += later->u.number.compensation;
+    into->count += later->count & ~RX_SUM_INEXACT;
+    if (inexact || __builtin_add_overflow(into->u.number.whole, later->u.number.whole, &into->u.number.whole))
+        into->count |= RX_SUM_INEXACT;
+}
+
 static inline void rx_kept_set(struct rx_accumulator *a, struct rx_value v, rx_time time)
 {
     rx_value_ref(v);

@@ -934,6 +934,7 @@ int rx_compile(struct rx_compiler *c, struct rx_ast *node)
         return -ENOMEM;
     if (node->kind == N_LITERAL)
         c->expr->is_constant = true;
+    c->expr->is_slot = node->kind == N_AGGREGATE;
     if (node->kind == N_IDENT && node->resolution == R_FIELD)
         c->expr->as_field = rx_compiler_key(c, node->name, node->length);
     return rx_expr_find_gate(c, node) < 0 ? -ENOMEM : link_code(c);

@@ -199,6 +199,8 @@ const char *rx_expr_text(const struct rx_expr *e) { return e->text; }
 bool rx_expr_is_constant(const struct rx_expr *e) { return e->is_constant; }
 const struct rx_key *rx_expr_as_field(const struct rx_expr *e) { return e->as_field; }
 
+bool rx_expr_is_slot(const struct rx_expr *e) { return e->is_slot; }
+
 int rx_expr_reach(const struct rx_expr *e, struct rx_fields *fields, unsigned *ret_reaches)
 {
     unsigned reaches = e->reaches;

@@ -68,6 +68,8 @@ const char *rx_expr_text(const struct rx_expr *);
 bool rx_expr_is_constant(const struct rx_expr *);
 /* When the whole expression is one top-level field, its key; else NULL. */
 const struct rx_key *rx_expr_as_field(const struct rx_expr *);
+/* The whole expression is one aggregate call: what it gives is in its first slot. */
+bool rx_expr_is_slot(const struct rx_expr *);
 
 /* What must hold of one top-level field for a condition to be true: where it does not, the condition is false; or, where the field is
  * absent (null, for a range) and the gate stands alone, it misses its operand. Only of scalars, for a range of numbers but NaN:

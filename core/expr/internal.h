@@ -357,6 +357,7 @@ struct rx_expr {
     char *text;
     size_t length;
     bool is_constant;
+    bool is_slot; /* all of it is one aggregate call */
     const struct rx_key *as_field;
     struct rx_expr_gate *gate; /* NULL: none */
     rx_kinds kinds;

@@ -168,6 +168,11 @@ struct rx_shaper;
  * shaper's, except that in AGGREGATES a result that is absent (the average of nothing) is null. */
 int rx_shaper_eval(struct rx_shaper *, const struct rx_expr_env *, struct rx_heap *, struct rx_value *ret,
                    struct rx_error *reterr);
+/* The values of the object alone, the caller's, in the order of its shape: for who makes a larger one of them. 1; 0: it is no object of
+ * at most RX_SHAPE_KEYS_MAX names, and nothing was done; or as eval. */
+struct rx_shape;
+int rx_shaper_values(struct rx_shaper *, const struct rx_expr_env *, struct rx_heap *, struct rx_value *values,
+                     const struct rx_shape **ret_shape, struct rx_error *reterr);
 /* Like eval, but writes over / adds to the object `base` (set). A non-object base counts as {value: base}. Every
  * expression sees the environment as it was: none sees what another one set. */
 int rx_shaper_apply(struct rx_shaper *, const struct rx_expr_env *, struct rx_heap *, struct rx_value base,

@@ -21,6 +21,10 @@ static int eval_expr(struct rx_shaper *shaper, size_t i, const struct rx_expr_en
 {
     const struct shape_expr *one = &shaper->exprs[i];
     struct rx_expr_env shifted;
+    if (env->slots && rx_expr_is_slot(one->expr) && env->slots[one->slot_first].kind < RX_LIST) {
+        *ret = rx_value_ref(env->slots[one->slot_first]);
+        return 0;
+    }
     if (one->slot_first > 0 && env->slots) {
         shifted = *env;
         shifted.slots += one->slot_first;
@@ -187,6 +191,17 @@ int rx_shaper_eval(struct rx_shaper *shaper, const struct rx_expr_env *env, stru
                    struct rx_error *reterr)
 {
     return eval_node(shaper, shaper->root, env, heap, ret, reterr);
+}
+
+int rx_shaper_values(struct rx_shaper *shaper, const struct rx_expr_env *env, struct rx_heap *heap,
+                     struct rx_value *values, const struct rx_shape **ret_shape, struct rx_error *reterr)
+{
+    const struct shape_node *root = shaper->root;
+    if (root->kind != SHAPE_OBJECT || !root->shape)
+        return 0;
+    *ret_shape = root->shape;
+    int r = eval_children(shaper, root, env, heap, values, reterr);
+    return r < 0 ? r : 1;
 }
 
 /* Resolves the overlay for a base shape once; it then serves every record of that shape. */

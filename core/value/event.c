@@ -49,6 +49,13 @@ const struct rx_mark *rx_mark_with_window(struct rx_heap *heap, const struct rx_
 
 struct rx_value rx_mark_window(struct rx_heap *heap, const struct rx_mark *mark)
 {
+    const struct rx_shape *plain = mark->flags & (RX_WINDOW_EARLY | RX_WINDOW_MERGED) ? NULL : rx_shape_empty(heap);
+    plain = plain ? rx_shape_meet(heap, plain, rx_key_known(heap, RX_KEY_START)) : NULL;
+    plain = plain ? rx_shape_meet(heap, plain, rx_key_known(heap, RX_KEY_END)) : NULL;
+    if (plain) {
+        struct rx_value bounds[] = {rx_timestamp(mark->start), rx_timestamp(mark->end)};
+        return rx_record_take(heap, plain, bounds);
+    }
     struct rx_object_builder b;
     rx_object_init(&b, heap);
     rx_object_put_key_take(&b, rx_key_known(heap, RX_KEY_START), rx_timestamp(mark->start));
