@@ -1,7 +1,7 @@
-/* What keyed_window and sliding_window are made of: a table of keys, what each has of open windows, and two forms of that.
+/* What keyed_window and sliding_window are made of: a table of keys, what each has of open windows, and forms of that.
  *
  * operators/keyed_window.c has the keys, the life and what is fused; keyed_tumbling.c windows that follow one another, each with
- * accumulators of its own; keyed_sliding.c those that overlap or are counted, which share panes. */
+ * accumulators of its own; keyed_sliding.c those that overlap or are counted, which share panes; keyed_each.c one for each event. */
 #ifndef RX_OPERATORS_KEYED_H
 #define RX_OPERATORS_KEYED_H
 
@@ -12,10 +12,12 @@
 
 enum { KEYED_WIDTH_MAX = 16, KEYED_FLUSH = 0 /* of on_complete */ };
 
+struct batch;
+
 struct keyed_window {
     struct rx_op op;
-    struct rx_keys *by; /* NULL: no groups, one key without parts */
-    int64_t max_keys;
+    struct rx_keys *by;           /* NULL: no groups, one key without parts */
+    int64_t max_keys, max_events; /* max_events: of windows of each event */
     struct rx_extent size, every;
     int on_complete;
     struct rx_shaper *fields;
@@ -35,8 +37,9 @@ struct keyed_window {
     uint64_t open;           /* hopping: how many windows hold that pane and have not closed */
     struct keyed_tally {
         size_t grouped, taken, windows,
-            used; /* events put into a group, and into windows; of how many, and of them used */
-    } tally;      /* of the span so far, for the ledgers */
+            used;          /* events put into a group, and into windows; of how many, and of them used */
+    } tally;               /* of the span so far, for the ledgers */
+    struct batch *pending; /* of the span: results on their way, where windows close at events */
     struct part {
         const struct rx_key *field; /* the part is a plain field; NULL: it is computed */
         struct rx_slot_cache cache;
@@ -62,7 +65,7 @@ struct keyed_form {
     void (*save)(struct keyed_window *, struct rx_keyed *, uint64_t born, struct rx_writer *);
     void (*load)(struct keyed_window *, struct rx_keyed *, struct rx_reader *);
 };
-extern const struct keyed_form rx_keyed_tumbling, rx_keyed_hopping, rx_keyed_counted;
+extern const struct keyed_form rx_keyed_tumbling, rx_keyed_hopping, rx_keyed_counted, rx_keyed_each;
 
 static inline void *rx_keyed_of(struct keyed_window *k, struct rx_keyed *e) { return rx_keyed_data(&k->table, e); }
 

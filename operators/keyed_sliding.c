@@ -176,10 +176,7 @@ static void add_counted(struct keyed_window *k, struct rx_keyed *e, const struct
                    (panes->count - 1) / k->stride + 1);
     if (!rx_op_live(&k->op) || ++s->seen < k->size.count || (s->seen - k->size.count) % k->every.count != 0)
         return;
-    struct batch out;
-    out.count = 0;
-    close_counted(k, e, event->time + 1, 0, &out);
-    rx_keyed_flush(k, &out);
+    close_counted(k, e, event->time + 1, 0, k->pending);
 }
 
 static void flush_counted(struct keyed_window *k, struct rx_keyed *e, uint32_t flags, struct batch *out)

@@ -16,6 +16,8 @@ static bool grouped(const struct keyed_window *k) { return k->by != NULL; }
 void rx_keyed_flush(struct keyed_window *k, struct batch *out)
 {
     size_t n = out->count;
+    if (n == 0)
+        return;
     out->count = 0;
     for (unsigned i = 0; i < k->aggregate; i++)
         rx_count_out(&k->op, i, n);
@@ -118,6 +120,7 @@ static void on_boundary(struct rx_boundary_member *member, rx_time end)
 static void evict(struct keyed_window *k)
 {
     struct rx_keyed *e = rx_keytable_oldest(&k->table);
+    rx_keyed_flush(k, k->pending); /* what came before it */
     rx_count_key_evicted(&k->op);
     if (k->on_complete == KEYED_FLUSH) {
         struct batch out;
@@ -315,11 +318,16 @@ static void take_together(struct keyed_window *k, const struct rx_event *events,
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {
     struct keyed_window *k = (struct keyed_window *)op;
+    struct batch out;
     (void)port;
+    out.count = 0;
+    k->pending = &out;
     look_again(k);
     for (size_t i = 0; i < n && rx_op_live(op); i += TOGETHER)
         take_together(k, span + i, n - i < TOGETHER ? n - i : TOGETHER);
     count_span(k);
+    rx_keyed_flush(k, &out);
+    k->pending = NULL;
 }
 
 static void watermark(struct rx_op *op, rx_time t)
@@ -356,7 +364,9 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
 
 static void choose_form(struct keyed_window *k)
 {
-    if (k->size.count) {
+    if (k->every.every_event) {
+        k->form = &rx_keyed_each;
+    } else if (k->size.count) {
         k->form = &rx_keyed_counted;
         k->events = common_divisor(k->size.count, k->every.count);
         k->stride = k->every.count / k->events;
@@ -542,13 +552,13 @@ static bool plain_window(const struct rx_step *step, const void *image)
     const bool *emit_empty = field_of(&rx_operator_window, image, "emit_empty");
     const struct rx_extent *every = field_of(&rx_operator_window, image, "every");
     for (const struct rx_option *o = class->options; o->name; o++) {
-        bool other = true;
+        bool other = !(every->every_event && strcmp(o->name, "max_events") == 0);
         for (size_t i = 0; known[i]; i++)
             other = other && strcmp(o->name, known[i]) != 0;
         if (other && rx_option_tree(class, step->options, o))
             return false;
     }
-    return *align == 0 && !*emit_empty && !every->every_event;
+    return *align == 0 && !*emit_empty;
 }
 
 /* Nor idle and expected groups. */
@@ -581,6 +591,14 @@ static bool fits(struct keyed_window *k)
     return small && size / common_divisor(size, every) <= PANES_MAX;
 }
 
+/* Of windows of each event, whose totals stand beside the events that the steps alone would keep. On event time they wait for their
+ * instant, and what came behind it. */
+static bool fits_each(const struct keyed_window *k)
+{
+    struct rx_aggregation_facts calls = rx_aggregation_describe(k->fields);
+    return calls.bytes == 0 && !calls.carries && !calls.needs_order;
+}
+
 static void take(void *to, const struct rx_operator_class *class, const void *image, const char *name, size_t size)
 {
     memcpy(to, field_of(class, image, name), size);
@@ -596,6 +614,9 @@ static enum rx_fusing fuse_window(const struct rx_step *const *steps, const void
     take(&k->every, &rx_operator_window, images[0], "every", sizeof k->every);
     take(&k->on_complete, &rx_operator_window, images[0], "on_complete", sizeof k->on_complete);
     take(&k->fields, &rx_operator_aggregate, images[1], "fields", sizeof k->fields);
+    k->max_events = int_of(&rx_operator_window, images[0], "max_events");
+    if (k->every.every_event)
+        return !told && fits_each(k) ? RX_FUSES_STATE : RX_FUSES_NOT;
     if (!fits(k) ||
         (told && k->size.count)) /* which are counted together is then known only when event time has come */
         return RX_FUSES_NOT;
