@@ -3,7 +3,8 @@
  * of the front, those behind are in `back`. What an event costs does not depend on how many a window holds.
  *
  * The events are kept: their totals are made of them when the front has gone, and anew where one comes out of order (streams
- * that meet may do that), which costs as much as the window is long. */
+ * that meet may do that), which costs as much as the window is long; so do texts among numbers, of which the first that came says
+ * what a greatest is. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct each {
     size_t room, head, count, front;
     struct rx_accumulator *back; /* of those behind the front */
     rx_time lacking;             /* the newest event that there was no room for */
+    bool mixed;                  /* some value was refused for those before it: totals do not tell the result */
 };
 
 static struct each *each_of(struct keyed_window *k, struct rx_keyed *e) { return rx_keyed_of(k, e); }
@@ -70,7 +72,8 @@ static void forget(struct keyed_window *k, struct rx_keyed *e)
 static void add_all(struct keyed_window *k, struct each *s, size_t n, struct rx_accumulator *into)
 {
     for (size_t i = 0; i < n; i++)
-        rx_aggregation_add(&k->calls, into, &at(k, s, i)->event, NULL);
+        if (rx_aggregation_add(&k->calls, into, &at(k, s, i)->event, NULL) < 0)
+            s->mixed = true;
 }
 
 /* No totals: all are behind. */
@@ -79,6 +82,7 @@ static void start_anew(struct keyed_window *k, struct each *s)
     for (; s->front > 0; s->front--)
         rx_aggregation_clear(&k->calls, at(k, s, s->front - 1)->total);
     rx_aggregation_clear(&k->calls, s->back);
+    s->mixed = false;
     add_all(k, s, s->count, s->back);
 }
 
@@ -87,12 +91,13 @@ static int flip(struct keyed_window *k, struct each *s)
 {
     rx_aggregation_clear(&k->calls, s->back);
     int r = 0;
+    s->mixed = false;
     for (size_t i = s->count; i-- > 0;) {
         struct held *h = at(k, s, i);
         memset(h->total, 0, k->calls.size);
         rx_aggregation_add(&k->calls, h->total, &h->event, NULL);
         if (i + 1 < s->count && r == 0)
-            r = rx_aggregation_merge(&k->calls, h->total, at(k, s, i + 1)->total);
+            r = rx_aggregation_merge_telling(&k->calls, h->total, at(k, s, i + 1)->total, &s->mixed);
     }
     s->front = s->count;
     return r;
@@ -161,15 +166,20 @@ static int put(struct keyed_window *k, struct each *s, size_t place, const struc
 
 /* ---- events ---- */
 
-/* The total of the first n: of all of them, or (out of order) of those alone. */
+/* The total of the first n: of all, or (out of order, or where values have no order) of each of them in turn. */
 static int total_of(struct keyed_window *k, struct each *s, size_t n, struct rx_accumulator *ret)
 {
+    bool mixed = s->mixed;
     int r = 0;
-    if (n < s->count)
-        add_all(k, s, n, ret);
-    else if (s->front > 0)
+    if (n == s->count && !mixed && s->front > 0)
         r = rx_aggregation_merge(&k->calls, ret, at(k, s, 0)->total);
-    return n < s->count || r < 0 ? r : rx_aggregation_merge(&k->calls, ret, s->back);
+    if (n == s->count && !mixed && r == 0)
+        r = rx_aggregation_merge_telling(&k->calls, ret, s->back, &mixed);
+    if (n == s->count && !mixed)
+        return r;
+    rx_aggregation_clear(&k->calls, ret);
+    add_all(k, s, n, ret);
+    return r;
 }
 
 static void put_out(struct keyed_window *k, struct rx_keyed *e, size_t n, rx_time t)
@@ -205,6 +215,7 @@ static void add(struct keyed_window *k, struct rx_keyed *e, const struct rx_even
     }
     struct rx_error error;
     r = rx_aggregation_add(&k->calls, s->back, event, &error);
+    s->mixed = s->mixed || r < 0;
     if (!in_order)
         start_anew(k, s);
     rx_keyed_added(k, event, r, &error, place + 1);
@@ -245,7 +256,7 @@ static void load(struct keyed_window *k, struct rx_keyed *e, struct rx_reader *r
         if (!rx_reader_failed(r) && i + 1 == front && flip(k, s) < 0)
             rx_reader_fail(r, -ENOMEM);
         else if (!rx_reader_failed(r) && i + 1 > front)
-            rx_aggregation_add(&k->calls, s->back, &at(k, s, s->count - 1)->event, NULL);
+            s->mixed = rx_aggregation_add(&k->calls, s->back, &at(k, s, s->count - 1)->event, NULL) < 0 || s->mixed;
     }
     if (front > count)
         rx_reader_fail(r, -EBADMSG);

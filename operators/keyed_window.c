@@ -543,7 +543,8 @@ static int64_t int_of(const struct rx_operator_class *class, const void *image, 
 }
 
 /* What it does not do of windows: gaps, early closing and early results, empty windows, and ends that the clock or other streams
- * say. These are the options that it knows; all others must be as they are by default. */
+ * say. These are the options that it knows (and `max_events`, of windows that hold events here too); all others must be as they are by
+ * default. */
 static bool plain_window(const struct rx_step *step, const void *image)
 {
     static const char *const known[] = {"size", "every", "on_complete", "align", "emit_empty", NULL};

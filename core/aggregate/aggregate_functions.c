@@ -168,18 +168,14 @@ static int merge_least(struct rx_accumulator *into, const struct rx_accumulator 
 {
     struct rx_gathered in = {.value = later->extreme};
     (void)constant;
-    if (later->extreme.kind != RX_NULL)
-        add_least(into, &in, NULL);
-    return 0;
+    return later->extreme.kind != RX_NULL && add_least(into, &in, NULL) < 0;
 }
 
 static int merge_greatest(struct rx_accumulator *into, const struct rx_accumulator *later, double constant)
 {
     struct rx_gathered in = {.value = later->extreme};
     (void)constant;
-    if (later->extreme.kind != RX_NULL)
-        add_greatest(into, &in, NULL);
-    return 0;
+    return later->extreme.kind != RX_NULL && add_greatest(into, &in, NULL) < 0;
 }
 
 static struct rx_value result_extreme(const struct rx_accumulator *a, const struct rx_result_terms *terms)

@@ -179,6 +179,13 @@ static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumu
 int rx_aggregation_merge(const struct rx_aggregation *a, struct rx_accumulator *into,
                          const struct rx_accumulator *later)
 {
+    bool mixed;
+    return rx_aggregation_merge_telling(a, into, later, &mixed);
+}
+
+int rx_aggregation_merge_telling(const struct rx_aggregation *a, struct rx_accumulator *into,
+                                 const struct rx_accumulator *later, bool *ret_mixed)
+{
     int r = 0;
     for (size_t i = 0; i < a->count && r == 0; i++) {
         const struct rx_aggregation_slot *slot = &a->slots[i];
@@ -186,6 +193,10 @@ int rx_aggregation_merge(const struct rx_aggregation *a, struct rx_accumulator *
         const struct rx_accumulator *from = rx_accumulator_of(a, later, i);
         if (!merge_plain(slot, to, from))
             r = slot->function->merge(to, from, slot->constant);
+        if (r > 0) {
+            *ret_mixed = true;
+            r = 0;
+        }
     }
     return r;
 }

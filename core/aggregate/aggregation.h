@@ -101,6 +101,10 @@ int rx_aggregation_add(struct rx_aggregation *, struct rx_accumulator *accumulat
 /* Adds all that `later` has seen, of later times (or of the same, arrived later); `later` stays. -ENOMEM: `into` has some. */
 int rx_aggregation_merge(const struct rx_aggregation *, struct rx_accumulator *into,
                          const struct rx_accumulator *later);
+/* The same; *ret_mixed becomes true where least or greatest values had no order (texts and numbers): then the total is not what it would
+ * be of all events one by one. */
+int rx_aggregation_merge_telling(const struct rx_aggregation *, struct rx_accumulator *into,
+                                 const struct rx_accumulator *later, bool *ret_mixed);
 /* The last samples of calls that carry take the place of those in `carries`, where there are any. */
 void rx_aggregation_carry(const struct rx_aggregation *, const struct rx_accumulator *, struct rx_carry *carries);
 /* What the i-th call alone gives; the caller's. */

@@ -26,6 +26,7 @@ struct rx_aggregate_function {
     uint32_t bytes, each; /* what it may keep beside its accumulator, at the most; and for each of its constant */
     int (*add)(struct rx_accumulator *, const struct rx_gathered *, struct rx_error *); /* < 0: nothing was changed */
     struct rx_value (*result)(const struct rx_accumulator *, const struct rx_result_terms *);
+    /* 1: there was no order between what they hold */
     int (*merge)(struct rx_accumulator *into, const struct rx_accumulator *later, double constant);
     void (*clear)(struct rx_accumulator *);                          /* gives back what it holds; NULL: nothing */
     void (*save)(const struct rx_accumulator *, struct rx_writer *); /* all but the count */
