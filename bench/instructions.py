@@ -111,6 +111,7 @@ def count_memory(programs, job):
 
 
 def count(programs):
+    feeds.file("sensors", MEMORY_EVENTS)  # before there are two who want it
     tasks = [(count_daemon, job) for job in DAEMON] + [(count_memory, job) for job in MEMORY]
     with ThreadPoolExecutor(2) as pool:
         return dict(zip((job for _, job in tasks), pool.map(lambda task: round(task[0](programs, task[1]), 1), tasks)))

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""compare.py tells a change from noise, by itself and by the limit of each run."""
+"""compare.py tells a change from noise, by itself and by the limit of each run; and instructions.py 3 % from 2."""
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
-COMPARE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "compare.py")
+BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COMPARE = os.path.join(BENCH, "compare.py")
+sys.path.insert(0, BENCH)
+import instructions  # noqa: E402
 
 
 def result(**who):
@@ -40,4 +43,7 @@ for name, a, b, options, wanted, words in CASES:
     code, said = status(a, b, *options)
     if code != wanted or words not in said:
         sys.exit("%s: exit status %d, not %d:\n%s" % (name, code, wanted, said))
+worse = instructions.compare({"a": 104.0, "b": 102.0, "c": 90.0, "new": 5.0}, {"a": 100.0, "b": 100.0, "c": 100.0})
+if worse != ["a"]:
+    sys.exit("instructions: worse are %s" % worse)
 print("%d cases" % len(CASES))
