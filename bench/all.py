@@ -34,7 +34,7 @@ def main():
         print("\n".join("not there: " + line for line in peers.missing()))
     every = chain(main_job.jobs(rxds), chains.jobs(rxds), nexmark.jobs(rxds), rows.jobs(rxds))
     words = [word.replace("_", " ").lower() for word in args.words]
-    jobs = [job for job in every if all(word in job.name.lower() for word in words)]
+    jobs = [job for job in every if all(word in job.name.replace("_", " ").lower() for word in words)]
     if args.list:
         return print("\n".join(job.name for job in jobs))
     print(table.machine_line(table.machine()), flush=True)

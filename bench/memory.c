@@ -1,7 +1,7 @@
 // layer: pipelines
 /* A config's pipelines over events that are made beforehand: what the steps cost, without a source.
- *   bench_memory CONFIG FEED [FIELD]      the events of FEED, lines of JSON, go to CONFIG's first source in spans of 256, at the instants (ms) of
- *                                         FIELD ("at"), under a virtual clock; the results of those that no other reads are thrown away
+ *   bench_memory CONFIG FEED [FIELD [TIMES]]      the events of FEED, lines of JSON, go to CONFIG's first source in spans of 256, at the instants (ms) of
+ *                                         FIELD ("at"), TIMES over (once), under a virtual clock; the results of those that no other reads are thrown away
  * Prints the events, seconds of CPU, and MB that were added to those of the events. Under callgrind with --instr-atstart=no only the steps are counted. */
 #include <stddef.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ enum { SPAN = 256, TAIL = 60 };
 
 struct feed {
     struct rx_event *events;
-    size_t count, capacity;
+    size_t count, capacity, times;
 };
 
 struct run {
@@ -142,10 +142,11 @@ static void read_feed(struct run *run, const char *path, const char *name, struc
 
 static void hand_on(struct run *run, struct feed *feed)
 {
-    for (size_t i = 0; i < feed->count; i += SPAN) {
-        rx_sched_run_until(run->sched, feed->events[i].time, false);
-        rx_hub_next(run->plan->sources[0].hub, feed->events + i, i + SPAN <= feed->count ? SPAN : feed->count - i);
-    }
+    for (size_t k = 0; k < feed->times; k++)
+        for (size_t i = 0; i < feed->count; i += SPAN) {
+            rx_sched_run_until(run->sched, feed->events[i].time, false);
+            rx_hub_next(run->plan->sources[0].hub, feed->events + i, i + SPAN <= feed->count ? SPAN : feed->count - i);
+        }
     rx_sched_run_until(run->sched, feed->events[feed->count - 1].time + (rx_time)TAIL * 1000000000, false);
 }
 
@@ -169,9 +170,9 @@ static void unload(struct run *run, struct feed *feed)
 int main(int argc, char **argv)
 {
     struct run run = {0};
-    struct feed feed = {0};
+    struct feed feed = {.times = argc > 4 ? strtoul(argv[4], NULL, 10) : 1};
     if (argc < 3)
-        die("usage: bench_memory CONFIG FEED [FIELD]", NULL);
+        die("usage: bench_memory CONFIG FEED [FIELD [TIMES]]", NULL);
     load(&run, argv[1]);
     read_feed(&run, argv[2], argc > 3 ? argv[3] : "at", &feed);
     if (!feed.count)
@@ -181,7 +182,7 @@ int main(int argc, char **argv)
     CALLGRIND_START_INSTRUMENTATION;
     hand_on(&run, &feed);
     CALLGRIND_STOP_INSTRUMENTATION;
-    printf("%zu %.9f %.1f\n", feed.count, seconds() - began, megabytes() - before);
+    printf("%zu %.9f %.1f\n", feed.count * feed.times, seconds() - began, megabytes() - before);
     fprintf(stderr, "%llu results\n", (unsigned long long)results);
     unload(&run, &feed);
     return 0;

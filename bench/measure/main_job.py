@@ -54,7 +54,8 @@ def limit_file():
 
 def limit_http():
     process = Process([LIMIT, "http", str(EVENTS)], err=subprocess.PIPE)
-    feeds.post(int(process.process.stderr.readline()), feeds.bodies(sensors()))
+    port = int(process.process.stderr.readline())
+    feeds.post(port, (process.note_rss() or body for body in feeds.bodies(sensors())))
     return ended(process, EVENTS)
 
 

@@ -128,8 +128,12 @@ def node_red(events):
     return over_mqtt(events, lambda port: ["node", script("node-red.cjs"), FOLDER + "/node/node_modules/node-red", str(port), str(events)])
 
 
-def jvm(who, kind="main", feed="sensors"):
-    return lambda events: passes([*JVM, who, kind, feeds.file(feed, events), str(PASSES), str(events)], events, err=subprocess.DEVNULL)
+def jvm(who):
+    return lambda events: passes([*JVM, who, "main", feeds.file("sensors", events), str(PASSES), str(events)], events, err=subprocess.DEVNULL)
+
+
+def chain(*command):
+    return lambda events: passes([*command, feeds.file("numbers", events), str(PASSES), str(CHAIN_TIMES)], events * CHAIN_TIMES, err=subprocess.DEVNULL)
 
 
 def benthos(events):
@@ -142,8 +146,8 @@ def bytewax(events):
     return ended(Process([FOLDER + "/python/bin/python", "-m", "bytewax.run", "bytewax_job:flow"], env=env), events)
 
 
-def rxjs_memory(kind):
-    return lambda events: passes(["node", script("rxjs.mjs"), kind, feeds.file("numbers", events), str(PASSES)], events)
+def rxjs_chain(kind):
+    return lambda events: chain("node", script("rxjs.mjs"), kind)(events)
 
 
 # Who, of which installer, events of a pass, how.
@@ -151,8 +155,9 @@ MQTT_PEERS = [("mqtt.js+RxJS", "node", 500_000, rxjs_mqtt), ("Node-RED", "node",
 FILE_PEERS = [("RxJava", "jvm", 1_000_000, jvm("rxjava")), ("Reactor", "jvm", 1_000_000, jvm("reactor")), ("RxJS", "node", 500_000, rxjs_file),
               ("Esper", "jvm", 500_000, jvm("esper")), ("Flink", "jvm", 500_000, jvm("flink")), ("Bytewax", "python", 200_000, bytewax),
               ("Benthos", "go", 200_000, benthos)]
-CHAIN_PEERS = {kind: [("RxJava", "jvm", 2_000_000, jvm("rxjava", kind, "numbers")), ("Reactor", "jvm", 2_000_000, jvm("reactor", kind, "numbers")),
-                      ("RxJS", "node", 2_000_000, rxjs_memory(kind))] for kind in ("maps", "groups")}
+CHAIN_EVENTS, CHAIN_TIMES = 20_000, 100
+CHAIN_PEERS = {kind: [("RxJava", "jvm", CHAIN_EVENTS, chain(*JVM, "rxjava", kind)), ("Reactor", "jvm", CHAIN_EVENTS, chain(*JVM, "reactor", kind)),
+                      ("RxJS", "node", CHAIN_EVENTS, rxjs_chain(kind))] for kind in ("maps", "groups")}
 
 
 def of(peers):

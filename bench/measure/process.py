@@ -35,6 +35,7 @@ class Process:
     def __init__(self, command, out=subprocess.DEVNULL, err=subprocess.DEVNULL, env=None, folder=None, core=frozenset([MEASURED])):
         self.command = command
         self.began = time.monotonic()
+        self.most = 0
         self.process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=env, cwd=folder,
                                         preexec_fn=lambda: os.sched_setaffinity(0, core))
 
@@ -52,6 +53,10 @@ class Process:
         with open("/proc/%d/status" % self.process.pid) as f:
             return int(re.search(r"VmHWM:\s+(\d+)", f.read())[1]) / 1024
 
+    def note_rss(self):
+        with contextlib.suppress(OSError, TypeError):
+            self.most = self.rss()
+
     def wait_until(self, done, seconds=120):
         end = time.monotonic() + seconds
         while not done():
@@ -63,16 +68,15 @@ class Process:
 
     def end(self):
         """Waits for its own end: what it used in seconds, and the most memory in MB (that of rusage begins with the parent's)."""
-        rss, pid = 0, 0
+        pid = 0
         while not pid:
-            with contextlib.suppress(OSError, TypeError):
-                rss = self.rss()
+            self.note_rss()
             time.sleep(0.001)
             pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         if self.process.returncode:
             fail("%s: exit status %d" % (self.command, self.process.returncode))
-        return usage.ru_utime + usage.ru_stime, rss
+        return usage.ru_utime + usage.ru_stime, self.most
 
     def stop(self):
         if self.process.poll() is None:

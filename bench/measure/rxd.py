@@ -70,14 +70,14 @@ def over_file(rxd, config, events):
         return daemon.sample(0, daemon.began, events)
 
 
-def memory(rxd, config, path, field="at"):
+def memory(rxd, config, path, field="at", times=1):
     """The steps alone: bench_memory, of the same build, says itself what the events cost, since making them is not of the job."""
     program = os.path.join(os.path.dirname(rxd), "bench_memory")
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "memory.yaml")
         with open(name, "w") as f:
             f.write(config)
-        with Process([program, name, path, field], out=subprocess.PIPE) as process:
+        with Process([program, name, path, field, str(times)], out=subprocess.PIPE) as process:
             said = process.process.stdout.read().split()
             if len(said) != 3:
                 fail("%s says %s" % (program, said))

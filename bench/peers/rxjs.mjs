@@ -1,5 +1,5 @@
 // The main job with RxJS, from a file or over MQTT with mqtt.js, and its chains over events in memory.
-//   node rxjs.mjs file PATH PASSES | mqtt PORT EVENTS PASSES | maps PATH PASSES | groups PATH PASSES
+//   node rxjs.mjs file PATH PASSES | mqtt PORT EVENTS PASSES | maps PATH PASSES TIMES | groups PATH PASSES TIMES
 // Says "pass" behind each pass. Windows outside, groups inside: one timer instead of one for each device.
 // Lines by event and not by `for await`: "Currently, for-await-of loop can be a bit slower. If async / await flow and speed are both
 // essential, a mixed approach can be applied" (Node.js, doc/api/readline.md, Example: Read file stream line-by-line).
@@ -54,8 +54,9 @@ const chains = {
         reduce((a, e) => { a.sum += e.v; a.n++; return a; }, { sum: 0, n: 0 }), map((a) => ({ k: group.key, avg: a.sum / a.n }))))),
 };
 
-function memory(kind, path, passes) {
-    const events = readFileSync(path, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
+function memory(kind, path, passes, times) {
+    const once = readFileSync(path, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
+    const events = Array.from({ length: once.length * times }, (_, i) => once[i % once.length]);
     console.log("ready");
     for (let i = 0; i < passes; i++) {
         let last;
@@ -66,4 +67,4 @@ function memory(kind, path, passes) {
 
 if (kind === "file") await file(what, +numbers[0]);
 else if (kind === "mqtt") broker(+what, +numbers[0], +numbers[1]);
-else memory(kind, what, +numbers[0]);
+else memory(kind, what, +numbers[0], +numbers[1]);

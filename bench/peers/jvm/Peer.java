@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /** The main job from a file, or a chain over events in memory, by one of the JVM's libraries, several times: says "pass" behind each.
- *    Peer WHO main|maps|groups FEED PASSES EVENTS */
+ *    Peer WHO main FEED PASSES EVENTS, or Peer WHO maps|groups FEED PASSES TIMES (the feed so many times over) */
 public class Peer {
     interface Job {
         void main(File feed) throws Exception;
@@ -38,7 +38,9 @@ public class Peer {
         List<Pair> pairs = new ArrayList<>();
         if (!args[1].equals("main"))
             try (var all = new ObjectMapper().readerFor(Pair.class).<Pair>readValues(feed)) {
-                pairs = all.readAll();
+                List<Pair> once = all.readAll();
+                for (int i = 0; i < Integer.parseInt(args[4]); i++)
+                    pairs.addAll(once);
             }
         passes = Integer.parseInt(args[3]);
         events = Long.parseLong(args[4]);
