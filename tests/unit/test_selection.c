@@ -204,6 +204,111 @@ START_TEST(when_all_is_used_up_who_is_within_an_equal_share_goes_on)
 }
 END_TEST
 
+static const char *const gated[] = {
+    "t == 1",        "t == 2.0",   "'b' == t",        "t == 'a'",         "t == null",        "t == true",
+    "t in [1, 'a']", "u == 1",     "t == 1 && u",     "u && t == 2",      "t == 1 || t == 2", "t == 1 && t == 1.0",
+    "t == -0.0",     "value == 3", "t == 1 && u > 1", "t in [1, 1.0, 2]", "t == b'a'",        "t == 1 && t > 0.5",
+};
+static const char *const frames[] = {
+    "{\"t\":1}",
+    "{\"t\":1.0}",
+    "{\"t\":2}",
+    "{\"t\":\"a\"}",
+    "{\"t\":\"b\"}",
+    "{\"t\":null}",
+    "{\"t\":true}",
+    "{\"t\":[1]}",
+    "{\"t\":{}}",
+    "{}",
+    "{\"t\":1,\"u\":true}",
+    "{\"t\":2,\"u\":true}",
+    "{\"u\":1}",
+    "3",
+    "{\"value\":3}",
+    "\"a\"",
+    "{\"t\":0}",
+    "{\"t\":1,\"u\":2}",
+    "{\"t\":1e400}",
+    "{\"t\":1.5}",
+};
+enum { GATED = sizeof gated / sizeof *gated, FRAMES = sizeof frames / sizeof *frames };
+
+static struct rx_frame_view frame(uint64_t sequence)
+{
+    const char *json = frames[sequence % FRAMES];
+    return (struct rx_frame_view){.sequence = sequence, .json = json, .json_length = strlen(json)};
+}
+
+/* The same condition where there is no look-up. */
+static struct rx_selection *get_plain(const char *filter)
+{
+    char text[100];
+    snprintf(text, sizeof text, "(%s) || false", filter);
+    return get(text);
+}
+
+static void expect_alike(struct rx_selection *s, struct rx_selection *plain, uint64_t sequence, const char *filter)
+{
+    struct rx_frame_view f = frame(sequence);
+    bool wanted = rx_selection_test(s, &f);
+    ck_assert_msg(wanted == rx_selection_test(plain, &f), "%s of %s: %d", filter, f.json, wanted);
+    ck_assert_int_eq(wanted, rx_selection_test(s, &f));
+}
+
+/* Whoever comes and goes, and in which order frames are asked for. */
+START_TEST(what_is_looked_up_is_what_would_have_been_evaluated)
+{
+    start(0, 0);
+    budget.each = budget.all = UINT64_MAX / 2;
+    struct rx_selection *s[GATED] = {0}, *plain[GATED];
+    unsigned wanted = 0;
+    for (unsigned i = 0; i < GATED; i++)
+        plain[i] = get_plain(gated[i]);
+    for (uint64_t round = 0; round < 2000; round++) {
+        uint64_t sequence = round % 3 ? 1 + round : 1 + (round * 131) % (round + 1);
+        struct rx_selection **changed = &s[round / 10 * 7 % GATED];
+        if (round % 10 == 0) {
+            rx_selection_unref(*changed);
+            *changed = *changed ? NULL : get(gated[changed - s]);
+        }
+        for (unsigned i = 0; i < GATED; i++)
+            if (s[i])
+                expect_alike(s[i], plain[i], sequence, gated[i]);
+        struct rx_frame_view f = frame(sequence);
+        wanted += rx_selection_test(plain[0], &f);
+    }
+    ck_assert_uint_gt(wanted, 100);
+    for (unsigned i = 0; i < GATED; i++) {
+        rx_selection_unref(s[i]);
+        rx_selection_unref(plain[i]);
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(of_a_thousand_filters_those_are_evaluated_that_a_frame_may_concern)
+{
+    start(0, 0);
+    struct rx_selection *all[RX_SELECTIONS_MAX];
+    char filter[40];
+    for (unsigned i = 0; i < RX_SELECTIONS_MAX; i++) {
+        snprintf(filter, sizeof filter, "t == %u", i + 1);
+        all[i] = get(filter);
+    }
+    for (uint64_t sequence = 1; sequence <= 10; sequence++)
+        for (unsigned i = 0; i < RX_SELECTIONS_MAX; i++)
+            ck_assert_int_eq(test_frame(all[i], sequence), i + 1 == 1000);
+    for (unsigned i = 0; i < RX_SELECTIONS_MAX; i++) {
+        if (i + 1 == 1000)
+            ck_assert_uint_ge(rx_selection_steps(all[i]), 200);
+        else
+            ck_assert_uint_eq(rx_selection_steps(all[i]), 10);
+        rx_selection_unref(all[i]);
+    }
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("selection");
@@ -216,6 +321,8 @@ int main(void)
     tcase_add_test(t, a_verdict_that_is_known_costs_nothing);
     tcase_add_test(t, large_frames_count_by_their_bytes);
     tcase_add_test(t, when_all_is_used_up_who_is_within_an_equal_share_goes_on);
+    tcase_add_test(t, what_is_looked_up_is_what_would_have_been_evaluated);
+    tcase_add_test(t, of_a_thousand_filters_those_are_evaluated_that_a_frame_may_concern);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

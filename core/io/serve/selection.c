@@ -1,7 +1,7 @@
 /* Selections by key and filter: interned, compiled once, and each verdict remembered for the subscribers who follow. */
 #include "core/io/serve/selection.h"
 
-#include "core/expr/expr.h"
+#include "core/io/serve/selection_private.h"
 #include "core/json/json.h"
 
 #include <errno.h>
@@ -9,40 +9,11 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { MEMO = 4096 };
 /* What is assumed of lists, maps and strings in frames when a filter's cost is bounded before it runs. */
 #define ELEMENTS 100.0
 /* For a frame's decoding: a flat part, and a part by its bytes. */
 #define FLAT_STEPS     20
 #define BYTES_PER_STEP 8
-
-struct key_form {
-    uint64_t hash;
-    struct rx_buffer text;
-};
-
-struct rx_selection {
-    struct rx_selections *set;
-    struct rx_selection *next;
-    unsigned refs;
-    char *key, *filter;       /* as asked for; NULL: not */
-    struct key_form forms[2]; /* the key as JSON, and as the JSON string of its text */
-
-    struct rx_expr *expr;
-    struct rx_fields *fields;
-    unsigned reaches;
-    uint64_t *memo; /* by sequence modulo MEMO: sequence * 2 + verdict */
-    struct rx_filter_account account;
-    uint64_t steps;
-    bool exhausted;
-};
-
-struct rx_selections {
-    struct rx_heap *heap;
-    struct rx_filter_budget *budget;
-    struct rx_selection *first;
-    unsigned count;
-};
 
 struct rx_selections *rx_selections_create(struct rx_heap *heap, struct rx_filter_budget *budget)
 {
@@ -54,7 +25,12 @@ struct rx_selections *rx_selections_create(struct rx_heap *heap, struct rx_filte
     return set;
 }
 
-void rx_selections_destroy(struct rx_selections *set) { free(set); }
+void rx_selections_destroy(struct rx_selections *set)
+{
+    if (set)
+        selection_index_finish(&set->index);
+    free(set);
+}
 
 static void destroy(struct rx_selection *s)
 {
@@ -66,6 +42,14 @@ static void destroy(struct rx_selection *s)
     free(s->key);
     free(s->filter);
     free(s);
+}
+
+static void count_gate(struct rx_selection *s, int change)
+{
+    if (!s->gate)
+        return;
+    s->set->gated += (unsigned)change;
+    s->set->index.stale = true;
 }
 
 struct rx_selection *rx_selection_ref(struct rx_selection *s)
@@ -84,6 +68,7 @@ void rx_selection_unref(struct rx_selection *s)
         link = &(*link)->next;
     *link = s->next;
     s->set->count--;
+    count_gate(s, -1);
     destroy(s);
 }
 
@@ -129,8 +114,12 @@ static int set_filter(struct rx_selection *s, const char *filter, struct rx_erro
         r = check_filter(s->expr, reterr);
     if (r < 0)
         return r;
+    const struct rx_expr_gate *gate = rx_expr_gate(s->expr);
+    if (gate && gate->kind == RX_GATE_EQUAL)
+        s->gate = gate;
+    s->memo_mask = (s->gate ? MEMO_GATED : MEMO) - 1;
     s->filter = strdup(filter);
-    s->memo = calloc(MEMO, sizeof *s->memo);
+    s->memo = calloc(s->memo_mask + 1, sizeof *s->memo);
     s->fields = rx_fields_create(s->set->heap);
     return s->filter && s->memo && s->fields ? rx_expr_reach(s->expr, s->fields, &s->reaches) : -ENOMEM;
 }
@@ -153,6 +142,7 @@ static int create(struct rx_selections *set, const char *key, const char *filter
     s->next = set->first;
     set->first = s;
     set->count++;
+    count_gate(s, 1);
     *ret = s;
     return 0;
 }
@@ -216,11 +206,40 @@ static bool evaluate(struct rx_selection *s, const struct rx_frame_view *f)
     return wanted;
 }
 
-static void charge(struct rx_selection *s, const struct rx_frame_view *f)
+static uint64_t decoding(const struct rx_frame_view *f) { return FLAT_STEPS + f->json_length / BYTES_PER_STEP; }
+
+static void charge(struct rx_selection *s, uint64_t steps)
 {
-    uint64_t steps = FLAT_STEPS + f->json_length / BYTES_PER_STEP + rx_expr_steps(s->expr);
     s->steps += steps;
     s->exhausted = !rx_filter_charge(s->set->budget, &s->account, steps);
+}
+
+/* The frame is not among those that the index knows it may want: a share of one decoding. A memo that has moved on says
+ * nothing. */
+static bool is_left_out(struct rx_selection *s, const struct rx_frame_view *f)
+{
+    return s->gate && *selection_memo(s, f->sequence) >> 2 < f->sequence && selection_index_look_up(s->set, f) &&
+           *selection_memo(s, f->sequence) >> 2 != f->sequence;
+}
+
+static bool test_filter(struct rx_selection *s, const struct rx_frame_view *f)
+{
+    uint64_t *memo = selection_memo(s, f->sequence);
+    bool newest = *memo >> 2 <= f->sequence;
+    if (*memo >> 2 == f->sequence && (*memo & 3) != MAYBE)
+        return (*memo & 3) == WANTED;
+    if (s->exhausted)
+        return false;
+    if (is_left_out(s, f)) {
+        *memo = f->sequence << 2 | UNWANTED;
+        charge(s, 1 + decoding(f) / s->set->gated);
+        return false;
+    }
+    bool wanted = evaluate(s, f);
+    if (newest || !s->gate)
+        *memo = f->sequence << 2 | (wanted ? WANTED : UNWANTED);
+    charge(s, decoding(f) + rx_expr_steps(s->expr));
+    return wanted;
 }
 
 bool rx_selection_test(struct rx_selection *s, const struct rx_frame_view *f)
@@ -229,16 +248,7 @@ bool rx_selection_test(struct rx_selection *s, const struct rx_frame_view *f)
         return true;
     if (s->key && !has_key(s, f))
         return false;
-    if (!s->expr)
-        return true;
-    uint64_t *memo = &s->memo[f->sequence % MEMO];
-    if (*memo >> 1 == f->sequence)
-        return *memo & 1;
-    if (s->exhausted)
-        return false;
-    *memo = f->sequence * 2 + evaluate(s, f);
-    charge(s, f);
-    return *memo & 1;
+    return !s->expr || test_filter(s, f);
 }
 
 bool rx_selection_exhausted(const struct rx_selection *s) { return s && s->exhausted; }
