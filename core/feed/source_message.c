@@ -99,17 +99,26 @@ static void note_header(struct rx_source *source, const struct rx_format_state *
         engine->log(engine->log_arg, 6, source->name, "a CSV header came again: the columns are what it says");
 }
 
+/* As if it were zero, of which there would be much for each message. */
+static void no_error(struct rx_error *error)
+{
+    error->code = 0;
+    error->at = (struct rx_place){0};
+    error->message[0] = error->hint[0] = '\0';
+}
+
 /* What the message has brought is safe only when all of it has been handed on. */
 static int take_many(struct rx_source *source, struct rx_source_work *work, struct rx_format_state *state,
                      struct rx_format_cursor *cursor, const struct rx_message_info *info, struct rx_error *reterr)
 {
-    struct rx_error error = {0};
+    struct rx_error error;
     struct rx_value value;
     struct rx_event event;
     uint64_t position = source->position, headers = state->headers;
     unsigned starts = source->starts;
     bool running = source->running;
     int first = 0;
+    no_error(&error);
     source->position = source->acked;
     for (int r; (r = state->class->next(state, cursor, &value, &error)) != 0;) {
         if (r > 0)
