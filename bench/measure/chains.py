@@ -6,7 +6,7 @@ from measure.table import Job
 
 SOURCE = "sources: { s: { http: {} } }\npipelines:\n  p:\n    from: s\n    pipe:\n"
 MAPS = SOURCE + "      - map: v + 1.0\n" + 7 * "      - map: event + 1.0\n"
-GROUPS = SOURCE + "      - group_by: k\n      - aggregate: { avg: avg(v) }\n"
+GROUPS = SOURCE + "      - group_by: k\n      - window: 5s\n      - aggregate: { avg: avg(v) }\n"
 
 
 def jobs(rxds):
