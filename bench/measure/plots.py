@@ -27,7 +27,7 @@ def curve(folder, name, data):
     axes.set_xscale("log")
     axes.set_ylim(0, max(most) * 1.15)
     axes.set_xlabel(data["x"])
-    axes.set_ylabel(data["y"])
+    axes.set_title(data["y"], fontsize=9, loc="left")
     save(figure, folder, name)
 
 
