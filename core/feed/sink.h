@@ -47,7 +47,6 @@ struct rx_sink {
     bool handed_over;  /* what it holds was saved, and is another's to deliver: stop does not */
     const char *fault; /* why it cannot deliver now, in words; NULL: it can. The class's */
     const char *loss;  /* why it last lost something, or had it refused; NULL: not known. The class's */
-    struct rx_observer observer; /* private to the pipelines layer */
     struct rx_hub *errors;
 };
 

@@ -24,7 +24,6 @@ struct cursor {
 
 struct rx_hub {
     struct rx_engine *engine;
-    char *name;
     struct rx_producer producer;
     struct rx_observer *first, *last;
     struct rx_observer *first_plain, *last_plain; /* those without `gated` */
@@ -41,19 +40,17 @@ struct rx_hub {
     struct rx_error *error;                 /* why it FAILED */
     rx_time watermark, initial;
     struct rx_hub_stats stats;
+    char name[];
 };
 
 struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
 {
-    struct rx_hub *hub = calloc(1, sizeof *hub);
-    char *copy = strdup(name);
-    if (!hub || !copy) {
-        free(hub);
-        free(copy);
+    size_t length = strlen(name);
+    struct rx_hub *hub = calloc(1, sizeof *hub + length + 1);
+    if (!hub)
         return NULL;
-    }
+    memcpy(hub->name, name, length);
     hub->engine = engine;
-    hub->name = copy;
     hub->watermark = hub->initial = RX_WATERMARK_CLOCK;
     return hub;
 }
@@ -63,7 +60,6 @@ void rx_hub_destroy(struct rx_hub *hub)
     if (!hub)
         return;
     rx_hub_index_destroy(hub->index);
-    free(hub->name);
     free(hub->error);
     free(hub);
 }
