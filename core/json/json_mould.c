@@ -262,12 +262,12 @@ static __attribute__((noinline)) const char *follow_another(struct rx_heap *heap
                                                             const char *text, const char *end, bool line,
                                                             struct rx_value *ret)
 {
-    for (uint8_t i = 0; i < RX_MOULDS; i++) {
+    for (unsigned i = 0; i < RX_MOULDS; i++) {
         bool other = i != moulds->last && moulds->of[i];
         const char *behind = other ? follow(heap, moulds->of[i], text, end, line, ret) : NULL;
         if (!behind)
             continue;
-        moulds->last = i;
+        moulds->last = (uint8_t)i;
         return behind;
     }
     return NULL;
