@@ -36,7 +36,6 @@ void rx_columns_destroy(struct rx_columns *p)
     free(p);
 }
 
-unsigned rx_columns_steps(const struct rx_columns *p) { return p->steps; }
 bool rx_columns_makes(const struct rx_columns *p) { return p->makes; }
 
 /* ---- steps ---- */
@@ -300,19 +299,4 @@ int rx_columns_finish(struct rx_columns *p)
     for (unsigned i = 0; i < p->now.count && p->shape; i++)
         p->shape = rx_shape_with(p->heap, p->shape, p->now.edits[i].key);
     return p->shape ? 1 : -ENOMEM;
-}
-
-int rx_columns_of(struct rx_heap *heap, struct rx_expr *e, struct rx_columns **ret)
-{
-    struct rx_columns *p = rx_columns_create(heap);
-    if (!p)
-        return -ENOMEM;
-    int r = rx_columns_become(p, e);
-    if (r == 1)
-        r = rx_columns_finish(p);
-    if (r == 1)
-        *ret = p;
-    else
-        rx_columns_destroy(p);
-    return r;
 }

@@ -41,7 +41,6 @@ int rx_columns_default(struct rx_columns *, const struct rx_key *const *, const 
 
 /* The program is whole. 1, 0: it would take too many columns, and is of no use, -ENOMEM. */
 int rx_columns_finish(struct rx_columns *);
-unsigned rx_columns_steps(const struct rx_columns *);
 bool rx_columns_makes(const struct rx_columns *); /* does it make values, or only choose among events? */
 
 /* What became of a span. */
@@ -57,11 +56,5 @@ struct rx_columns_outcome {
  * caller's where the program makes any, else borrowed as the rest of each event is. `out` has room for `n`, apart from `in`. */
 void rx_columns_run(struct rx_columns *, const struct rx_event *in, size_t n, struct rx_event *out,
                     struct rx_columns_outcome *ret);
-
-/* A whole program of one expression; as rx_columns_become and rx_columns_finish answer. */
-int rx_columns_of(struct rx_heap *, struct rx_expr *, struct rx_columns **ret);
-/* Its value for each event of a span, borrowed from the events (none is to be unref'd). False: some are not to be had so, and
- * nothing has been done: evaluate them one by one. */
-bool rx_columns_values(struct rx_columns *, const struct rx_event *span, size_t n, struct rx_value *ret);
 
 #endif

@@ -299,16 +299,3 @@ void rx_columns_run(struct rx_columns *p, const struct rx_event *in, size_t n, s
     rx_columns_compute(&lanes);
     rx_columns_put_out(&lanes, out);
 }
-
-bool rx_columns_values(struct rx_columns *p, const struct rx_event *span, size_t n, struct rx_value *ret)
-{
-    struct lanes lanes;
-    struct rx_columns_outcome outcome;
-    begin(&lanes, p, span, n, &outcome);
-    rx_columns_compute(&lanes);
-    if (lanes.n != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        ret[i] = operand_lane(&lanes, p->now.value, i);
-    return true;
-}

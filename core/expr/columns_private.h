@@ -6,6 +6,9 @@
 #include "core/expr/internal.h"
 
 enum { COLUMNS_MAX = 24, EDITS_MAX = 24, NO_COLUMN = 255, COLUMN_CODE_MAX = 192 };
+enum {
+    COLUMN_TEXT_MAX = 256
+}; /* longer texts, and lists and objects, cost steps to compare: the interpreter counts them */
 
 /* A column (0 and up), or a constant (-1 and down). */
 typedef int16_t operand;
@@ -142,6 +145,12 @@ void rx_columns_compute(struct lanes *);
 struct rx_value rx_column_lane(const struct column *, size_t i); /* borrowed */
 /* Takes what does not stay out of all columns that `after` names, and out of the lanes. */
 void rx_lanes_settle(struct lanes *, const uint8_t *fates, uint32_t after, unsigned step);
+/* columns_load.c */
+void rx_lanes_load(struct lanes *, const struct column_ins *);
+void rx_lanes_compare_text(struct lanes *, const struct column_ins *);
+/* The same, and only lanes in which it is so go on: with no column that would have to be moved up. */
+void rx_lanes_keep_text(struct lanes *, const struct column_ins *);
+void rx_column_narrow(struct column *, size_t n); /* of values that turn out to be of one kind */
 /* columns_make.c */
 void rx_columns_put_out(struct lanes *, struct rx_event *out);
 void rx_column_layout_finish(struct column_layout *);

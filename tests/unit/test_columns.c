@@ -221,17 +221,25 @@ static void put_accounts(struct rx_buffer *out, const struct rx_plan *plan)
     for (uint32_t i = 0; i < p->step_count; i++) {
         const struct rx_ledger *l = &plan->ledgers[p->first_step + i];
         rx_buffer_printf(out, "step %" PRIu32 ": in %" PRIu64 " out %" PRIu64, i, l->in, l->out);
-        for (unsigned k = 0; k < RX_ACCOUNTS; k++)
+        uint64_t sum = 0;
+        for (unsigned k = 0; k < RX_ACCOUNTS; k++) {
             rx_buffer_printf(out, " %" PRIu64, l->accounts[k]);
+            sum += k == RX_ABSENT ? 0 : l->accounts[k];
+        }
+        ck_assert_uint_eq(sum, l->in);
         rx_buffer_text(out, "\n");
     }
 }
+
+static size_t room;   /* for what steps make of events, in bytes; 0: all there is */
+static size_t needed; /* by the last run's events */
 
 /* False: the config is refused. */
 static bool run(const char *text, const unsigned *kinds, unsigned oddity, size_t span, bool fused,
                 struct rx_buffer *out)
 {
-    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_heap_limits limits = {.max_bytes = room ? needed + room : 0};
+    struct rx_heap *heap = rx_heap_create(&limits);
     struct rx_sched *sched = rx_sched_create(0);
     struct rx_engine *engine = rx_engine_create(heap, sched);
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
@@ -250,6 +258,7 @@ static bool run(const char *text, const unsigned *kinds, unsigned oddity, size_t
             events[i] = (struct rx_event){.time = (rx_time)i};
             make_event(heap, kinds, oddity, &events[i]);
         }
+        needed = rx_heap_live_bytes(heap);
         rx_engine_enter(engine);
         rx_hub_subscribe(plan->pipelines[0].errors, &watch.observer);
         struct rx_instance *instance = rx_graph_start(engine, plan->pipelines[0].graph, on_note, out);
@@ -371,6 +380,30 @@ START_TEST(a_text_is_compared_where_it_is_needed_again)
 }
 END_TEST
 
+START_TEST(where_memory_ends_some_events_are_bad_and_all_accounted_for)
+{
+    static const unsigned kinds[] = {0, 1, 2, 0, 2};
+    static const char text[] = "sources: {a: {http: {}}}\n"
+                               "pipelines: {p: {from: a, pipe: [{set: {x: a + 1, y: b}}, {set: {z: x * 2}}]}}\n";
+    for (room = 2000; room < 40000; room *= 4) {
+        struct rx_buffer out = {0};
+        size_t kept = room;
+        room = 0;
+        seed = 88172645463325252u;
+        ck_assert(run(text, kinds, 0, 256, true, &out));
+        rx_buffer_clear(&out);
+        room = kept;
+        seed = 88172645463325252u;
+        ck_assert(run(text, kinds, 0, 256, true, &out));
+        rx_buffer_append(&out, "", 1);
+        ck_assert_ptr_nonnull(strstr(out.data, "\"z\":"));
+        ck_assert_ptr_null(strstr(out.data, "step 1: in 300 out 300"));
+        rx_buffer_finish(&out);
+    }
+    room = 0;
+}
+END_TEST
+
 START_TEST(numbers_at_their_bounds)
 {
     one("map: {x: b + 9223372036854775807, y: b * 9223372036854775807, z: -9223372036854775807 - b}", 0);
@@ -391,6 +424,7 @@ int main(void)
     tcase_add_test(t, more_steps_than_a_program_takes);
     tcase_add_test(t, fields_taken_away_and_put_back_are_where_the_steps_put_them);
     tcase_add_test(t, a_text_is_compared_where_it_is_needed_again);
+    tcase_add_test(t, where_memory_ends_some_events_are_bad_and_all_accounted_for);
     tcase_add_test(t, numbers_at_their_bounds);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
