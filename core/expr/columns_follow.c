@@ -161,7 +161,7 @@ static bool is_fresh(const struct follower *f, const struct rx_ins *ins, operand
     if (p->code_count == f->start || last->op != COLUMN_LOAD || last->dst != column ||
         p->accesses[last->access].otherwise != NO_OPERAND)
         return false;
-    for (int16_t r = 0; r < REGISTERS_MAX; r++)
+    for (int r = 0; r < REGISTERS_MAX; r++)
         if (r != ins->a && f->regs[r] == column)
             return false;
     for (const struct rx_ins *later = ins + 1; ins->dst != ins->a && later < f->e->code + f->e->code_count; later++) {
