@@ -105,6 +105,7 @@ static void begin(struct world *w)
     *w = (struct world){.heap = rx_heap_create(NULL), .sched = rx_sched_create(0)};
     w->engine = rx_engine_create(w->heap, w->sched);
     w->engine->caller = (struct rx_caller){.begin = begin_call, .cancel = cancel_call, .arg = w};
+    static const uint16_t inputs[] = {0};
     w->hub = rx_hub_create(w->engine, "in");
     for (int i = 0; i < 2; i++) {
         const struct rx_operator_class *class = i == 0 ? &rx_operator_subscription : &asker_class;
@@ -118,6 +119,7 @@ static void begin(struct world *w)
                                        .ledgers = &w->ledger_lists[i],
                                        .step_count = 1,
                                        .index = (uint16_t)i,
+                                       .inputs = inputs,
                                        .input_count = (uint8_t)i,
                                        .down = i == 0 ? 1 : -1,
                                        .hub = i == 0 ? w->hub : NULL,
