@@ -57,20 +57,26 @@ static int take_over(struct rx_worker *w, const struct rx_writer *saved, struct 
     if (r == 0)
         r = rx_runtime_start(w->plan, state, &w->runtime, &reload->error);
     rx_state_close(state);
-    if (r < 0) {
-        const char *pairs[] = {"error", reload->error.message, NULL};
-        rx_log(RX_LOG_ERROR, "the pipelines begin anew: what they knew could not be taken over", pairs);
-    }
     return r;
 }
+
+/* Memory that is short for a moment must not cost the state, and less so leave a worker without pipelines. */
+enum { STARTS_MAX = 5 };
 
 /* With what was saved, else anew: a state that was written a moment ago and does not load is a fault of ours, and no
  * reason to stand still. Nothing is saved where an earlier swap had no memory for a runtime. */
 static int start(struct rx_worker *w, const struct rx_writer *saved, struct rx_worker_reload *reload)
 {
-    if (saved->buffer.length > 0 && take_over(w, saved, reload) == 0)
-        return 0;
-    return rx_runtime_start(w->plan, NULL, &w->runtime, &reload->error);
+    int r = -ENODATA;
+    for (int i = 0; saved->buffer.length > 0 && r < 0 && i < STARTS_MAX; i++)
+        r = take_over(w, saved, reload);
+    if (r < 0 && saved->buffer.length > 0) {
+        const char *pairs[] = {"error", reload->error.message, NULL};
+        rx_log(RX_LOG_ERROR, "the pipelines begin anew: what they knew could not be taken over", pairs);
+    }
+    for (int i = 0; r < 0 && i < STARTS_MAX; i++)
+        r = rx_runtime_start(w->plan, NULL, &w->runtime, &reload->error);
+    return r;
 }
 
 static void count_kept(struct rx_worker *w, struct rx_worker_reload *reload)
