@@ -40,6 +40,8 @@ static void on_opened(void *arg, bool present)
     rx_session_unsubscribe(session, "b/#", &id);
 }
 
+static volatile uint64_t all_read; /* so that every byte is */
+
 static void on_message(void *arg, const struct rx_mqtt_message *message)
 {
     struct rx_packet_pair pair;
@@ -54,7 +56,8 @@ static void on_message(void *arg, const struct rx_mqtt_message *message)
         sum += (unsigned char)message->payload[i];
     for (size_t i = 0; i < message->filter_count; i++)
         check(message->filters[i] > 0);
-    check(message->topic_length > 0 && (message->position > 0) == (message->qos > 0) && sum != 1);
+    all_read = sum;
+    check(message->topic_length > 0 && (message->position > 0) == (message->qos > 0));
 }
 
 static void on_messages(void *arg, struct rx_mqtt_message *messages, size_t count)
