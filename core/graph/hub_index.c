@@ -4,19 +4,17 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "core/expr/gate_table.h"
 #include "core/graph/graph.h"
 
 /* A span is cut where it has found so many. */
 enum { HITS_MAX = 16384, TEXT_MAX = 1 << 20 };
 
-struct entry {
+struct range {
     struct rx_observer *observer;
     const struct rx_expr_gate *gate;
-    struct rx_value value; /* of an equality, the gate's */
-    uint64_t hash;
-    double reach; /* of a range: the greatest upper bound in the sub-tree that it is the root of */
+    double reach; /* the greatest upper bound in the sub-tree that it is the root of */
 };
 
 struct rx_hub_field {
@@ -24,10 +22,10 @@ struct rx_hub_field {
     struct rx_slot_cache cache;
     struct rx_observer **all, **loose; /* loose: what they do where the field is absent depends on others */
     size_t count, loose_count;
-    struct entry *entries; /* equalities by hash; ranges by lower bound, which is a tree by halves */
-    size_t entry_count;
-    uint32_t *slots; /* of equalities: 1 + the first entry of a hash; 0: empty */
-    size_t mask;
+    struct range *ranges;           /* by lower bound, which is a tree by halves */
+    struct rx_gate_member *members; /* of equalities, until the table has them */
+    struct rx_gate_table equal;
+    size_t entry_count;          /* of ranges, or members */
     uint64_t absent, absent_now; /* in all; in the span that is looked up */
 };
 
@@ -46,53 +44,24 @@ static const struct rx_expr_gate *gate_of(const struct rx_observer *o)
 
 /* ---- making it ---- */
 
-static int by_hash(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    if (x->hash != y->hash)
-        return x->hash < y->hash ? -1 : 1;
-    return (x->observer->born > y->observer->born) - (x->observer->born < y->observer->born);
-}
-
 static int by_low(const void *a, const void *b)
 {
-    const struct entry *x = a, *y = b;
+    const struct range *x = a, *y = b;
     if (x->gate->low != y->gate->low)
         return x->gate->low < y->gate->low ? -1 : 1;
     return (x->observer->born > y->observer->born) - (x->observer->born < y->observer->born);
 }
 
-static int make_table(struct rx_hub_field *f)
-{
-    size_t slots = 8;
-    qsort(f->entries, f->entry_count, sizeof *f->entries, by_hash);
-    while (slots < 2 * f->entry_count)
-        slots *= 2;
-    f->slots = calloc(slots, sizeof *f->slots);
-    if (!f->slots)
-        return -ENOMEM;
-    f->mask = slots - 1;
-    for (size_t i = 0; i < f->entry_count; i++) {
-        if (i > 0 && f->entries[i - 1].hash == f->entries[i].hash)
-            continue;
-        size_t at = f->entries[i].hash & f->mask;
-        while (f->slots[at])
-            at = (at + 1) & f->mask;
-        f->slots[at] = (uint32_t)i + 1;
-    }
-    return 0;
-}
-
-static double make_tree(struct entry *entries, size_t low, size_t high)
+static double make_tree(struct range *ranges, size_t low, size_t high)
 {
     if (low == high)
         return -INFINITY;
     size_t middle = low + (high - low) / 2;
-    double left = make_tree(entries, low, middle), right = make_tree(entries, middle + 1, high);
-    double reach = entries[middle].gate->high;
+    double left = make_tree(ranges, low, middle), right = make_tree(ranges, middle + 1, high);
+    double reach = ranges[middle].gate->high;
     reach = left > reach ? left : reach;
     reach = right > reach ? right : reach;
-    return entries[middle].reach = reach;
+    return ranges[middle].reach = reach;
 }
 
 static struct rx_hub_field *field_of(struct rx_hub_index *index, const struct rx_expr_gate *gate)
@@ -129,9 +98,12 @@ static int allocate(struct rx_hub_field *f)
 {
     f->all = malloc((f->count + 1) * sizeof(struct rx_observer *));
     f->loose = malloc((f->loose_count + 1) * sizeof(struct rx_observer *));
-    f->entries = malloc((f->entry_count + 1) * sizeof *f->entries);
+    if (f->gate->kind == RX_GATE_EQUAL)
+        f->members = malloc((f->entry_count + 1) * sizeof *f->members);
+    else
+        f->ranges = malloc((f->entry_count + 1) * sizeof *f->ranges);
     f->count = f->loose_count = f->entry_count = 0;
-    return f->all && f->loose && f->entries ? 0 : -ENOMEM;
+    return f->all && f->loose && (f->members || f->ranges) ? 0 : -ENOMEM;
 }
 
 static void add(struct rx_hub_field *f, struct rx_observer *o, const struct rx_expr_gate *gate)
@@ -140,10 +112,9 @@ static void add(struct rx_hub_field *f, struct rx_observer *o, const struct rx_e
     if (!gate->alone)
         f->loose[f->loose_count++] = o;
     if (gate->kind == RX_GATE_RANGE)
-        f->entries[f->entry_count++] = (struct entry){.observer = o, .gate = gate};
+        f->ranges[f->entry_count++] = (struct range){.observer = o, .gate = gate};
     for (uint32_t i = 0; i < gate->count; i++)
-        f->entries[f->entry_count++] = (struct entry){
-            .observer = o, .gate = gate, .value = gate->values[i], .hash = rx_value_hash(gate->values[i])};
+        f->members[f->entry_count++] = (struct rx_gate_member){.value = gate->values[i], .owner = o, .order = o->born};
     o->gated->field = f;
     o->gated->alone = gate->alone;
     o->gated->absent = 0;
@@ -161,10 +132,11 @@ static int fill(struct rx_hub_index *index, struct rx_observer *first)
     for (size_t i = 0; r == 0 && i < index->count; i++) {
         struct rx_hub_field *f = &index->fields[i];
         if (f->gate->kind == RX_GATE_EQUAL) {
-            r = make_table(f);
+            r = rx_gate_table_build(&f->equal, f->members, f->entry_count);
+            f->members = NULL;
         } else {
-            qsort(f->entries, f->entry_count, sizeof *f->entries, by_low);
-            make_tree(f->entries, 0, f->entry_count);
+            qsort(f->ranges, f->entry_count, sizeof *f->ranges, by_low);
+            make_tree(f->ranges, 0, f->entry_count);
         }
     }
     return r;
@@ -190,8 +162,9 @@ void rx_hub_index_destroy(struct rx_hub_index *index)
         struct rx_hub_field *f = &index->fields[i];
         free(f->all);
         free(f->loose);
-        free(f->entries);
-        free(f->slots);
+        free(f->ranges);
+        free(f->members);
+        rx_gate_table_finish(&f->equal);
     }
     free(index->fields);
     free(index->hits);
@@ -235,38 +208,35 @@ static int hit_all(struct rx_hub_index *index, struct rx_observer *const *all, s
     return r;
 }
 
-/* One who names equal values twice (1 and 1.0) is hit once: its entries stand side by side. */
-static int find_equal(struct rx_hub_index *index, struct rx_hub_field *f, struct rx_value v, size_t at)
+/* One who names equal values twice (1 and 1.0) is hit once: its members stand side by side. */
+static int find_equal(struct rx_hub_index *index, const struct rx_hub_field *f, struct rx_value v, size_t at)
 {
-    uint64_t hash = rx_value_hash(v);
-    size_t slot = hash & f->mask;
-    while (f->slots[slot] && f->entries[f->slots[slot] - 1].hash != hash)
-        slot = (slot + 1) & f->mask;
+    size_t count = 0;
+    const struct rx_gate_member *members = rx_gate_table_find(&f->equal, v, &count);
     const struct rx_observer *last = NULL;
-    for (size_t i = f->slots[slot]; i > 0 && i <= f->entry_count && f->entries[i - 1].hash == hash; i++) {
-        struct entry *e = &f->entries[i - 1];
-        if (e->observer == last || !rx_value_equal(v, e->value))
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].owner == last || !rx_value_equal(v, members[i].value))
             continue;
-        last = e->observer;
-        if (hit(index, e->observer, at) < 0)
+        last = members[i].owner;
+        if (hit(index, members[i].owner, at) < 0)
             return -ENOMEM;
     }
     return 0;
 }
 
-static int find_range(struct rx_hub_index *index, const struct entry *entries, size_t low, size_t high, double v,
+static int find_range(struct rx_hub_index *index, const struct range *ranges, size_t low, size_t high, double v,
                       size_t at)
 {
     int r = 0;
     while (r == 0 && low < high) {
         size_t middle = low + (high - low) / 2;
-        if (entries[middle].reach < v)
+        if (ranges[middle].reach < v)
             return 0;
-        r = find_range(index, entries, low, middle, v, at);
-        if (r < 0 || entries[middle].gate->low > v)
+        r = find_range(index, ranges, low, middle, v, at);
+        if (r < 0 || ranges[middle].gate->low > v)
             return r;
-        if (entries[middle].gate->high >= v)
-            r = hit(index, entries[middle].observer, at);
+        if (ranges[middle].gate->high >= v)
+            r = hit(index, ranges[middle].observer, at);
         low = middle + 1;
     }
     return r;
@@ -301,7 +271,7 @@ static int find_in(struct rx_hub_index *index, struct rx_hub_field *f, const str
     if (equal)
         return find_equal(index, f, *v, at);
     double number = number_of(*v);
-    return isnan(number) ? 0 : find_range(index, f->entries, 0, f->entry_count, number, at);
+    return isnan(number) ? 0 : find_range(index, f->ranges, 0, f->entry_count, number, at);
 }
 
 static bool stands_before(const struct rx_hit *a, const struct rx_hit *b)
