@@ -388,18 +388,19 @@ static bool learn_items(struct learner *l, const struct rx_value *value)
 {
     bool is_list = *l->p == '[';
     const struct rx_record *record = !is_list && value ? value->u.record : NULL;
-    const struct rx_value *item = is_list && value ? value->u.list->items : NULL;
+    const struct rx_list *list = is_list && value ? value->u.list : NULL;
     l->p++;
-    for (;;) {
+    for (uint32_t i = 0;; i++) {
         skip_gap(l);
         if (*l->p == ']' || *l->p == '}')
             break;
-        const struct rx_value *member = is_list ? item : NULL;
+        if (list && i == list->count)
+            return false;
+        const struct rx_value *member = list ? &list->items[i] : NULL;
         if (!is_list && !learn_name(l, record, &member))
             return false;
         if (!learn_value(l, member))
             return false;
-        item = item ? item + 1 : NULL;
         skip_gap(l);
         l->p += *l->p == ',';
     }
@@ -410,8 +411,9 @@ static bool learn_items(struct learner *l, const struct rx_value *value)
 static bool learn_container(struct learner *l, const struct rx_value *value)
 {
     if (value) {
+        /* Where a name comes twice, the value is that of its last: what stands here can be of another kind, or longer. */
         bool record = value->kind == RX_RECORD;
-        if (!record && value->kind != RX_LIST)
+        if (value->kind != (*l->p == '{' ? RX_RECORD : RX_LIST))
             return false;
         size_t count = record ? value->u.record->shape->count : value->u.list->count;
         if (!learn_holder(l, *value, count, record ? value->u.record->shape : NULL))
