@@ -7,13 +7,13 @@
 #include "daemon/command.h"
 #include "pipelines/plan/registry.h"
 
-/* Each class begins with its struct rx_class. */
-static void list(const char *title, const void *const *classes, unsigned hidden)
+/* Each class begins with its struct rx_class. `shown`: of any class, or of those with the flag. */
+static void list(const char *title, const void *const *classes, unsigned shown, unsigned hidden)
 {
     printf("%s\n", title);
     for (; *classes; classes++) {
         const struct rx_class *class = *classes;
-        if (!(class->flags & hidden))
+        if (!(class->flags & hidden) && (!shown || class->flags & shown))
             printf("  %-24s %s\n", class->name, class->summary);
     }
 }
@@ -72,15 +72,17 @@ int rx_command_operators(int argc, char **argv)
     if (argc > 2)
         return rx_usage("operators", "one name at a time");
     if (argc == 1) {
-        list("operators", operators, RX_NOT_A_STEP);
-        list("\nsources", sources, 0);
-        list("\nsinks", sinks, 0);
+        list("operators", operators, 0, RX_NOT_A_STEP);
+        list("\nstreams that are written where they are read (from: {NAME: ...})", operators, RX_CREATES, 0);
+        list("\nsources", sources, 0, 0);
+        list("\nsinks", sinks, 0, 0);
         return 0;
     }
-    const struct rx_operator_class *beginning = rx_registry_beginning(argv[1]);
+    const struct rx_operator_class *beginning = rx_registry_beginning(argv[1]), *made = rx_registry_creation(argv[1]);
     int found = describe("operator", find(operators, argv[1], RX_NOT_A_STEP)) +
                 describe("pipeline", beginning ? &beginning->base : NULL) +
-                describe("source", find(sources, argv[1], 0)) + describe("sink", find(sinks, argv[1], 0)) +
+                describe("stream", made ? &made->base : NULL) + describe("source", find(sources, argv[1], 0)) +
+                describe("sink", find(sinks, argv[1], 0)) +
                 describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL);
     if (found) {
         describe_around(argv[1], sources);

@@ -25,12 +25,13 @@ static json_t *described(struct schema *s, json_t *schema, const struct rx_class
 static json_t *required_one(const char *name) { return json_pack("{s:[s]}", "required", name); }
 
 /* A mapping with one of the classes' names as a key, and whatever may stand beside it. */
-static json_t *one_of(struct schema *s, const void *const *classes, unsigned hidden, const struct rx_option *beside)
+static json_t *one_of(struct schema *s, const void *const *classes, unsigned shown, unsigned hidden,
+                      const struct rx_option *beside)
 {
     json_t *properties = json_object(), *one = json_array();
     for (; *classes; classes++) {
         const struct rx_class *class = *classes;
-        if (class->flags & hidden)
+        if (class->flags & hidden || (shown && !(class->flags & shown)))
             continue;
         schema_put(s, properties, class->name, described(s, schema_class(s, class), class));
         schema_append(s, one, required_one(class->name));
@@ -42,6 +43,11 @@ static json_t *one_of(struct schema *s, const void *const *classes, unsigned hid
         schema_option(s, properties, beside);
     return json_pack("{s:s, s:o, s:b, s:o}", "type", "object", "properties", properties, "additionalProperties", 0,
                      "oneOf", one);
+}
+
+static json_t *made_in_place(struct schema *s)
+{
+    return one_of(s, (const void *const *)rx_registry_operators(), RX_CREATES, 0, NULL);
 }
 
 /* The names that may stand alone. */
@@ -82,9 +88,9 @@ static void put_streams(struct schema *s, json_t *definitions)
         json_pack("{s:s, s:{s:o, s:o}, s:[s], s:b}", "type", "object", "properties", "from", schema_ref("stream"),
                   "pipe", schema_ref("pipe"), "required", "from", "additionalProperties", 0);
     schema_put(s, definitions, "outlet", outlet());
-    schema_put(
-        s, definitions, "stream",
-        json_pack("{s:[o, o, o, o]}", "anyOf", schema_ref("outlet"), list_of("stream"), written, schema_ref("source")));
+    schema_put(s, definitions, "stream",
+               json_pack("{s:[o, o, o, o, o]}", "anyOf", schema_ref("outlet"), list_of("stream"), written,
+                         made_in_place(s), schema_ref("source")));
     schema_put(s, definitions, "streams",
                schema_either(s, schema_ref("stream"),
                              json_pack("{s:s, s:o}", "type", "object", "additionalProperties", schema_ref("stream"))));
@@ -96,11 +102,11 @@ static void put_kinds(struct schema *s, json_t *definitions)
     const void *const *operators = (const void *const *)rx_registry_operators();
     const void *const *sinks = (const void *const *)rx_registry_sinks();
     schema_put(s, definitions, "source",
-               one_of(s, (const void *const *)rx_registry_sources(), 0, rx_source_common.options));
+               one_of(s, (const void *const *)rx_registry_sources(), 0, 0, rx_source_common.options));
     schema_put(s, definitions, "step",
                schema_either(s, names_alone(s, operators, RX_NOT_A_STEP),
-                             one_of(s, operators, RX_NOT_A_STEP, rx_step_siblings)));
-    json_t *sink = schema_either(s, names_alone(s, sinks, 0), one_of(s, sinks, 0, NULL));
+                             one_of(s, operators, 0, RX_NOT_A_STEP, rx_step_siblings)));
+    json_t *sink = schema_either(s, names_alone(s, sinks, 0), one_of(s, sinks, 0, 0, NULL));
     schema_put(s, definitions, "sink", schema_either(s, sink, json_pack("{s:s}", "const", "none")));
 }
 

@@ -235,9 +235,11 @@ static json_t *mapping_schema(struct schema *s, const struct rx_class *class)
     return schema;
 }
 
-/* The positional option's value, where a mapping would be one of options. */
+/* The positional option's value, where a mapping would be one of options, or a stream that is written out. */
 static json_t *bare_schema(struct schema *s, const struct rx_option *positional)
 {
+    if (positional->type == RX_OPTION_STREAM || positional->type == RX_OPTION_STREAMS)
+        return schema_ref("stream");
     json_t *properties = json_object(), *not_object = json_pack("{s:{s:s}}", "not", "type", "object");
     schema_option(s, properties, positional);
     json_t *schema = json_incref(json_object_get(properties, positional->name));

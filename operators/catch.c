@@ -53,7 +53,7 @@ static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
     if (port > 0) {
         rx_fail(op, e);
     } else if (rx_op_inputs(op) > 1) {
-        rx_subscribe(op, 1);
+        rx_subscribe_last(op, 1);
     } else {
         rx_emit_result_take(op, c->value.kind == RX_NULL ? described(op, e) : rx_value_ref(c->value));
         rx_finish(op);

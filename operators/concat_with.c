@@ -27,7 +27,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 static void complete(struct rx_op *op, unsigned port)
 {
     if (port + 1 < rx_op_inputs(op))
-        rx_subscribe(op, port + 1);
+        rx_subscribe_last(op, port + 1);
     else
         rx_finish(op);
 }

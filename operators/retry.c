@@ -61,7 +61,7 @@ static void subscribe(struct retry *r)
     do {
         r->again = false;
         r->subscribing = true;
-        rx_subscribe(&r->op, 0);
+        rx_subscribe_last(&r->op, 0);
         r->subscribing = false;
     } while (r->again && rx_op_live(&r->op));
 }

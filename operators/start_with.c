@@ -15,21 +15,13 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static void emit_one(struct rx_op *op, struct rx_value value)
-{
-    struct rx_event out = {.value = value, .time = rx_wall(op), .mark = rx_op_mark(op)};
-    rx_emit(op, &out, 1);
-}
-
 static void emit_values(struct rx_op *op)
 {
     struct rx_value values = ((struct start_with *)op)->values;
-    if (values.kind != RX_LIST) {
-        emit_one(op, values);
-        return;
-    }
-    for (uint32_t i = 0; i < values.u.list->count && rx_op_live(op); i++)
-        emit_one(op, values.u.list->items[i]);
+    if (values.kind == RX_LIST)
+        rx_emit_own_list(op, values);
+    else
+        rx_emit_own(op, values);
 }
 
 static void start_first(struct rx_op *op)

@@ -88,7 +88,9 @@ static void hint_name(const struct rx_compiler *c, const char *name, struct rx_e
     names[count++] = "meta";
     names[count] = NULL;
     const char *near = rx_nearest(name, names);
-    if (near)
+    if (c->options->type_count == 0)
+        rx_error_hint(error, "there is no event here, but perhaps `outer`; a text needs quotes: \"%s\"", name);
+    else if (near)
         rx_error_hint(error, "did you mean %s?", near);
     else if (used < sizeof list)
         rx_error_hint(error, "there are %s; a text needs quotes: \"%s\"", list, name);

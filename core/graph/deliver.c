@@ -250,6 +250,18 @@ void rx_emit_result_take(struct rx_op *op, struct rx_value value)
     rx_emit_result_at_take(op, value, ends ? rx_mark_time(mark) : rx_wall(op));
 }
 
+void rx_emit_own(struct rx_op *op, struct rx_value value)
+{
+    struct rx_event out = {.value = value, .time = rx_wall(op), .mark = rx_op_mark(op)};
+    rx_emit(op, &out, 1);
+}
+
+void rx_emit_own_list(struct rx_op *op, struct rx_value list)
+{
+    for (uint32_t i = 0; i < list.u.list->count && rx_op_live(op); i++)
+        rx_emit_own(op, list.u.list->items[i]);
+}
+
 void rx_op_relay(struct rx_op *op, const struct rx_note *note)
 {
     switch (note->kind) {

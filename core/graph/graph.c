@@ -178,6 +178,15 @@ void rx_subscribe(struct rx_op *op, unsigned port)
         rx_fail(op, &error);
 }
 
+/* With something in the queue already it would overtake that. */
+void rx_subscribe_last(struct rx_op *op, unsigned port)
+{
+    bool open = op->busy && !op->queued;
+    op->busy = op->busy && !open;
+    rx_subscribe(op, port);
+    op->busy = op->busy || open;
+}
+
 void rx_cancel(struct rx_op *op, unsigned port)
 {
     if (!rx_input_live(op, port))
@@ -238,6 +247,8 @@ void rx_timer_background(struct rx_op *op, unsigned slot, bool background)
 {
     op->timers[slot].timer.background = background;
 }
+
+void rx_timer_endless(struct rx_op *op, unsigned slot, bool endless) { op->timers[slot].timer.endless = endless; }
 
 bool rx_timer_is_armed(const struct rx_op *op, unsigned slot) { return rx_timer_armed(&op->timers[slot].timer); }
 

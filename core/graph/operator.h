@@ -38,7 +38,8 @@ enum {
     RX_ENDS_PIPE = 1 << 18, /* no step may stand behind it */
     RX_MERGES = 8192,       /* what `from: [a, b]` means */
     RX_BEGINS = 32768,      /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
-    RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS,
+    RX_CREATES = 1 << 22,   /* a stream of its own, without inputs, written where it is read: from: {of: [1, 2]} */
+    RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS | RX_CREATES,
     RX_AT_END = 131072, /* what it is there for comes when its input ends (take_last) */
     /* Its slot `watermark` has something to do only when what it wanted has been reached, or the form changes: in a scope it need not
      * be told of every instant in between. Before an event comes to it, it has always been told. */
@@ -161,6 +162,9 @@ void rx_emit_value_take(struct rx_op *, const struct rx_event *in, struct rx_val
 /* For steps that reduce: emits `value` (taken) with the mark of the scope, at the window's end less 1 ns, or the wall clock's now. */
 void rx_emit_result_take(struct rx_op *, struct rx_value value);
 void rx_emit_result_at_take(struct rx_op *, struct rx_value value, rx_time at); /* the same, with that event time */
+/* Values of its own, borrowed: with the mark of the scope, at the wall clock's now; of a list all elements. */
+void rx_emit_own(struct rx_op *, struct rx_value);
+void rx_emit_own_list(struct rx_op *, struct rx_value list);
 void rx_finish(struct rx_op *);
 void rx_fail(struct rx_op *, const struct rx_error *);
 void rx_fail_memory(struct rx_op *); /* out of memory */
@@ -181,6 +185,9 @@ bool rx_op_is_away(const struct rx_op *); /* what class->link was told last */
 /* Inputs. Subscribing may deliver events, and even the end, before it returns. Subscribing a port again (after its end
  * or rx_cancel) re-creates the upstream subtree with fresh state. */
 void rx_subscribe(struct rx_op *, unsigned port);
+/* The same, as the last thing that a callback does: what comes at once is handed on as it comes, and does not wait in a queue until
+ * the callback has returned. */
+void rx_subscribe_last(struct rx_op *, unsigned port);
 void rx_cancel(struct rx_op *, unsigned port);
 bool rx_input_live(const struct rx_op *, unsigned port);
 
@@ -191,6 +198,8 @@ uint64_t rx_timer_reserve(struct rx_op *); /* a place in the order of now, for r
 void rx_timer_stop(struct rx_op *, unsigned slot);
 /* From now on this slot's timer is (not) in the background: it waits for input and alone keeps no replay going. */
 void rx_timer_background(struct rx_op *, unsigned slot, bool);
+/* This slot's timer goes on for ever by itself: it keeps a replay going only for who may have had enough of it. */
+void rx_timer_endless(struct rx_op *, unsigned slot, bool);
 bool rx_timer_is_armed(const struct rx_op *, unsigned slot);
 
 /* Sub-graphs: an instance of sub-graph `which` of the op's node. `mark` is taken (NULL: the op's own); `tag` is the

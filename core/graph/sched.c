@@ -180,7 +180,15 @@ size_t rx_sched_foreground(const struct rx_sched *s)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < s->count; i++)
-        n += !s->heap[i]->background;
+        n += !s->heap[i]->background && !s->heap[i]->endless;
+    return n;
+}
+
+size_t rx_sched_endless(const struct rx_sched *s)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->count; i++)
+        n += s->heap[i]->endless;
     return n;
 }
 
@@ -224,12 +232,12 @@ long rx_sched_run_until(struct rx_sched *s, rx_time t, bool through)
 
 /* ---- state ---- */
 
-enum { ARMED = 1, BACKGROUND = 2 };
+enum { ARMED = 1, BACKGROUND = 2, ENDLESS = 4 };
 
 void rx_timer_save(const struct rx_timer *t, struct rx_writer *w)
 {
     bool armed = rx_timer_armed(t);
-    rx_write_uint(w, (armed ? ARMED : 0u) | (t->background ? BACKGROUND : 0u));
+    rx_write_uint(w, (armed ? ARMED : 0u) | (t->background ? BACKGROUND : 0u) | (t->endless ? ENDLESS : 0u));
     if (!armed)
         return;
     rx_write_int(w, t->due);
@@ -240,6 +248,7 @@ int rx_timer_load(struct rx_sched *s, struct rx_timer *t, struct rx_reader *r)
 {
     uint64_t flags = rx_read_uint(r);
     t->background = flags & BACKGROUND;
+    t->endless = flags & ENDLESS;
     if (!(flags & ARMED))
         return 0;
     rx_time due = rx_read_int(r);

@@ -22,6 +22,7 @@ struct rx_timer {
     uint64_t sequence;
     uint32_t position; /* private: heap index + 1; 0: not armed */
     bool background;   /* does not keep a replay going: periodic work that only waits for input */
+    bool endless;      /* armed again for ever by itself (interval): rx_sched_endless */
     bool wall;         /* private: armed by the wall clock */
     bool fresh;        /* private: armed in the order of now, not with a place reserved before */
     uint32_t repeats;  /* private: fired so often at this instant, each time armed at it */
@@ -61,7 +62,8 @@ int rx_timer_load(struct rx_sched *, struct rx_timer *, struct rx_reader *);
 /* For drivers. */
 rx_time rx_sched_next_due(const struct rx_sched *); /* RX_TIME_NEVER: none */
 size_t rx_sched_armed(const struct rx_sched *);
-size_t rx_sched_foreground(const struct rx_sched *); /* armed and not in the background */
+size_t rx_sched_foreground(const struct rx_sched *); /* armed, and neither in the background nor endless */
+size_t rx_sched_endless(const struct rx_sched *);    /* armed, and endless */
 /* Fires what is due before `t` (`through`: at `t` too), each at its own instant; then sets now to `t` if that is
  * later. Answers the number fired. */
 long rx_sched_run_until(struct rx_sched *, rx_time t, bool through);

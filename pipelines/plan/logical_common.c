@@ -14,8 +14,7 @@ const char *rx_planner_nearest_common(const char *name)
     return rx_nearest(name, names);
 }
 
-/* An empty mapping with room for `most` pairs, at the place of `at`. */
-static struct rx_tree *new_map(struct rx_planner *planner, const struct rx_tree *at, size_t most)
+struct rx_tree *rx_planner_map(struct rx_planner *planner, const struct rx_tree *at, size_t most)
 {
     struct rx_tree *map = rx_planner_alloc(planner, sizeof *map);
     struct rx_tree **pairs = rx_planner_alloc(planner, (2 * most + 1) * sizeof(struct rx_tree *));
@@ -25,7 +24,7 @@ static struct rx_tree *new_map(struct rx_planner *planner, const struct rx_tree 
     return map;
 }
 
-static void put(struct rx_tree *map, struct rx_tree *key, struct rx_tree *item)
+void rx_planner_put(struct rx_tree *map, struct rx_tree *key, struct rx_tree *item)
 {
     map->keys[map->count] = key;
     map->items[map->count++] = item;
@@ -53,8 +52,7 @@ static const char *path_of(struct rx_planner *planner, const char *field)
     return text;
 }
 
-/* NULL: no memory. */
-static struct rx_tree *scalar_like(struct rx_planner *planner, const struct rx_tree *at, const char *text)
+struct rx_tree *rx_planner_scalar(struct rx_planner *planner, const struct rx_tree *at, const char *text)
 {
     struct rx_tree *scalar = text ? rx_planner_alloc(planner, sizeof *scalar) : NULL;
     if (scalar)
@@ -68,15 +66,15 @@ static struct rx_tree *with_expr(struct rx_planner *planner, struct rx_tree *tre
     const struct rx_tree *field = tree->kind == RX_TREE_SCALAR ? tree : rx_tree_get(tree, "field");
     if (!field || field->kind != RX_TREE_SCALAR || !field->length || rx_tree_get(tree, "expr"))
         return tree;
-    struct rx_tree *map = new_map(planner, tree, tree->count + 1);
-    struct rx_tree *key = scalar_like(planner, field, "expr");
-    struct rx_tree *expr = scalar_like(planner, field, path_of(planner, field->text));
+    struct rx_tree *map = rx_planner_map(planner, tree, tree->count + 1);
+    struct rx_tree *key = rx_planner_scalar(planner, field, "expr");
+    struct rx_tree *expr = rx_planner_scalar(planner, field, path_of(planner, field->text));
     if (!map || !key || !expr)
         return NULL;
-    put(map, key, expr);
+    rx_planner_put(map, key, expr);
     for (size_t i = 0; tree->kind == RX_TREE_MAP && i < tree->count; i++)
         if (strcmp(tree->keys[i]->text, "field") != 0)
-            put(map, tree->keys[i], tree->items[i]);
+            rx_planner_put(map, tree->keys[i], tree->items[i]);
     return map;
 }
 
@@ -92,7 +90,7 @@ static int take(struct rx_planner *planner, struct rx_tree *map, struct rx_tree 
         item = with_expr(planner, item);
     if (!item)
         return -ENOMEM;
-    put(map, key, item);
+    rx_planner_put(map, key, item);
     return 0;
 }
 
@@ -105,13 +103,13 @@ static bool is_inside(const struct rx_logical_source *s, const char *key)
 static int take_inside(struct rx_planner *planner, struct rx_logical_source *s, struct rx_tree *common)
 {
     const struct rx_tree *options = s->options;
-    struct rx_tree *left = new_map(planner, options, options->count);
+    struct rx_tree *left = rx_planner_map(planner, options, options->count);
     int r = left ? 0 : -ENOMEM;
     for (size_t i = 0; r == 0 && i < options->count; i++) {
         if (is_inside(s, options->keys[i]->text))
             r = take(planner, common, options->keys[i], options->items[i]);
         else
-            put(left, options->keys[i], options->items[i]);
+            rx_planner_put(left, options->keys[i], options->items[i]);
     }
     if (r == 0 && left->count < options->count)
         s->options = left;
@@ -122,7 +120,7 @@ int rx_planner_source_common(struct rx_planner *planner, struct rx_logical_sourc
 {
     const struct rx_tree *tree = s->tree, *options = s->options;
     size_t inside = options && options->kind == RX_TREE_MAP ? options->count : 0;
-    struct rx_tree *common = new_map(planner, tree, tree->count + inside);
+    struct rx_tree *common = rx_planner_map(planner, tree, tree->count + inside);
     int r = common ? 0 : -ENOMEM;
     for (size_t i = 0; r == 0 && i < tree->count; i++)
         if (rx_source_common_has(tree->keys[i]->text))

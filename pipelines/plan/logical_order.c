@@ -207,6 +207,8 @@ static bool input_ends(const struct ending *e, const struct rx_logical_graph *gr
 {
     if (node->reads)
         return outlet_ends(node->reads);
+    if (node->step->class->base.flags & RX_CREATES)
+        return false; /* unless it says that it does */
     if (node->input_count == 0)
         return e->entry;
     bool all = node->step->facts.ends_with_all;

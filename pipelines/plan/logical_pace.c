@@ -18,7 +18,7 @@ static struct rx_pace pace_before(const struct rx_logical_graph *graph, const st
 {
     if (node->reads)
         return pace_of_outlet(node->reads);
-    if (node->input_count == 0)
+    if (node->step->class == &rx_operator_entry)
         return entry;
     return node->input_count == 1 ? graph->nodes[node->inputs[0].node].pace : unknown;
 }

@@ -49,7 +49,11 @@ struct rx_logical_source *rx_planner_add_source(struct rx_planner *, const char 
 int rx_planner_sinks(struct rx_planner *, struct rx_logical_pipeline *, const struct rx_tree *to,
                      struct rx_known known);
 
-/* logical_common.c: sets what stands beside a source's kind, or for want of a better place in it; *s* has a class. -ENOMEM. */
+/* logical_common.c: an empty mapping with room for `most` pairs, at the place of `at`; a scalar there. NULL: no memory. */
+struct rx_tree *rx_planner_map(struct rx_planner *, const struct rx_tree *at, size_t most);
+void rx_planner_put(struct rx_tree *map, struct rx_tree *key, struct rx_tree *item);
+struct rx_tree *rx_planner_scalar(struct rx_planner *, const struct rx_tree *at, const char *text); /* NULL of NULL */
+/* Sets what stands beside a source's kind, or for want of a better place in it; *s* has a class. -ENOMEM. */
 int rx_planner_source_common(struct rx_planner *, struct rx_logical_source *);
 const char *rx_planner_nearest_common(const char *name); /* NULL: none is near */
 
@@ -86,8 +90,13 @@ struct rx_written_step {
     const struct rx_tree *beside, *beside_value; /* an option of the operator that stands beside it; NULL: none */
     enum rx_on_error on_error;
     const struct rx_operator_class *class;
+    const char *label; /* NULL: by position */
 };
 int rx_planner_read_step(struct rx_planner *, const struct rx_tree *, struct rx_written_step *ret);
+
+/* logical_made.c: where a mapping of the step's options is itself a stream (with: {of: [1, 2]}, or until: {from: ...} without its
+ * `until`), it is put where the tables look for it. -ENOMEM. */
+int rx_planner_place_streams(struct rx_planner *, struct rx_written_step *);
 
 /* logical_steps.c: the graph of a pipeline from its head and `pipe`. NULL after a mistake (diagnosed). */
 struct rx_logical_graph *rx_planner_steps(struct rx_planner *, const struct rx_pipeline_head *,

@@ -70,11 +70,23 @@ static void find_kind(struct rx_planner *planner, const struct rx_tree *tree, st
     }
 }
 
+/* What is made inside has no outside to be replaced by in a replay; as a pipeline it is shared, too. */
+static void refuse_made(struct rx_planner *planner, const struct rx_tree *key)
+{
+    char hint[200];
+    snprintf(hint, sizeof hint, "under `pipelines:` it can have a name and be shared: NAME: {%s, to: []}",
+             rx_registry_creation(key->text)->base.example);
+    rx_diagnosef(planner->diagnostics, key, hint,
+                 "`%s` is no feed from outside, but a stream that is written where it is read", key->text);
+}
+
 static void refuse_source_key(struct rx_planner *planner, const struct rx_tree *key, const struct rx_logical_source *s)
 {
     char hint[200];
-    if (!s->kind) {
-        diagnose_unknown(planner, key, "kind of source", key->text, rx_registry_nearest_source(key->text));
+    if (!s->kind && rx_registry_creation(key->text)) {
+        refuse_made(planner, key);
+    } else if (!s->kind) {
+        diagnose_unknown(planner, key, "kind of source", key->text, rx_registry_nearest_creation(key->text));
     } else if (rx_class_has_option(&rx_registry_source(s->kind->text)->base, key->text)) {
         snprintf(hint, sizeof hint, "indent it further than `%s:`, or write %s: {%s: ...}", s->kind->text,
                  s->kind->text, key->text);

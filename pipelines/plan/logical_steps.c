@@ -4,49 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipelines/plan/logical_private.h"
+#include "pipelines/plan/logical_build.h"
 #include "pipelines/plan/names.h"
 #include "pipelines/plan/registry.h"
 
-/* A node while its graph grows: ports are connected as they come. */
-struct draft {
-    struct rx_logical_node node;
-    struct rx_logical_input inputs[RX_PORTS_MAX];
-};
-
-/* One graph while it grows. */
-struct builder {
-    struct rx_planner *planner;
-    struct draft *drafts;
-    size_t count, capacity;
-    const char *scopes;           /* from the outermost: 'g' group, 'w' window */
-    const struct rx_scope *scope; /* the innermost; NULL: none */
-    bool failed;
-};
-
-/* Where a list of steps stopped: the next step, and how many scopes are to be closed by those around. */
-struct position {
-    const struct rx_tree *pipe;
-    size_t next;
-    size_t closing;
-};
-
-static int fail(struct builder *b)
+int rx_builder_fail(struct rx_builder *b)
 {
     b->failed = true;
     return -1;
 }
 
-static int no_memory(struct builder *b, const struct rx_tree *where)
+int rx_builder_no_memory(struct rx_builder *b, const struct rx_tree *where)
 {
     rx_diagnose_starved(b->planner->diagnostics, where);
-    return fail(b);
+    return rx_builder_fail(b);
 }
 
-static bool grow(struct builder *b)
+static bool grow(struct rx_builder *b)
 {
     size_t capacity = b->capacity ? b->capacity * 2 : 8;
-    struct draft *drafts = realloc(b->drafts, capacity * sizeof *drafts);
+    struct rx_draft *drafts = realloc(b->drafts, capacity * sizeof *drafts);
     if (!drafts)
         return false;
     b->drafts = drafts;
@@ -55,7 +32,7 @@ static bool grow(struct builder *b)
 }
 
 /* A new node without inputs, for one new step; -1 when the pipeline is full or memory is out. */
-static int add_node(struct builder *b, const struct rx_step_words *words)
+int rx_builder_add_node(struct rx_builder *b, const struct rx_step_words *words)
 {
     struct rx_planner *planner = b->planner;
     size_t so_far = planner->plan->step_count - planner->pipeline->first_step;
@@ -63,154 +40,26 @@ static int add_node(struct builder *b, const struct rx_step_words *words)
         rx_diagnosef(planner->diagnostics, words->where, "cut it in two: one pipeline can read another",
                      "a pipeline has at most %d steps", RX_STEPS_MAX);
     if (so_far >= RX_STEPS_MAX)
-        return fail(b);
+        return rx_builder_fail(b);
     struct rx_step *step = rx_planner_add_step(planner, words);
     if (!step || (b->count == b->capacity && !grow(b)))
-        return no_memory(b, words->where);
+        return rx_builder_no_memory(b, words->where);
     b->drafts[b->count].node = (struct rx_logical_node){.step = step, .down = -1};
     return (int)b->count++;
 }
 
-static void connect(struct builder *b, int from, int to, const char *name)
+void rx_builder_connect(struct rx_builder *b, int from, int to, const char *name)
 {
     if (from < 0 || to < 0)
         return;
-    struct draft *up = &b->drafts[from], *down = &b->drafts[to];
+    struct rx_draft *up = &b->drafts[from], *down = &b->drafts[to];
     up->node.down = to;
     up->node.down_port = (uint8_t)down->node.input_count;
     down->inputs[down->node.input_count++] =
         (struct rx_logical_input){.node = (uint16_t)from, .name = name ? name : ""};
 }
 
-/* ---- streams: names, lists of names, inline pipes ---- */
-
-static int build_steps(struct builder *b, int upstream, struct position *at);
-
-static int leaf_of(struct builder *b, struct rx_outlet *outlet, const struct rx_tree *where)
-{
-    if (!outlet)
-        return fail(b);
-    int leaf = add_node(
-        b, &(struct rx_step_words){
-               .class = &rx_operator_subscription, .name = "subscription", .where = where, .label = outlet->name});
-    if (leaf >= 0)
-        b->drafts[leaf].node.reads = outlet;
-    return leaf;
-}
-
-static int build_stream(struct builder *b, const struct rx_tree *stream);
-
-/* Several names are one stream, merged. */
-static int build_merged(struct builder *b, const struct rx_tree *list)
-{
-    const struct rx_operator_class *merge = rx_registry_merging();
-    int inputs[RX_PORTS_MAX];
-    if (list->count == 0 || list->count > RX_PORTS_MAX) {
-        rx_diagnosef(b->planner->diagnostics, list, NULL, "name between 1 and %d streams", RX_PORTS_MAX);
-        return fail(b);
-    }
-    for (size_t i = 0; i < list->count; i++)
-        inputs[i] = build_stream(b, list->items[i]);
-    if (list->count == 1)
-        return inputs[0];
-    int node = add_node(
-        b, &(struct rx_step_words){.class = merge, .name = "from", .where = list, .options = list, .label = "from"});
-    for (size_t i = 0; i < list->count; i++)
-        connect(b, inputs[i], node, list->items[i]->text);
-    return node;
-}
-
-/* The steps behind a stream may count on what is known of it: one that is read by its name, or that is one source. */
-static void know_stream(struct builder *b, int node)
-{
-    const struct rx_outlet *outlet = node >= 0 ? b->drafts[node].node.reads : NULL;
-    if (outlet)
-        rx_plan_know(b->planner->scratch, rx_planner_types_of(b->planner, outlet));
-}
-
-static int build_inline_pipe(struct builder *b, const struct rx_tree *stream)
-{
-    const char *outer = b->scopes;
-    const struct rx_scope *outer_scope = b->scope;
-    struct position at = {.pipe = rx_tree_get(stream, "pipe")};
-    for (size_t i = 0; i < stream->count; i++)
-        if (strcmp(stream->keys[i]->text, "from") != 0 && strcmp(stream->keys[i]->text, "pipe") != 0)
-            rx_diagnosef(b->planner->diagnostics, stream->keys[i], "a stream is a name or {from: .., pipe: [..]}",
-                         "unknown key \"%s\"", stream->keys[i]->text);
-    int upstream = build_stream(b, rx_tree_get(stream, "from"));
-    know_stream(b, upstream);
-    b->scopes = "";
-    b->scope = NULL;
-    int last = at.pipe ? build_steps(b, upstream, &at) : upstream;
-    b->scopes = outer;
-    b->scope = outer_scope;
-    return last;
-}
-
-/* An inline source: {timer: {every: 1s}}. It is named after the pipeline. */
-static int build_inline_source(struct builder *b, const struct rx_tree *tree)
-{
-    struct rx_planner *planner = b->planner;
-    char name[200];
-    snprintf(name, sizeof name, "%.180s.source%u", planner->pipeline->name, planner->inline_sources++);
-    struct rx_logical_source *source = rx_planner_add_source(planner, name, tree);
-    return leaf_of(b, source ? &source->out : NULL, tree);
-}
-
-static int build_any_stream(struct builder *b, const struct rx_tree *stream)
-{
-    if (!stream)
-        return fail(b);
-    if (stream->kind == RX_TREE_SCALAR)
-        return leaf_of(b, rx_planner_outlet(b->planner, stream->text, stream), stream);
-    if (stream->kind == RX_TREE_LIST)
-        return build_merged(b, stream);
-    if (rx_tree_get(stream, "from"))
-        return build_inline_pipe(b, stream);
-    return build_inline_source(b, stream);
-}
-
-/* Nothing is known of another stream's events, nor does it tell of this one's. */
-static int build_stream(struct builder *b, const struct rx_tree *stream)
-{
-    struct rx_plan_arena *scratch = b->planner->scratch;
-    struct rx_known known = rx_plan_known(scratch);
-    rx_plan_know(scratch, (struct rx_known){0});
-    int node = build_any_stream(b, stream);
-    rx_plan_know(scratch, known);
-    return node;
-}
-
 /* ---- one step ---- */
-
-/* Other streams of a step (with, other, until ...) become its further ports, in table order. */
-static void connect_streams(struct builder *b, int node, const struct rx_written_step *step)
-{
-    const struct rx_option *o = step->class->base.options;
-    for (; o && o->name; o++) {
-        const struct rx_tree *tree =
-            (o->type == RX_OPTION_STREAM || o->type == RX_OPTION_STREAMS) && !(o->flags & RX_OPENED)
-                ? rx_option_tree(&step->class->base, step->value, o)
-                : NULL;
-        if (!tree)
-            continue;
-        size_t n = rx_stream_count(tree);
-        if (n == 0) {
-            rx_diagnosef(b->planner->diagnostics, tree, "name a source or a pipeline", "`%s` names no stream", o->name);
-            fail(b);
-        }
-        if (b->drafts[node].node.input_count + n > RX_PORTS_MAX) {
-            rx_diagnosef(b->planner->diagnostics, tree, NULL, "at most %d streams in one step", RX_PORTS_MAX - 1);
-            fail(b);
-            return;
-        }
-        for (size_t i = 0; i < n; i++) {
-            const char *name;
-            const struct rx_tree *stream = rx_stream_at(tree, i, &name);
-            connect(b, build_stream(b, stream), node, name ? name : o->name);
-        }
-    }
-}
 
 static struct rx_outlet *branch_named(const struct rx_logical_pipeline *p, const struct rx_tree *name)
 {
@@ -222,7 +71,7 @@ static struct rx_outlet *branch_named(const struct rx_logical_pipeline *p, const
 }
 
 /* The streams that a step feeds were declared with the pipeline; one that could not be was told of. */
-static int give_branches(struct builder *b, const struct rx_written_step *step, struct rx_logical_node *node)
+static int give_branches(struct rx_builder *b, const struct rx_written_step *step, struct rx_logical_node *node)
 {
     const struct rx_tree *names = rx_planner_branches(step->class, step->value);
     struct rx_outlet **feeds = rx_planner_alloc(b->planner, rx_branch_count(names) * sizeof *feeds);
@@ -238,22 +87,22 @@ static int give_branches(struct builder *b, const struct rx_written_step *step, 
 }
 
 /* What the options say, parsed in the scratch arena; NULL after a mistake. */
-static void *parse_options(struct builder *b, const struct rx_written_step *step)
+static void *parse_options(struct rx_builder *b, const struct rx_written_step *step)
 {
     struct rx_planner *planner = b->planner;
     const struct rx_class *class = &step->class->base;
     void *image = rx_plan_alloc(planner->scratch, class->state_size);
     if (!image) {
-        no_memory(b, step->where);
+        rx_builder_no_memory(b, step->where);
         return NULL;
     }
     if (rx_options_parse(class, step->value, step->where, planner->scratch, image, planner->diagnostics) == 0)
         return image;
-    fail(b);
+    rx_builder_fail(b);
     return NULL;
 }
 
-static int ask(struct builder *b, struct rx_step *step, struct rx_logical_node *node, const void *image)
+static int ask(struct rx_builder *b, struct rx_step *step, struct rx_logical_node *node, const void *image)
 {
     const struct rx_operator_class *class = step->class;
     step->hash = rx_options_hash(&class->base, step->options, image);
@@ -262,30 +111,31 @@ static int ask(struct builder *b, struct rx_step *step, struct rx_logical_node *
     return rx_planner_need(b->planner, &class->base, image, &node->need);
 }
 
-static int build_node(struct builder *b, int upstream, const struct rx_written_step *step)
+int rx_builder_node(struct rx_builder *b, int upstream, const struct rx_written_step *step)
 {
     struct rx_planner *planner = b->planner;
-    planner->steps++;
-    int index = add_node(b, &(struct rx_step_words){.class = step->class,
-                                                    .name = step->class->base.name,
-                                                    .id = step->id,
-                                                    .where = step->where,
-                                                    .options = step->value,
-                                                    .on_error = step->on_error});
+    planner->steps += !step->label;
+    int index = rx_builder_add_node(b, &(struct rx_step_words){.class = step->class,
+                                                               .name = step->class->base.name,
+                                                               .id = step->id,
+                                                               .where = step->where,
+                                                               .options = step->value,
+                                                               .on_error = step->on_error,
+                                                               .label = step->label});
     if (index < 0)
         return -1;
     struct rx_logical_node *node = &b->drafts[index].node;
     struct rx_step *made = planner->plan->steps[node->step->number];
     node->known = rx_plan_known(planner->scratch);
     if (give_branches(b, step, node) < 0)
-        return no_memory(b, step->where);
+        return rx_builder_no_memory(b, step->where);
     const void *image = parse_options(b, step);
     if (image && ask(b, made, node, image) < 0)
-        no_memory(b, step->where);
+        rx_builder_no_memory(b, step->where);
     rx_planner_check_names(planner, made, b->scope);
-    connect(b, upstream, index, "");
+    rx_builder_connect(b, upstream, index, "");
     if (image)
-        connect_streams(b, index, step); /* the drafts may have moved */
+        rx_builder_connect_streams(b, index, step); /* the drafts may have moved */
     if (image)
         rx_planner_types_after(planner, made, b->drafts[index].node.input_count, image, b->scope);
     return index;
@@ -294,15 +144,16 @@ static int build_node(struct builder *b, int upstream, const struct rx_written_s
 /* ---- scopes ---- */
 
 /* Connecting later streams may have put nodes behind their consumer: order them so that inputs come first. */
-static void order_nodes(const struct builder *b, size_t node, size_t *order, size_t *count)
+static void order_nodes(const struct rx_builder *b, size_t node, size_t *order, size_t *count)
 {
-    const struct draft *d = &b->drafts[node];
+    const struct rx_draft *d = &b->drafts[node];
     for (unsigned i = 0; i < d->node.input_count; i++)
         order_nodes(b, d->inputs[i].node, order, count);
     order[(*count)++] = node;
 }
 
-static int copy_node(struct builder *b, const struct draft *draft, const uint16_t *place, struct rx_logical_node *out)
+static int copy_node(struct rx_builder *b, const struct rx_draft *draft, const uint16_t *place,
+                     struct rx_logical_node *out)
 {
     struct rx_logical_input *inputs = rx_planner_alloc(b->planner, draft->node.input_count * sizeof *inputs);
     if (!inputs)
@@ -323,7 +174,7 @@ static void place_inside(struct rx_logical_graph *graph, size_t opener, struct r
     inside->opener = opener;
 }
 
-static int fill_graph(struct builder *b, int exit_node, struct rx_logical_graph *graph)
+static int fill_graph(struct rx_builder *b, int exit_node, struct rx_logical_graph *graph)
 {
     size_t order[RX_STEPS_MAX];
     uint16_t place[RX_STEPS_MAX];
@@ -342,7 +193,7 @@ static int fill_graph(struct builder *b, int exit_node, struct rx_logical_graph 
     return r;
 }
 
-static struct rx_logical_graph *seal(struct builder *b, int exit_node)
+static struct rx_logical_graph *seal(struct rx_builder *b, int exit_node)
 {
     if (b->failed || exit_node < 0)
         return NULL;
@@ -350,18 +201,19 @@ static struct rx_logical_graph *seal(struct builder *b, int exit_node)
     return graph && fill_graph(b, exit_node, graph) == 0 ? graph : NULL;
 }
 
-static int add_entry(struct builder *b, const struct rx_step *opener)
+static int add_entry(struct rx_builder *b, const struct rx_step *opener)
 {
-    return add_node(b, &(struct rx_step_words){
-                           .class = &rx_operator_entry, .name = "entry", .where = opener->where, .parent = opener});
+    return rx_builder_add_node(
+        b, &(struct rx_step_words){
+               .class = &rx_operator_entry, .name = "entry", .where = opener->where, .parent = opener});
 }
 
 /* Results before the close: the last step inside must be able to say its own, and nothing may end the window by itself. */
-static void check_no_end(struct builder *b, const struct rx_logical_graph *scope)
+static void check_no_end(struct rx_builder *b, const struct rx_logical_graph *scope)
 {
     for (size_t i = 0; i < scope->count; i++) {
         const struct rx_logical_node *node = &scope->nodes[i];
-        if (node->step->facts.ends_early)
+        if (node->step->facts.ends_early && node->input_count > 0)
             rx_diagnosef(b->planner->diagnostics, node->step->where, "leave `emit` out, or this step",
                          "with `emit` a window puts out results until it closes, and \"%s\" may end it earlier",
                          node->step->class->base.name);
@@ -370,7 +222,7 @@ static void check_no_end(struct builder *b, const struct rx_logical_graph *scope
     }
 }
 
-static void check_early(struct builder *b, const struct rx_logical_node *opener)
+static void check_early(struct rx_builder *b, const struct rx_logical_node *opener)
 {
     if (!opener->step->facts.early || !opener->scope)
         return;
@@ -385,50 +237,50 @@ static void check_early(struct builder *b, const struct rx_logical_node *opener)
 }
 
 /* The steps behind an opener, up to the one that closes its scope, as a graph of its own. */
-static void build_scope(struct builder *outer, int opener, char kind, struct position *at)
+static void build_scope(struct rx_builder *outer, int opener, char kind, struct rx_position *at)
 {
     char scopes[RX_SCOPES_MAX + 2];
     struct rx_logical_node *node = &outer->drafts[opener].node;
     if (strlen(outer->scopes) >= RX_SCOPES_MAX) {
         rx_diagnosef(outer->planner->diagnostics, node->step->where, NULL, "scopes nest at most %d deep",
                      RX_SCOPES_MAX);
-        fail(outer);
+        rx_builder_fail(outer);
         return;
     }
     snprintf(scopes, sizeof scopes, "%s%c", outer->scopes, kind);
     struct rx_scope scope = {.outer = outer->scope, .opener = node->step};
-    struct builder b = {.planner = outer->planner, .scopes = scopes, .scope = &scope};
-    int last = build_steps(&b, add_entry(&b, node->step), at);
+    struct rx_builder b = {.planner = outer->planner, .scopes = scopes, .scope = &scope};
+    int last = rx_builder_steps(&b, add_entry(&b, node->step), at);
     node->scope = seal(&b, last);
     if (!node->scope)
-        fail(outer);
+        rx_builder_fail(outer);
     check_early(outer, node);
     free(b.drafts);
 }
 
 /* What collects has a window's scope of its own, with one step in it. */
-static void build_collection(struct builder *outer, int opener, const struct rx_operator_class *class)
+static void build_collection(struct rx_builder *outer, int opener, const struct rx_operator_class *class)
 {
     struct rx_logical_node *node = &outer->drafts[opener].node;
-    struct builder b = {.planner = outer->planner, .scopes = "w"};
+    struct rx_builder b = {.planner = outer->planner, .scopes = "w"};
     int entry = add_entry(&b, node->step);
-    int last =
-        add_node(&b, &(struct rx_step_words){
-                         .class = class, .name = class->base.name, .where = node->step->where, .parent = node->step});
-    connect(&b, entry, last, "");
+    int last = rx_builder_add_node(
+        &b, &(struct rx_step_words){
+                .class = class, .name = class->base.name, .where = node->step->where, .parent = node->step});
+    rx_builder_connect(&b, entry, last, "");
     void *image =
         last < 0 ? NULL : parse_options(&b, &(struct rx_written_step){.class = class, .where = node->step->where});
     if (image && class->describe)
         class->describe(image, &b.planner->plan->steps[b.drafts[last].node.step->number]->facts);
     node->scope = seal(&b, last);
     if (!node->scope)
-        fail(outer);
+        rx_builder_fail(outer);
     free(b.drafts);
 }
 
 /* The stream that a step opens as often as it wants: a graph of its own, which reads nothing of the step's input but by
  * `outer`. */
-static void build_opened(struct builder *outer, int opener, const struct rx_written_step *step)
+static void build_opened(struct rx_builder *outer, int opener, const struct rx_written_step *step)
 {
     const struct rx_tree *from = NULL, *pipe = NULL;
     for (const struct rx_option *o = step->class->base.options; o && o->name; o++) {
@@ -440,15 +292,15 @@ static void build_opened(struct builder *outer, int opener, const struct rx_writ
     if (!from)
         return;
     struct rx_logical_node *node = &outer->drafts[opener].node;
-    struct builder b = {.planner = outer->planner, .scopes = ""};
-    struct position at = {.pipe = pipe};
+    struct rx_builder b = {.planner = outer->planner, .scopes = ""};
+    struct rx_position at = {.pipe = pipe};
     struct rx_plan_arena *scratch = outer->planner->scratch;
     struct rx_known known = rx_plan_known(scratch);
     rx_plan_know(scratch, (struct rx_known){0});
-    int last = build_stream(&b, from);
-    know_stream(&b, last);
+    int last = rx_builder_stream(&b, from);
+    rx_builder_know(&b, last);
     if (pipe)
-        last = build_steps(&b, last, &at);
+        last = rx_builder_steps(&b, last, &at);
     rx_plan_know(scratch, known);
     struct rx_logical_graph *graph = seal(&b, last);
     if (node->scope || step->class->base.flags & RX_OPENS_WINDOW)
@@ -456,7 +308,7 @@ static void build_opened(struct builder *outer, int opener, const struct rx_writ
     else
         node->scope = graph;
     if (!graph)
-        fail(outer);
+        rx_builder_fail(outer);
     free(b.drafts);
 }
 
@@ -467,7 +319,7 @@ static size_t closed_by_reduction(const char *scopes)
     return window ? strlen(window) : 0;
 }
 
-static size_t scopes_closed(struct builder *b, const struct rx_written_step *step)
+static size_t scopes_closed(struct rx_builder *b, const struct rx_written_step *step)
 {
     if (step->class->base.flags & RX_REDUCES)
         return closed_by_reduction(b->scopes);
@@ -477,11 +329,11 @@ static size_t scopes_closed(struct builder *b, const struct rx_written_step *ste
         return 1;
     rx_diagnosef(b->planner->diagnostics, step->where, "to join other streams in, use merge_with",
                  "there is no group or window open here that \"%s\" could close", step->name);
-    fail(b);
+    rx_builder_fail(b);
     return 0;
 }
 
-static void open_scope(struct builder *b, int node, const struct rx_written_step *step, struct position *at)
+static void open_scope(struct rx_builder *b, int node, const struct rx_written_step *step, struct rx_position *at)
 {
     unsigned flags = step->class->base.flags;
     if (step->class->collects)
@@ -495,33 +347,33 @@ static void open_scope(struct builder *b, int node, const struct rx_written_step
         at->closing--;
 }
 
-static void refuse_behind(struct builder *b, const struct rx_written_step *last, const struct rx_tree *step)
+static void refuse_behind(struct rx_builder *b, const struct rx_written_step *last, const struct rx_tree *step)
 {
     const struct rx_tree *names = rx_planner_branches(last->class, last->value);
     char hint[300];
     snprintf(hint, sizeof hint, "let another pipeline go on: {from: %.100s.%.60s, pipe: [...]}",
              b->planner->pipeline->name, rx_branch_count(names) ? rx_branch_at(names, 0)->text : "NAME");
     rx_diagnosef(b->planner->diagnostics, step, hint, "no step may stand behind `%s`", last->name);
-    fail(b);
+    rx_builder_fail(b);
 }
 
-static int build_steps(struct builder *b, int upstream, struct position *at)
+int rx_builder_steps(struct rx_builder *b, int upstream, struct rx_position *at)
 {
     if (at->pipe->kind != RX_TREE_LIST) {
         bool map = at->pipe->kind == RX_TREE_MAP;
         rx_diagnosef(b->planner->diagnostics, at->pipe,
                      map ? "begin each step with a dash: \"- filter: value > 3\"" : "pipe: [filter: value > 3]",
                      "a pipe is a list of steps");
-        fail(b);
+        rx_builder_fail(b);
         return upstream;
     }
     while (at->next < at->pipe->count && at->closing == 0) {
         struct rx_written_step step;
         if (rx_planner_read_step(b->planner, at->pipe->items[at->next++], &step) < 0) {
-            fail(b);
+            rx_builder_fail(b);
             continue;
         }
-        int node = build_node(b, upstream, &step);
+        int node = rx_builder_node(b, upstream, &step);
         if (node < 0)
             return -1;
         upstream = node;
@@ -535,25 +387,25 @@ static int build_steps(struct builder *b, int upstream, struct position *at)
 }
 
 /* The first node: what the head's step makes of its streams, or the stream that is read. */
-static int build_head(struct builder *b, const struct rx_pipeline_head *head)
+static int build_head(struct rx_builder *b, const struct rx_pipeline_head *head)
 {
     struct rx_written_step step = {.class = head->class, .where = head->where, .value = head->options};
     if (!head->class)
-        return build_stream(b, head->from);
+        return rx_builder_stream(b, head->from);
     step.name = head->class->base.name;
-    return build_node(b, -1, &step);
+    return rx_builder_node(b, -1, &step);
 }
 
 struct rx_logical_graph *rx_planner_steps(struct rx_planner *planner, const struct rx_pipeline_head *head,
                                           const struct rx_tree *pipe)
 {
-    struct builder b = {.planner = planner, .scopes = ""};
+    struct rx_builder b = {.planner = planner, .scopes = ""};
     rx_plan_know(planner->scratch, (struct rx_known){0});
     int last = build_head(&b, head);
-    know_stream(&b, last);
-    struct position at = {.pipe = pipe};
+    rx_builder_know(&b, last);
+    struct rx_position at = {.pipe = pipe};
     if (pipe) /* whatever is wrong with what it reads: its steps may have mistakes too */
-        last = build_steps(&b, last, &at);
+        last = rx_builder_steps(&b, last, &at);
     struct rx_logical_graph *graph = seal(&b, last);
     free(b.drafts);
     return graph;

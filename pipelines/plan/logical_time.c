@@ -12,7 +12,7 @@ static bool needs_order(const struct rx_logical_graph *graph)
 
 static bool is_told(const struct rx_logical_graph *graph, const struct rx_logical_node *node, bool entry)
 {
-    bool told = node->reads ? node->reads->told : node->input_count == 0 && entry;
+    bool told = node->reads ? node->reads->told : node->step->class == &rx_operator_entry && entry;
     for (unsigned i = 0; i < node->input_count; i++)
         told = told || graph->nodes[node->inputs[i].node].told;
     return told;

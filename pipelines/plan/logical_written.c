@@ -137,6 +137,9 @@ static int find_class(struct rx_planner *planner, struct rx_written_step *step)
     snprintf(first, sizeof first, "%.*s", word < sizeof first ? (int)word : 0, step->name);
     if (step->name[word] && rx_registry_operator(first))
         snprintf(hint, sizeof hint, "write a colon behind the name: \"- %s:%.100s\"", first, step->name + word);
+    else if (rx_registry_creation(step->name))
+        snprintf(hint, sizeof hint, "it is a stream of its own, and stands where one is read: %s",
+                 rx_registry_creation(step->name)->base.example);
     else if (rx_expr_is_aggregate(step->name))
         snprintf(hint, sizeof hint, "aggregates have a step of their own: \"- aggregate: {x: %.40s(value)}\"",
                  step->name);
@@ -146,6 +149,14 @@ static int find_class(struct rx_planner *planner, struct rx_written_step *step)
         snprintf(hint, sizeof hint, "`rxd operators` lists them all");
     rx_diagnosef(planner->diagnostics, step->where, hint, "there is no operator \"%s\"", step->name);
     return -EINVAL;
+}
+
+static int finish_step(struct rx_planner *planner, struct rx_written_step *step)
+{
+    if (find_class(planner, step) < 0)
+        return -EINVAL;
+    int r = join_options(planner, step);
+    return r == 0 ? rx_planner_place_streams(planner, step) : r;
 }
 
 int rx_planner_read_step(struct rx_planner *planner, const struct rx_tree *tree, struct rx_written_step *step)
@@ -160,7 +171,7 @@ int rx_planner_read_step(struct rx_planner *planner, const struct rx_tree *tree,
     for (size_t i = 0; failed == 0 && i < tree->count; i++)
         failed = read_step_key(planner, tree->keys[i], tree->items[i], step);
     if (failed == 0 && step->name)
-        return find_class(planner, step) < 0 ? -EINVAL : join_options(planner, step);
+        return finish_step(planner, step);
     if (failed == 0 || tree->kind == RX_TREE_LIST)
         rx_diagnosef(planner->diagnostics, tree, "a step is \"- take: 3\" or \"- pairwise\"",
                      "expected a step here: an operator's name, with its options");

@@ -49,16 +49,25 @@ static const struct rx_class *find(const void *const *list, const char *name, un
     return NULL;
 }
 
-static const char *nearest(const void *const *list, const char *name, unsigned hidden)
+enum { NAMES_MAX = 192 };
+
+/* Of those with one of the flags `shown` (0: any) and none of `hidden`. */
+static size_t add_names(const void *const *list, unsigned shown, unsigned hidden, const char *names[NAMES_MAX],
+                        size_t n)
 {
-    const char *names[128];
-    size_t n = 0;
-    for (; *list && n < 127; list++) {
+    for (; *list && n < NAMES_MAX - 1; list++) {
         const struct rx_class *class = *list;
-        if (!(class->flags & hidden))
+        if (!(class->flags & hidden) && (!shown || class->flags & shown))
             names[n++] = class->name;
     }
     names[n] = NULL;
+    return n;
+}
+
+static const char *nearest(const void *const *list, const char *name, unsigned hidden)
+{
+    const char *names[NAMES_MAX];
+    add_names(list, 0, hidden, names, 0);
     return rx_nearest(name, names);
 }
 
@@ -71,6 +80,14 @@ const struct rx_operator_class *rx_registry_beginning(const char *name)
 {
     const struct rx_operator_class *const *class = operators;
     while (*class && !((*class)->base.flags & RX_BEGINS && strcmp((*class)->base.name, name) == 0))
+        class ++;
+    return *class;
+}
+
+const struct rx_operator_class *rx_registry_creation(const char *name)
+{
+    const struct rx_operator_class *const *class = operators;
+    while (*class && !((*class)->base.flags & RX_CREATES && strcmp((*class)->base.name, name) == 0))
         class ++;
     return *class;
 }
@@ -99,5 +116,13 @@ const char *rx_registry_nearest_operator(const char *name)
 }
 
 const char *rx_registry_nearest_source(const char *name) { return nearest((const void *const *)sources, name, 0); }
+
+const char *rx_registry_nearest_creation(const char *name)
+{
+    const char *names[NAMES_MAX];
+    size_t n = add_names((const void *const *)operators, RX_CREATES, 0, names, 0);
+    add_names((const void *const *)sources, 0, 0, names, n);
+    return rx_nearest(name, names);
+}
 
 const char *rx_registry_nearest_sink(const char *name) { return nearest((const void *const *)sinks, name, 0); }

@@ -18,6 +18,9 @@ const struct rx_sink_class *rx_registry_sink(const char *name);
 
 /* The operator that a pipeline's key of that name means, in place of `from`. NULL: there is none. */
 const struct rx_operator_class *rx_registry_beginning(const char *name);
+/* The stream of that name that is written where it is read, from: {NAME: ...}. NULL: there is none. */
+const struct rx_operator_class *rx_registry_creation(const char *name);
+const char *rx_registry_nearest_creation(const char *name); /* or of a source's kind */
 /* The operator that `from: [a, b]` means. */
 const struct rx_operator_class *rx_registry_merging(void);
 

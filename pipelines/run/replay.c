@@ -422,13 +422,37 @@ int rx_replay_line(struct rx_replay *r, const char *text, size_t length, struct 
 
 /* ---- the end ---- */
 
+/* What counts for ever by itself (interval) goes on for who may have had enough of it some time: a take behind it. But who has had
+ * nothing of so many ticks will have nothing of more. */
+enum { TICKS_IN_VAIN_MAX = 100000 };
+
+static bool waits_for_more(const struct rx_replay_output *out)
+{
+    const struct rx_logical_pipeline *p = rx_logical_find_pipeline(out->replay->logical, out->name);
+    return out->observer.hub && p && p->ends;
+}
+
+static bool goes_on(struct rx_replay *r)
+{
+    bool wanted = false;
+    if (rx_sched_foreground(r->world.sched) > 0)
+        return true;
+    if (rx_sched_endless(r->world.sched) == 0)
+        return false;
+    for (size_t i = 0; i < r->output_count && !wanted; i++)
+        wanted = waits_for_more(&r->outputs[i]);
+    r->in_vain = r->lines.begun == r->lines_before ? r->in_vain + 1 : 0;
+    r->lines_before = r->lines.begun;
+    return wanted && r->in_vain < TICKS_IN_VAIN_MAX;
+}
+
 /* Runs while something is scheduled that can still make output; work that only waits for input does not count. */
 static int run_out(struct rx_replay *r, struct rx_error *reterr)
 {
     int result = 0;
     if (r->ended)
         return run_until(r, r->end, true, reterr);
-    while (result == 0 && rx_sched_foreground(r->world.sched) > 0)
+    while (result == 0 && goes_on(r))
         result = run_until(r, rx_sched_next_due(r->world.sched), true, reterr);
     return result;
 }

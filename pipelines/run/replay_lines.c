@@ -44,6 +44,7 @@ struct rx_buffer *rx_replay_lines_begin(struct rx_replay_lines *l, rx_time now, 
     if (now != l->at)
         rx_replay_lines_flush(l);
     l->at = now;
+    l->begun++;
     l->stream = stream;
     rx_buffer_clear(&l->buffer);
     rx_buffer_text(&l->buffer, "{\"at\":");

@@ -14,7 +14,8 @@ struct rx_replay_lines {
     struct rx_buffer buffer; /* of the line at work */
     const char *stream;
     rx_time at;
-    bool failed; /* an allocation failed */
+    uint64_t begun; /* lines, so far */
+    bool failed;    /* an allocation failed */
 };
 
 /* Begins `{"at":..,"stream":NAME`, in a buffer to append to; at another instant what was there is written first. The

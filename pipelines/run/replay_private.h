@@ -36,6 +36,8 @@ struct rx_replay {
     rx_time last_at, end;
     unsigned input_line;
     unsigned long since_restart; /* events and timers */
+    unsigned in_vain;            /* instants without a line, at the end, in which only endless timers fired */
+    uint64_t lines_before;
     bool has_cold, begun, ended, started, failed;
 };
 

@@ -95,6 +95,11 @@ static const char *pipe_of(int i, char *out, size_t size)
     const struct rx_operator_class *class = rx_registry_operators()[i];
     if (class->base.flags & RX_INTERNAL || (*behind && class->base.flags & RX_ENDS_PIPE))
         return NULL;
+    if (class->base.flags & RX_CREATES) {
+        snprintf(out, size, "[{with_latest_from: {with: {x: {%s, pipe: [{catch: {value: 0}}]}}}}]",
+                 class->base.example);
+        return out;
+    }
     if (class->base.flags & RX_BEGINS)
         return class->base.example;
     bool closes = class->base.flags & RX_CLOSES_SCOPE;
