@@ -166,23 +166,6 @@ static struct rx_keyed *open_group(struct group_by *g, const struct rx_value *ke
 
 /* ---- events ---- */
 
-static int evaluate_key(struct group_by *g, const struct rx_event *event, struct rx_value *keys,
-                        struct rx_error *reterr)
-{
-    struct rx_expr_env env = rx_op_env(&g->op, event);
-    unsigned n = 0;
-    int r = 0;
-    while (n < g->table.width && r == 0) {
-        r = rx_expr_eval(rx_keys_expr(g->by, n), &env, &keys[n], NULL);
-        if (r < 0)
-            r = rx_expr_eval(rx_keys_expr(g->by, n), &env, &keys[n], reterr);
-        n += r == 0;
-    }
-    while (r < 0 && n > 0)
-        rx_value_unref(keys[--n]);
-    return r;
-}
-
 static void route(struct group_by *g, const struct rx_event *event, const struct rx_value *keys)
 {
     uint64_t hash = rx_keytable_hash(keys, g->table.width);
@@ -203,7 +186,8 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         struct rx_value keys[WIDTH_MAX];
         struct rx_error error;
-        if (evaluate_key(g, &span[i], keys, &error) < 0) {
+        struct rx_expr_env env = rx_op_env(op, &span[i]);
+        if (rx_keys_values(g->by, &env, keys, &error) < 0) {
             if (rx_bad_event(op, &span[i], &error) == RX_USE_NULL)
                 rx_count(op, RX_UNHEARD, 1);
             continue;
@@ -420,6 +404,7 @@ static void describe(const void *image, struct rx_facts *facts)
     const struct group_by *g = image;
     facts->keys = (uint64_t)g->max_keys;
     facts->scope_ends = g->idle > 0;
+    facts->opens_unasked = expected(g) > 0;
 }
 
 const struct rx_operator_class rx_operator_group_by = {

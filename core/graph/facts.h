@@ -34,6 +34,8 @@ struct rx_facts {
      * counted already. By default a class that saves state keeps one value. The planner makes bytes of it
      * (pipelines/plan/logical_bound.c), times the groups and windows around the step. */
     uint64_t keys, windows, events, values, bytes;
+    uint64_t parts;        /* the steps behind it run so often side by side, each for some of the keys */
+    bool opens_unasked;    /* it opens scopes before an event comes for them */
     uint64_t waiting;      /* of `events`, those that wait for event time: none where the source tells none */
     uint64_t sorted;       /* of `events`, those kept only to put them in order for a step inside that needs it */
     uint64_t scope_events; /* each scope that it opens takes so many events at the most; 0: as many as come */

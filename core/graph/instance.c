@@ -225,17 +225,34 @@ void *rx_instance_tag(const struct rx_instance *instance) { return instance->tag
 void rx_instance_set_tag(struct rx_instance *instance, void *tag) { instance->tag = tag; }
 const struct rx_mark *rx_instance_mark(const struct rx_instance *instance) { return instance->mark; }
 
-bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span, size_t n)
+/* NULL: nothing inside listens any more. Else it has been told what comes before the events. */
+static struct rx_op *entry_for(struct rx_instance *instance, size_t n)
 {
-    struct rx_op *entry = instance->entry;
-    if (instance->ended || !entry)
-        return false;
+    if (instance->ended || !instance->entry)
+        return NULL;
     rx_instance_refresh(instance);
-    if (instance->ended || !(entry = instance->entry))
-        return false;
-    struct rx_event marked[RX_SPAN_MAX];
+    struct rx_op *entry = instance->ended ? NULL : instance->entry;
+    if (!entry)
+        return NULL;
     entry->node->ledger->in += n;
     rx_count(entry, RX_USED, n);
+    return entry;
+}
+
+bool rx_instance_pass(struct rx_instance *instance, const struct rx_event *span, size_t n)
+{
+    struct rx_op *entry = entry_for(instance, n);
+    if (entry)
+        rx_emit(entry, span, n);
+    return entry;
+}
+
+bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span, size_t n)
+{
+    struct rx_op *entry = entry_for(instance, n);
+    struct rx_event marked[RX_SPAN_MAX];
+    if (!entry)
+        return false;
     while (n > 0 && rx_op_live(entry)) {
         size_t some = n < RX_SPAN_MAX ? n : RX_SPAN_MAX;
         memcpy(marked, span, some * sizeof *span);

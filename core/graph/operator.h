@@ -44,6 +44,7 @@ enum {
     /* Its slot `watermark` has something to do only when what it wanted has been reached, or the form changes: in a scope it need not
      * be told of every instant in between. Before an event comes to it, it has always been told. */
     RX_TOLD_WHEN_WANTED = 1 << 19,
+    RX_OPENS_LANES = 1 << 20, /* the steps behind it run in lanes, each for some of the keys: sub-graph 0 */
     RX_ANY_ORDER =
         16384, /* what it does with its events does not depend on their order; without state that is so anyway */
 };
@@ -217,6 +218,8 @@ const struct rx_mark *rx_instance_mark(const struct rx_instance *);
 void rx_instance_seal(struct rx_instance *, const struct rx_mark *);
 /* Pushes into the instance's entry. False when nothing inside listens any more (the caller counts the event). */
 bool rx_instance_next(struct rx_instance *, const struct rx_event *span, size_t n);
+/* The same of an instance that is no scope of its own: the events keep their marks. */
+bool rx_instance_pass(struct rx_instance *, const struct rx_event *span, size_t n);
 void rx_instance_watermark(struct rx_instance *, rx_time);
 void rx_instance_complete(struct rx_instance *);
 void rx_instance_error(struct rx_instance *, const struct rx_error *);
@@ -230,6 +233,8 @@ struct rx_instance *rx_instance_load(struct rx_op *, unsigned which, const struc
                                      struct rx_reader *);
 struct rx_instance *rx_instance_load_for(struct rx_op *, unsigned which, void *tag, const struct rx_event *outer,
                                          struct rx_reader *);
+struct rx_instance *rx_instance_load_own(struct rx_op *, unsigned which, void *tag,
+                                         struct rx_reader *);         /* the op's mark */
 const struct rx_event *rx_instance_outer(const struct rx_instance *); /* NULL: it was not opened for one */
 
 /* For an op that runs several steps as one: the frames of steps that it stands for, as an operator with so many live

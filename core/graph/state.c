@@ -188,6 +188,15 @@ struct rx_instance *rx_instance_load(struct rx_op *op, unsigned which, const str
     return NULL;
 }
 
+struct rx_instance *rx_instance_load_own(struct rx_op *op, unsigned which, void *tag, struct rx_reader *r)
+{
+    struct rx_instance *instance = rx_reader_failed(r) ? NULL : rx_instance_link(op, which, NULL, tag);
+    if (instance)
+        return load_into(instance, r);
+    rx_reader_fail(r, -EBADMSG);
+    return NULL;
+}
+
 struct rx_instance *rx_instance_load_for(struct rx_op *op, unsigned which, void *tag, const struct rx_event *outer,
                                          struct rx_reader *r)
 {

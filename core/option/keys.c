@@ -134,6 +134,22 @@ int rx_keys_compile(const struct rx_tree *tree, struct rx_plan_arena *arena, str
     return r;
 }
 
+int rx_keys_values(struct rx_keys *keys, const struct rx_expr_env *env, struct rx_value *values,
+                   struct rx_error *reterr)
+{
+    size_t n = 0;
+    int r = 0;
+    while (n < keys->count && r == 0) {
+        r = rx_expr_eval(keys->exprs[n], env, &values[n], NULL);
+        if (r < 0)
+            r = rx_expr_eval(keys->exprs[n], env, &values[n], reterr);
+        n += r == 0;
+    }
+    while (r < 0 && n > 0)
+        rx_value_unref(values[--n]);
+    return r;
+}
+
 static int eval_compact(struct rx_expr *expr, const struct rx_expr_env *env, struct rx_heap *heap, struct rx_value *ret,
                         struct rx_error *reterr)
 {

@@ -201,6 +201,8 @@ int rx_keys_compile(const struct rx_tree *, struct rx_plan_arena *, struct rx_ke
 size_t rx_keys_count(const struct rx_keys *);
 const struct rx_key *rx_keys_name(const struct rx_keys *, size_t i);
 struct rx_expr *rx_keys_expr(const struct rx_keys *, size_t i);
+/* The keys of an event, as many as there are; they are the caller's. After a mistake there are none. */
+int rx_keys_values(struct rx_keys *, const struct rx_expr_env *, struct rx_value *values, struct rx_error *reterr);
 /* The key of an event as an RX_RECORD {name: value} made of compact copies. */
 int rx_keys_eval(struct rx_keys *, const struct rx_expr_env *, struct rx_heap *, struct rx_value *ret,
                  struct rx_error *reterr);

@@ -77,7 +77,7 @@ static unsigned width_before(const struct rx_logical_graph *graph, const struct 
 /* So many scopes may be open behind a step at once. */
 static uint64_t scopes_of(const struct rx_facts *facts)
 {
-    uint64_t n = facts->keys ? facts->keys : facts->windows;
+    uint64_t n = facts->parts ? facts->parts : facts->keys ? facts->keys : facts->windows;
     return n ? n : 1;
 }
 

@@ -15,8 +15,9 @@ struct rx_builder {
     struct rx_planner *planner;
     struct rx_draft *drafts;
     size_t count, capacity;
-    const char *scopes;           /* from the outermost: 'g' group, 'w' window */
+    const char *scopes;           /* from the outermost: 'g' group, 'w' window, 'l' lanes */
     const struct rx_scope *scope; /* the innermost; NULL: none */
+    bool opened;                  /* it is of a stream that a step opens */
     bool failed;
 };
 

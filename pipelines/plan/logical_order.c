@@ -261,9 +261,11 @@ static void find_ends(const struct ending *e, struct rx_logical_graph *graph)
             find_ends(&(struct ending){.planner = e->planner, .entry = true}, node->opened);
         if (!node->scope)
             continue;
-        bool group = node->step->class->base.flags & RX_OPENS_GROUP;
-        struct ending inner = {
-            .planner = e->planner, .in_group = group, .entry = !group || ends || node->step->facts.scope_ends};
+        unsigned flags = node->step->class->base.flags;
+        bool lasts = flags & (RX_OPENS_GROUP | RX_OPENS_LANES); /* as long as its input */
+        struct ending inner = {.planner = e->planner,
+                               .in_group = flags & RX_OPENS_GROUP,
+                               .entry = !lasts || ends || node->step->facts.scope_ends};
         find_ends(&inner, node->scope);
     }
 }

@@ -56,7 +56,7 @@ static struct rx_pace pace_behind_scope(const struct rx_logical_node *node)
     if (node->step->class->collects || node->step->class->base.flags & RX_OPENS_WINDOW)
         return exit->step->facts.reduces ? own_pace(node->step) : unknown;
     pace.spacing = 0;
-    return node->step->class->base.flags & RX_OPENS_GROUP ? pace : unknown;
+    return node->step->class->base.flags & (RX_OPENS_GROUP | RX_OPENS_LANES) ? pace : unknown;
 }
 
 static void remark(struct rx_planner *planner, const struct rx_step *step, const char *hint, const char *message)
@@ -106,7 +106,7 @@ static void pace_graph(struct rx_planner *planner, struct rx_logical_graph *grap
         node->pace = node->input_count == 0 ? in : pace_after(node->step, in);
         if (!node->scope)
             continue;
-        bool group = node->step->class->base.flags & RX_OPENS_GROUP;
+        bool group = node->step->class->base.flags & (RX_OPENS_GROUP | RX_OPENS_LANES);
         pace_graph(planner, node->scope, (struct rx_pace){in.spacing, group ? 0 : in.rhythm, in.of});
         node->pace = pace_behind_scope(node);
     }

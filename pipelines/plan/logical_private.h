@@ -113,6 +113,8 @@ void rx_planner_types_after(struct rx_planner *, const struct rx_step *, unsigne
 struct rx_known rx_planner_types_of(struct rx_planner *, const struct rx_outlet *);
 /* logical_names.c: refuses results that would hide a key, and what looks at many events where there is one. */
 void rx_planner_check_names(struct rx_planner *, const struct rx_step *, const struct rx_scope *);
+/* logical_lanes.c: refuses what lanes cannot do of the steps behind `opener`. */
+void rx_planner_check_lanes(struct rx_planner *, const struct rx_step *opener, const struct rx_logical_graph *);
 /* Notes what looks like a slip: a name without quotes that nothing gives, compared with a topic's capture. -ENOMEM. */
 int rx_planner_remarks(struct rx_planner *);
 /* Calls `each` for the names of a group's key, as written; a backtick on either side is left out. */

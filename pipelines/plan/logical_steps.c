@@ -249,11 +249,13 @@ static void build_scope(struct rx_builder *outer, int opener, char kind, struct 
     }
     snprintf(scopes, sizeof scopes, "%s%c", outer->scopes, kind);
     struct rx_scope scope = {.outer = outer->scope, .opener = node->step};
-    struct rx_builder b = {.planner = outer->planner, .scopes = scopes, .scope = &scope};
+    struct rx_builder b = {.planner = outer->planner, .scopes = scopes, .scope = &scope, .opened = outer->opened};
     int last = rx_builder_steps(&b, add_entry(&b, node->step), at);
     node->scope = seal(&b, last);
     if (!node->scope)
         rx_builder_fail(outer);
+    else if (kind == 'l')
+        rx_planner_check_lanes(outer->planner, node->step, node->scope);
     check_early(outer, node);
     free(b.drafts);
 }
@@ -292,7 +294,7 @@ static void build_opened(struct rx_builder *outer, int opener, const struct rx_w
     if (!from)
         return;
     struct rx_logical_node *node = &outer->drafts[opener].node;
-    struct rx_builder b = {.planner = outer->planner, .scopes = ""};
+    struct rx_builder b = {.planner = outer->planner, .scopes = "", .opened = true};
     struct rx_position at = {.pipe = pipe};
     struct rx_plan_arena *scratch = outer->planner->scratch;
     struct rx_known known = rx_plan_known(scratch);
@@ -333,6 +335,17 @@ static size_t scopes_closed(struct rx_builder *b, const struct rx_written_step *
     return 0;
 }
 
+static bool may_open_lanes(struct rx_builder *b, const struct rx_written_step *step)
+{
+    bool inside = b->scopes[0] || b->opened;
+    if (inside)
+        rx_diagnosef(b->planner->diagnostics, step->where, "put it first, and the group or window behind it",
+                     "`%s` stands at the top of a pipeline, not in a group, a window or another `%s`", step->name,
+                     step->name);
+    b->failed = b->failed || inside;
+    return !inside;
+}
+
 static void open_scope(struct rx_builder *b, int node, const struct rx_written_step *step, struct rx_position *at)
 {
     unsigned flags = step->class->base.flags;
@@ -340,9 +353,11 @@ static void open_scope(struct rx_builder *b, int node, const struct rx_written_s
         build_collection(b, node, step->class->collects);
     build_opened(b, node, step);
     at->closing = scopes_closed(b, step);
-    if (!(flags & (RX_OPENS_GROUP | RX_OPENS_WINDOW)))
+    if (!(flags & (RX_OPENS_GROUP | RX_OPENS_WINDOW | RX_OPENS_LANES)))
         return;
-    build_scope(b, node, flags & RX_OPENS_GROUP ? 'g' : 'w', at);
+    if (flags & RX_OPENS_LANES && !may_open_lanes(b, step))
+        return;
+    build_scope(b, node, flags & RX_OPENS_GROUP ? 'g' : flags & RX_OPENS_WINDOW ? 'w' : 'l', at);
     if (at->closing > 0)
         at->closing--;
 }

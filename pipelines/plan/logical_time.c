@@ -51,7 +51,7 @@ static void look_at(struct rx_step **steps, struct rx_logical_pipeline *p, struc
         p->singles = p->singles || mixes(node);
         if (node->opened)
             look_at(steps, p, node->opened, false);
-        bool group = node->step->class->base.flags & RX_OPENS_GROUP;
+        bool group = node->step->class->base.flags & (RX_OPENS_GROUP | RX_OPENS_LANES);
         node->inner_ordered = node->scope && node->told && !group && needs_order(node->scope);
         if (!node->inner_ordered)
             forget_sorted(steps[node->step->number]);

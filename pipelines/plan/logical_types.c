@@ -55,7 +55,7 @@ static void add_scopes(struct types *t, const struct rx_scope *scope)
     for (; scope; scope = scope->outer) {
         if (scope->opener->class->base.flags & RX_OPENS_GROUP)
             rx_planner_each_key(scope->opener, add_key, t);
-        else
+        else if (scope->opener->class->base.flags & RX_OPENS_WINDOW)
             add_type(t, "window", RX_EXPR_KIND_ANY);
     }
 }

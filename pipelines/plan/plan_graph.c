@@ -254,7 +254,8 @@ static bool takes_spans(const struct rx_node *node)
     return safe && node->span_ok;
 }
 
-/* A node may emit spans where everything behind it takes them. The exit of a root feeds a hub, which does. */
+/* A node may emit spans where everything behind it takes them. The exit of a root feeds a hub, which does, and that of a lane what
+ * puts the lanes together. */
 static void mark_spans(struct rx_subgraph *graph, bool root)
 {
     for (size_t i = graph->count; i-- > 0;) {
@@ -262,7 +263,7 @@ static void mark_spans(struct rx_subgraph *graph, bool root)
         node->span_ok = node->down < 0 ? root : takes_spans(&graph->nodes[node->down]);
         for (unsigned k = 0; k < 2; k++)
             if (node->subgraphs[k])
-                mark_spans(node->subgraphs[k], false);
+                mark_spans(node->subgraphs[k], node->class->base.flags & RX_OPENS_LANES);
     }
 }
 

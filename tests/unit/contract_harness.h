@@ -50,6 +50,9 @@ static const char *const chains[] = {
     "[group_by: device, {aggregate: {n: count(), m: max(value)}, emit: 500ms}]",
     "[{aggregate: {n: count(), m: max(value)}, emit: updates}]",
     "[window: {size: 5, every: 2}, aggregate: {n: count(), v: variance(value)}]",
+    "[parallel: {by: device, lanes: 2}, set: {double: value * 2}, group_by: device, window: 1s, aggregate: {s: "
+    "sum(double)}]",
+    "[parallel: city, group_by: [device, city], {debounce: 200ms}, merge, merge, scan: acc]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
@@ -102,9 +105,9 @@ static const char *pipe_of(int i, char *out, size_t size)
     }
     if (class->base.flags & RX_BEGINS)
         return class->base.example;
-    bool closes = class->base.flags & RX_CLOSES_SCOPE;
-    snprintf(out, size, "[%s%s]", closes ? "group_by: device, " : "",
-             class->base.example ? class->base.example : class->base.name);
+    bool closes = class->base.flags & RX_CLOSES_SCOPE, lanes = class->base.flags & RX_OPENS_LANES;
+    snprintf(out, size, "[%s%s%s]", closes ? "group_by: device, " : "",
+             class->base.example ? class->base.example : class->base.name, lanes && *behind ? ", merge" : "");
     return out;
 }
 
