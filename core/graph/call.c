@@ -1,32 +1,48 @@
 /* Calls out of the graph: who waits for which answer. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/graph/graph_private.h"
 
+/* The list of an op's calls: the first one's `previous` is the last one, so that both ends are at hand. */
 static void unlink(struct rx_call *call)
 {
-    struct rx_call **link = &call->op->calls;
-    while (*link != call)
-        link = &(*link)->next;
-    *link = call->next;
+    struct rx_call **first = &call->op->calls, *next = call->next;
+    if (*first == call)
+        *first = next;
+    else
+        call->previous->next = next;
+    if (next)
+        next->previous = call->previous;
+    else if (*first)
+        (*first)->previous = call->previous;
+}
+
+static void append(struct rx_op *op, struct rx_call *call)
+{
+    struct rx_call *first = op->calls;
+    call->previous = first ? first->previous : call;
+    *(first ? &first->previous->next : &op->calls) = call;
+    if (first)
+        first->previous = call;
 }
 
 static void destroy(struct rx_call *call)
 {
+    rx_sched_stop(rx_op_engine(call->op)->sched, &call->later);
     rx_value_unref(call->request);
+    rx_value_unref(call->answer);
     free(call);
 }
 
 static struct rx_call *add(struct rx_op *op, uint64_t tag, struct rx_value request)
 {
-    struct rx_call *call = calloc(1, sizeof *call), **link = &op->calls;
+    struct rx_call *call = calloc(1, sizeof *call);
     if (!call)
         return NULL;
     *call = (struct rx_call){.op = op, .tag = tag, .request = rx_value_ref(request)};
-    while (*link)
-        link = &(*link)->next;
-    *link = call;
+    append(op, call);
     return call;
 }
 
@@ -67,17 +83,48 @@ void rx_call_answer(struct rx_call *call, const struct rx_value *answer, const s
     op->class->answer(op, tag, answer, error);
     op->busy = false;
     rx_op_drain(op);
-    rx_engine_leave(engine);
     destroy(call);
+    rx_engine_leave(engine);
 }
+
+/* ---- answers that are known beforehand ---- */
+
+static void on_later(struct rx_timer *timer)
+{
+    struct rx_call *call = (struct rx_call *)(void *)((char *)timer - offsetof(struct rx_call, later));
+    struct rx_error error;
+    if (call->answer.kind == RX_STRING)
+        rx_error_set(&error, -ECONNABORTED, "%.*s", (int)call->answer.aux, call->answer.u.text);
+    rx_call_answer(call, call->answer.kind == RX_STRING ? NULL : &call->answer, &error);
+}
+
+int rx_call_answer_later(struct rx_call *call, rx_time wait, struct rx_value answer)
+{
+    struct rx_sched *sched = rx_op_engine(call->op)->sched;
+    call->later.fire = on_later;
+    call->answer = rx_value_ref(answer);
+    call->planned = true;
+    return rx_sched_arm(sched, &call->later, rx_sched_now(sched) + wait);
+}
+
+/* ---- cancelling ---- */
 
 static void cancel(struct rx_call *call)
 {
     const struct rx_caller *caller = &rx_op_engine(call->op)->caller;
     unlink(call);
-    if (caller->cancel)
+    if (caller->cancel && !call->planned)
         caller->cancel(caller->arg, call);
     destroy(call);
+}
+
+void rx_call_cancel(struct rx_op *op, uint64_t tag)
+{
+    struct rx_call *call = op->calls;
+    while (call && call->tag != tag)
+        call = call->next;
+    if (call)
+        cancel(call);
 }
 
 void rx_calls_cancel_all(struct rx_op *op)
@@ -102,7 +149,26 @@ void rx_calls_save(const struct rx_op *op, struct rx_writer *w)
     for (const struct rx_call *call = op->calls; call; call = call->next) {
         rx_write_uint(w, call->tag);
         rx_write_value(w, call->request);
+        rx_write_bool(w, call->planned);
+        if (!call->planned)
+            continue;
+        rx_write_value(w, call->answer);
+        rx_timer_save(&call->later, w);
     }
+}
+
+static void load_planned(struct rx_op *op, uint64_t tag, struct rx_value request, struct rx_reader *r)
+{
+    struct rx_value answer = rx_read_value(r);
+    struct rx_call *call = rx_reader_failed(r) ? NULL : add(op, tag, request);
+    if (call) {
+        call->later.fire = on_later;
+        call->answer = rx_value_ref(answer);
+        call->planned = true;
+    }
+    if (!call || rx_timer_load(rx_op_engine(op)->sched, &call->later, r) < 0)
+        rx_reader_fail(r, -ENOMEM);
+    rx_value_unref(answer);
 }
 
 void rx_calls_load(struct rx_op *op, struct rx_reader *r)
@@ -110,7 +176,10 @@ void rx_calls_load(struct rx_op *op, struct rx_reader *r)
     for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--) {
         uint64_t tag = rx_read_uint(r);
         struct rx_value request = rx_read_value(r);
-        if (!rx_reader_failed(r))
+        bool planned = rx_read_bool(r);
+        if (planned)
+            load_planned(op, tag, request, r);
+        else if (!rx_reader_failed(r))
             rx_call_begin(op, tag, request);
         rx_value_unref(request);
     }

@@ -54,8 +54,11 @@ struct rx_subgraph {
 
 /* A call that is pending: the caller's while it is, until it is answered or cancelled. */
 struct rx_call {
-    struct rx_call *next; /* private to core/graph, as are these two */
-    struct rx_op *op;
+    struct rx_call *next, *previous; /* private to core/graph, as are these: */
+    struct rx_timer later;
+    struct rx_value answer;
+    bool planned;
+    struct rx_op *op; /* whose step says who asks */
     uint64_t tag;
     struct rx_value request; /* what is asked */
     void *ticket;            /* the caller's */
@@ -68,6 +71,9 @@ struct rx_caller {
 };
 /* The caller's answer, on the worker's thread: the value is borrowed; NULL: the error. The call is gone after it. */
 void rx_call_answer(struct rx_call *, const struct rx_value *, const struct rx_error *);
+/* In place of that, of who knows the answer beforehand (from `begin`, of a replay): it comes after `wait`, and is saved with the call, so that a
+ * restart changes nothing. A text is an error in those words. -ENOMEM. */
+int rx_call_answer_later(struct rx_call *, rx_time wait, struct rx_value answer);
 
 /* Fewer are asked one by one: that is as fast. */
 #define RX_INDEX_FROM 4

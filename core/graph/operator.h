@@ -247,6 +247,7 @@ struct rx_reader rx_frame_open_step(struct rx_reader *, unsigned inputs, unsigne
  * cancelled; when it is saved, asked again by whoever loads it, in the same order. `request` is borrowed; `tag` is the op's,
  * a number that it can save. */
 void rx_call_begin(struct rx_op *, uint64_t tag, struct rx_value request);
+void rx_call_cancel(struct rx_op *, uint64_t tag); /* no answer comes; no-op where none is awaited */
 
 /* The ledger: every event that came in is accounted for once. Counters belong to the step, not to each instance. */
 enum rx_account {

@@ -238,6 +238,61 @@ START_TEST(what_is_pending_is_asked_again_by_who_loads_it)
 }
 END_TEST
 
+START_TEST(one_call_is_cancelled_and_the_others_go_on)
+{
+    struct world w;
+    begin(&w);
+    w.instance = rx_graph_start(w.engine, &w.graph, write_note, &w);
+    for (int i = 0; i < 3; i++)
+        push(&w, i);
+    struct rx_op *op = w.asked[0]->op;
+    rx_call_cancel(op, 1);
+    rx_call_cancel(op, 7);
+    ck_assert_uint_eq(w.cancelled, 1);
+    ck_assert_ptr_null(w.asked[1]);
+    rx_call_cancel(op, 2);
+    rx_call_cancel(op, 0);
+    push(&w, 3);
+    answer(&w, 3, 30);
+    ck_assert_str_eq(written(&w), "30 ");
+    end(&w);
+}
+END_TEST
+
+START_TEST(answers_known_beforehand_come_at_their_instants_over_a_restart_too)
+{
+    struct world first, second;
+    struct rx_writer saved = {0};
+    begin(&first);
+    first.instance = rx_graph_start(first.engine, &first.graph, write_note, &first);
+    for (int i = 0; i < 3; i++)
+        push(&first, i);
+    struct rx_value refusal = rx_string(first.heap, "hung up", 7);
+    ck_assert_int_eq(rx_call_answer_later(first.asked[0], 300, rx_int(10)), 0);
+    ck_assert_int_eq(rx_call_answer_later(first.asked[1], 100, refusal), 0);
+    ck_assert_int_eq(rx_call_answer_later(first.asked[2], 300, rx_int(12)), 0);
+    rx_value_unref(refusal);
+    rx_sched_run_until(first.sched, 150, true);
+    ck_assert_str_eq(written(&first), "\"hung up\" ");
+    ck_assert_int_eq(rx_instance_save(first.instance, &saved), 0);
+    begin(&second);
+    rx_sched_run_until(second.sched, 150, true);
+    struct rx_reader reader = {
+        .data = (const unsigned char *)saved.buffer.data, .length = saved.buffer.length, .heap = second.heap};
+    second.instance = rx_graph_load(second.engine, &second.graph, write_note, &second, &reader);
+    ck_assert_ptr_nonnull(second.instance);
+    ck_assert_uint_eq(second.asked_count, 0);
+    rx_sched_run_until(second.sched, 299, true);
+    ck_assert_uint_eq(second.out.length, 0);
+    rx_sched_run_until(second.sched, 300, true);
+    ck_assert_str_eq(written(&second), "10 12 ");
+    rx_buffer_finish(&saved.buffer);
+    end(&first);
+    ck_assert_uint_eq(first.cancelled, 0);
+    end(&second);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("calls");
@@ -247,6 +302,8 @@ int main(void)
     tcase_add_test(t, what_cannot_be_asked_and_what_fails_is_an_error_to_who_asked);
     tcase_add_test(t, what_is_pending_is_cancelled_with_its_operator);
     tcase_add_test(t, what_is_pending_is_asked_again_by_who_loads_it);
+    tcase_add_test(t, one_call_is_cancelled_and_the_others_go_on);
+    tcase_add_test(t, answers_known_beforehand_come_at_their_instants_over_a_restart_too);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
