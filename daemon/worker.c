@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/io/client/requester.h"
 #include "daemon/log.h"
 #include "daemon/worker_private.h"
 
@@ -322,6 +323,7 @@ void rx_worker_destroy(struct rx_worker *w)
     rx_health_destroy(w->health);
     rx_plan_destroy(w->plan);
     rx_plan_destroy(w->prepared);
+    rx_requester_destroy(w->requester);
     rx_site_destroy(w->site);
     rx_wake_destroy(w->on_asked);
     rx_wake_destroy(w->on_done);

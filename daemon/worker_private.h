@@ -17,6 +17,7 @@ struct rx_worker {
     struct rx_plan *plan;
     struct rx_plan *prepared; /* of a reload, not running yet */
     struct rx_runtime *runtime;
+    struct rx_requester *requester; /* NULL: no step has asked for one yet */
     struct rx_worker_table *tables;
     struct rx_ring *asked, *done;
     struct rx_wake *on_asked, *on_done;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/io/client/requester.h"
 #include "daemon/log.h"
 #include "daemon/worker_private.h"
 #include "pipelines/run/runtime.h"
@@ -16,6 +17,29 @@ static bool *mine(const struct rx_worker *w, const struct rx_logical *logical, c
     return here;
 }
 
+static bool asks(const struct rx_plan *plan)
+{
+    for (size_t p = 0; p < plan->pipeline_count; p++)
+        for (size_t i = 0; i < plan->pipelines[p].step_count; i++)
+            if (plan->steps[plan->pipelines[p].first_step + i]->class->answer)
+                return true;
+    return false;
+}
+
+/* Steps that ask the outside need who does: libcurl is opened at load of a config that has some. */
+static int provide(struct rx_worker *w, const struct rx_plan *plan, struct rx_diagnostics *diagnostics)
+{
+    struct rx_error error = {0};
+    if (w->requester || !asks(plan))
+        return 0;
+    struct rx_site *site = rx_site_of(w->site);
+    struct rx_client *client = site->client(site, &error);
+    int r = client ? rx_requester_create(client, w->engine, &w->requester) : error.code;
+    if (error.code)
+        rx_diagnose(diagnostics, NULL, &error);
+    return r;
+}
+
 int rx_worker_plan(struct rx_worker *w, const struct rx_logical *logical, const struct rx_shares *shares,
                    struct rx_diagnostics *diagnostics, struct rx_plan **ret)
 {
@@ -25,7 +49,7 @@ int rx_worker_plan(struct rx_worker *w, const struct rx_logical *logical, const 
     struct rx_plan_options options = {.site = rx_site_of(w->site), .pipelines_here = here};
     int r = rx_plan_create(logical, w->engine, &options, diagnostics, ret);
     free(here);
-    return r;
+    return r == 0 ? provide(w, *ret, diagnostics) : r;
 }
 
 static int prepare(struct rx_worker *w, struct rx_worker_reload *reload)

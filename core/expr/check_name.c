@@ -225,7 +225,7 @@ int rx_check_become_field(struct rx_compiler *c, struct rx_ast *node, const char
 
 int rx_check_meta(struct rx_compiler *c, struct rx_ast *node)
 {
-    static const char *const names[] = {"source", "topic", "key", "retained", NULL};
+    static const char *const names[] = {"source", "topic", "key", "retained", "status", NULL};
     if (rx_check_gathered(c, node->args[0]) < 0)
         return -EINVAL;
     for (int i = 0; names[i]; i++)
@@ -234,12 +234,13 @@ int rx_check_meta(struct rx_compiler *c, struct rx_ast *node)
             node->count = 0;
             node->resolution = R_META_FIELD;
             node->index = i;
-            node->kinds = i < 2 ? RX_K_STRING : i == 3 ? RX_K_BOOL : RX_K_ALL;
+            node->kinds = i < 2 ? RX_K_STRING : i == 3 ? RX_K_BOOL : i == 4 ? RX_K_INT : RX_K_ALL;
             c->expr->reaches |= i == 2 ? RX_REACHES_MARK : RX_REACHES_META;
             return 0;
         }
     rx_compile_failed(c, node, "meta has no field named \"%.*s\"", (int)node->length, node->name);
-    rx_error_hint(c->reterr, "meta has source, topic, key and retained; a field named meta is event.meta");
+    rx_error_hint(c->reterr,
+                  "meta has source, topic, key, retained and (behind http) status; a field named meta is event.meta");
     return -EINVAL;
 }
 

@@ -195,7 +195,8 @@ static SLOW bool has_field(const struct rx_expr *e, const struct rx_value *found
 
 /* ---- meta ---- */
 
-static const char *const meta_names[] = {"source", "topic", "key", "retained"};
+static const char *const meta_names[] = {"source", "topic", "key", "retained", "status"};
+enum { META_NAMES = sizeof meta_names / sizeof *meta_names };
 
 /* The key of the innermost scope: the value itself where there is one, else the record of them. */
 static bool meta_key(const struct rx_event *event, struct rx_value *ret)
@@ -225,7 +226,7 @@ static int meta_whole(struct rx_expr *e, struct rx_value *ret)
 {
     struct rx_object_builder meta;
     rx_object_init(&meta, e->heap);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < META_NAMES; i++) {
         struct rx_value value;
         if (meta_field(e->env->event, i, &value))
             rx_object_put_take(&meta, static_text(meta_names[i]), rx_value_ref(value));

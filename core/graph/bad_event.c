@@ -50,6 +50,8 @@ static const char *reason_of(int code)
         return "budget";
     case -ENOMEM:
         return "memory";
+    case -EIO:
+        return "request"; /* what was asked of the outside */
     default:
         return "type";
     }

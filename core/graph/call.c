@@ -171,6 +171,23 @@ static void load_planned(struct rx_op *op, uint64_t tag, struct rx_value request
     rx_value_unref(answer);
 }
 
+/* Nothing is answered while the graph is being loaded: what cannot be asked hears of it at the same instant, by a timer. */
+static void ask_again(struct rx_op *op, uint64_t tag, struct rx_value request, struct rx_reader *r)
+{
+    struct rx_error error = {0};
+    struct rx_call *call = add(op, tag, request);
+    if (!call) {
+        rx_reader_fail(r, -ENOMEM);
+        return;
+    }
+    if (ask(call, &error) == 0)
+        return;
+    struct rx_value refusal = rx_string(op->instance->engine->heap, error.message, strlen(error.message));
+    if (refusal.kind != RX_STRING || rx_call_answer_later(call, 0, refusal) < 0)
+        rx_reader_fail(r, -ENOMEM);
+    rx_value_unref(refusal);
+}
+
 void rx_calls_load(struct rx_op *op, struct rx_reader *r)
 {
     for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--) {
@@ -180,7 +197,7 @@ void rx_calls_load(struct rx_op *op, struct rx_reader *r)
         if (planned)
             load_planned(op, tag, request, r);
         else if (!rx_reader_failed(r))
-            rx_call_begin(op, tag, request);
+            ask_again(op, tag, request, r);
         rx_value_unref(request);
     }
 }

@@ -183,6 +183,11 @@ int rx_shaper_columns(const struct rx_shaper *, bool over, struct rx_columns *);
 int rx_shaper_text(struct rx_shaper *, const struct rx_expr_env *, struct rx_buffer *out, struct rx_error *reterr);
 /* The same, with what the expressions yield percent-encoded (all but the unreserved characters of RFC 3986, 2.3). */
 int rx_shaper_url(struct rx_shaper *, const struct rx_expr_env *, struct rx_buffer *out, struct rx_error *reterr);
+/* The same, but what stands in the place of the host (before "://" has been followed by one of "/?#") is not encoded: it is refused
+ * (-EINVAL) where it could be more than a host and a port; what begins the URL is taken as it is. */
+int rx_shaper_whole_url(struct rx_shaper *, const struct rx_expr_env *, struct rx_buffer *out, struct rx_error *reterr);
+/* Of a template of a URL: whether its host stands in it, literally. */
+bool rx_shaper_names_host(const struct rx_shaper *);
 /* Every expression in the shaper, in order of writing. */
 size_t rx_shaper_expr_count(const struct rx_shaper *);
 struct rx_expr *rx_shaper_expr(const struct rx_shaper *, size_t i);

@@ -78,8 +78,45 @@ static int append_encoded(struct rx_buffer *out, struct rx_value value)
     return r;
 }
 
+enum encoding { AS_TEXT, ENCODED, AS_URL };
+
+/* What of a URL has been written so far. */
+static bool is_behind_host(const struct rx_buffer *out)
+{
+    size_t at = 0;
+    while (at + 3 <= out->length && memcmp(out->data + at, "://", 3) != 0)
+        at++;
+    for (at += 3; at < out->length; at++)
+        if (memchr("/?#", out->data[at], 3))
+            return true;
+    return false;
+}
+
+static int append_host(struct rx_buffer *out, struct rx_value value, struct rx_error *reterr)
+{
+    size_t start = out->length;
+    append_value(out, value);
+    for (size_t i = start; start > 0 && i < out->length; i++) {
+        char c = out->data[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && !memchr(".-_:[]", c, 6))
+            return rx_error_set(reterr, -EINVAL, "the value in the place of the URL's host is no host");
+    }
+    return 0;
+}
+
+static int append_one(struct rx_buffer *out, struct rx_value value, enum encoding encoding, struct rx_error *reterr)
+{
+    if (encoding == AS_URL && !is_behind_host(out))
+        return append_host(out, value, reterr);
+    if (encoding != AS_TEXT)
+        return append_encoded(out, value) < 0 ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
+    append_value(out, value);
+    return 0;
+}
+
 static int append_parts(struct rx_shaper *shaper, const struct shape_node *node, const struct rx_expr_env *env,
-                        bool url, struct rx_buffer *out, struct rx_error *reterr)
+                        enum encoding encoding, struct rx_buffer *out, struct rx_error *reterr)
 {
     for (size_t i = 0; i < node->count; i++) {
         const struct shape_node *part = &node->children[i];
@@ -91,10 +128,10 @@ static int append_parts(struct rx_shaper *shaper, const struct shape_node *node,
         int r = eval_expr(shaper, part->expr, env, &value, reterr);
         if (r < 0)
             return r;
-        r = url ? append_encoded(out, value) : (append_value(out, value), 0);
+        r = append_one(out, value, encoding, reterr);
         rx_value_unref(value);
         if (r < 0)
-            return rx_error_set(reterr, r, "out of memory");
+            return r;
     }
     return out->failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
 }
@@ -103,7 +140,7 @@ static int eval_text(struct rx_shaper *shaper, const struct shape_node *node, co
                      struct rx_heap *heap, struct rx_value *ret, struct rx_error *reterr)
 {
     rx_buffer_clear(&shaper->scratch);
-    int r = append_parts(shaper, node, env, false, &shaper->scratch, reterr);
+    int r = append_parts(shaper, node, env, AS_TEXT, &shaper->scratch, reterr);
     if (r < 0)
         return r;
     struct rx_value text = rx_string(heap, shaper->scratch.data, shaper->scratch.length);
@@ -315,7 +352,7 @@ int rx_shaper_text(struct rx_shaper *shaper, const struct rx_expr_env *env, stru
                    struct rx_error *reterr)
 {
     if (shaper->root->kind == SHAPE_TEXT)
-        return append_parts(shaper, shaper->root, env, false, out, reterr);
+        return append_parts(shaper, shaper->root, env, AS_TEXT, out, reterr);
     return append_whole(shaper, env, out, shaper->heap, reterr);
 }
 
@@ -323,6 +360,27 @@ int rx_shaper_url(struct rx_shaper *shaper, const struct rx_expr_env *env, struc
                   struct rx_error *reterr)
 {
     if (shaper->root->kind == SHAPE_TEXT)
-        return append_parts(shaper, shaper->root, env, true, out, reterr);
+        return append_parts(shaper, shaper->root, env, ENCODED, out, reterr);
     return append_whole(shaper, env, out, shaper->heap, reterr);
+}
+
+int rx_shaper_whole_url(struct rx_shaper *shaper, const struct rx_expr_env *env, struct rx_buffer *out,
+                        struct rx_error *reterr)
+{
+    if (shaper->root->kind == SHAPE_TEXT)
+        return append_parts(shaper, shaper->root, env, AS_URL, out, reterr);
+    return append_whole(shaper, env, out, shaper->heap, reterr);
+}
+
+bool rx_shaper_names_host(const struct rx_shaper *shaper)
+{
+    const struct shape_node *first = shaper->root;
+    if (first->kind == SHAPE_TEXT && first->count > 0)
+        first = &first->children[0];
+    else if (first->kind == SHAPE_CONST)
+        return true;
+    if (first->kind != SHAPE_CONST)
+        return false;
+    struct rx_buffer literal = {.data = (char *)(uintptr_t)first->constant.u.text, .length = first->constant.aux};
+    return is_behind_host(&literal);
 }

@@ -3,10 +3,12 @@
 #define CONTRACT_HARNESS_H
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/graph/request.h"
 #include "pipelines/plan/plan.h"
 #include "pipelines/plan/registry.h"
 
@@ -53,6 +55,11 @@ static const char *const chains[] = {
     "[parallel: {by: device, lanes: 2}, set: {double: value * 2}, group_by: device, window: 1s, aggregate: {s: "
     "sum(double)}]",
     "[parallel: city, group_by: [device, city], {debounce: 200ms}, merge, merge, scan: acc]",
+    "[{http: {post: 'http://127.0.0.1/{value}', mode: concat, retry: {count: 1, delay: 300ms}, queue: 5}}]",
+    "[group_by: device, {http: {get: 'http://{text}/{value}', into: r, mode: switch, concurrency: 2, timeout: 150ms}}]",
+    "[group_by: city, {http: {get: 'http://127.0.0.1/{value}', into: r, ordered: true, concurrency: 2, breaker: "
+    "{failures: 2, cooldown: 1s}}}, merge, pairwise]",
+    "[{http: {put: 'http://127.0.0.1/{value}', body: {d: '{device}'}, mode: exhaust}, on_error: 'null'}]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
@@ -111,6 +118,21 @@ static const char *pipe_of(int i, char *out, size_t size)
     return out;
 }
 
+/* The outside: each is answered after a while, and some not well; by the URL, so that it is the same in every run. */
+static inline int answer_by_url(void *arg, struct rx_call *call, struct rx_error *reterr)
+{
+    struct rx_request request;
+    struct run *r = arg;
+    if (!rx_request_read(call->request, &request) || request.url.aux == 0)
+        return rx_error_set(reterr, -EINVAL, "no request"); /* of a damaged state */
+    unsigned last = (unsigned char)request.url.u.text[request.url.aux - 1] % 10u;
+    struct rx_reply reply = {.status = last == 3 ? 503 : last == 4 ? 404 : 200, .body = rx_int(last)};
+    struct rx_value answer = rx_reply_value(r->heap, &reply);
+    int result = rx_call_answer_later(call, (rx_time)(50 + 40 * last) * RX_MSEC, answer);
+    rx_value_unref(answer);
+    return result;
+}
+
 static inline bool run_init_variant(struct run *r, int which, const struct variant *variant)
 {
     char pipe[512], text[2048];
@@ -131,6 +153,7 @@ static inline bool run_init_variant(struct run *r, int which, const struct varia
     for (unsigned i = 0; i < variant->sequence; i++)
         rx_sched_reserve(r->sched);
     r->engine = rx_engine_create(r->heap, r->sched);
+    r->engine->caller = (struct rx_caller){.begin = answer_by_url, .arg = r};
     struct rx_diagnostics *diagnostics = rx_diagnostics_create();
     struct rx_logical_options replay = {.replay = true};
     struct rx_plan_options options = {.no_fusion = variant->no_fusion};

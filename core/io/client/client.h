@@ -17,7 +17,7 @@ struct rx_tls_options; /* core/io/net/tls.h */
 int rx_client_create(struct rx_loop *, struct rx_client **ret, struct rx_error *reterr);
 void rx_client_destroy(struct rx_client *); /* cancels what is under way */
 
-enum { RX_FETCHES_MAX = 256, RX_ANSWER_HEAD_MAX = 64 * 1024 };
+enum { RX_FETCHES_MAX = 256, RX_FETCHES_MANY_MAX = 16384, RX_ANSWER_HEAD_MAX = 64 * 1024 };
 
 /* What has come of an answer. Valid during the callback that it is given to. */
 struct rx_answer {
@@ -43,6 +43,10 @@ struct rx_fetch_options {
     rx_time timeout;         /* for all of it; 0: none */
     uint64_t max_answer; /* bytes of the body, unpacked: more is an error (-EMSGSIZE); streams do without. 0: 1 MiB */
     bool follow;         /* up to five redirects, to the same host: `headers` are meant for it */
+    bool many;           /* RX_FETCHES_MANY_MAX may be under way, not RX_FETCHES_MAX */
+    /* The host may not lead to a private address (guard.h): -EPERM. The address that is connected to is what is looked at, also of a
+     * connection that is used again; no proxy is asked, which would look the name up itself. */
+    bool guarded;
     const struct rx_tls_options *tls; /* NULL: as the system has it */
 
     /* A stream: `head` once there is a status (false: the rest is not wanted, `done` follows), then `data` as it comes. NULL: the
@@ -71,6 +75,8 @@ void rx_client_drop_left(struct rx_client *); /* those that nobody took */
 int rx_client_check_url(const char *url, struct rx_error *reterr);
 int rx_client_check_header(const char *name, const char *text, struct rx_error *reterr);
 int rx_client_check_headers(const struct rx_pairs *, struct rx_error *reterr);
+/* Whether the URL's host is one of these, any case. */
+bool rx_client_url_is_of(const char *url, const struct rx_strings *hosts);
 /* A URL for logs and conditions: without user, password, query and fragment, which may be secrets. */
 void rx_client_name_url(const char *url, char *out, size_t size);
 

@@ -56,6 +56,16 @@ int rx_client_check_headers(const struct rx_pairs *headers, struct rx_error *ret
     return r;
 }
 
+bool rx_client_url_is_of(const char *url, const struct rx_strings *hosts)
+{
+    const char *authority = behind_scheme(url), *host = authority ? host_of(authority) : "";
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, "/?#:");
+    for (size_t i = 0; i < hosts->count; i++)
+        if (strlen(hosts->items[i]) == length && strncasecmp(hosts->items[i], host, length) == 0)
+            return true;
+    return false;
+}
+
 void rx_client_name_url(const char *url, char *out, size_t size)
 {
     const char *authority = behind_scheme(url);

@@ -23,10 +23,11 @@ struct rx_fetch {
     bool told;     /* `head` was called */
     bool finished; /* libcurl is through with it: `result` */
     bool too_large, head_too_large, refused_redirect;
-    bool is_ready; /* in the list of those with news */
-    bool paused;   /* by its owner */
-    bool stopped;  /* by us: libcurl reads no more */
-    bool left;     /* it has no owner */
+    bool refused_address; /* a guarded one that leads to a private one */
+    bool is_ready;        /* in the list of those with news */
+    bool paused;          /* by its owner */
+    bool stopped;         /* by us: libcurl reads no more */
+    bool left;            /* it has no owner */
     bool delivering, cancelled;
 };
 

@@ -155,6 +155,8 @@ struct rx_answer fetch_answer(const struct rx_fetch *fetch, struct rx_error *err
     answer.error = error;
     if (fetch->body.failed)
         rx_error_set(error, -ENOMEM, "out of memory");
+    else if (fetch->refused_address)
+        rx_error_set(error, -EPERM, "the host leads to a private address, and is not in allow");
     else if (fetch->too_large || fetch->head_too_large)
         say_too_large(fetch, error);
     else
