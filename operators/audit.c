@@ -1,34 +1,22 @@
-/* audit: the newest event, a while after the first of a burst; RxJS's auditTime.
- *
- * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
-#include "core/graph/operator.h"
+/* audit: the newest event, a while after the first of a burst; RxJS's auditTime and audit. */
+#include "operators/newest.h"
 
 struct audit {
     struct rx_op op;
-    rx_time wait;
+    struct rx_pause wait;
 
-    struct rx_event newest; /* its time is relative to the wall clock */
-    bool pending, completing;
+    struct rx_newest newest;
+    bool completing;
 };
 
 static const struct rx_option options[] = {
-    {.name = "for",
-     .help = "how long after the first event of a burst",
-     .type = RX_OPTION_DURATION,
-     .offset = RX_AT(struct audit, wait, rx_time),
-     .max = 31536000,
-     .flags = RX_REQUIRED | RX_POSITIONAL},
+    RX_PAUSE_OPTIONS(struct audit, wait, "how long after the first event of a burst"),
     {0},
 };
 
-static void forget(struct audit *a, enum rx_account account)
+static int check(const void *image, struct rx_error *reterr)
 {
-    if (!a->pending)
-        return;
-    rx_event_unref(&a->newest);
-    a->pending = false;
-    rx_hold(&a->op, -1);
-    rx_count(&a->op, account, 1);
+    return rx_pause_check(&((const struct audit *)image)->wait, "audit", reterr);
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
@@ -36,29 +24,42 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     struct audit *a = (struct audit *)op;
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        forget(a, RX_SUPERSEDED);
-        a->newest = rx_event_ref(&span[i]);
-        a->newest.time -= rx_wall(op);
-        a->pending = true;
-        rx_hold(op, 1);
-        if (!rx_timer_is_armed(op, 0))
-            rx_timer_arm(op, 0, rx_now(op) + a->wait);
+        rx_newest_keep(op, &a->newest, &span[i]);
+        if (!rx_pause_lasts(op, &a->wait))
+            rx_pause_begin(op, &a->wait, &span[i]);
     }
+}
+
+static void finish_if_completing(struct audit *a)
+{
+    if (a->completing)
+        rx_finish(&a->op);
+}
+
+static void let_go(struct audit *a)
+{
+    rx_pause_stop(&a->op, &a->wait);
+    rx_newest_emit(&a->op, &a->newest);
+    finish_if_completing(a);
 }
 
 static void timer(struct rx_op *op, unsigned slot)
 {
-    struct audit *a = (struct audit *)op;
     (void)slot;
-    if (a->pending) {
-        struct rx_event out = rx_event_ref(&a->newest);
-        out.time += rx_wall(op);
-        forget(a, RX_USED);
-        rx_emit(op, &out, 1);
-        rx_event_unref(&out);
-    }
-    if (a->completing)
-        rx_finish(op);
+    let_go((struct audit *)op);
+}
+
+/* After a stream that ends without an event the newest waits on: for that of the next event. */
+static void inner(struct rx_op *op, struct rx_instance *stream, const struct rx_note *note)
+{
+    struct audit *a = (struct audit *)op;
+    a->wait.stream = note->kind == RX_NEXT ? stream : NULL;
+    if (note->kind == RX_NEXT)
+        let_go(a);
+    else if (note->kind == RX_ERROR)
+        rx_fail(op, note->error);
+    else
+        finish_if_completing(a);
 }
 
 static void complete(struct rx_op *op, unsigned port)
@@ -66,7 +67,7 @@ static void complete(struct rx_op *op, unsigned port)
     struct audit *a = (struct audit *)op;
     (void)port;
     a->completing = true;
-    if (!a->pending)
+    if (!a->newest.pending || !rx_pause_lasts(op, &a->wait))
         rx_finish(op);
 }
 
@@ -74,9 +75,8 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct audit *a = (struct audit *)op;
     rx_write_bool(w, a->completing);
-    rx_write_bool(w, a->pending);
-    if (a->pending)
-        rx_write_event(w, &a->newest);
+    rx_newest_save(&a->newest, w);
+    rx_pause_save(&a->wait, w);
     return 0;
 }
 
@@ -84,21 +84,19 @@ static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct audit *a = (struct audit *)op;
     a->completing = rx_read_bool(r);
-    a->pending = rx_read_bool(r);
-    if (!a->pending)
-        return 0;
-    a->newest = rx_read_event(r);
-    rx_hold(op, 1);
-    return 0;
+    rx_newest_load(op, &a->newest, r);
+    rx_pause_load(op, &a->wait, r);
+    return r->failed;
 }
 
-static void dispose(struct rx_op *op) { rx_event_unref(&((struct audit *)op)->newest); }
+static void dispose(struct rx_op *op) { rx_event_unref(&((struct audit *)op)->newest.event); }
 
 static void describe(const void *image, struct rx_facts *facts)
 {
     const struct audit *a = image;
-    facts->events = 1;
-    facts->wait = facts->spacing = a->wait;
+    facts->events = 2; /* and `outer` */
+    facts->wait = facts->spacing = a->wait.time;
+    facts->reads_all = a->wait.with != NULL;
 }
 
 const struct rx_operator_class rx_operator_audit = {
@@ -107,13 +105,16 @@ const struct rx_operator_class rx_operator_audit = {
              .options = options,
              .state_size = sizeof(struct audit),
              .flags = RX_PASSES,
+             .check = check,
              .example = "audit: 500ms"},
     .min_inputs = 1,
     .max_inputs = 1,
     .timer_slots = 1,
+    .state_version = 1,
     .next = next,
     .describe = describe,
     .timer = timer,
+    .inner = inner,
     .complete = complete,
     .save = save,
     .load = load,

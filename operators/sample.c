@@ -1,17 +1,14 @@
-/* sample: the newest event since the last look, at regular intervals or when another stream says so.
- *
- * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
+/* sample: the newest event since the last look, at regular intervals or when another stream says so. */
 #include <errno.h>
 
-#include "core/graph/operator.h"
+#include "operators/newest.h"
 
 struct sample {
     struct rx_op op;
     rx_time every;
     const struct rx_tree *with;
 
-    struct rx_event newest; /* its time is relative to the wall clock */
-    bool pending;
+    struct rx_newest newest;
 };
 
 static const struct rx_option options[] = {
@@ -40,31 +37,10 @@ static int check(const void *image, struct rx_error *reterr)
 }
 
 /* With nothing to put out the interval alone keeps no replay going. */
-static void set_pending(struct sample *s, bool pending)
-{
-    s->pending = pending;
-    rx_hold(&s->op, pending ? 1 : -1);
-    rx_timer_background(&s->op, 0, !pending);
-}
-
-static void forget(struct sample *s, enum rx_account account)
-{
-    if (!s->pending)
-        return;
-    rx_event_unref(&s->newest);
-    set_pending(s, false);
-    rx_count(&s->op, account, 1);
-}
-
 static void look(struct sample *s)
 {
-    if (!s->pending)
-        return;
-    struct rx_event out = rx_event_ref(&s->newest);
-    out.time += rx_wall(&s->op);
-    forget(s, RX_USED);
-    rx_emit(&s->op, &out, 1);
-    rx_event_unref(&out);
+    rx_timer_background(&s->op, 0, true);
+    rx_newest_emit(&s->op, &s->newest);
 }
 
 static void start(struct rx_op *op)
@@ -72,7 +48,7 @@ static void start(struct rx_op *op)
     struct sample *s = (struct sample *)op;
     rx_subscribe(op, 0);
     rx_subscribe(op, 1);
-    rx_timer_background(op, 0, !s->pending);
+    rx_timer_background(op, 0, !s->newest.pending);
     if (s->every > 0)
         rx_timer_arm(op, 0, rx_now(op) + s->every);
 }
@@ -86,10 +62,8 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
         return;
     }
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        forget(s, RX_SUPERSEDED);
-        s->newest = rx_event_ref(&span[i]);
-        s->newest.time -= rx_wall(op);
-        set_pending(s, true);
+        rx_newest_keep(op, &s->newest, &span[i]);
+        rx_timer_background(op, 0, false);
     }
 }
 
@@ -108,26 +82,19 @@ static void complete(struct rx_op *op, unsigned port)
 
 static int save(struct rx_op *op, struct rx_writer *w)
 {
-    struct sample *s = (struct sample *)op;
-    rx_write_bool(w, s->pending);
-    if (s->pending)
-        rx_write_event(w, &s->newest);
+    rx_newest_save(&((struct sample *)op)->newest, w);
     return 0;
 }
 
 static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct sample *s = (struct sample *)op;
-    bool pending = rx_read_bool(r);
-    rx_timer_background(op, 0, !pending);
-    if (!pending)
-        return 0;
-    s->newest = rx_read_event(r);
-    set_pending(s, true);
+    rx_newest_load(op, &s->newest, r);
+    rx_timer_background(op, 0, !s->newest.pending);
     return 0;
 }
 
-static void dispose(struct rx_op *op) { rx_event_unref(&((struct sample *)op)->newest); }
+static void dispose(struct rx_op *op) { rx_event_unref(&((struct sample *)op)->newest.event); }
 
 static void describe(const void *image, struct rx_facts *facts)
 {

@@ -1,24 +1,17 @@
-/* throttle: an event, and then none for a while; RxJS's throttleTime.
- *
- * The time of an event that waits moves along, so that a window behind takes it in when it comes. */
-#include "core/graph/operator.h"
+/* throttle: an event, and then none for a while; RxJS's throttleTime and throttle. */
+#include "operators/newest.h"
 
 struct throttle {
     struct rx_op op;
-    rx_time pause;
+    struct rx_pause pause;
     bool leading, trailing;
 
-    struct rx_event newest; /* waits for the end of the pause; its time is relative to the wall clock */
-    bool pending, completing;
+    struct rx_newest newest; /* waits for the end of the pause */
+    bool completing;
 };
 
 static const struct rx_option options[] = {
-    {.name = "for",
-     .help = "how long to be deaf after an event",
-     .type = RX_OPTION_DURATION,
-     .offset = RX_AT(struct throttle, pause, rx_time),
-     .max = 31536000,
-     .flags = RX_REQUIRED | RX_POSITIONAL},
+    RX_PAUSE_OPTIONS(struct throttle, pause, "how long to be deaf after an event"),
     {.name = "leading",
      .help = "let the event through that begins a pause",
      .type = RX_OPTION_BOOL,
@@ -32,29 +25,21 @@ static const struct rx_option options[] = {
     {0},
 };
 
-static void forget(struct throttle *t, enum rx_account account)
+static int check(const void *image, struct rx_error *reterr)
 {
-    if (!t->pending)
-        return;
-    rx_event_unref(&t->newest);
-    t->pending = false;
-    rx_hold(&t->op, -1);
-    rx_count(&t->op, account, 1);
+    return rx_pause_check(&((const struct throttle *)image)->pause, "throttle", reterr);
 }
-
-static void begin_pause(struct throttle *t) { rx_timer_arm(&t->op, 0, rx_now(&t->op) + t->pause); }
 
 static void send(struct throttle *t)
 {
-    if (!t->pending)
+    if (!t->newest.pending)
         return;
-    struct rx_event out = rx_event_ref(&t->newest);
-    out.time += rx_wall(&t->op);
-    forget(t, RX_USED);
-    rx_emit(&t->op, &out, 1);
-    rx_event_unref(&out);
+    struct rx_event event = rx_event_ref(&t->newest.event);
+    event.time += rx_wall(&t->op);
+    rx_newest_emit(&t->op, &t->newest);
     if (!t->completing && rx_op_live(&t->op))
-        begin_pause(t);
+        rx_pause_begin(&t->op, &t->pause, &event);
+    rx_event_unref(&event);
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
@@ -62,28 +47,45 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     struct throttle *t = (struct throttle *)op;
     (void)port;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
-        forget(t, RX_SUPERSEDED);
-        t->newest = rx_event_ref(&span[i]);
-        t->newest.time -= rx_wall(op);
-        t->pending = true;
-        rx_hold(op, 1);
-        if (rx_timer_is_armed(op, 0))
+        rx_newest_keep(op, &t->newest, &span[i]);
+        if (rx_pause_lasts(op, &t->pause))
             continue;
         if (t->leading)
             send(t);
         else
-            begin_pause(t);
+            rx_pause_begin(op, &t->pause, &span[i]);
     }
 }
 
-static void timer(struct rx_op *op, unsigned slot)
+static void end_pause(struct throttle *t)
 {
-    struct throttle *t = (struct throttle *)op;
-    (void)slot;
+    rx_pause_stop(&t->op, &t->pause);
     if (!t->trailing)
         return;
     send(t);
     if (t->completing)
+        rx_finish(&t->op);
+}
+
+static void timer(struct rx_op *op, unsigned slot)
+{
+    (void)slot;
+    end_pause((struct throttle *)op);
+}
+
+/* A stream that has an event while it is being subscribed goes on, and its next one counts: as in RxJS. */
+static void inner(struct rx_op *op, struct rx_instance *stream, const struct rx_note *note)
+{
+    struct throttle *t = (struct throttle *)op;
+    (void)stream;
+    if (note->kind == RX_NEXT) {
+        end_pause(t);
+        return;
+    }
+    t->pause.stream = NULL;
+    if (note->kind == RX_ERROR)
+        rx_fail(op, note->error);
+    else if (t->completing)
         rx_finish(op);
 }
 
@@ -92,7 +94,7 @@ static void complete(struct rx_op *op, unsigned port)
     struct throttle *t = (struct throttle *)op;
     (void)port;
     t->completing = true;
-    if (!(t->trailing && t->pending && rx_timer_is_armed(op, 0)))
+    if (!(t->trailing && t->newest.pending && rx_pause_lasts(op, &t->pause)))
         rx_finish(op);
 }
 
@@ -100,9 +102,8 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct throttle *t = (struct throttle *)op;
     rx_write_bool(w, t->completing);
-    rx_write_bool(w, t->pending);
-    if (t->pending)
-        rx_write_event(w, &t->newest);
+    rx_newest_save(&t->newest, w);
+    rx_pause_save(&t->pause, w);
     return 0;
 }
 
@@ -110,22 +111,20 @@ static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct throttle *t = (struct throttle *)op;
     t->completing = rx_read_bool(r);
-    t->pending = rx_read_bool(r);
-    if (!t->pending)
-        return 0;
-    t->newest = rx_read_event(r);
-    rx_hold(op, 1);
-    return 0;
+    rx_newest_load(op, &t->newest, r);
+    rx_pause_load(op, &t->pause, r);
+    return r->failed;
 }
 
-static void dispose(struct rx_op *op) { rx_event_unref(&((struct throttle *)op)->newest); }
+static void dispose(struct rx_op *op) { rx_event_unref(&((struct throttle *)op)->newest.event); }
 
 static void describe(const void *image, struct rx_facts *facts)
 {
     const struct throttle *t = image;
-    facts->events = t->trailing;
-    facts->wait = t->leading ? 0 : t->pause;
-    facts->spacing = t->pause;
+    facts->events = 2; /* the newest, and `outer` */
+    facts->wait = t->leading ? 0 : t->pause.time;
+    facts->spacing = t->pause.time;
+    facts->reads_all = t->pause.with != NULL;
 }
 
 const struct rx_operator_class rx_operator_throttle = {
@@ -134,13 +133,16 @@ const struct rx_operator_class rx_operator_throttle = {
              .options = options,
              .state_size = sizeof(struct throttle),
              .flags = RX_PASSES,
+             .check = check,
              .example = "throttle: {for: 10s, trailing: true}"},
     .min_inputs = 1,
     .max_inputs = 1,
     .timer_slots = 1,
+    .state_version = 1,
     .next = next,
     .describe = describe,
     .timer = timer,
+    .inner = inner,
     .complete = complete,
     .save = save,
     .load = load,

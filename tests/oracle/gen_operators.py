@@ -98,6 +98,12 @@ class Generator:
     def opened(self):
         return {"inner": self.pick("b", "ic", "ic"), **self.maybe(0.4, bare=True)}
 
+    def duration(self):
+        """A stream that says how long: at times one that has something at once, or is left without an event."""
+        name = self.pick("b", "ic", "ic", "a")
+        pipe = self.pick([{"op": "startWith", "values": [1]}], [{"op": "filter", "fn": ["gt", 4]}], [{"op": "ignoreElements"}], [{"op": "take", "n": 0}])
+        return {"other": {"op": "in", "name": name, "pipe": pipe} if self.chance(0.3) else name}
+
     def keyed(self):
         """group_by -> window -> aggregate on the epoch: what the planner fuses."""
         every = self.maybe(0.3, every=self.ms())
@@ -176,6 +182,9 @@ OPERATORS = {
     "distinctUntilChanged": lambda g: {"key": g.pick(g.key(), ["id"])},
     "debounceTime": lambda g: {"ms": g.ms()},
     "throttleTime": lambda g: {"ms": g.ms(), **g.pick({}, {"trailing": True}, {"leading": False, "trailing": True})},
+    "debounce": lambda g: g.duration(),
+    "throttle": lambda g: {**g.duration(), **g.pick({}, {"trailing": True}, {"leading": False, "trailing": True})},
+    "audit": lambda g: g.duration(),
     "sampleTime": lambda g: {"ms": g.ms()},
     "sample": lambda g: {"other": g.pick("b", "b", "ic", "a")},
     "auditTime": lambda g: {"ms": g.ms()},

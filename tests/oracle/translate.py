@@ -31,6 +31,9 @@ DIFFERENCES = {
     "subscribed, and leaves them at once; rxd does not begin: subscriptions of no length are not compared",
     "expand when it is left": "RxJS subscribes for the event at which it was left, and leaves at once: likewise",
     "onErrorResumeNext when it is left": "RxJS goes on to its next stream even then, and leaves it at once: likewise",
+    "throttle when it is left": "RxJS begins a pause for the event at which it was left, and leaves its stream at once: likewise",
+    "a trailing throttle by a stream that has an event at once": "without `leading` RxJS then subscribes it twice, and loses sight of one "
+    "subscription; rxd keeps one: such cases are left out",
     "end of a run": "a subscription that is open when the clock stops counts as left then, or as never left",
     "sequenceEqual ahead of an end": "RxJS takes two streams for equal of which one has completed while events of the other "
     "still waited; for rxd they differ: such cases are told apart beforehand, and left out",
@@ -161,9 +164,18 @@ def is_keyed(step):
     return [s["op"] for s in inside[0]["each"]] == ["aggregate"]
 
 
+def stream(description):
+    """A stream beside the chain: the name of an input, or that with steps behind it."""
+    if isinstance(description, str):
+        return description
+    return {"from": description["name"], "pipe": steps(description["pipe"])}
+
+
 def rx_throttle(step):
-    options = {"for": ms(step["ms"])}
+    options = {"for": ms(step["ms"])} if "ms" in step else {"with": stream(step["other"])}
     options.update({k: step[k] for k in ("leading", "trailing") if k in step})
+    if options.get("leading") is False and isinstance(step.get("other"), dict) and step["other"]["pipe"][0]["op"] == "startWith":
+        raise OutOfScope("a trailing throttle by a stream that has an event at once")
     return [{"throttle": options}]
 
 
@@ -301,7 +313,10 @@ OPERATORS = {
     "windowCount": lambda s: windowed({**counted_extent(s), "emit_empty": True}, s),
     "windowTime": lambda s: windowed(timed_extent(s), s),
     "debounceTime": lambda s: [{"debounce": ms(s["ms"])}],
+    "debounce": lambda s: [{"debounce": {"with": stream(s["other"])}}],
     "throttleTime": rx_throttle,
+    "throttle": rx_throttle,
+    "audit": lambda s: [{"audit": {"with": stream(s["other"])}}],
     "delay": lambda s: [{"delay": ms(s["ms"])}],
     "merge": lambda s: [{"merge_with": list(s["of"])}],
     "combineLatest": lambda s: rx_row("combine_latest", s),
@@ -382,6 +397,9 @@ def inputs_used(case):
             for key in ("other", "with", "inner", "closing", "openings"):
                 if isinstance(step.get(key), str):
                     used.add(step[key])
+                elif isinstance(step.get(key), dict):
+                    used.add(step[key]["name"])
+                    visit(step[key]["pipe"])
             visit(chain_inside(step))
 
     visit(case["pipeline"])
@@ -590,7 +608,7 @@ def compare_out(case, rows):
     return {"got": got, "want": want}
 
 
-SUBSCRIBES_AND_LEAVES = {"combineLatest", "onErrorResumeNext", "expand"}  # see DIFFERENCES
+SUBSCRIBES_AND_LEAVES = {"combineLatest", "onErrorResumeNext", "expand", "throttle"}  # see DIFFERENCES
 
 
 def lingers(case):

@@ -72,11 +72,18 @@ class Generator:
             {"scan": self.pick({"expr": "event"}, {"expr": "value > acc.value ? event : acc", "seed": self.value()})},
         )
 
+    def beside(self):
+        """A stream that is subscribed for each event."""
+        return self.pick("b", "b", {"from": "b", "pipe": [{"filter": "value > outer.value"}]}, {"from": {"timer": "130ms"}})
+
     def timed(self):
         return self.pick(
             {"delay": self.pick("40ms", "130ms", "600ms", {"for": "300ms", "max": 2})},
             {"debounce": self.pick("150ms", "300ms", "50ms")},
             {"throttle": self.pick("200ms", {"for": "500ms", "trailing": True}, {"for": "200ms", "leading": False, "trailing": True})},
+            {"debounce": {"with": self.beside()}},
+            {"throttle": {"with": self.beside(), **self.pick({}, {"trailing": True}, {"leading": False, "trailing": True})}},
+            {"audit": {"with": self.beside()}},
             {"sample": self.pick("250ms", "700ms", {"with": "b"})},
             {"audit": self.pick("250ms", "700ms", "50ms")},
         )

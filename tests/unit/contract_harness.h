@@ -37,6 +37,9 @@ static const char *const chains[] = {
     "[{expand: {from: prices, pipe: [{filter: outer.value > 3}, {map: {value: outer.value / 2}}], queue: 4, "
     "concurrency: 5}}]",
     "[{delay_when: {from: prices, max: 4, pipe: [{filter: outer.value > 3}]}}]",
+    "[{debounce: {with: {from: prices, pipe: [{filter: outer.value > 3}]}}}]",
+    "[group_by: device, {throttle: {trailing: true, with: {from: prices, pipe: [{skip: 1}]}}}, merge, audit: {with: "
+    "other_sensors}]",
     "[distinct, log: '{metric}', distinct_until_changed]",
     "[join: {with: {p: prices}, by: {d: {p: device, main: device}}, within: {before: 1s, after: 300ms}, kind: full, "
     "max_held: 4}]",
