@@ -147,6 +147,10 @@ const struct rx_tree *rx_stream_at(const struct rx_tree *, size_t i, const char 
 /* A hash of the options that shape state, from a parsed image and the value that it was parsed from. */
 uint64_t rx_options_hash(const struct rx_class *, const struct rx_tree *value, const void *image);
 
+/* A tree as a literal value, as RX_OPTION_VALUE takes it: plain scalars by their spelling, quoted ones as text. The caller's.
+ * -ENOMEM. */
+int rx_tree_value(const struct rx_tree *, struct rx_heap *, struct rx_value *ret);
+
 /* A name of a source, a pipeline, a step: [A-Za-z_][A-Za-z0-9_-]*. */
 bool rx_is_name(const char *);
 

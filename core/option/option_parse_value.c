@@ -150,6 +150,11 @@ static int build(const struct rx_tree *tree, struct rx_heap *heap, struct rx_val
     }
 }
 
+int rx_tree_value(const struct rx_tree *tree, struct rx_heap *heap, struct rx_value *ret)
+{
+    return build(tree, heap, ret);
+}
+
 static void release(void *what) { rx_value_unref(*(struct rx_value *)what); }
 
 int value_from_tree(const struct rx_tree *tree, struct rx_plan_arena *arena, struct rx_diagnostics *diagnostics,

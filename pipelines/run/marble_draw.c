@@ -56,13 +56,13 @@ static bool add_column(struct canvas *c, struct column column)
     return true;
 }
 
-static const struct rx_output *item(const struct canvas *c, int side, size_t i)
+static const struct rx_outcome *item(const struct canvas *c, int side, size_t i)
 {
     const struct rx_output_stream *s = c->streams[side];
     return s && i < s->count ? &s->items[i] : NULL;
 }
 
-static bool fits(const struct canvas *c, const struct rx_output *a, const struct rx_output *b)
+static bool fits(const struct canvas *c, const struct rx_outcome *a, const struct rx_outcome *b)
 {
     return a->kind == b->kind && rx_pattern_fits(c->drawing->heap, a->value, b->value, c->drawing->flags, NULL);
 }
@@ -81,7 +81,7 @@ static size_t run_length(const struct canvas *c, int side, size_t i, rx_time at)
     size_t n = 0;
     if (c->drawing->untimed)
         return item(c, side, i) ? 1 : 0;
-    for (const struct rx_output *o; (o = item(c, side, i + n)) && o->at == at;)
+    for (const struct rx_outcome *o; (o = item(c, side, i + n)) && o->at == at;)
         n++;
     return n;
 }
@@ -89,7 +89,7 @@ static size_t run_length(const struct canvas *c, int side, size_t i, rx_time at)
 static void make_columns(struct canvas *c)
 {
     size_t next[2] = {0, 0};
-    const struct rx_output *a, *b;
+    const struct rx_outcome *a, *b;
     while ((a = item(c, 0, next[0])), (b = item(c, 1, next[1])), a || b) {
         rx_time at = !b || (a && a->at <= b->at) ? a->at : b->at;
         struct column column = {.at = at, .first = {next[0], next[1]}};
@@ -158,7 +158,7 @@ static const char *itself(const struct rx_drawing *d, struct rx_value v, char ro
     return (digit || letter) && !is_taken(d, room) ? room : NULL;
 }
 
-static const char *symbol_of(struct rx_drawing *d, const struct rx_output *o, char room[5])
+static const char *symbol_of(struct rx_drawing *d, const struct rx_outcome *o, char room[5])
 {
     if (o->kind != RX_NEXT)
         return o->kind == RX_COMPLETE ? "|" : "#";

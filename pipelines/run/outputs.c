@@ -19,7 +19,7 @@ static bool grow(void **array, size_t *capacity, size_t count, size_t size)
     return true;
 }
 
-int rx_output_add_take(struct rx_output_stream *stream, struct rx_output output)
+int rx_outcome_add_take(struct rx_output_stream *stream, struct rx_outcome output)
 {
     if (!grow((void **)&stream->items, &stream->capacity, stream->count, sizeof *stream->items)) {
         rx_value_unref(output.value);
@@ -92,15 +92,15 @@ static rx_time time_of(const struct rx_value *ms)
     return ms && ms->kind == RX_DOUBLE ? (rx_time)llround(ms->u.d * (double)RX_MSEC) : 0;
 }
 
-static struct rx_output output_of(struct rx_value line)
+static struct rx_outcome output_of(struct rx_value line)
 {
     const struct rx_value *next = rx_object_get_text(line, "next"), *error = rx_object_get_text(line, "error");
     const struct rx_value *value = next ? next : error;
-    return (struct rx_output){.at = time_of(rx_object_get_text(line, "at")),
-                              .kind = next    ? RX_NEXT
-                                      : error ? RX_ERROR
-                                              : RX_COMPLETE,
-                              .value = value ? rx_value_ref(*value) : rx_null()};
+    return (struct rx_outcome){.at = time_of(rx_object_get_text(line, "at")),
+                               .kind = next    ? RX_NEXT
+                                       : error ? RX_ERROR
+                                               : RX_COMPLETE,
+                               .value = value ? rx_value_ref(*value) : rx_null()};
 }
 
 static void keep(struct rx_outputs *o, struct rx_value line)
@@ -113,7 +113,7 @@ static void keep(struct rx_outputs *o, struct rx_value line)
         stream = add_stream(o, name->u.text, name->aux);
     if (o->total == RX_OUTPUTS_MAX)
         o->failed = -E2BIG;
-    else if (stream && rx_output_add_take(stream, output_of(line)) < 0)
+    else if (stream && rx_outcome_add_take(stream, output_of(line)) < 0)
         o->failed = -ENOMEM;
     o->total++;
 }

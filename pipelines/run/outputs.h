@@ -9,7 +9,7 @@
 
 #define RX_OUTPUTS_MAX 1000000 /* notifications that are kept of one run */
 
-struct rx_output {
+struct rx_outcome {
     rx_time at;
     enum rx_note_kind kind; /* RX_NEXT, RX_COMPLETE, RX_ERROR */
     struct rx_value value;  /* of RX_ERROR its text; of RX_COMPLETE null */
@@ -17,7 +17,7 @@ struct rx_output {
 
 struct rx_output_stream {
     char *name;
-    struct rx_output *items;
+    struct rx_outcome *items;
     size_t count, capacity;
 };
 
@@ -35,7 +35,7 @@ void rx_outputs_take_line(void *arg, const char *text, size_t length);
 /* The stream of that name; one without any notification where `add`, else NULL. NULL also on -ENOMEM (see `failed`). */
 struct rx_output_stream *rx_outputs_stream(struct rx_outputs *, const char *name, bool add);
 /* Appends to a stream; the value is taken. -ENOMEM. */
-int rx_output_add_take(struct rx_output_stream *, struct rx_output);
+int rx_outcome_add_take(struct rx_output_stream *, struct rx_outcome);
 void rx_output_stream_finish(struct rx_output_stream *);
 void rx_outputs_finish(struct rx_outputs *);
 

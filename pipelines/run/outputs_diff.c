@@ -15,14 +15,14 @@ enum {
 
 struct diff {
     const struct rx_diff_options *options;
-    const struct rx_output *a, *b; /* what is left between the common beginning and end */
+    const struct rx_outcome *a, *b; /* what is left between the common beginning and end */
     size_t n, m, before;
     struct rx_buffer *out;
     size_t told, found;
     uint16_t *longest; /* the longest common subsequences of all tails, (n + 1) x (m + 1); NULL: not aligned */
 };
 
-static bool same(const struct rx_diff_options *o, const struct rx_output *a, const struct rx_output *b)
+static bool same(const struct rx_diff_options *o, const struct rx_outcome *a, const struct rx_outcome *b)
 {
     return a->kind == b->kind && (o->untimed || a->at == b->at) &&
            rx_pattern_fits(o->heap, a->value, b->value, o->flags, NULL);
@@ -39,7 +39,7 @@ bool rx_outputs_same(const struct rx_output_stream *a, const struct rx_output_st
 
 /* ---- telling ---- */
 
-static void tell_place(struct diff *d, const struct rx_output *output, size_t place)
+static void tell_place(struct diff *d, const struct rx_outcome *output, size_t place)
 {
     char at[64];
     if (d->options->untimed) {
@@ -50,7 +50,7 @@ static void tell_place(struct diff *d, const struct rx_output *output, size_t pl
     rx_buffer_printf(d->out, "%sat %s: ", d->options->indent, at);
 }
 
-static void tell_output(struct diff *d, const struct rx_output *output)
+static void tell_output(struct diff *d, const struct rx_outcome *output)
 {
     if (!output) {
         rx_buffer_text(d->out, "nothing");
@@ -69,7 +69,7 @@ static bool may_tell(struct diff *d)
 }
 
 /* NULL: nothing. */
-static void tell(struct diff *d, const struct rx_output *a, const struct rx_output *b, size_t place)
+static void tell(struct diff *d, const struct rx_outcome *a, const struct rx_outcome *b, size_t place)
 {
     if (!may_tell(d))
         return;
@@ -84,7 +84,7 @@ static void tell(struct diff *d, const struct rx_output *a, const struct rx_outp
 static bool has_parts(struct rx_value v) { return v.kind == RX_RECORD || v.kind == RX_MAP || v.kind == RX_LIST; }
 
 /* Values that differ: in which of their parts, one a line. */
-static void tell_change(struct diff *d, const struct rx_output *a, const struct rx_output *b, size_t place)
+static void tell_change(struct diff *d, const struct rx_outcome *a, const struct rx_outcome *b, size_t place)
 {
     char indent[64];
     if (a->kind != RX_NEXT || b->kind != RX_NEXT || !has_parts(a->value) || !has_parts(b->value)) {
@@ -143,7 +143,7 @@ static void difference_at(const struct diff *d, size_t i, size_t j, size_t *ret_
     *ret_j = j;
 }
 
-static bool belong_together(const struct diff *d, const struct rx_output *a, const struct rx_output *b)
+static bool belong_together(const struct diff *d, const struct rx_outcome *a, const struct rx_outcome *b)
 {
     return d->options->untimed || a->at == b->at;
 }
@@ -152,7 +152,7 @@ static bool belong_together(const struct diff *d, const struct rx_output *a, con
 static void tell_range(struct diff *d, size_t i, size_t end_i, size_t j, size_t end_j)
 {
     while (i < end_i || j < end_j) {
-        const struct rx_output *a = i < end_i ? &d->a[i] : NULL, *b = j < end_j ? &d->b[j] : NULL;
+        const struct rx_outcome *a = i < end_i ? &d->a[i] : NULL, *b = j < end_j ? &d->b[j] : NULL;
         if (a && b && belong_together(d, a, b)) {
             if (!same(d->options, a, b))
                 tell_change(d, a, b, d->before + i);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -332,8 +333,10 @@ static void check_form(const struct rx_tree *map, size_t i, struct rx_heap *heap
     enum form form = written_form(map->keys[i]->text);
     if (form == ITSELF) {
         const char *near = rx_nearest(map->keys[i]->text, form_names + 1);
-        rx_diagnosef(diagnostics, map->keys[i], near ? near : "write {$exact: ...} around what has such a name itself",
-                     "there is no pattern \"%.60s\"", map->keys[i]->text);
+        char hint[100] = "write {$exact: ...} around what has such a name itself";
+        if (near)
+            snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+        rx_diagnosef(diagnostics, map->keys[i], hint, "there is no pattern \"%.60s\"", map->keys[i]->text);
         return;
     }
     if (form != NEAR && map->count > 1)

@@ -195,7 +195,7 @@ int rx_replay_create(const struct rx_logical *logical, const struct rx_plan_opti
     r->plan_options = *plan_options;
     r->options = *options;
     r->lines = (struct rx_replay_lines){.write = options->write, .arg = options->arg};
-    int result = rx_world_create(logical, &r->plan_options, &r->world, reterr);
+    int result = rx_replay_begin_world(r, reterr);
     if (result == 0)
         result = make_outputs(r, reterr);
     if (result == 0 && make_feeds(r) < 0)
@@ -273,9 +273,15 @@ static int read_note(struct rx_value line, struct rx_replay_note *note, struct r
 {
     const struct rx_value *next = rx_object_get_text(line, "next"), *error = rx_object_get_text(line, "error");
     bool failed = error && error->kind == RX_STRING, completed = is_true(rx_object_get_text(line, "complete"));
-    if ((next != NULL) + failed + completed != 1)
-        return rx_error_set(reterr, -EINVAL, "a line needs one of \"next\", \"complete\": true and \"error\": TEXT");
-    note->kind = next ? RX_NEXT : failed ? RX_ERROR : RX_COMPLETE;
+    bool leaves = is_true(rx_object_get_text(line, "disconnect")),
+         is_back = is_true(rx_object_get_text(line, "connect"));
+    if ((next != NULL) + failed + completed + leaves + is_back != 1)
+        return rx_error_set(
+            reterr, -EINVAL,
+            "a line needs one of \"next\", \"complete\": true, \"error\": TEXT, \"disconnect\": true and "
+            "\"connect\": true");
+    note->kind = next ? RX_NEXT : failed ? RX_ERROR : completed ? RX_COMPLETE : RX_LINK;
+    note->away = leaves;
     if (next)
         note->value = rx_value_ref(*next);
     if (failed)
@@ -326,8 +332,10 @@ static void subscribe_all(struct rx_replay *r)
     rx_engine_leave(r->world.engine);
 }
 
-/* A hot event: what was due before it fires first; then it happens, before what is due at its instant. Events of one
- * source at one instant may wait to go together, until another source or instant comes. */
+static bool is_restart(const struct rx_replay_note *note) { return note->kind == RX_BARRIER; }
+
+/* A hot event, or a restart (without a feed): what was due before it fires first; then it happens, before what is due at its
+ * instant. Events of one source at one instant may wait to go together, until another source or instant comes. */
 static int happen(struct rx_replay *r, struct rx_replay_feed *feed, struct rx_replay_note *note,
                   struct rx_error *reterr)
 {
@@ -336,6 +344,8 @@ static int happen(struct rx_replay *r, struct rx_replay_feed *feed, struct rx_re
         rx_replay_feed_flush(r->filling);
     r->filling = feed;
     int result = run_until(r, note->at, false, reterr);
+    if (result == 0 && is_restart(note))
+        return rx_replay_restart(r, reterr);
     if (result == 0)
         result = rx_replay_feed_add_take(feed, note);
     return result == 0 ? passed(r, reterr) : result;
@@ -371,6 +381,10 @@ static int read_input(struct rx_replay *r, struct rx_value line, struct input *i
         return 0;
     if (is_true(rx_object_get_text(line, "start")))
         return begin_at(r, in, reterr);
+    if (is_true(rx_object_get_text(line, "restart"))) {
+        in->note.kind = RX_BARRIER;
+        return 0;
+    }
     in->feed = find_feed(r, rx_object_get_text(line, "source"));
     if (!in->feed)
         return rx_error_set(reterr, -EINVAL, "\"source\" must be one of the config's sources");
@@ -397,12 +411,12 @@ static int act(struct rx_replay *r, struct input *in, struct rx_error *reterr)
     r->begun = true;
     if (in->start)
         return 0;
-    if (!in->feed) {
+    if (!in->feed && !is_restart(&in->note)) {
         r->ended = true;
         r->end = in->note.at;
         return 0;
     }
-    if (in->feed->source->cold)
+    if (in->feed && in->feed->source->cold && in->note.kind != RX_LINK)
         return rx_replay_feed_add_take(in->feed, &in->note);
     return r->has_cold ? keep_note(r, in->feed, &in->note) : happen(r, in->feed, &in->note, reterr);
 }

@@ -43,6 +43,7 @@ struct rx_replay {
 
 /* replay_restart.c. Everything is saved, and goes on in a new world. */
 int rx_replay_restart(struct rx_replay *, struct rx_error *reterr);
+int rx_replay_begin_world(struct rx_replay *, struct rx_error *reterr);
 void rx_replay_end_world(struct rx_replay *); /* everybody leaves, and what ran is gone; nobody is told */
 
 #endif

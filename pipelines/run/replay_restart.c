@@ -4,10 +4,20 @@
 #include "pipelines/run/replay_private.h"
 #include "pipelines/run/state.h"
 
+int rx_replay_begin_world(struct rx_replay *r, struct rx_error *reterr)
+{
+    int result = rx_world_create(r->logical, &r->plan_options, &r->world, reterr);
+    if (result == 0 && r->options.enter)
+        r->options.enter(r->options.world_arg, &r->world);
+    return result;
+}
+
 void rx_replay_end_world(struct rx_replay *r)
 {
     if (!r->world.engine)
         return;
+    if (r->options.leave)
+        r->options.leave(r->options.world_arg, &r->world);
     rx_engine_enter(r->world.engine);
     for (size_t i = 0; r->outputs && i < r->output_count; i++)
         rx_hub_unsubscribe(&r->outputs[i].observer);
@@ -57,7 +67,7 @@ static int load(struct rx_replay *r, const struct rx_state *state, struct rx_err
 static int move_on(struct rx_replay *r, const struct rx_writer *saved, struct rx_error *reterr)
 {
     struct rx_state *state = NULL;
-    int result = rx_world_create(r->logical, &r->plan_options, &r->world, reterr);
+    int result = rx_replay_begin_world(r, reterr);
     if (result < 0)
         return result;
     replace_hubs(r);

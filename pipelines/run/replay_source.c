@@ -293,6 +293,14 @@ static void add_take(void *arg, struct rx_value value, const char *topic)
         rx_source_flush(source);
 }
 
+/* As a source that loses its connection, or has it again. */
+static void set_away(struct rx_replay_feed *feed, bool away)
+{
+    if (feed->source->source->clock)
+        rx_event_clock_connected(feed->source->source->clock, !away);
+    rx_hub_link(feed->source->hub, away);
+}
+
 static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
 {
     if (note->kind == RX_NEXT) {
@@ -301,6 +309,10 @@ static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
         return;
     }
     rx_replay_feed_flush(feed);
+    if (note->kind == RX_LINK) {
+        set_away(feed, note->away);
+        return;
+    }
     rx_event_clock_stop(feed->source->source->clock);
     struct rx_error error;
     if (note->kind == RX_ERROR) {
@@ -314,7 +326,7 @@ static void happen(struct rx_replay_feed *feed, struct rx_replay_note *note)
 
 int rx_replay_feed_add_take(struct rx_replay_feed *feed, struct rx_replay_note *note)
 {
-    if (!feed->source->cold) {
+    if (!feed->source->cold || note->kind == RX_LINK) {
         happen(feed, note);
         return 0;
     }

@@ -7,7 +7,8 @@
 
 struct rx_replay_note {
     rx_time at;
-    enum rx_note_kind kind;
+    enum rx_note_kind kind;  /* RX_NEXT, RX_COMPLETE, RX_ERROR, RX_LINK; RX_BARRIER: a restart, of no source */
+    bool away;               /* RX_LINK */
     struct rx_value value;   /* RX_NEXT, while it is new */
     struct rx_buffer frozen; /* RX_NEXT, once it is kept: written down, since a restart takes the heap away */
     char *error;             /* RX_ERROR: malloc'ed */

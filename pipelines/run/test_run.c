@@ -1,0 +1,171 @@
+/* Users' tests, run. */
+#include "pipelines/run/test_run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipelines/run/outputs_diff.h"
+#include "pipelines/run/replay.h"
+
+struct run {
+    const struct rx_test *test;
+    const struct rx_logical *logical;
+    struct rx_diagnostics *diagnostics;
+    struct rx_heap *heap;
+    struct rx_test_result *result;
+    const char **expected; /* the streams that are */
+    const char **shown;    /* those, and all pipelines */
+};
+
+/* ---- before ---- */
+
+static int check_stream(struct run *run, const struct rx_tree *key)
+{
+    const char *names[RX_SOURCES_MAX + 1];
+    size_t n = 0;
+    if (rx_logical_find_outlet(run->logical, key->text))
+        return 0;
+    for (size_t i = 0; i < run->logical->pipeline_count && n < RX_SOURCES_MAX; i++)
+        names[n++] = run->logical->pipelines[i].name;
+    names[n] = NULL;
+    const char *near = rx_nearest(key->text, names);
+    char hint[160] = "";
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean \"%.100s\"?", near);
+    rx_diagnosef(run->diagnostics, key, hint[0] ? hint : NULL, "there is no stream \"%.100s\" in the config",
+                 key->text);
+    return -EINVAL;
+}
+
+static int name_streams(struct run *run)
+{
+    size_t n = run->test->expected_count, m = run->logical->pipeline_count;
+    int r = 0;
+    run->expected = calloc(n + 1, sizeof *run->expected);
+    run->shown = calloc(n + m + 1, sizeof *run->shown);
+    if (!run->expected || !run->shown)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        run->expected[i] = run->shown[m + i] = run->test->expected[i].key->text;
+        if (check_stream(run, run->test->expected[i].key) < 0)
+            r = -EINVAL;
+    }
+    for (size_t i = 0; i < m; i++)
+        run->shown[i] = run->logical->pipelines[i].name;
+    return r;
+}
+
+/* ---- the run ---- */
+
+/* A line that the replay refuses is a mistake of the file. */
+static int blame_line(struct run *run, const struct rx_test_line *line, const struct rx_error *error)
+{
+    struct rx_error placed = *error;
+    placed.at = (struct rx_place){.line = 1, .column = 1, .offset = line->offset};
+    if (line->where->kind == RX_TREE_SCALAR)
+        rx_diagnose_inside(run->diagnostics, line->where, &placed);
+    else
+        rx_diagnose(run->diagnostics, line->where, &placed);
+    return -EINVAL;
+}
+
+static int feed(struct run *run, struct rx_replay *replay)
+{
+    const struct rx_test_input *in = &run->test->in;
+    struct rx_error error = {0};
+    for (size_t i = 0; i < in->count; i++) {
+        int r = rx_replay_line(replay, in->lines[i].text, in->lines[i].length, &error);
+        if (r == -EINVAL)
+            return blame_line(run, &in->lines[i], &error);
+        if (r < 0) {
+            rx_buffer_printf(&run->result->report, "the run ended: %s\n", error.message);
+            return r;
+        }
+    }
+    int r = rx_replay_finish(replay, &error);
+    if (r < 0)
+        rx_buffer_printf(&run->result->report, "the run ended: %s\n", error.message);
+    return r;
+}
+
+static int play(struct run *run)
+{
+    struct rx_replay_options options = {.names = run->shown,
+                                        .restart = run->test->restart,
+                                        .write = rx_outputs_take_line,
+                                        .arg = &run->result->outputs};
+    struct rx_plan_options plan_options = {0};
+    struct rx_replay *replay = NULL;
+    struct rx_error error = {0};
+    run->result->outputs = (struct rx_outputs){.heap = run->heap, .only = run->expected};
+    int r = rx_replay_create(run->logical, &plan_options, &options, &replay, &error);
+    if (r < 0)
+        rx_buffer_printf(&run->result->report, "the run did not begin: %s\n", error.message);
+    else
+        r = feed(run, replay);
+    rx_replay_destroy(replay);
+    if (r == 0 && (r = rx_outputs_verdict(&run->result->outputs, &error)) < 0)
+        rx_buffer_printf(&run->result->report, "%s\n", error.message);
+    return r;
+}
+
+/* ---- the comparison ---- */
+
+/* What counts of what came: of values without an end, the end does not, but for an error. Shares the values. */
+static int view(const struct rx_test_expectation *e, const struct rx_output_stream *came, struct rx_output_stream *ret)
+{
+    *ret = (struct rx_output_stream){.items = calloc(came ? came->count + 1 : 1, sizeof *ret->items)};
+    if (!ret->items)
+        return -ENOMEM;
+    for (size_t i = 0; came && i < came->count; i++)
+        if (e->ends || came->items[i].kind != RX_COMPLETE)
+            ret->items[ret->count++] = came->items[i];
+    return 0;
+}
+
+static int compare(struct run *run, const struct rx_test_expectation *e)
+{
+    struct rx_diff_options options = {.heap = run->heap,
+                                      .words = {"expected", "came"},
+                                      .flags = run->test->subset ? RX_PATTERN_SUBSET : 0,
+                                      .untimed = e->untimed,
+                                      .tick = run->test->tick,
+                                      .legend = &run->test->legend,
+                                      .indent = "  "};
+    struct rx_buffer *report = &run->result->report;
+    struct rx_output_stream came;
+    if (view(e, rx_outputs_stream(&run->result->outputs, e->key->text, false), &came) < 0)
+        return -ENOMEM;
+    if (!rx_outputs_same(&e->stream, &came, &options)) {
+        run->result->passed = false;
+        rx_buffer_printf(report, "%s\n", e->key->text);
+        rx_outputs_diff(&e->stream, &came, &options, report);
+    }
+    free(came.items);
+    return 0;
+}
+
+int rx_test_run(const struct rx_test *test, const struct rx_logical *logical, struct rx_heap *heap,
+                struct rx_diagnostics *diagnostics, struct rx_test_result *ret)
+{
+    struct run run = {.test = test, .logical = logical, .diagnostics = diagnostics, .heap = heap, .result = ret};
+    *ret = (struct rx_test_result){.passed = true};
+    int r = name_streams(&run);
+    if (r == 0)
+        r = play(&run);
+    for (size_t i = 0; i < test->expected_count && r == 0; i++)
+        r = compare(&run, &test->expected[i]);
+    ret->passed = ret->passed && r == 0;
+    free(run.expected);
+    free(run.shown);
+    ret->outputs.only = NULL;
+    return r == 0 && ret->report.failed ? -ENOMEM : r;
+}
+
+void rx_test_result_finish(struct rx_test_result *result)
+{
+    rx_buffer_finish(&result->report);
+    rx_outputs_finish(&result->outputs);
+}

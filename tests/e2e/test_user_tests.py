@@ -1,0 +1,179 @@
+"""rxd test: what users' test files say, and what they are told."""
+
+import unittest
+from pathlib import Path
+
+import harness
+
+CONFIG = """
+sources:
+  sensors: { http: {} }
+  other: { http: {} }
+pipelines:
+  averages:
+    from: sensors
+    pipe:
+      - group_by: device
+      - window: 5s
+      - aggregate: { avg: avg(value), n: count() }
+  doubled:
+    from: sensors
+    pipe: [ { map: value * 2 } ]
+  quiet:
+    from: sensors
+    pipe: [ { silence: 30s } ]
+  merged:
+    from: [other, sensors]
+  counted:
+    from: sensors
+    pipe: [ { scan: { expr: acc + 1, seed: 0 } } ]
+"""
+
+
+class UserTests(harness.EndToEnd):
+    def setUp(self):
+        super().setUp()
+        self.here = Path(self.folder)
+        (self.here / "rxd.yaml").write_text(CONFIG)
+
+    def write(self, text, name="test.yaml"):
+        (self.here / name).write_text(text)
+        return self.here / name
+
+    def run_test(self, text, *flags):
+        done = harness.run_rxd("test", self.write("config: rxd.yaml\ntests:\n" + text), *flags)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def passes(self, text, *flags):
+        status, out, err = self.run_test(text, *flags)
+        self.assertEqual((status, err), (0, ""), out + err)
+        return out
+
+    def fails(self, text, *says):
+        status, out, err = self.run_test(text)
+        self.assertEqual((status, err), (1, ""), out + err)
+        for words in says:
+            self.assertIn(words, out)
+
+    def refused(self, text, *says):
+        status, out, err = self.run_test(text)
+        self.assertEqual(status, 78, out + err)
+        for words in says:
+            self.assertIn(words, err)
+
+    def test_lines_in_and_values_out(self):
+        out = self.passes("""
+  - name: averages of five seconds
+    input:
+      - {at: 0, source: sensors, next: {device: a, value: 20}}
+      - {at: 2s, source: sensors, next: {device: a, value: 22}}
+      - '{"at": 6000, "source": "sensors", "complete": true}'
+    expect:
+      averages: [{device: a, avg: 21, n: 2, window: {start: {$any: true}, end: {$any: true}}}]
+  - name: only what is named
+    match: subset
+    input:
+      - {at: 0, source: sensors, next: {device: a, value: 20}}
+      - {at: 6s, source: sensors, complete: true}
+    expect:
+      averages: [{avg: 20}]
+""")
+        self.assertIn("2 tests, 2 passed, 0 failed", out)
+
+    def test_diagrams_in_and_out(self):
+        self.passes("""
+  - name: doubled
+    input: {sensors: "-1-2-(3|)"}
+    values: {a: 2, b: 4, c: 6}
+    expect: {doubled: "-a-b-(c|)"}
+  - name: an error of the source
+    input: {sensors: "-1-#"}
+    values: {"#": gone}
+    expect: {doubled: "-2-#"}
+  - name: a day
+    input: {sensors: "1 24h 2|"}
+    expect: {doubled: "2 24h 4|"}
+  - name: stopped
+    input: {sensors: "-1-2-3-4-|"}
+    end: "-----!"
+    expect: {counted: "-1-2-3"}
+  - name: at one instant as they are declared
+    input: {sensors: "-(1|)", other: "-(2|)"}
+    expect: {merged: "-(12|)"}
+""")
+
+    def test_a_difference_is_shown_and_marked(self):
+        self.fails("""
+  - name: wrong
+    input: {sensors: "-1-2-3|"}
+    expect: {doubled: "-2-4-7|"}
+""", "FAIL wrong\n", "test.yaml:4:11\n",
+                   "     doubled\n"
+                   "       expected  -2-4-7|\n"
+                   "       came      -2-4-6|\n"
+                   "                      ^\n"
+                   "       at 50ms: expected 7, came 6\n", "1 test, 0 passed, 1 failed")
+
+    def test_an_error_that_is_not_expected_fails(self):
+        self.fails("""
+  - name: error
+    input: {sensors: "-1-#"}
+    expect: {doubled: [2]}
+""", "2: expected nothing, came the error \"error\"")
+
+    def test_a_source_that_is_away_and_a_restart(self):
+        self.passes("""
+  - name: silence stands still while the source is away
+    tick: 1s
+    input: {sensors: "1[restart] [disconnect] 60s [connect] 40s |"}
+    values: {x: {value: 1, silent: true}}
+    expect: {quiet: "--- 90s x----------|"}
+  - name: a count goes on
+    input: {sensors: "-1-[restart]-2|"}
+    expect: {counted: "-1---2|"}
+  - name: restarts all the time
+    restart: 1
+    input: {sensors: "-1-2-3|"}
+    expect: {counted: "-1-2-3|"}
+""")
+
+    def test_mistakes_are_shown_where_they_are(self):
+        for text, says in (
+                ("  - {name: a, input: {sensors: \"-(1\"}, expect: {doubled: []}}\n", ("test.yaml:3:34: this group is not closed",)),
+                ("  - {name: a, input: {sensors: \"-+\"}, expect: {doubled: []}}\n", ("test.yaml:3:34: `+` stands for nothing",)),
+                ("  - {name: a, input: [{at: 0, source: nope, next: 1}], expect: {doubled: []}}\n", ("test.yaml:3:23:", "must be one of the config's sources")),
+                ("  - {name: a, input: {sensors: \"1\"}, expect: {doubledd: []}}\n", ("test.yaml:3:47: there is no stream \"doubledd\"", "did you mean \"doubled\"?")),
+                ("  - {name: a, inputs: {sensors: \"1\"}, expect: {doubled: []}}\n", ("test.yaml:3:15: there is no key \"inputs\" in a test", "did you mean \"input\"?")),
+                ("  - {name: a, expect: {doubled: [{$nearr: 1}]}}\n", ("test.yaml:3:35: there is no pattern \"$nearr\"",)),
+                ("  - {name: a, expect: {doubled: [{$where: \"v >\"}]}}\n", ("test.yaml:3:",)),
+                ("  - {name: a}\n", ("a test has an `expect`",)),
+        ):
+            with self.subTest(text):
+                self.refused(text, *says)
+
+    def test_bad_files(self):
+        done = harness.run_rxd("test", self.write("tests: [{name: a, expect: {}}]\n"))
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(b"a test file names its `config`", done.stderr)
+        done = harness.run_rxd("test", self.write("config: nowhere.yaml\ntests: [{name: a, expect: {}}]\n"))
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(b"nowhere.yaml", done.stderr)
+        done = harness.run_rxd("test", self.here / "none.yaml")
+        self.assertEqual(done.returncode, 78)
+        self.assertEqual(harness.run_rxd("test").returncode, 64)
+
+    def test_json_files(self):
+        path = self.write('{"config": "rxd.yaml", "tests": [{"name": "j", "input": {"sensors": "-1|"}, "expect": {"doubled": "-2|"}}]}', "t.json")
+        self.assertEqual(harness.run_rxd("test", path).returncode, 0)
+
+    def test_filter(self):
+        tests = """
+  - {name: one, input: {sensors: "-1|"}, expect: {doubled: "-2|"}}
+  - {name: two, input: {sensors: "-1|"}, expect: {doubled: "-3|"}}
+"""
+        self.assertIn("1 test, 1 passed", self.passes(tests, "--filter", "on"))
+        self.assertEqual(self.run_test(tests, "--filter", "none")[0], 1)
+
+
+if __name__ == "__main__":
+    harness.main()
