@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/command.h"
+#include "pipelines/run/test_mock.h"
 #include "pipelines/run/test_run.h"
 
 struct arguments {
@@ -95,7 +96,9 @@ static int load_config(const struct rx_test_file *f, struct rx_loaded *ret)
         return rx_config_status(NULL, -ENOMEM);
     for (size_t i = 0; f->configs[i]; i++)
         rx_paths_add(&paths, f->configs[i]);
-    int status = rx_load(&paths, &(struct rx_load_options){.replay = true, .shown = shown}, ret);
+    struct rx_load_options options = {
+        .replay = true, .shown = shown, .rows = rx_test_file_rows, .rows_arg = (void *)(uintptr_t)f};
+    int status = rx_load(&paths, &options, ret);
     free(shown);
     return status;
 }

@@ -107,7 +107,10 @@ static int plan(struct rx_loaded *l, const struct rx_load_options *options, int 
     r = read < 0 ? read : r < 0 ? r : outside;
     if (r < 0 || !brokers_are_right) /* who names a broker that could not be made would be told that there is none */
         return r < 0 ? r : -EINVAL;
-    struct rx_plan_options physical = {.no_fusion = options->no_fusion, .site = l->site ? rx_site_of(l->site) : NULL};
+    struct rx_plan_options physical = {.no_fusion = options->no_fusion,
+                                       .site = l->site ? rx_site_of(l->site) : NULL,
+                                       .rows = options->rows,
+                                       .rows_arg = options->rows_arg};
     r = rx_plan_create(l->logical, l->engine, &physical, diagnostics, &l->plan);
     return r == 0 && rx_diagnostics_count(diagnostics) > 0 ? -EINVAL : r;
 }

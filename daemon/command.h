@@ -64,6 +64,8 @@ struct rx_load_options {
     bool replay;  /* sources will be replaced */
     bool no_fusion;
     const char *const *shown; /* NULL-terminated names of streams that will be shown whole; may be NULL */
+    const char *(*rows)(void *arg, const struct rx_step *, bool *ret_any); /* as of rx_plan_options */
+    void *rows_arg;
 };
 /* 0, or the exit status after all mistakes were written to stderr. rx_unload is safe in either case. */
 int rx_load(const struct rx_paths *, const struct rx_load_options *, struct rx_loaded *);

@@ -15,6 +15,7 @@ struct rx_table {
     struct rx_keytable rows; /* of one value each */
     struct rx_buffer scratch;
     uint64_t max_rows;
+    bool any;
 };
 
 int rx_table_format_of(const char *path, enum rx_table_format *ret, struct rx_error *reterr)
@@ -75,7 +76,8 @@ static int put_take(struct rx_table *t, struct rx_value key, struct rx_value row
 const struct rx_value *rx_table_find(struct rx_table *t, struct rx_value key)
 {
     struct rx_value text = rx_table_key(key, &t->scratch);
-    struct rx_keyed *e = rx_keytable_find(&t->rows, &text, rx_keytable_hash(&text, 1));
+    struct rx_keyed *e =
+        t->any ? rx_keytable_first(&t->rows) : rx_keytable_find(&t->rows, &text, rx_keytable_hash(&text, 1));
     return e ? row_of(t, e) : NULL;
 }
 
@@ -264,6 +266,7 @@ int rx_table_parse(struct rx_heap *heap, const struct rx_table_options *options,
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     rx_keytable_init(&t->rows, heap, 1, sizeof(struct rx_value));
     t->max_rows = options->max_rows;
+    t->any = options->any;
     int r = options->format == RX_TABLE_CSV ? parse_csv(t, options->column, text, length, reterr)
                                             : parse_json(t, options->column, text, length, reterr);
     if (r < 0) {

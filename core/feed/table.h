@@ -21,6 +21,7 @@ struct rx_table_options {
     enum rx_table_format format;
     const char *column; /* whose text finds a row; NULL: the first */
     uint64_t max_rows;
+    bool any; /* every key finds the first row */
 };
 /* -EBADMSG (no table, with the place in the text), -E2BIG (too many rows or bytes), -ENOMEM; all with a message. */
 int rx_table_parse(struct rx_heap *, const struct rx_table_options *, const char *text, size_t length,

@@ -16,6 +16,10 @@ struct rx_plan_options {
     size_t index_from;          /* rx_engine.index_from; 0: as it is */
     struct rx_site *site;       /* NULL: explain, replay: sources and sinks are not initialised */
     const bool *pipelines_here; /* by position in the config: which to run on this worker; NULL: all */
+    /* What stands in for the file of a step's table, of a test: its rows as JSON (a list of objects, or an object of keys to rows);
+     * *ret_any: every key finds the first. NULL: the file is read. The text is borrowed for the moment. */
+    const char *(*rows)(void *arg, const struct rx_step *, bool *ret_any);
+    void *rows_arg;
 };
 
 struct rx_plan_source {

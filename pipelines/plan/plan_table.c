@@ -54,6 +54,15 @@ static int read_table(struct rx_plan_table *t, struct rx_error *reterr)
     return r;
 }
 
+static int take_rows(struct rx_plan_table *t, const char *text, bool any, struct rx_error *reterr)
+{
+    t->handle.options.format = RX_TABLE_JSON;
+    t->handle.options.any = any;
+    if (text[strspn(text, " \n")] == '{')
+        t->handle.options.column = NULL;
+    return rx_table_replace(&t->handle, text, strlen(text), reterr);
+}
+
 static void finish_table(void *arg) { rx_table_handle_finish(&((struct rx_plan_table *)arg)->handle); }
 
 static struct rx_plan_table *make_table(struct rx_assembly *a, const struct rx_step *step, const void *image,
@@ -87,8 +96,10 @@ int rx_assembly_table(struct rx_assembly *a, struct rx_node *node)
     struct rx_error error = {0};
     if (!t)
         return -ENOMEM;
-    int r = rx_table_format_of(path, &t->handle.options.format, &error);
-    if (r == 0)
+    bool any = false;
+    const char *rows = a->options->rows ? a->options->rows(a->options->rows_arg, step, &any) : NULL;
+    int r = rows ? take_rows(t, rows, any, &error) : rx_table_format_of(path, &t->handle.options.format, &error);
+    if (r == 0 && !rows)
         r = read_table(t, &error);
     if (r < 0)
         return say(a, rx_option_tree(&step->class->base, step->options, option), t->handle.path, &error);

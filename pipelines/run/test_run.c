@@ -8,6 +8,7 @@
 
 #include "pipelines/run/outputs_diff.h"
 #include "pipelines/run/replay.h"
+#include "pipelines/run/test_mock.h"
 
 struct run {
     const struct rx_test *test;
@@ -15,8 +16,10 @@ struct run {
     struct rx_diagnostics *diagnostics;
     struct rx_heap *heap;
     struct rx_test_result *result;
-    const char **expected; /* the streams that are */
-    const char **shown;    /* those, and all pipelines */
+    struct rx_test_mock *mock;
+    struct rx_buffer losses; /* what went to error streams, a line each */
+    const char **expected;   /* the streams that are */
+    const char **shown;      /* those, and all pipelines */
 };
 
 /* ---- before ---- */
@@ -90,13 +93,20 @@ static int feed(struct run *run, struct rx_replay *replay)
     return r;
 }
 
+static void tell_loss(void *arg, const char *stream, uint64_t n)
+{
+    rx_buffer_printf(arg, "%llu %s to %s\n", (unsigned long long)n, n == 1 ? "event went" : "events went", stream);
+}
+
 static int play(struct run *run)
 {
     struct rx_replay_options options = {.names = run->shown,
                                         .restart = run->test->restart,
+                                        .enter = rx_test_mock_enter,
+                                        .world_arg = run->mock,
                                         .write = rx_outputs_take_line,
                                         .arg = &run->result->outputs};
-    struct rx_plan_options plan_options = {0};
+    struct rx_plan_options plan_options = {.rows = rx_test_mock_rows, .rows_arg = run->mock};
     struct rx_replay *replay = NULL;
     struct rx_error error = {0};
     run->result->outputs = (struct rx_outputs){.heap = run->heap, .only = run->expected};
@@ -105,6 +115,8 @@ static int play(struct run *run)
         rx_buffer_printf(&run->result->report, "the run did not begin: %s\n", error.message);
     else
         r = feed(run, replay);
+    if (r == 0)
+        rx_replay_losses(replay, tell_loss, &run->losses);
     rx_replay_destroy(replay);
     if (r == 0 && (r = rx_outputs_verdict(&run->result->outputs, &error)) < 0)
         rx_buffer_printf(&run->result->report, "%s\n", error.message);
@@ -154,10 +166,16 @@ int rx_test_run(const struct rx_test *test, const struct rx_logical *logical, st
     *ret = (struct rx_test_result){.passed = true};
     int r = name_streams(&run);
     if (r == 0)
+        r = rx_test_mock_create(test, logical, heap, diagnostics, &run.mock);
+    if (r == 0)
         r = play(&run);
     for (size_t i = 0; i < test->expected_count && r == 0; i++)
         r = compare(&run, &test->expected[i]);
     ret->passed = ret->passed && r == 0;
+    if (!ret->passed && run.losses.length)
+        rx_buffer_append(&ret->report, run.losses.data, run.losses.length);
+    rx_buffer_finish(&run.losses);
+    rx_test_mock_destroy(run.mock);
     free(run.expected);
     free(run.shown);
     ret->outputs.only = NULL;

@@ -24,10 +24,24 @@ pipelines:
     pipe: [ { silence: 30s } ]
   merged:
     from: [other, sensors]
+  asked:
+    from: sensors
+    pipe:
+      - http: { get: "http://127.0.0.1:1/assets/{device}", into: asset, retry: 2 }
+        id: asset
+  found:
+    from: sensors
+    pipe:
+      - lookup: { file: nowhere.csv, key: device, into: room }
+        id: room
+      - map: room
   counted:
     from: sensors
     pipe: [ { scan: { expr: acc + 1, seed: 0 } } ]
 """
+
+
+MOCKED = "config: rxd.yaml\nmock: {room: {}}\ntests:\n"
 
 
 class UserTests(harness.EndToEnd):
@@ -41,7 +55,7 @@ class UserTests(harness.EndToEnd):
         return self.here / name
 
     def run_test(self, text, *flags):
-        done = harness.run_rxd("test", self.write("config: rxd.yaml\ntests:\n" + text), *flags)
+        done = harness.run_rxd("test", self.write(MOCKED + text), *flags)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def passes(self, text, *flags):
@@ -107,7 +121,7 @@ class UserTests(harness.EndToEnd):
   - name: wrong
     input: {sensors: "-1-2-3|"}
     expect: {doubled: "-2-4-7|"}
-""", "FAIL wrong\n", "test.yaml:4:11\n",
+""", "FAIL wrong\n", "test.yaml:5:11\n",
                    "     doubled\n"
                    "       expected  -2-4-7|\n"
                    "       came      -2-4-6|\n"
@@ -139,13 +153,13 @@ class UserTests(harness.EndToEnd):
 
     def test_mistakes_are_shown_where_they_are(self):
         for text, says in (
-                ("  - {name: a, input: {sensors: \"-(1\"}, expect: {doubled: []}}\n", ("test.yaml:3:34: this group is not closed",)),
-                ("  - {name: a, input: {sensors: \"-+\"}, expect: {doubled: []}}\n", ("test.yaml:3:34: `+` stands for nothing",)),
-                ("  - {name: a, input: [{at: 0, source: nope, next: 1}], expect: {doubled: []}}\n", ("test.yaml:3:23:", "must be one of the config's sources")),
-                ("  - {name: a, input: {sensors: \"1\"}, expect: {doubledd: []}}\n", ("test.yaml:3:47: there is no stream \"doubledd\"", "did you mean \"doubled\"?")),
-                ("  - {name: a, inputs: {sensors: \"1\"}, expect: {doubled: []}}\n", ("test.yaml:3:15: there is no key \"inputs\" in a test", "did you mean \"input\"?")),
-                ("  - {name: a, expect: {doubled: [{$nearr: 1}]}}\n", ("test.yaml:3:35: there is no pattern \"$nearr\"",)),
-                ("  - {name: a, expect: {doubled: [{$where: \"v >\"}]}}\n", ("test.yaml:3:",)),
+                ("  - {name: a, input: {sensors: \"-(1\"}, expect: {doubled: []}}\n", ("test.yaml:4:34: this group is not closed",)),
+                ("  - {name: a, input: {sensors: \"-+\"}, expect: {doubled: []}}\n", ("test.yaml:4:34: `+` stands for nothing",)),
+                ("  - {name: a, input: [{at: 0, source: nope, next: 1}], expect: {doubled: []}}\n", ("test.yaml:4:23:", "must be one of the config's sources")),
+                ("  - {name: a, input: {sensors: \"1\"}, expect: {doubledd: []}}\n", ("test.yaml:4:47: there is no stream \"doubledd\"", "did you mean \"doubled\"?")),
+                ("  - {name: a, inputs: {sensors: \"1\"}, expect: {doubled: []}}\n", ("test.yaml:4:15: there is no key \"inputs\" in a test", "did you mean \"input\"?")),
+                ("  - {name: a, expect: {doubled: [{$nearr: 1}]}}\n", ("test.yaml:4:35: there is no pattern \"$nearr\"",)),
+                ("  - {name: a, expect: {doubled: [{$where: \"v >\"}]}}\n", ("test.yaml:4:",)),
                 ("  - {name: a}\n", ("a test has an `expect`",)),
         ):
             with self.subTest(text):
@@ -162,8 +176,74 @@ class UserTests(harness.EndToEnd):
         self.assertEqual(done.returncode, 78)
         self.assertEqual(harness.run_rxd("test").returncode, 64)
 
+    def test_answers_in_place_of_servers(self):
+        self.passes("""
+  - name: the body for every event
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}, x: {device: p1, asset: {name: Pump}}}
+    mock: {asset: {name: Pump}}
+    expect: {asked: "-x|"}
+  - name: an answer that takes its time, by the operator's name
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}, x: {device: p1, asset: [1]}}
+    mock: {http: {body: [1], after: 50ms}}
+    expect: {asked: "------(x|)"}
+  - name: retried as long as that lasts, over restarts
+    restart: 1
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}, x: {device: p1, asset: 7}}
+    mock: {asked/asset: {answers: [{status: 503, times: 2}, {body: 7}]}}
+    expect: {asked: "- 750ms (x|)"}
+  - name: by what is asked
+    input: {sensors: "-a-b|"}
+    values: {a: {device: p1}, b: {device: p2}, x: {device: p1, asset: one}}
+    mock: {asset: {answers: [{when: 'url.endsWith("/p1")', body: one}, {status: 404}]}}
+    expect:
+      asked: "-x--|"
+      asked.errors: [{$subset: {event: {device: p2}}}]
+  - name: no connection
+    match: subset
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}}
+    mock: {asset: {error: it is not there}}
+    expect: {asked.errors: [{message: {$matches: it is not there}}]}
+""")
+        self.fails("""
+  - {name: none, input: {sensors: "-a|"}, values: {a: {device: p1}}, expect: {asked: [1]}}
+""", "1 event went to asked.errors")
+        self.refused("""
+  - {name: none, mock: {doubled: 1}, expect: {asked: []}}
+""", 'no step "doubled" asks a server or looks up in a file')
+        self.refused("""
+  - {name: none, mock: {asset: {answers: [{when: "url >", body: 1}]}}, expect: {asked: []}}
+""", "test.yaml:5:56")
+
+    def test_rows_in_place_of_files(self):
+        self.passes("""
+  - name: one row for every key
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}, x: {name: Hall}}
+    mock: {room: {name: Hall}}
+    expect: {found: "-x|"}
+  - name: a table
+    input: {sensors: "-ab|"}
+    values: {a: {device: p1}, b: {device: p2}, x: {device: p1, name: Hall}}
+    mock: {room: [{device: p1, name: Hall}]}
+    expect: {found: "-x-|"}
+  - name: rows by key
+    input: {sensors: "-ab|"}
+    values: {a: {device: p1}, b: {device: p2}, x: {name: Hall}}
+    mock: {room: {rows: {p1: {name: Hall}}}}
+    expect: {found: "-x-|"}
+  - name: nothing is found
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}}
+    mock: {room: {missing: true}}
+    expect: {found: "--|"}
+""")
+
     def test_json_files(self):
-        path = self.write('{"config": "rxd.yaml", "tests": [{"name": "j", "input": {"sensors": "-1|"}, "expect": {"doubled": "-2|"}}]}', "t.json")
+        path = self.write('{"config": "rxd.yaml", "mock": {"room": {}}, "tests": [{"name": "j", "input": {"sensors": "-1|"}, "expect": {"doubled": "-2|"}}]}', "t.json")
         self.assertEqual(harness.run_rxd("test", path).returncode, 0)
 
     def test_filter(self):
