@@ -34,7 +34,7 @@ static int provide(struct rx_worker *w, const struct rx_plan *plan, struct rx_di
         return 0;
     struct rx_site *site = rx_site_of(w->site);
     struct rx_client *client = site->client(site, &error);
-    int r = client ? rx_requester_create(client, w->engine, &w->requester) : error.code;
+    int r = client ? rx_requester_create(client, w->loop, w->engine, &w->requester) : error.code;
     if (error.code)
         rx_diagnose(diagnostics, NULL, &error);
     return r;

@@ -192,7 +192,7 @@ def operators_of(case):
 
 
 # What RxJS has no word for; marbles and unit tests hold them.
-BEYOND = {"hysteresis", "join", "lookup", "match", "median", "pivot", "quantile", "route", "silence"}
+BEYOND = {"hysteresis", "http", "join", "lookup", "match", "median", "pivot", "quantile", "route", "silence"}
 
 
 def coverage(cases, rxd):

@@ -5,11 +5,35 @@
 #include <stdlib.h>
 
 enum { IDLE_CONNECTIONS = 32 };
+#define SLICE                                                                                                          \
+    RX_MSEC /* of a turn of the loop, for handing on what has come: thousands of answers leave room for what is due */
+#define PAUSE (RX_MSEC / 4)
+
+/* Not at this very instant: input and other timers have their turn in between. */
+static int arm(struct rx_client *client, struct rx_timer *timer, rx_time wait)
+{
+    struct rx_sched *sched = rx_loop_sched(client->loop);
+    return rx_sched_arm(sched, timer, rx_sched_now(sched) + (wait > 0 ? wait : 1));
+}
+
+/* By the clock as it is: else it would be due again at once, before what has become due meanwhile. */
+static void wake_in(struct rx_client *client, rx_time wait)
+{
+    if (!rx_timer_armed(&client->turn))
+        rx_sched_arm(rx_loop_sched(client->loop), &client->turn, rx_loop_clock(client->loop) + wait);
+}
+
+void client_wake(struct rx_client *client)
+{
+    if (!rx_timer_armed(&client->turn))
+        arm(client, &client->turn, 0);
+}
 
 /* Hands on what has come. User code runs only here, never inside libcurl. */
 static void settle(struct rx_client *client)
 {
     CURLMsg *message;
+    rx_time end = rx_loop_clock(client->loop) + SLICE;
     int rest;
     while (client->multi && (message = client->curl->multi_info_read(client->multi, &rest))) {
         struct rx_fetch *fetch = NULL;
@@ -24,6 +48,10 @@ static void settle(struct rx_client *client)
             client->ready_tail = &client->ready;
         fetch->is_ready = false;
         fetch_deliver(fetch);
+        if (client->ready && rx_loop_clock(client->loop) >= end) {
+            wake_in(client, PAUSE);
+            return;
+        }
     }
 }
 
@@ -52,6 +80,8 @@ static void on_socket(void *arg, int fd, unsigned events)
     act(arg, fd, (events & RX_READABLE ? CURL_CSELECT_IN : 0) | (events & RX_WRITABLE ? CURL_CSELECT_OUT : 0));
 }
 
+void rx_client_run(struct rx_client *client) { act(client, CURL_SOCKET_TIMEOUT, 0); }
+
 static void on_due(struct rx_timer *timer)
 {
     act((struct rx_client *)(void *)((char *)timer - offsetof(struct rx_client, due)), CURL_SOCKET_TIMEOUT, 0);
@@ -60,19 +90,6 @@ static void on_due(struct rx_timer *timer)
 static void on_turn(struct rx_timer *timer)
 {
     settle((struct rx_client *)(void *)((char *)timer - offsetof(struct rx_client, turn)));
-}
-
-/* Not at this very instant: input and other timers have their turn in between. */
-static int arm(struct rx_client *client, struct rx_timer *timer, rx_time wait)
-{
-    struct rx_sched *sched = rx_loop_sched(client->loop);
-    return rx_sched_arm(sched, timer, rx_sched_now(sched) + (wait > 0 ? wait : 1));
-}
-
-void client_wake(struct rx_client *client)
-{
-    if (!rx_timer_armed(&client->turn))
-        arm(client, &client->turn, 0);
 }
 
 static int set_timeout(CURLM *multi, long ms, void *arg)

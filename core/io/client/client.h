@@ -59,6 +59,8 @@ struct rx_fetch_options {
 
 /* Texts are copied. -EAGAIN: RX_FETCHES_MAX are under way; -ENOMEM; -EINVAL. */
 int rx_fetch_begin(struct rx_client *, const struct rx_fetch_options *, struct rx_fetch **ret);
+/* What libcurl has to do now it does now, not when its timer fires: for who begins many, and counts what that costs. */
+void rx_client_run(struct rx_client *);
 void rx_fetch_cancel(struct rx_fetch *); /* nothing more is called. Safe on NULL, and inside its own callbacks */
 /* Of a stream: `data` is not called, and beyond 256 KiB the other side is left waiting. */
 void rx_fetch_pause(struct rx_fetch *, bool);

@@ -2,8 +2,10 @@
 #include "core/io/client/requester.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/buffer.h"
 #include "core/feed/format.h"
@@ -11,8 +13,15 @@
 
 enum { ITEMS_MAX = 100000, HEADERS_MAX = 64, ALLOW_MAX = 64 };
 
+/* Of a turn of the loop, for beginning requests: a surge of them leaves room for what is due. Then a pause. */
+#define SLICE RX_MSEC
+#define PAUSE (RX_MSEC / 4)
+
 struct rx_requester {
     struct rx_client *client;
+    struct rx_loop *loop;
+    struct rx_timer turn;
+    struct ask *first, *last; /* not begun yet */
     struct rx_engine *engine;
     struct rx_format_options options; /* none */
     struct rx_format_state *formats[RX_FORMATS];
@@ -22,7 +31,8 @@ struct rx_requester {
 struct ask {
     struct rx_requester *requester;
     struct rx_call *call;
-    struct rx_fetch *fetch;
+    struct rx_fetch *fetch; /* NULL: not begun yet */
+    struct ask *previous, *next;
 };
 
 /* ---- what comes ---- */
@@ -199,48 +209,108 @@ static int fetch(struct ask *ask, struct pieces *p, const struct rx_request *req
     return r < 0 ? rx_error_set(reterr, r, "%s", strerror(-r)) : 0;
 }
 
-static int begin(void *arg, struct rx_call *call, struct rx_error *reterr)
+static int start(struct ask *ask, struct rx_error *reterr)
 {
     struct rx_request request;
     struct pieces *p = calloc(1, sizeof *p);
-    struct ask *ask = malloc(sizeof *ask);
-    int r = p && ask ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
-    if (r == 0 && !rx_request_read(call->request, &request))
+    int r = p ? 0 : rx_error_set(reterr, -ENOMEM, "out of memory");
+    if (r == 0 && !rx_request_read(ask->call->request, &request))
         r = rx_error_set(reterr, -EINVAL, "this is no request over HTTP");
     if (r == 0)
         r = gather(p, &request, reterr);
     if (r == 0) {
         point(p);
-        *ask = (struct ask){.requester = arg, .call = call};
         r = fetch(ask, p, &request, reterr);
     }
     if (p)
         rx_buffer_finish(&p->texts);
     free(p);
-    if (r < 0)
-        free(ask);
-    else
-        call->ticket = ask;
     return r;
+}
+
+static void unlink_ask(struct ask *ask)
+{
+    struct rx_requester *q = ask->requester;
+    *(ask->previous ? &ask->previous->next : &q->first) = ask->next;
+    *(ask->next ? &ask->next->previous : &q->last) = ask->previous;
+}
+
+/* By the clock as it is, not the instant that the timer was due: else it would be due again at once. */
+static int arm(struct rx_requester *q, rx_time wait)
+{
+    return rx_sched_arm(rx_loop_sched(q->loop), &q->turn, rx_loop_clock(q->loop) + wait);
+}
+
+static void on_turn(struct rx_timer *timer)
+{
+    struct rx_requester *q = (struct rx_requester *)(void *)((char *)timer - offsetof(struct rx_requester, turn));
+    rx_time end = rx_loop_clock(q->loop) + SLICE;
+    while (q->first && rx_loop_clock(q->loop) < end) {
+        struct ask *ask = q->first;
+        struct rx_call *call = ask->call;
+        struct rx_error error = {0};
+        unlink_ask(ask);
+        if (start(ask, &error) == 0) {
+            rx_client_run(q->client);
+        } else {
+            free(ask);
+            rx_call_answer(call, NULL, &error);
+        }
+    }
+    if (q->first)
+        arm(q, PAUSE);
+}
+
+static int begin(void *arg, struct rx_call *call, struct rx_error *reterr)
+{
+    struct rx_requester *q = arg;
+    struct ask *ask = malloc(sizeof *ask);
+    if (!ask || (!q->first && arm(q, 0) < 0)) {
+        free(ask);
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    }
+    *ask = (struct ask){.requester = q, .call = call, .previous = q->last};
+    *(q->last ? &q->last->next : &q->first) = ask;
+    q->last = ask;
+    call->ticket = ask;
+    return 0;
 }
 
 static void cancel(void *arg, struct rx_call *call)
 {
     struct ask *ask = call->ticket;
     (void)arg;
-    rx_fetch_cancel(ask->fetch);
+    if (ask->fetch)
+        rx_fetch_cancel(ask->fetch);
+    else
+        unlink_ask(ask);
     free(ask);
 }
 
 /* ---- life ---- */
 
-int rx_requester_create(struct rx_client *client, struct rx_engine *engine, struct rx_requester **ret)
+/* Where threads share a table of descriptors, Linux grows it only when all of them have been seen outside of it, and that takes some 10 ms
+ * each time (expand_fdtable, synchronize_rcu): here it is made large once, at load, and it stays so. */
+static void make_room(void)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), far = -1;
+    for (int n = RX_FETCHES_MANY_MAX / 2; null >= 0 && far < 0 && n >= RX_FETCHES_MAX; n /= 2)
+        far = fcntl(null, F_DUPFD_CLOEXEC, n); /* fails beyond the limit of descriptors */
+    if (far >= 0)
+        close(far);
+    if (null >= 0)
+        close(null);
+}
+
+int rx_requester_create(struct rx_client *client, struct rx_loop *loop, struct rx_engine *engine,
+                        struct rx_requester **ret)
 {
     struct rx_requester *q = calloc(1, sizeof *q);
     if (!q)
         return -ENOMEM;
-    *q = (struct rx_requester){.client = client, .engine = engine};
+    *q = (struct rx_requester){.client = client, .loop = loop, .engine = engine, .turn = {.fire = on_turn}};
     engine->caller = (struct rx_caller){.begin = begin, .cancel = cancel, .arg = q};
+    make_room();
     *ret = q;
     return 0;
 }
@@ -250,6 +320,7 @@ void rx_requester_destroy(struct rx_requester *q)
     if (!q)
         return;
     q->engine->caller = (struct rx_caller){0};
+    rx_sched_stop(rx_loop_sched(q->loop), &q->turn);
     for (int i = 0; i < RX_FORMATS; i++)
         rx_format_destroy(q->formats[i]);
     free(q);

@@ -6,8 +6,8 @@
 #include "core/io/client/client.h"
 
 struct rx_requester;
-/* Both borrowed; sets engine->caller, and takes it away again. -ENOMEM. */
-int rx_requester_create(struct rx_client *, struct rx_engine *, struct rx_requester **ret);
+/* All borrowed; sets engine->caller, and takes it away again. -ENOMEM. */
+int rx_requester_create(struct rx_client *, struct rx_loop *, struct rx_engine *, struct rx_requester **ret);
 void rx_requester_destroy(struct rx_requester *); /* nothing may be pending. NULL is fine */
 
 #endif

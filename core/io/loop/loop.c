@@ -37,6 +37,7 @@ struct rx_loop {
     bool spent;        /* timers have had their slice of this turn */
     unsigned fired;    /* timers, in this turn */
     rx_time slice_end; /* monotonic; 0: not begun */
+    rx_time turn_end;  /* the same, of the turn's input */
 
     int set_fd; /* readable when the wall clock was set */
     struct reading {
@@ -72,6 +73,7 @@ static rx_time read_clock(clockid_t clock)
 /* The clock is read once for so many timers. */
 enum { TIMERS_A_LOOK = 64 };
 #define SLICE       (10 * RX_MSEC)
+#define INPUT_SLICE (2 * RX_MSEC)
 #define LOOK_PERIOD RX_SEC /* at the wall clock, beside the word that it was set */
 
 static bool is_spent(struct rx_loop *loop)
@@ -99,6 +101,16 @@ static rx_time drive(struct rx_loop *loop, rx_time t, bool through)
 }
 
 rx_time rx_loop_clock(const struct rx_loop *loop) { return read_clock(CLOCK_MONOTONIC) + loop->offset; }
+/* With thousands of descriptors ready at once libevent would go through all of them before the turn is over, and timers that have had
+ * their slice would wait for that: what is ready beyond comes in the next turn. */
+static void bound_turn(struct rx_loop *loop, rx_time now)
+{
+    if (!loop->turn_end)
+        loop->turn_end = now + INPUT_SLICE;
+    else if (now >= loop->turn_end)
+        event_base_loopbreak(loop->base);
+}
+
 rx_time rx_loop_now(struct rx_loop *loop) { return drive(loop, read_clock(CLOCK_MONOTONIC) + loop->offset, false); }
 
 static void set_timer(struct rx_loop *loop, rx_time due)
@@ -309,7 +321,7 @@ static void begin_slice(struct rx_loop *loop)
 {
     loop->spent = false;
     loop->fired = 0;
-    loop->slice_end = 0;
+    loop->slice_end = loop->turn_end = 0;
 }
 
 static int turn(struct rx_loop *loop, int flags)
@@ -360,8 +372,10 @@ uint64_t rx_loop_turns(const struct rx_loop *loop)
 /* Fires the timers that were due. False if one of them destroyed the object whose callback comes next. */
 static bool enter(struct rx_loop *loop, const void *object)
 {
+    rx_time now = read_clock(CLOCK_MONOTONIC);
     loop->entered = object;
-    rx_loop_now(loop);
+    bound_turn(loop, now);
+    drive(loop, now + loop->offset, false);
     return loop->entered == object;
 }
 
