@@ -2,7 +2,6 @@
  * each gcd of the counts. A window's result is the total of its panes (core/aggregate/sliding.h): what it costs does not depend on how
  * many windows an event belongs to, nor on how many events one holds. */
 #include <errno.h>
-#include <string.h>
 
 #include "core/aggregate/sliding.h"
 #include "operators/keyed.h"
@@ -27,8 +26,7 @@ static void put_out(struct keyed_window *k, struct rx_keyed *e, rx_time start, r
 {
     struct rx_accumulator total[RX_AGGREGATES_MAX];
     struct rx_sliding *panes = &sliding_of(k, e)->panes;
-    memset(total, 0, k->calls.size);
-    if (rx_sliding_total(panes, 0, total) < 0)
+    if (rx_sliding_total(panes, total) < 0)
         rx_fail_memory(&k->op);
     else
         rx_keyed_result(k, e, total, panes->carries, start, end, flags, out);

@@ -19,6 +19,8 @@ int rx_aggregation_add_call(struct rx_aggregation *a, const struct rx_aggregate_
     *slot = (struct rx_aggregation_slot){.function = function, .constant = call->constant};
     slot->arg = call->arg_count ? call->args[ranks ? 2 : 0] : NULL;
     slot->rank = ranks ? call->args[1] : NULL;
+    slot->merges = (uint8_t)(function->kernel <= RX_KERNEL_GREATEST ? function->kernel : RX_KERNEL_NONE);
+    a->plain = (a->plain || a->count == 1) && slot->merges != RX_KERNEL_NONE;
     slot->offset = (uint32_t)a->size;
     a->size += function->size;
     if (slot->arg)
@@ -158,10 +160,9 @@ int rx_aggregation_add(struct rx_aggregation *a, struct rx_accumulator *accumula
     return 0;
 }
 
-static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumulator *into,
-                        const struct rx_accumulator *later)
+static inline bool merge_plain(unsigned kernel, struct rx_accumulator *into, const struct rx_accumulator *later)
 {
-    switch (slot->function->kernel) {
+    switch (kernel) {
     case RX_KERNEL_COUNT:
         into->count += later->count;
         return true;
@@ -169,8 +170,9 @@ static bool merge_plain(const struct rx_aggregation_slot *slot, struct rx_accumu
         rx_sum_merge(into, later);
         return true;
     case RX_KERNEL_LEAST:
+        return later->extreme.kind == RX_NULL || rx_kernel_extreme(into, later->extreme, true);
     case RX_KERNEL_GREATEST:
-        return later->extreme.kind == RX_NULL || rx_kernel_add(slot->function->kernel, into, &later->extreme, 0);
+        return later->extreme.kind == RX_NULL || rx_kernel_extreme(into, later->extreme, false);
     default:
         return false;
     }
@@ -191,7 +193,7 @@ int rx_aggregation_merge_telling(const struct rx_aggregation *a, struct rx_accum
         const struct rx_aggregation_slot *slot = &a->slots[i];
         struct rx_accumulator *to = rx_accumulator_of(a, into, i);
         const struct rx_accumulator *from = rx_accumulator_of(a, later, i);
-        if (!merge_plain(slot, to, from))
+        if (!merge_plain(slot->merges, to, from))
             r = slot->function->merge(to, from, slot->constant);
         if (r > 0) {
             *ret_mixed = true;
@@ -199,6 +201,19 @@ int rx_aggregation_merge_telling(const struct rx_aggregation *a, struct rx_accum
         }
     }
     return r;
+}
+
+int rx_aggregation_copy(const struct rx_aggregation *a, struct rx_accumulator *ret, const struct rx_accumulator *from)
+{
+    if (!a->plain) {
+        memset(ret, 0, a->size);
+        return rx_aggregation_merge(a, ret, from);
+    }
+    memcpy(ret, from, a->size);
+    for (size_t i = 0; i < a->count; i++)
+        if (a->slots[i].merges >= RX_KERNEL_LEAST)
+            rx_value_ref(rx_accumulator_of(a, ret, i)->extreme);
+    return 0;
 }
 
 void rx_aggregation_carry(const struct rx_aggregation *a, const struct rx_accumulator *accumulators,
@@ -237,13 +252,20 @@ static struct rx_result_terms terms_of(const struct rx_aggregation_scope *scope,
     return terms;
 }
 
+static inline struct rx_value call_result(const struct rx_aggregation *a, size_t i,
+                                          const struct rx_accumulator *accumulator, const struct rx_carry *carries,
+                                          struct rx_result_terms *terms)
+{
+    terms->constant = a->slots[i].constant;
+    terms->carry = carries ? &carries[i] : NULL;
+    return a->slots[i].function->result(accumulator, terms);
+}
+
 struct rx_value rx_aggregation_call(const struct rx_aggregation *a, size_t i, const struct rx_accumulator *accumulator,
                                     const struct rx_aggregation_scope *scope, struct rx_heap *heap)
 {
     struct rx_result_terms terms = terms_of(scope, heap);
-    terms.constant = a->slots[i].constant;
-    terms.carry = scope->carries ? &scope->carries[i] : NULL;
-    return a->slots[i].function->result(accumulator, &terms);
+    return call_result(a, i, accumulator, scope->carries, &terms);
 }
 
 /* ---- results: where all that the step makes are plain values, the record is made at once, of a shape that is known ---- */
@@ -363,9 +385,10 @@ int rx_aggregation_result(struct rx_aggregation *a, const struct rx_accumulator 
                           struct rx_error *reterr)
 {
     struct rx_value slots[RX_AGGREGATES_MAX], value;
+    struct rx_result_terms terms = terms_of(scope, heap);
     bool is_dressed;
     for (size_t i = 0; i < a->count; i++)
-        slots[i] = rx_aggregation_call(a, i, rx_accumulator_of(a, accumulators, i), scope, heap);
+        slots[i] = call_result(a, i, rx_accumulator_of(a, accumulators, i), scope->carries, &terms);
     int r = shape_values(a, slots, scope->mark, heap, &value, &is_dressed, reterr);
     unref_all(slots, a->count);
     if (r < 0)

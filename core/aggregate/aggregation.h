@@ -55,6 +55,7 @@ struct rx_aggregation {
         uint32_t kind;
         const struct rx_shape *fields, *shape; /* for good. shape NULL: it has to be built */
     } dressed;                                 /* what the last result was */
+    bool plain;                                /* all calls merge by a kernel */
     bool ready, carries;                       /* carries: of some call the last sample goes on into the next window */
     struct rx_aggregation_slot {
         const struct rx_aggregate_function *function;
@@ -64,6 +65,7 @@ struct rx_aggregation {
         const struct rx_key *field; /* the argument is this field, plainly; else NULL */
         uint32_t offset, place;     /* of its accumulator, bytes; of the field in the shape, where it is there */
         uint8_t kernel, runs;       /* enum rx_kernel; what of it runs for the shape */
+        uint8_t merges;             /* what puts two of its accumulators together */
         bool there;
     } slots[RX_AGGREGATES_MAX];
 };
@@ -101,7 +103,9 @@ int rx_aggregation_add(struct rx_aggregation *, struct rx_accumulator *accumulat
 /* Adds all that `later` has seen, of later times (or of the same, arrived later); `later` stays. -ENOMEM: `into` has some. */
 int rx_aggregation_merge(const struct rx_aggregation *, struct rx_accumulator *into,
                          const struct rx_accumulator *later);
-/* The same; *ret_mixed becomes true where least or greatest values had no order (texts and numbers): then the total is not what it would
+/* The same into one that is not yet anything: neither cleared nor zeroed. -ENOMEM: it has some, and has to be cleared. */
+int rx_aggregation_copy(const struct rx_aggregation *, struct rx_accumulator *ret, const struct rx_accumulator *);
+/* As rx_aggregation_merge; *ret_mixed becomes true where least or greatest values had no order (texts and numbers): then the total is not what it would
  * be of all events one by one. */
 int rx_aggregation_merge_telling(const struct rx_aggregation *, struct rx_accumulator *into,
                                  const struct rx_accumulator *later, bool *ret_mixed);

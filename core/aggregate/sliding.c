@@ -138,18 +138,12 @@ int rx_sliding_pop(struct rx_sliding *s)
     return r;
 }
 
-int rx_sliding_total(const struct rx_sliding *s, size_t i, struct rx_accumulator *ret)
+int rx_sliding_total(const struct rx_sliding *s, struct rx_accumulator *ret)
 {
-    int r = 0;
-    if (i < s->front) {
-        r = rx_aggregation_merge(s->calls, ret, rx_sliding_at(s, i)->accumulators);
-        return r < 0 ? r : rx_aggregation_merge(s->calls, ret, s->back);
-    }
-    if (i == s->front)
-        return rx_aggregation_merge(s->calls, ret, s->back);
-    for (; i < s->settled && r == 0; i++)
-        r = rx_aggregation_merge(s->calls, ret, rx_sliding_at(s, i)->accumulators);
-    return r;
+    if (s->front == 0)
+        return rx_aggregation_copy(s->calls, ret, s->back);
+    int r = rx_aggregation_copy(s->calls, ret, rx_sliding_at(s, 0)->accumulators);
+    return r < 0 ? r : rx_aggregation_merge(s->calls, ret, s->back);
 }
 
 /* ---- state ---- */

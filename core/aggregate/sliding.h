@@ -36,8 +36,8 @@ int rx_sliding_add(struct rx_sliding *, size_t i, struct rx_aggregation *, const
                    struct rx_error *reterr);
 int rx_sliding_settle(struct rx_sliding *, size_t n); /* the first n panes are in the total now. -ENOMEM */
 int rx_sliding_pop(struct rx_sliding *);              /* the oldest goes; it is settled. -ENOMEM */
-/* The total of the settled panes from the i-th on, into empty accumulators that the caller clears. -ENOMEM: some of it. */
-int rx_sliding_total(const struct rx_sliding *, size_t i, struct rx_accumulator *ret);
+/* The total of the settled panes, into accumulators that are not yet anything and that the caller clears. -ENOMEM: some of it. */
+int rx_sliding_total(const struct rx_sliding *, struct rx_accumulator *ret);
 
 /* With the panes as they are; load into one that is initialised and empty. */
 void rx_sliding_save(const struct rx_sliding *, struct rx_writer *);

@@ -16,15 +16,22 @@ size_t rx_shaper_slot_first(const struct rx_shaper *shaper, size_t i) { return s
 static int eval_node(struct rx_shaper *, const struct shape_node *, const struct rx_expr_env *, struct rx_heap *,
                      struct rx_value *ret, struct rx_error *reterr);
 
+/* An aggregate call alone, as most are. */
+static inline bool eval_slot(const struct shape_expr *one, const struct rx_expr_env *env, struct rx_value *ret)
+{
+    if (!one->is_slot || !env->slots || env->slots[one->slot_first].kind >= RX_LIST)
+        return false;
+    *ret = rx_value_ref(env->slots[one->slot_first]);
+    return true;
+}
+
 static int eval_expr(struct rx_shaper *shaper, size_t i, const struct rx_expr_env *env, struct rx_value *ret,
                      struct rx_error *reterr)
 {
     const struct shape_expr *one = &shaper->exprs[i];
     struct rx_expr_env shifted;
-    if (env->slots && rx_expr_is_slot(one->expr) && env->slots[one->slot_first].kind < RX_LIST) {
-        *ret = rx_value_ref(env->slots[one->slot_first]);
+    if (eval_slot(one, env, ret))
         return 0;
-    }
     if (one->slot_first > 0 && env->slots) {
         shifted = *env;
         shifted.slots += one->slot_first;
@@ -160,7 +167,10 @@ static int eval_children(struct rx_shaper *shaper, const struct shape_node *node
                          struct rx_heap *heap, struct rx_value *values, struct rx_error *reterr)
 {
     for (size_t i = 0; i < node->count; i++) {
-        int r = eval_node(shaper, &node->children[i], env, heap, &values[i], reterr);
+        const struct shape_node *child = &node->children[i];
+        if (child->kind == SHAPE_EXPR && eval_slot(&shaper->exprs[child->expr], env, &values[i]))
+            continue;
+        int r = eval_node(shaper, child, env, heap, &values[i], reterr);
         if (r < 0) {
             unref_all(values, i);
             return r;

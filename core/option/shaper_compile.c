@@ -99,7 +99,8 @@ static int add_expr(struct compiler *compiler, const struct rx_tree *scalar, siz
     }
     node->kind = SHAPE_EXPR;
     node->expr = shaper->expr_count;
-    shaper->exprs[shaper->expr_count++] = (struct shape_expr){.expr = expr, .slot_first = shaper->slot_count};
+    shaper->exprs[shaper->expr_count++] =
+        (struct shape_expr){.expr = expr, .slot_first = shaper->slot_count, .is_slot = rx_expr_is_slot(expr)};
     shaper->slot_count += rx_expr_aggregate_count(expr);
     fold(expr, node);
     return 0;

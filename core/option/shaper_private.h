@@ -19,6 +19,7 @@ struct shape_node {
 struct shape_expr {
     struct rx_expr *expr;
     size_t slot_first;
+    bool is_slot; /* all of it is that slot */
 };
 
 /* Where the entries go when they are laid over a record of the shape `base`. */

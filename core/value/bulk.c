@@ -14,6 +14,10 @@ static uint32_t bulk_of_all(const struct rx_value *values, size_t count, unsigne
     uint64_t parts = 1;
     uint32_t depth = 0;
     for (size_t i = 0; i < count && parts <= RX_VALUE_PARTS_MAX; i++) {
+        if (values[i].kind < RX_STRING) {
+            parts++;
+            continue;
+        }
         uint32_t bulk = bulk_of(values[i], room - 1);
         parts += bulk >> DEPTH_BITS;
         depth = (bulk & DEPTH_CAP) > depth ? bulk & DEPTH_CAP : depth;
