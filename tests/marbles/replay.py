@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -22,8 +23,13 @@ class Outcome:
     text: bytes = b""
 
 
+def config_text(config):
+    """`config`: a tree, or text as a user would write it."""
+    return config if isinstance(config, str) else json.dumps(config)
+
+
 class Replayer:
-    """Keeps one scratch file for configs, so that thousands of cases cost one process each and nothing more."""
+    """Keeps one scratch folder for configs, so that thousands of cases cost one process each and nothing more."""
 
     def __init__(self, rxd, flags=(), timeout=20):
         self.rxd, self.flags = str(rxd), list(flags)
@@ -41,7 +47,6 @@ class Replayer:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def run(self, config, notifications, streams=()):
-        """`config`: a tree, or text as a user would write it."""
         return self.run_text(config, "".join(json.dumps(n) + "\n" for n in notifications), streams)
 
     def run_text(self, config, notifications, streams=()):
@@ -51,15 +56,65 @@ class Replayer:
         else:
             path = self.config
             with open(path, "w", encoding="utf-8") as file:
-                file.write(config if isinstance(config, str) else json.dumps(config))
-        command = [self.rxd, "replay", "-c", path, "--subscriptions", *self.flags, *streams]
+                file.write(config_text(config))
+        status, out, err = self.replay(["-c", path, "--subscriptions", *self.flags, *streams], notifications)
+        if status != 0:
+            raise ReplayError(f"exit {status}: {err.decode(errors='replace').strip()}")
+        return parse(out)
+
+    def replay(self, arguments, text):
+        command = [self.rxd, "replay", *arguments]
         try:
-            done = subprocess.run(command, input=notifications.encode(), capture_output=True, timeout=self.timeout, close_fds=False)
+            done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=self.timeout, close_fds=False)
         except subprocess.TimeoutExpired:
             raise ReplayError(f"no end after {self.timeout} s") from None
-        if done.returncode != 0:
-            raise ReplayError(f"exit {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
-        return parse(done.stdout)
+        return done.returncode, done.stdout, done.stderr
+
+
+class ManyReplayer(Replayer):
+    """Runs all its cases in one process of rxd_replays, which stands beside rxd: ten times as fast. A case that ends the
+    process, or hangs, costs a new one."""
+
+    def __init__(self, rxd, flags=(), timeout=20):
+        super().__init__(rxd, flags, timeout)
+        self.process = None
+        self.command = [str(Path(rxd).parent / "rxd_replays"), self.scratch]
+
+    def close(self):
+        """A sanitizer speaks at the end of the process."""
+        process, self.process = self.process, None
+        if process:
+            process.stdin.close()
+            process.stdout.close()
+            status = process.wait(self.timeout)
+            if status != 0:
+                raise ReplayError(f"at its end, exit {status}: {self.read('err').decode(errors='replace').strip()}")
+        super().close()
+
+    def read(self, name):
+        with open(os.path.join(self.scratch, name), "rb") as file:
+            return file.read()
+
+    def replay(self, arguments, text):
+        with open(os.path.join(self.scratch, "in"), "w", encoding="utf-8") as file:
+            file.write(text)
+        if not self.process:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.process.stdin.write("\t".join(arguments).encode() + b"\n")
+        status = self.answer()
+        return status, self.read("out"), self.read("err")
+
+    def answer(self):
+        ready, _, _ = select.select([self.process.stdout], [], [], self.timeout)
+        line = self.process.stdout.readline() if ready else b""
+        if line:
+            return int(line)
+        process, self.process = self.process, None
+        process.kill()
+        status = process.wait()
+        if not ready:
+            raise ReplayError(f"no end after {self.timeout} s")
+        return status
 
 
 def parse(text):

@@ -26,7 +26,7 @@ import gen_operators  # noqa: E402
 import gen_scopes  # noqa: E402
 import shrink  # noqa: E402
 import translate  # noqa: E402
-from replay import Replayer, ReplayError, find_rxd  # noqa: E402
+from replay import ManyReplayer, ReplayError, find_rxd  # noqa: E402
 
 RECORDED = HERE / "cases.jsonl.gz"
 ORACLE = HERE / "rxjs" / "oracle.js"
@@ -90,14 +90,20 @@ def catalogue(rxd):
 
 
 WORKER = {}
+CHUNK = 250  # cases of one process
 
 
 def start_worker(rxd, flags, operators):
-    WORKER.update(replayer=Replayer(rxd, flags), operators=operators)
+    WORKER.update(rxd=rxd, flags=flags, operators=operators)
+
+
+def try_all(cases):
+    """A verdict on each: (same, scope, refused or differs; what)."""
+    with ManyReplayer(WORKER["rxd"], WORKER["flags"]) as WORKER["replayer"]:
+        return [try_case(case) for case in cases]
 
 
 def try_case(case):
-    """(verdict, what): same, scope, refused or differs."""
     if "caseError" in case["expect"]:
         return "scope", f"the oracle itself gave up ({case['expect']['caseError']})"
     try:
@@ -118,17 +124,15 @@ def shrunk(cases, verdicts, most):
     for case, (verdict, _) in zip(cases, verdicts):
         if verdict in ("differs", "refused") and len(out) < most:
             ask = lambda more: expect([json.dumps(m) for m in more])  # noqa: E731
-            small = shrink.shrink(case, ask, lambda c: try_case(c)[0] == verdict)
-            out.append((small, try_case(small)))
+            small = shrink.shrink(case, ask, lambda c: try_all([c])[0][0] == verdict)
+            out.append((small, *try_all([small])))
     return [c for c, _ in out], [v for _, v in out]
 
 
 def run_all(cases, rxd, flags, operators, jobs):
-    if jobs == 1:
-        start_worker(rxd, flags, operators)
-        return [try_case(case) for case in cases]
+    chunks = [cases[i : i + CHUNK] for i in range(0, len(cases), CHUNK)]
     with multiprocessing.Pool(jobs, start_worker, (rxd, flags, operators)) as pool:
-        return pool.map(try_case, cases, chunksize=64)
+        return [verdict for verdicts in pool.map(try_all, chunks, chunksize=1) for verdict in verdicts]
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
