@@ -424,11 +424,14 @@ static bool shares_state(const struct keyed_window *k) { return grouped(k) && k-
 
 void rx_keyed_write_entry(struct keyed_window *k, struct rx_writer *w)
 {
+    rx_write_uint(w, 0); /* what it reads has not ended */
     rx_frame_end(w, rx_frame_begin_step(w, &k->op, 0, 0));
 }
 
 void rx_keyed_read_entry(struct rx_reader *outer)
 {
+    if (rx_read_uint(outer))
+        rx_reader_fail(outer, -EBADMSG);
     struct rx_reader r = rx_frame_open_step(outer, 0, 0);
     rx_frame_close(outer, &r);
 }

@@ -57,7 +57,9 @@ struct rx_instance {
     rx_time wanted;  /* the earliest instant of event time that something in it wants */
     bool told_fixed; /* and it knows of a fixed watermark: it need not hear of others before that */
     bool ended;
-    struct rx_op *ops[]; /* by node index */
+    enum rx_input_end { RX_INPUT_OPEN, RX_INPUT_COMPLETED, RX_INPUT_FAILED } input_end; /* of what its entry reads */
+    struct rx_error *failure; /* of that; NULL: none, or no memory for it */
+    struct rx_op *ops[];      /* by node index */
 };
 
 /* graph.c */
@@ -98,6 +100,11 @@ struct rx_instance *rx_instance_link(struct rx_op *, unsigned which, const struc
 void rx_instance_set_outer(struct rx_instance *, const struct rx_event *outer);
 void rx_instance_bury(struct rx_instance *);
 void rx_instance_note(struct rx_instance *, const struct rx_note *);
+/* An entry that is subscribed when what it reads has ended hears of the end at once. */
+void rx_instance_start_entry(struct rx_op *entry);
+/* Of what its entry reads: whether and how that has ended, for who subscribes to it again. */
+void rx_instance_save_input(const struct rx_instance *, struct rx_writer *);
+void rx_instance_load_input(struct rx_instance *, struct rx_reader *);
 void rx_instances_close_all(struct rx_op *);
 /* hub.c */
 void rx_hub_settle(struct rx_hub *);

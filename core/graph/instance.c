@@ -26,6 +26,7 @@ static void reclaim(struct rx_instance *instance)
 {
     rx_mark_unref(instance->mark);
     rx_event_unref(&instance->own_outer);
+    free(instance->failure);
     free(instance);
 }
 
@@ -247,22 +248,20 @@ bool rx_instance_pass(struct rx_instance *instance, const struct rx_event *span,
     return entry;
 }
 
+/* One by one: an event may end the steps, and they be subscribed anew for the next. */
 bool rx_instance_next(struct rx_instance *instance, const struct rx_event *span, size_t n)
 {
-    struct rx_op *entry = entry_for(instance, n);
-    struct rx_event marked[RX_SPAN_MAX];
-    if (!entry)
-        return false;
-    while (n > 0 && rx_op_live(entry)) {
-        size_t some = n < RX_SPAN_MAX ? n : RX_SPAN_MAX;
-        memcpy(marked, span, some * sizeof *span);
-        for (size_t i = 0; i < some; i++)
-            marked[i].mark = instance->mark;
-        rx_emit(entry, marked, some);
-        span += some;
-        n -= some;
+    bool heard = false;
+    for (size_t i = 0; i < n; i++) {
+        struct rx_op *entry = entry_for(instance, 1);
+        if (!entry)
+            break;
+        struct rx_event marked = span[i];
+        marked.mark = instance->mark;
+        rx_emit(entry, &marked, 1);
+        heard = true;
     }
-    return true;
+    return heard;
 }
 
 void rx_instance_watermark(struct rx_instance *instance, rx_time t)
@@ -273,14 +272,68 @@ void rx_instance_watermark(struct rx_instance *instance, rx_time t)
 
 void rx_instance_complete(struct rx_instance *instance)
 {
-    if (!instance->ended && instance->entry)
+    if (instance->ended)
+        return;
+    instance->input_end = RX_INPUT_COMPLETED;
+    if (instance->entry)
         rx_finish(instance->entry);
+}
+
+static void keep_failure(struct rx_instance *instance, const struct rx_error *error)
+{
+    instance->input_end = RX_INPUT_FAILED;
+    instance->failure = malloc(sizeof *error);
+    if (instance->failure)
+        *instance->failure = *error;
 }
 
 void rx_instance_error(struct rx_instance *instance, const struct rx_error *error)
 {
-    if (!instance->ended && instance->entry)
+    if (instance->ended)
+        return;
+    keep_failure(instance, error);
+    if (instance->entry)
         rx_fail(instance->entry, error);
+}
+
+void rx_instance_start_entry(struct rx_op *entry)
+{
+    const struct rx_instance *instance = entry->instance;
+    if (instance->input_end == RX_INPUT_COMPLETED)
+        rx_finish(entry);
+    else if (instance->input_end == RX_INPUT_FAILED && instance->failure)
+        rx_fail(entry, instance->failure);
+    else if (instance->input_end == RX_INPUT_FAILED)
+        rx_fail_memory(entry);
+}
+
+void rx_instance_save_input(const struct rx_instance *instance, struct rx_writer *w)
+{
+    rx_write_uint(w, instance->input_end);
+    if (instance->input_end != RX_INPUT_FAILED)
+        return;
+    const struct rx_error *e = instance->failure;
+    rx_write_int(w, e ? e->code : -ENOMEM);
+    rx_write_text(w, e ? e->message : "out of memory", strlen(e ? e->message : "out of memory"));
+    rx_write_text(w, e ? e->hint : "", strlen(e ? e->hint : ""));
+}
+
+void rx_instance_load_input(struct rx_instance *instance, struct rx_reader *r)
+{
+    uint64_t end = rx_read_uint(r);
+    if (end > RX_INPUT_FAILED)
+        rx_reader_fail(r, -EBADMSG);
+    instance->input_end = rx_reader_failed(r) ? RX_INPUT_OPEN : (enum rx_input_end)end;
+    if (instance->input_end != RX_INPUT_FAILED)
+        return;
+    struct rx_error error = {.code = (int)rx_read_int(r)};
+    size_t length, hinted;
+    const char *message = rx_read_text(r, &length), *hint = rx_read_text(r, &hinted);
+    if (rx_reader_failed(r))
+        return;
+    rx_error_set(&error, error.code, "%.*s", (int)length, message);
+    rx_error_hint(&error, "%.*s", (int)hinted, hint);
+    keep_failure(instance, &error);
 }
 
 static void peek_inside(struct rx_op *op, rx_time at)

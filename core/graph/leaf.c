@@ -1,14 +1,12 @@
 /* The leaves of a sub-graph: the entry of a scope, and a subscription to a hub. */
 #include "core/graph/graph_private.h"
 
-static void start_nothing(struct rx_op *op) { (void)op; }
-
 const struct rx_operator_class rx_operator_entry = {
     .base = {.name = "entry",
              .summary = "what the steps of a scope read",
              .state_size = sizeof(struct rx_op),
              .flags = RX_INTERNAL | RX_SPAN_SAFE},
-    .start = start_nothing,
+    .start = rx_instance_start_entry,
 };
 
 /* The observer stands directly behind the head: graph.c relies on it to unsubscribe. */
@@ -23,13 +21,29 @@ static struct subscription *of_observer(struct rx_observer *o)
     return (struct subscription *)(void *)((char *)o - offsetof(struct subscription, observer));
 }
 
+/* What comes into a group or window from elsewhere, and has no key or window of its own, is in that of the scope. */
+static void emit_in_scope(struct rx_op *op, const struct rx_event *span, size_t n)
+{
+    const struct rx_mark *mark = rx_op_mark(op);
+    struct rx_event marked;
+    if (!mark) {
+        rx_emit(op, span, n);
+        return;
+    }
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        marked = span[i];
+        marked.mark = marked.mark ? marked.mark : mark;
+        rx_emit(op, &marked, 1);
+    }
+}
+
 static void on_note(struct rx_observer *o, const struct rx_note *note)
 {
     struct rx_op *op = &of_observer(o)->op;
     if (note->kind == RX_NEXT) {
         op->node->ledger->in += note->count;
         rx_count(op, RX_USED, note->count);
-        rx_emit(op, note->span, note->count);
+        emit_in_scope(op, note->span, note->count);
     } else {
         rx_op_relay(op, note);
     }

@@ -61,6 +61,8 @@ static void save_others(const struct rx_node *node, const struct rx_op *op, stru
 
 int rx_instance_save(struct rx_instance *instance, struct rx_writer *w)
 {
+    if (instance->opener)
+        rx_instance_save_input(instance, w);
     for (size_t i = 0; i < instance->subgraph->count; i++) {
         rx_write_bool(w, instance->ops[i] != NULL);
         if (instance->ops[i])
@@ -167,6 +169,8 @@ static struct rx_instance *load_into(struct rx_instance *instance, struct rx_rea
 {
     struct rx_engine *engine = instance->engine;
     rx_engine_enter(engine);
+    if (instance->opener)
+        rx_instance_load_input(instance, r);
     bool failed = load_ops(instance, r) < 0;
     if (failed)
         rx_instance_bury(instance);

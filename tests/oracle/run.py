@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "marbles")]
 
+import gen_chains  # noqa: E402
 import gen_operators  # noqa: E402
 import gen_scopes  # noqa: E402
 import shrink  # noqa: E402
@@ -45,8 +46,8 @@ def expect(lines):
 
 
 def generate(seed, count, ops=()):
-    scopes = 0 if ops else count // 3
-    cases = gen_operators.cases(seed, count - scopes, ops) + gen_scopes.cases(seed, scopes)
+    third = 0 if ops else count // 3
+    cases = gen_operators.cases(seed, count - 2 * third, ops) + gen_scopes.cases(seed, third) + gen_chains.cases(seed, third)
     return expect([json.dumps(case) for case in cases])
 
 
