@@ -124,6 +124,15 @@ static const char **names_of(const struct rx_class *class, size_t *ret_count)
     return names;
 }
 
+/* The first option that is a stream; NULL: none. */
+static const struct rx_option *stream_of(const struct rx_class *class)
+{
+    for (size_t i = 0; i < option_count(class); i++)
+        if (takes_stream(&class->options[i]))
+            return &class->options[i];
+    return NULL;
+}
+
 /* "did you mean `size`?", or what there is. */
 static void unknown_option(struct option_parse *parse, const struct rx_tree *key)
 {
@@ -133,9 +142,9 @@ static void unknown_option(struct option_parse *parse, const struct rx_tree *key
     struct rx_error error = {0};
     rx_error_set(&error, -EINVAL, "`%s` has no option `%s`", class->name, shown_text(key->text).text);
     const char *nearest = names ? rx_nearest(key->text, names) : NULL;
-    const struct rx_option *positional = positional_of(class);
-    if (positional && takes_stream(positional) && is_stream_key(key->text)) {
-        rx_error_hint(&error, "write %s: {%s: {from: NAME, pipe: [...]}}", class->name, positional->name);
+    const struct rx_option *stream = is_stream_key(key->text) ? stream_of(class) : NULL;
+    if (stream) {
+        rx_error_hint(&error, "write %s: {%s: {from: NAME, pipe: [...]}}", class->name, stream->name);
     } else if (strcmp(key->text, "on_error") == 0 || strcmp(key->text, "id") == 0) {
         rx_error_hint(&error, "it stands beside a step: - {%s: ..., %s: ...}", class->name, key->text);
     } else if (nearest) {

@@ -1,6 +1,7 @@
 /* Marble diagrams of what streams put out. */
 #include "pipelines/run/marble_draw.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,9 +216,9 @@ static unsigned draw_wait(struct canvas *c, rx_time from, rx_time to)
     if (wait % tick == 0 && wait / tick <= DASHES_MAX) {
         memset(text, '-', (size_t)(wait / tick));
     } else {
-        text[0] = ' ';
-        rx_format_duration(wait, text + 1, sizeof text - 2);
-        strcat(text, " ");
+        char duration[48];
+        rx_format_duration(wait, duration, sizeof duration);
+        snprintf(text, sizeof text, " %s ", duration);
     }
     draw_text(c, text);
     return (unsigned)strlen(text);

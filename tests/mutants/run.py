@@ -33,8 +33,10 @@ def copy_tree(folder):
             shutil.copy2(ROOT / name, folder / name)
 
 
-def build(folder):
-    return run("cmake", "--build", str(folder / "build"), log=folder / "build.log")
+def build(folder, tests=""):
+    """All of it, but for tests that run nothing but the daemon."""
+    targets = ["--target", "rxd", "rxd_replays"] if tests and "unit" not in tests else []
+    return run("cmake", "--build", str(folder / "build"), *targets, log=folder / "build.log")
 
 
 def notice(folder, tests):
@@ -52,7 +54,7 @@ def verdict(folder, mutant):
         return "does not apply"
     path.write_text(text.replace(old, new))
     try:
-        if build(folder) != 0:
+        if build(folder, tests) != 0:
             return "does not build:\n" + (folder / "build.log").read_text()[-1500:]
         return "noticed" if notice(folder, tests) else "SURVIVES"
     finally:

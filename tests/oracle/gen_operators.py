@@ -66,7 +66,11 @@ class Generator:
         return options if self.chance(p) else {}
 
     def extent(self):
-        return {"ms": self.ms(), **self.maybe(0.5, every=self.ms()), **self.maybe(0.4, max=self.n(1, 3))}
+        """Where `every` is the size itself, RxJS has the order of one instant now this way, now that (see DIFFERENCES)."""
+        extent = {"ms": self.ms(), **self.maybe(0.5, every=self.ms()), **self.maybe(0.4, max=self.n(1, 3))}
+        if extent.get("every") == extent["ms"]:
+            del extent["every"]
+        return extent
 
     def counted(self):
         return {"n": self.n(1, 4), **self.maybe(0.6, every=self.n(1, 6))}
@@ -103,6 +107,11 @@ class Generator:
         name = self.pick("b", "ic", "ic", "a")
         pipe = self.pick([{"op": "startWith", "values": [1]}], [{"op": "filter", "fn": ["gt", 4]}], [{"op": "ignoreElements"}], [{"op": "take", "n": 0}])
         return {"other": {"op": "in", "name": name, "pipe": pipe} if self.chance(0.3) else name}
+
+    def dealt(self):
+        """Groups in lanes: what they put out at their end would come lane by lane."""
+        chain = ["map", "filter", "scan", "skip", "take", "pairwise", "delay", "distinctUntilChanged"]
+        return {"key": self.key(), "lanes": self.n(1, 4), "each": [{"op": name, **OPERATORS[name](self)} for name in self.random.sample(chain, 1)]}
 
     def keyed(self):
         """group_by -> window -> aggregate on the epoch: what the planner fuses."""
@@ -144,6 +153,7 @@ OPERATORS = {
     "windowTime": lambda g: {**g.extent(), **g.each()},
     "windowEpoch": lambda g: {"ms": g.ms(), **g.maybe(0.5, every=g.ms()), **g.each()},
     "groupBy": lambda g: {"key": g.key(), **g.maybe(0.5, duration=g.ms(), idle=True), **g.each()},
+    "parallel": lambda g: {"op": "groupBy", **g.dealt()},
     "keyed": lambda g: {"op": "groupBy", **g.keyed()},
     "aggregate": lambda g: {"fields": g.folds()},
     "sum": lambda g: {"fn": g.number()},

@@ -74,8 +74,8 @@ class Generator:
                 step["every"] = self.random.randint(1, 6)
         else:
             step["ms"] = self.ms()
-            if self.chance(0.5):
-                step["every"] = self.ms()
+            if self.chance(0.5) and (every := self.ms()) != step["ms"]:
+                step["every"] = every  # of the size itself RxJS has the order of one instant now this way, now that
             if self.chance(0.3):
                 step["max"] = self.random.randint(1, 3)
         return step

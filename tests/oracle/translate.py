@@ -152,6 +152,9 @@ def rx_group_by(step, in_window):
             raise OutOfScope("groups that end a fixed time after they opened")
         options["idle"] = ms(step["duration"])
     close = [] if in_window and reduces(step["each"]) else ["merge"]
+    if "lanes" in step:
+        lanes = {"parallel": {"by": {"lane": expression(step["key"])}, "lanes": step["lanes"]}}
+        return [lanes, *rx_group_by({k: v for k, v in step.items() if k != "lanes"}, in_window), "merge"]
     if is_keyed(step):  # as the planner sees it: nothing between the three, and the key is in what comes out
         return [{"group_by": options}, *steps(step["each"]), *close]
     return [{"group_by": options}, *steps(step["each"]), {"map": {SCOPE_TAG: "meta.key", "v": "event"}}, *close]
