@@ -1,12 +1,14 @@
 /* flat_map: each element of a list that an expression gives becomes an event; or, for each event, a stream is subscribed, and
  * what the streams put out is merged (RxJS mergeMap). In the stream's steps `outer` is the event that it was opened for.
  * concat_map: one stream after the other. switch_map: only the newest. exhaust_map: none while one is open.
- * expand: what comes out goes in again; each such event counts as one that came into the step. */
+ * expand: what comes out goes in again; each such event counts as one that came into the step.
+ * merge_scan, switch_scan: the newest that came out is at hand for what is opened next, as `acc`, or as `outer.acc` in a stream. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "core/graph/operator.h"
 #include "core/value/event_queue.h"
+#include "core/value/record.h"
 
 /* A stream that is open; the tag of its instance. */
 struct open_stream {
@@ -19,38 +21,67 @@ enum when_full { WAITS, REPLACES_OLDEST, IS_LEFT_OUT };
 
 /* How deep an event may be expanded within one call: lists in lists, and streams that begin with an event. */
 enum { LISTS_DEEP_MAX = 1000, STREAMS_DEEP_MAX = 100 };
+#define EXPANDED "expanded what it put out"
 
 struct flat_map {
     struct rx_op op;
     struct rx_expr *of;
     const struct rx_tree *from, *pipe;
     int64_t concurrency, queue;
+    struct rx_value seed; /* RX_NULL: it does not scan */
 
     struct open_stream *first, *last; /* in order of opening */
     int64_t open;
     struct rx_event_queue waiting; /* for one of the open streams to end */
     bool completing;
     enum when_full when_full;
-    bool expands;
-    unsigned depth; /* of expansions that are under way */
+    bool expands, scans;
+    unsigned depth;              /* of expansions that are under way */
+    struct open_stream *opening; /* from what waited: its end is waited for by go_on */
+    struct rx_value acc;
 };
 
 /* clang-format off */
-#define WHAT_IS_OPENED                                                                                                 \
+#define WHAT_IS_OPENED(of_help_, locals_, pipe_help_)                                                                  \
     {.name = "of",                                                                                                     \
-     .help = "the list: each of its elements becomes an event",                                                        \
+     .help = of_help_,                                                                                                 \
      .type = RX_OPTION_EXPR,                                                                                           \
      .offset = RX_AT(struct flat_map, of, struct rx_expr *),                                                           \
-     .flags = RX_POSITIONAL},                                                                                          \
+     .flags = RX_POSITIONAL,                                                                                           \
+     .locals = locals_},                                                                                               \
     {.name = "from",                                                                                                   \
      .help = "instead: the stream to subscribe for each event",                                                        \
      .type = RX_OPTION_STREAM,                                                                                         \
      .offset = RX_AT(struct flat_map, from, const struct rx_tree *),                                                   \
      .flags = RX_OPENED},                                                                                              \
     {.name = "pipe",                                                                                                   \
-     .help = "the stream's steps; `outer` is the event that it was opened for",                                        \
+     .help = pipe_help_,                                                                                               \
      .type = RX_OPTION_PIPE,                                                                                           \
      .offset = RX_AT(struct flat_map, pipe, const struct rx_tree *)}
+
+#define FLAT                                                                                                           \
+    WHAT_IS_OPENED("the list: each of its elements becomes an event", NULL,                                            \
+                   "the stream's steps; `outer` is the event that it was opened for")
+
+#define SCANNED                                                                                                        \
+    WHAT_IS_OPENED("the list, from `acc` and the event: each of its elements becomes an event, and `acc`", locals,     \
+                   "the stream's steps; `outer` is the event that it was opened for, with `acc` as it was then")
+
+#define SEED                                                                                                           \
+    {.name = "seed",                                                                                                   \
+     .help = "what `acc` is at first",                                                                                 \
+     .type = RX_OPTION_VALUE,                                                                                          \
+     .offset = RX_AT(struct flat_map, seed, struct rx_value),                                                          \
+     .flags = RX_REQUIRED}
+
+#define CONCURRENCY                                                                                                    \
+    {.name = "concurrency",                                                                                            \
+     .help = "streams open at once; further events wait for one to end",                                               \
+     .type = RX_OPTION_INT,                                                                                            \
+     .offset = RX_AT(struct flat_map, concurrency, int64_t),                                                           \
+     .fallback = "1000",                                                                                               \
+     .min = 1,                                                                                                         \
+     .max = 1e6}
 
 #define QUEUE                                                                                                          \
     {.name = "queue",                                                                                                  \
@@ -62,21 +93,13 @@ struct flat_map {
      .max = 1e7}
 /* clang-format on */
 
-static const struct rx_option options[] = {
-    WHAT_IS_OPENED,
-    {.name = "concurrency",
-     .help = "streams open at once; further events wait for one to end",
-     .type = RX_OPTION_INT,
-     .offset = RX_AT(struct flat_map, concurrency, int64_t),
-     .fallback = "1000",
-     .min = 1,
-     .max = 1e6},
-    QUEUE,
-    {0},
-};
+static const char *const locals[] = {"acc", NULL};
 
-static const struct rx_option concat_options[] = {WHAT_IS_OPENED, QUEUE, {0}};
-static const struct rx_option one_options[] = {WHAT_IS_OPENED, {0}};
+static const struct rx_option options[] = {FLAT, CONCURRENCY, QUEUE, {0}};
+static const struct rx_option concat_options[] = {FLAT, QUEUE, {0}};
+static const struct rx_option one_options[] = {FLAT, {0}};
+static const struct rx_option merge_scan_options[] = {SCANNED, SEED, CONCURRENCY, QUEUE, {0}};
+static const struct rx_option switch_scan_options[] = {SCANNED, SEED, {0}};
 
 static int check(const void *image, struct rx_error *reterr)
 {
@@ -125,17 +148,39 @@ static int init_exhaust(struct rx_op *op, struct rx_error *reterr)
     return init_one_by_one(op, reterr);
 }
 
+static int init_scan(struct rx_op *op, struct rx_error *reterr)
+{
+    struct flat_map *f = (struct flat_map *)op;
+    (void)reterr;
+    f->scans = true;
+    f->acc = rx_value_ref(f->seed);
+    return 0;
+}
+
+static int init_switch_scan(struct rx_op *op, struct rx_error *reterr)
+{
+    init_scan(op, reterr);
+    return init_switch(op, reterr);
+}
+
+/* What comes out is the accumulator from now on. */
+static void keep(struct flat_map *f, struct rx_value value)
+{
+    if (!f->scans)
+        return;
+    rx_value_unref(f->acc);
+    f->acc = rx_value_ref(value);
+}
+
 /* False: it is not, and the step has failed. */
 static bool go_deeper(struct flat_map *f, unsigned most)
 {
-    struct rx_error error;
-    if (f->depth < most) {
-        f->depth++;
-        return true;
+    if (f->depth >= most) {
+        rx_fail_endless(&f->op, EXPANDED, most, NULL);
+        return false;
     }
-    rx_error_set(&error, -E2BIG, "an event is expanded more than %u times at one instant", most);
-    rx_fail(&f->op, &error);
-    return false;
+    f->depth++;
+    return true;
 }
 
 /* ---- lists ---- */
@@ -148,7 +193,7 @@ static void expand_element(struct flat_map *f, const struct rx_event *in, struct
     struct rx_event event = *in;
     event.value = element;
     rx_count_in(&f->op, 0, 1);
-    if (!go_deeper(f, LISTS_DEEP_MAX)) {
+    if (!rx_op_again(&f->op, EXPANDED, NULL) || !go_deeper(f, LISTS_DEEP_MAX)) {
         rx_count(&f->op, RX_EVICTED, 1);
         return;
     }
@@ -159,10 +204,12 @@ static void expand_element(struct flat_map *f, const struct rx_event *in, struct
 static void emit_elements(struct flat_map *f, const struct rx_event *in, struct rx_value list)
 {
     for (uint32_t i = 0; i < list.u.list->count && rx_op_live(&f->op); i++) {
+        struct rx_value element = list.u.list->items[i];
+        keep(f, element);
         if (f->expands)
-            expand_element(f, in, list.u.list->items[i]);
+            expand_element(f, in, element);
         else
-            rx_emit_value_take(&f->op, in, rx_value_ref(list.u.list->items[i]));
+            rx_emit_value_take(&f->op, in, rx_value_ref(element));
     }
 }
 
@@ -171,6 +218,8 @@ static void flatten(struct flat_map *f, const struct rx_event *in)
     struct rx_expr_env env = rx_op_env(&f->op, in);
     struct rx_value value;
     struct rx_error error;
+    if (f->scans)
+        env.locals = &f->acc;
     if (f->expands)
         rx_emit(&f->op, in, 1);
     if (!rx_op_eval(&f->op, f->of, &env, &value))
@@ -211,17 +260,46 @@ static struct open_stream *add(struct flat_map *f)
     return s;
 }
 
+/* As `set` would add it. */
+static struct rx_value with_acc(struct flat_map *f, struct rx_value value)
+{
+    struct rx_object_builder b;
+    rx_object_init_from(&b, rx_op_heap(&f->op), value);
+    if (value.kind != RX_RECORD && value.kind != RX_MAP)
+        rx_object_put_key_take(&b, rx_key_known(rx_op_heap(&f->op), RX_KEY_VALUE), rx_value_ref(value));
+    rx_object_put_key_take(&b, rx_key_known(rx_op_heap(&f->op), RX_KEY_ACC), rx_value_ref(f->acc));
+    return rx_object_finish(&b);
+}
+
 /* One that ends while it is subscribed is gone when the call returns: inner has dropped it. */
-static void subscribe(struct flat_map *f, const struct rx_event *event)
+static void open_for(struct flat_map *f, struct open_stream *s, const struct rx_event *event)
+{
+    struct rx_event outer = *event;
+    if (f->scans)
+        outer.value = with_acc(f, event->value);
+    if (!f->scans || rx_op_made(&f->op, NULL, &outer.value)) {
+        struct rx_instance *instance = rx_instance_open_for(&f->op, 0, s, &outer);
+        if (instance)
+            s->instance = instance;
+    } else if (rx_op_live(&f->op)) {
+        drop(f, s);
+    }
+    if (f->scans)
+        rx_value_unref(outer.value);
+}
+
+static void subscribe(struct flat_map *f, const struct rx_event *event, bool waited)
 {
     if (f->expands)
         rx_emit(&f->op, event, 1);
     if (!rx_op_live(&f->op) || !go_deeper(f, STREAMS_DEEP_MAX))
         return;
-    struct open_stream *s = add(f);
-    struct rx_instance *instance = s ? rx_instance_open_for(&f->op, 0, s, event) : NULL;
-    if (instance)
-        s->instance = instance;
+    struct open_stream *around = f->opening, *s = add(f);
+    if (waited)
+        f->opening = s;
+    if (s)
+        open_for(f, s, event);
+    f->opening = around;
     f->depth--;
 }
 
@@ -238,7 +316,7 @@ static void take_in(struct flat_map *f, const struct rx_event *event)
         leave_oldest(f);
     if (f->open < f->concurrency) {
         rx_count(&f->op, RX_USED, 1);
-        subscribe(f, event);
+        subscribe(f, event, false);
     } else if (f->when_full == IS_LEFT_OUT) {
         rx_count(&f->op, RX_FILTERED, 1);
     } else if ((int64_t)f->waiting.count >= f->queue || rx_event_queue_push(&f->waiting, event) < 0) {
@@ -248,13 +326,14 @@ static void take_in(struct flat_map *f, const struct rx_event *event)
     }
 }
 
+/* A loop, not a recursion, where one stream after the other ends while it is subscribed. */
 static void go_on(struct flat_map *f)
 {
     while (rx_op_live(&f->op) && f->open < f->concurrency && f->waiting.count > 0) {
         struct rx_event event = rx_event_queue_pop(&f->waiting);
         rx_hold(&f->op, -1);
         rx_count(&f->op, RX_USED, 1);
-        subscribe(f, &event);
+        subscribe(f, &event, true);
         rx_event_unref(&event);
     }
     if (f->completing && f->open == 0)
@@ -265,7 +344,21 @@ static void expand_again(struct flat_map *f, const struct rx_event *span, size_t
 {
     for (size_t i = 0; i < n && rx_op_live(&f->op); i++) {
         rx_count_in(&f->op, 0, 1);
-        take_in(f, &span[i]);
+        if (rx_op_again(&f->op, EXPANDED, NULL))
+            take_in(f, &span[i]);
+        else
+            rx_count(&f->op, RX_EVICTED, 1);
+    }
+}
+
+/* One by one where what each changes may be read by what comes of it. */
+static void emit(struct flat_map *f, const struct rx_note *note)
+{
+    if (!f->scans)
+        rx_emit(&f->op, note->span, note->count);
+    for (size_t i = 0; f->scans && i < note->count && rx_op_live(&f->op); i++) {
+        keep(f, note->span[i].value);
+        rx_emit(&f->op, &note->span[i], 1);
     }
 }
 
@@ -277,13 +370,15 @@ static void inner(struct rx_op *op, struct rx_instance *instance, const struct r
         return;
     }
     if (note->kind == RX_NEXT) {
-        rx_emit(op, note->span, note->count);
+        emit(f, note);
         return;
     }
-    drop(f, rx_instance_tag(instance));
+    struct open_stream *ended = rx_instance_tag(instance);
+    bool awaited = ended == f->opening;
+    drop(f, ended);
     if (note->kind == RX_ERROR)
         rx_fail(op, note->error);
-    else
+    else if (!awaited)
         go_on(f);
 }
 
@@ -313,6 +408,7 @@ static void dispose(struct rx_op *op)
 {
     struct flat_map *f = (struct flat_map *)op;
     rx_event_queue_finish(&f->waiting);
+    rx_value_unref(f->acc);
     while (f->first)
         drop(f, f->first);
 }
@@ -321,6 +417,8 @@ static int save(struct rx_op *op, struct rx_writer *w)
 {
     struct flat_map *f = (struct flat_map *)op;
     rx_write_bool(w, f->completing);
+    if (f->scans)
+        rx_write_value(w, f->acc);
     rx_event_queue_save(&f->waiting, w);
     rx_write_uint(w, (uint64_t)f->open);
     for (struct open_stream *s = f->first; s; s = s->next) {
@@ -345,6 +443,10 @@ static int load(struct rx_op *op, struct rx_reader *r)
 {
     struct flat_map *f = (struct flat_map *)op;
     f->completing = rx_read_bool(r);
+    if (f->scans) {
+        rx_value_unref(f->acc);
+        f->acc = rx_read_value(r);
+    }
     if (rx_event_queue_load(&f->waiting, r) == 0)
         rx_hold(op, (int64_t)f->waiting.count);
     for (uint64_t n = rx_read_uint(r); n > 0 && !rx_reader_failed(r); n--)
@@ -375,6 +477,7 @@ static int load(struct rx_op *op, struct rx_reader *r)
 
 FLATTENS(flat_map, "each element of a list becomes an event; or a stream is subscribed for each event, and all merged",
          options, NULL, RX_REPLACES, "event.readings");
+FLATTENS(merge_map, "flat_map by its name in RxJS", options, NULL, RX_REPLACES, "event.readings");
 FLATTENS(concat_map,
          "each element of a list becomes an event; or a stream is subscribed for each event, one after the other",
          concat_options, init_one_by_one, RX_REPLACES, "event.readings");
@@ -388,3 +491,7 @@ FLATTENS(exhaust_map,
          one_options, init_exhaust, RX_REPLACES, "event.readings");
 FLATTENS(expand, "put out each event, and what a list or a stream that it gives holds, and what those give, and so on",
          options, init_expand, 0, "\"value > 1 ? [{'value': value / 2}] : []\"");
+FLATTENS(merge_scan, "as flat_map, where what is opened next is made with the newest that came out, `acc`",
+         merge_scan_options, init_scan, RX_REPLACES, "{of: '[acc + value]', seed: 0}");
+FLATTENS(switch_scan, "as switch_map, where what is opened next is made with the newest that came out, `acc`",
+         switch_scan_options, init_switch_scan, RX_REPLACES, "{of: '[acc + value]', seed: 0}");

@@ -1,17 +1,12 @@
 /* repeat: subscribes again after completion; RxJS's repeat. */
 #include "core/graph/operator.h"
 
-/* Completions at one instant without a pause: past it the stream is taken to complete always. */
-enum { AT_ONCE_MAX = 10000 };
-
 struct repeat {
     struct rx_op op;
     int64_t count;
     rx_time delay;
 
     int64_t so_far;
-    unsigned at_once;
-    rx_time completed_at;
     bool subscribing, again;
 };
 
@@ -62,11 +57,8 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 
 static bool is_enough(struct repeat *r)
 {
-    if (rx_now(&r->op) != r->completed_at)
-        r->at_once = 0;
-    r->completed_at = rx_now(&r->op);
     r->so_far++;
-    return (r->count >= 0 && r->so_far >= r->count) || (!r->delay && ++r->at_once > AT_ONCE_MAX);
+    return r->count >= 0 && r->so_far >= r->count;
 }
 
 static void complete(struct rx_op *op, unsigned port)
@@ -75,6 +67,8 @@ static void complete(struct rx_op *op, unsigned port)
     (void)port;
     if (is_enough(r))
         rx_finish(op);
+    else if (!rx_op_again(op, "subscribed again", NULL))
+        return;
     else if (r->delay)
         rx_timer_arm(op, 0, rx_now(op) + r->delay);
     else if (r->subscribing)

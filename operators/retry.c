@@ -3,9 +3,6 @@
 
 #include "core/graph/operator.h"
 
-/* Failures at one instant without a pause: past it the stream is taken to fail always. */
-enum { AT_ONCE_MAX = 10000 };
-
 #define HOUR (3600 * RX_SEC)
 
 struct retry {
@@ -16,8 +13,6 @@ struct retry {
     bool reset_on_success;
 
     int64_t so_far;
-    unsigned at_once;
-    rx_time failed_at;
     bool subscribing, again;
 };
 
@@ -87,22 +82,16 @@ static rx_time wait_of(const struct retry *r)
     return wait < (double)longest ? (rx_time)wait : longest;
 }
 
-static bool gives_up(struct retry *r)
-{
-    if (rx_now(&r->op) != r->failed_at)
-        r->at_once = 0;
-    r->failed_at = rx_now(&r->op);
-    return (r->count >= 0 && r->so_far >= r->count) || (!r->delay && ++r->at_once > AT_ONCE_MAX);
-}
-
 static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
 {
     struct retry *r = (struct retry *)op;
     (void)port;
-    if (gives_up(r)) {
+    if (r->count >= 0 && r->so_far >= r->count) {
         rx_fail(op, e);
         return;
     }
+    if (!rx_op_again(op, "subscribed again after an error", e))
+        return;
     r->so_far++;
     if (r->delay)
         rx_timer_arm(op, 0, rx_now(op) + wait_of(r));

@@ -45,7 +45,8 @@ static void on_op_timer(struct rx_timer *timer)
     struct rx_engine *engine = rx_op_engine(op);
     rx_engine_enter(engine);
     op->busy = true;
-    op->class->timer(op, slot->slot);
+    if (rx_op_may_fire(op, timer))
+        op->class->timer(op, slot->slot);
     op->busy = false;
     rx_op_drain(op);
     rx_engine_leave(engine);
@@ -78,6 +79,7 @@ struct rx_op *rx_op_create(struct rx_instance *instance, uint16_t index, struct 
     if (node->image)
         memcpy(op, node->image, class->base.state_size);
     op->class = class;
+    op->born = ++instance->engine->births;
     op->instance = instance;
     op->node = node;
     op->opened = NULL;
@@ -163,12 +165,15 @@ void rx_subscribe(struct rx_op *op, unsigned port)
         return;
     struct rx_error error = {0};
     uint16_t index = op->node->inputs[port];
+    struct rx_point before = rx_engine_point(rx_op_engine(op));
     op->live_ports |= (uint16_t)(1u << port);
     struct rx_op *child = rx_op_create(op->instance, index, &error);
     if (child) {
         rx_op_start(child);
         rx_op_relink(op);
         rx_op_reach(op);
+        if (!rx_input_live(op, port))
+            rx_engine_reclaim_since(rx_op_engine(op), &before);
         return;
     }
     child = op->instance->ops[index];

@@ -83,13 +83,16 @@ struct rx_engine {
     struct rx_caller caller; /* zeroes: there is none */
     struct rx_heap *heap;
     struct rx_sched *sched;
-    unsigned depth; /* of turns */
+    unsigned depth;          /* of turns */
+    struct rx_rounds rounds; /* of all ops, and the number of the outermost turn: endless.c */
+    uint32_t turn;
     bool observe_subscriptions;
     /* Where the log step writes: syslog's level, the step's label, one line. NULL: silent. */
     void (*log)(void *arg, int level, const char *step, const char *text);
     void *log_arg;
     struct rx_op *dead; /* to be disposed at the end of the turn */
     struct rx_instance *dead_instances;
+    uint64_t births;          /* of ops and instances */
     struct rx_hub *idle_hubs; /* whose last subscriber left in this turn */
     size_t index_from;        /* so many conditions on one hub are looked up, not asked one by one; SIZE_MAX: never */
 };

@@ -51,6 +51,7 @@ struct rx_instance {
         *outer;                /* what `outer` names in it: its own, or that of the instance around it; NULL: nothing */
     struct rx_event own_outer; /* of one that was opened for an event */
     void *tag;
+    uint64_t born;                                      /* as an op's */
     void (*on_note)(void *arg, const struct rx_note *); /* of a root */
     void *arg;
     struct rx_op *entry;
@@ -85,6 +86,8 @@ void rx_watermarks_save_step(const struct rx_op *as, struct rx_writer *); /* of 
 void rx_watermarks_skip_step(struct rx_reader *);
 /* link.c */
 void rx_op_relink(struct rx_op *); /* its inputs may have lost their connection, or have it again */
+/* endless.c */
+bool rx_op_may_fire(struct rx_op *, const struct rx_timer *); /* false: it has failed */
 /* call.c */
 void rx_calls_cancel_all(struct rx_op *);
 void rx_calls_save(const struct rx_op *, struct rx_writer *);
@@ -99,6 +102,15 @@ struct rx_instance *rx_instance_create(struct rx_engine *, const struct rx_subgr
 struct rx_instance *rx_instance_link(struct rx_op *, unsigned which, const struct rx_mark *mark, void *tag);
 void rx_instance_set_outer(struct rx_instance *, const struct rx_event *outer);
 void rx_instance_bury(struct rx_instance *);
+/* A point of the turn: what is made after it and has ended by the time that its maker has returned is on nobody's stack, and is
+ * reclaimed then. A turn may subscribe a million times. */
+struct rx_point {
+    struct rx_op *dead;
+    struct rx_instance *dead_instances;
+    uint64_t births;
+};
+struct rx_point rx_engine_point(const struct rx_engine *);
+void rx_engine_reclaim_since(struct rx_engine *, const struct rx_point *);
 void rx_instance_note(struct rx_instance *, const struct rx_note *);
 /* An entry that is subscribed when what it reads has ended hears of the end at once. */
 void rx_instance_start_entry(struct rx_op *entry);

@@ -20,7 +20,11 @@ struct rx_engine *rx_engine_create(struct rx_heap *heap, struct rx_sched *sched)
 
 void rx_engine_destroy(struct rx_engine *engine) { free(engine); }
 
-void rx_engine_enter(struct rx_engine *engine) { engine->depth++; }
+void rx_engine_enter(struct rx_engine *engine)
+{
+    if (engine->depth++ == 0)
+        engine->turn++;
+}
 
 static void reclaim(struct rx_instance *instance)
 {
@@ -59,6 +63,38 @@ void rx_engine_leave(struct rx_engine *engine)
     engine->depth--;
 }
 
+struct rx_point rx_engine_point(const struct rx_engine *engine)
+{
+    return (struct rx_point){.dead = engine->dead, .dead_instances = engine->dead_instances, .births = engine->births};
+}
+
+static void reclaim_ops_since(struct rx_engine *engine, const struct rx_point *point)
+{
+    for (struct rx_op **link = &engine->dead; *link && *link != point->dead;) {
+        struct rx_op *op = *link;
+        if (op->born <= point->births) {
+            link = &op->next_dead;
+            continue;
+        }
+        *link = op->next_dead;
+        rx_op_reclaim(op);
+    }
+}
+
+void rx_engine_reclaim_since(struct rx_engine *engine, const struct rx_point *point)
+{
+    reclaim_ops_since(engine, point);
+    for (struct rx_instance **link = &engine->dead_instances; *link && *link != point->dead_instances;) {
+        struct rx_instance *instance = *link;
+        if (instance->born <= point->births) {
+            link = &instance->next;
+            continue;
+        }
+        *link = instance->next;
+        reclaim(instance);
+    }
+}
+
 /* ---- instances ---- */
 
 struct rx_instance *rx_instance_create(struct rx_engine *engine, const struct rx_subgraph *subgraph)
@@ -67,6 +103,7 @@ struct rx_instance *rx_instance_create(struct rx_engine *engine, const struct rx
     if (!i)
         return NULL;
     i->engine = engine;
+    i->born = ++engine->births;
     i->subgraph = subgraph;
     return i;
 }
@@ -164,10 +201,15 @@ struct rx_instance *rx_instance_link(struct rx_op *op, unsigned which, const str
 
 static struct rx_instance *start(struct rx_instance *instance)
 {
-    rx_engine_enter(instance->engine);
+    struct rx_engine *engine = instance->engine;
+    struct rx_point before = rx_engine_point(engine);
+    before.births = instance->born - 1;
+    rx_engine_enter(engine);
     start_exit(instance);
     bool ended = instance->ended;
-    rx_engine_leave(instance->engine);
+    if (ended)
+        rx_engine_reclaim_since(engine, &before);
+    rx_engine_leave(engine);
     return ended ? NULL : instance;
 }
 

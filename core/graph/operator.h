@@ -119,6 +119,11 @@ struct rx_operator_class {
                void *ret_image);
 };
 
+/* How often work was begun anew at one moment. */
+struct rx_rounds {
+    uint32_t moment, count;
+};
+
 /* The head of every operator's state struct: `struct take { struct rx_op op; int64_t count; ... }`. Private to graph.c
  * but for the accessors below. */
 struct rx_op {
@@ -139,6 +144,8 @@ struct rx_op {
     uint16_t live_ports;        /* bit p: port p is subscribed and has not ended */
     struct rx_op_want *want;    /* of event time; NULL: nothing yet */
     struct rx_kept *kept;       /* of steps in its windows */
+    struct rx_rounds rounds;    /* rx_op_again */
+    uint64_t born;              /* among all ops and instances of the engine */
     uint8_t state;              /* enum in graph.c */
     bool busy;                  /* inside a callback that notes may not enter again */
     bool starting;              /* subscribing its inputs */
@@ -191,6 +198,16 @@ void rx_subscribe(struct rx_op *, unsigned port);
 void rx_subscribe_last(struct rx_op *, unsigned port);
 void rx_cancel(struct rx_op *, unsigned port);
 bool rx_input_live(const struct rx_op *, unsigned port);
+
+/* To be asked before each round of work that the op gives itself: subscribing again after an end, taking in what it put out.
+ * False: that has happened too often since anything came from outside and since the clock moved on, and the op has failed with
+ * an error that names its step and says what it was `doing` ("subscribed again"), and why for the last time (NULL: not).
+ * One op may go RX_ROUNDS_MAX rounds, all those of a worker together RX_ROUNDS_ALL_MAX. */
+#define RX_ROUNDS_MAX     1000000
+#define RX_ROUNDS_ALL_MAX 10000000
+bool rx_op_again(struct rx_op *, const char *doing, const struct rx_error *why);
+/* That error, for a limit of the op's own. */
+void rx_fail_endless(struct rx_op *, const char *doing, unsigned limit, const struct rx_error *why);
 
 /* Timers: plain data (slot, due). A due time in the past fires at this instant, after what is scheduled already. */
 void rx_timer_arm(struct rx_op *, unsigned slot, rx_time due);

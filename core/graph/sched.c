@@ -13,7 +13,8 @@ struct rx_sched {
     uint64_t next_sequence;
     struct rx_timer **heap;
     uint32_t count, capacity;
-    uint32_t instant;  /* counts the values that now has had */
+    uint32_t instant; /* counts the values that now has had */
+    bool firing;
     rx_time drift;     /* of the wall clock: now + drift */
     rx_time wall_held; /* what the wall clock had reached when it was set back */
 };
@@ -42,6 +43,10 @@ void rx_sched_destroy(struct rx_sched *s)
 rx_time rx_sched_now(const struct rx_sched *s) { return s->now; }
 
 rx_time rx_sched_drift(const struct rx_sched *s) { return s->drift; }
+
+uint32_t rx_sched_instant(const struct rx_sched *s) { return s->instant; }
+
+bool rx_sched_is_firing(const struct rx_sched *s) { return s->firing; }
 
 rx_time rx_sched_wall(const struct rx_sched *s)
 {
@@ -217,7 +222,9 @@ bool rx_sched_step(struct rx_sched *s, rx_time t, bool through)
     move_to(s, timer->due);
     rx_sched_stop(s, timer);
     count_repeat(s, timer);
+    s->firing = true;
     timer->fire(timer);
+    s->firing = false;
     return true;
 }
 

@@ -59,6 +59,10 @@ static inline bool rx_timer_armed(const struct rx_timer *t) { return t->position
 void rx_timer_save(const struct rx_timer *, struct rx_writer *);
 int rx_timer_load(struct rx_sched *, struct rx_timer *, struct rx_reader *);
 
+/* Counts the values that now has had; and whether a timer is firing: else what happens comes from outside. */
+uint32_t rx_sched_instant(const struct rx_sched *);
+bool rx_sched_is_firing(const struct rx_sched *);
+
 /* For drivers. */
 rx_time rx_sched_next_due(const struct rx_sched *); /* RX_TIME_NEVER: none */
 size_t rx_sched_armed(const struct rx_sched *);

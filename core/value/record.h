@@ -97,6 +97,7 @@ enum rx_known_key {
     RX_KEY_TOPIC,
     RX_KEY_RETAINED,
     RX_KEY_STATUS,
+    RX_KEY_ACC,
     RX_KEY_FINAL,
     RX_KEY_MERGED,
     RX_KEYS_KNOWN

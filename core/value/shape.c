@@ -196,11 +196,14 @@ const struct rx_key *rx_key_meet(struct rx_heap *heap, const char *text, size_t 
 bool rx_keys_known_intern(struct rx_heap *heap)
 {
     static const char *const texts[RX_KEYS_KNOWN] = {
-        [RX_KEY_VALUE] = "value",   [RX_KEY_WINDOW] = "window",       [RX_KEY_START] = "start",
-        [RX_KEY_END] = "end",       [RX_KEY_PARTIAL] = "partial",     [RX_KEY_KIND] = "kind",
-        [RX_KEY_ERROR] = "error",   [RX_KEY_TIMESTAMP] = "timestamp", [RX_KEY_INTERVAL] = "interval",
-        [RX_KEY_SOURCE] = "source", [RX_KEY_TOPIC] = "topic",         [RX_KEY_RETAINED] = "retained",
-        [RX_KEY_STATUS] = "status", [RX_KEY_FINAL] = "final",         [RX_KEY_MERGED] = "merged",
+        [RX_KEY_VALUE] = "value",       [RX_KEY_WINDOW] = "window",
+        [RX_KEY_START] = "start",       [RX_KEY_END] = "end",
+        [RX_KEY_PARTIAL] = "partial",   [RX_KEY_KIND] = "kind",
+        [RX_KEY_ERROR] = "error",       [RX_KEY_TIMESTAMP] = "timestamp",
+        [RX_KEY_INTERVAL] = "interval", [RX_KEY_SOURCE] = "source",
+        [RX_KEY_TOPIC] = "topic",       [RX_KEY_RETAINED] = "retained",
+        [RX_KEY_STATUS] = "status",     [RX_KEY_ACC] = "acc",
+        [RX_KEY_FINAL] = "final",       [RX_KEY_MERGED] = "merged",
     };
     for (unsigned i = 0; i < RX_KEYS_KNOWN; i++)
         if (!(heap->shapes.known[i] = rx_key_intern(heap, texts[i], strlen(texts[i]))))

@@ -99,8 +99,27 @@ class Generator:
     def streams(self):
         return {"of": self.pick(["b"], ["b"], ["ic"], ["b", "ic"])}
 
+    def made(self):
+        """A stream that is written where it is opened; most have something, or their end, at once."""
+        return self.pick(
+            {"op": "of", "values": [self.n(0, 9) for _ in range(self.n(1, 3))]},
+            {"op": "range", "from": self.n(0, 5), "count": self.n(0, 3)},
+            {"op": "timer", "ms": 10 * self.n(0, 4)},
+            {"op": "timer", "ms": 10 * self.n(0, 2), "period": 10 * self.n(1, 3), "pipe": [{"op": "take", "n": self.n(1, 3)}]},
+            {"op": "interval", "ms": 10 * self.n(1, 3), "pipe": [{"op": "take", "n": self.n(1, 3)}]},
+            {"op": "in", "name": "ic", "pipe": [{"op": "startWith", "values": [1]}]},
+            {"op": "empty"},
+            self.pick({"op": "throw"}, {"op": "never"}),
+        )
+
+    def inner(self):
+        return self.made() if self.chance(0.35) else self.pick("b", "ic", "ic")
+
     def opened(self):
-        return {"inner": self.pick("b", "ic", "ic"), **self.maybe(0.4, bare=True)}
+        return {"inner": self.inner(), **self.maybe(0.4, bare=True)}
+
+    def scanned(self):
+        return {"inner": self.inner(), "seed": self.n(0, 9)} if self.chance(0.75) else {"list": self.n(0, 3), "seed": 1}
 
     def duration(self):
         """A stream that says how long: at times one that has something at once, or is left without an event."""
@@ -134,13 +153,15 @@ OPERATORS = {
     "pairwise": lambda g: {},
     "mergeMap": lambda g: g.pick(
         {"list": g.n(0, 3)},
-        {"inner": g.pick("b", "ic", "ic"), **g.maybe(0.4, concurrent=g.n(1, 3)), **g.maybe(0.4, bare=True)},
-        {"inner": "ic", **g.maybe(0.5, concurrent=1)},
+        {**g.opened(), **g.maybe(0.4, concurrent=g.n(1, 3))},
+        {"inner": g.inner(), **g.maybe(0.5, concurrent=1)},
     ),
     "concatMap": lambda g: g.opened(),
     "switchMap": lambda g: g.opened(),
     "exhaustMap": lambda g: g.opened(),
-    "expand": lambda g: {"inner": g.pick("b", "ic", "ic"), "below": g.n(5, 40), **g.maybe(0.4, concurrent=g.n(1, 3))},
+    "mergeScan": lambda g: {**g.scanned(), **g.maybe(0.5, concurrent=g.n(1, 3))},
+    "switchScan": lambda g: g.scanned(),
+    "expand": lambda g: {"inner": g.inner(), "below": g.n(5, 40), **g.maybe(0.4, concurrent=g.n(1, 3))},
     "startWith": lambda g: {"values": g.pick([1, 2], [3])},
     "endWith": lambda g: {"values": g.pick([9], [8, 9])},
     "materialize": lambda g: {},

@@ -258,18 +258,45 @@ def rx_catch(step):
 FOLDS = {"count": "count()"}
 OBJECTS = {"unset": "fields", "default": "fields", "template": "to"}
 
-def rx_flat_map(step, name="flat_map"):
-    if "list" in step:
-        return [{"flat_map": f"[{', '.join(['event'] * step['list'])}]"}]
-    pipe = [] if step.get("bare") else [{"map": "[outer, event]"}]
+MADE = {
+    "of": lambda d: {"of": d["values"]},
+    "range": lambda d: {"range": [d["from"], d["count"]]},
+    "timer": lambda d: {"timer": {"due": ms(d["ms"]), **({"period": ms(d["period"])} if "period" in d else {})}},
+    "interval": lambda d: {"interval": ms(d["ms"])},
+    "empty": lambda d: "empty",
+    "never": lambda d: "never",
+    "throw": lambda d: {"throw": "boom"},
+    "in": lambda d: d["name"],
+}
+
+
+def opened(step, pipe):
+    """What a step opens for each event: an input or one made in place, with steps behind it."""
+    inner = step["inner"]
+    if isinstance(inner, dict):
+        inner, pipe = MADE[inner["op"]](inner), steps(inner.get("pipe", [])) + pipe
     concurrency = {"concurrency": step["concurrent"]} if "concurrent" in step else {}
-    return [{name: {"from": step["inner"], **({"pipe": pipe} if pipe else {}), **concurrency}}]
+    return {"from": inner, **({"pipe": pipe} if pipe else {}), **concurrency}
+
+
+def rx_flat_map(step, name="flat_map"):
+    if name == "flat_map" and "concurrent" in step:
+        name = "merge_map"  # its other name
+    if "list" in step:
+        return [{name: f"[{', '.join(['event'] * step['list'])}]"}]
+    return [{name: opened(step, [] if step.get("bare") else [{"map": "[outer, event]"}])}]
+
+
+def rx_flat_scan(step, name):
+    if "list" in step:
+        elements = [f"(acc * 3 + event + {i}) % 1000" for i in range(step["list"])]
+        return [{name: {"of": f"[{', '.join(elements)}]", "seed": step["seed"]}}]
+    pipe = [{"map": "(outer.acc * 3 + outer.value + event) % 1000"}]
+    return [{name: {**opened(step, pipe), "seed": step["seed"]}}]
 
 
 def rx_expand(step):
-    pipe = [{"filter": f"outer < {step['below']}"}, {"map": "2 * outer + event + 1"}]
-    concurrency = {"concurrency": step["concurrent"]} if "concurrent" in step else {}
-    return [{"expand": {"from": step["inner"], "pipe": pipe, **concurrency}}]
+    return [{"expand": opened(step, [{"filter": f"outer < {step['below']}"}, {"map": "2 * outer + event + 1"}])}]
 
 
 OPERATORS = {
@@ -305,6 +332,8 @@ OPERATORS = {
     "concatMap": lambda s: rx_flat_map(s, "concat_map"),
     "switchMap": lambda s: rx_flat_map(s, "switch_map"),
     "exhaustMap": lambda s: rx_flat_map(s, "exhaust_map"),
+    "mergeScan": lambda s: rx_flat_scan(s, "merge_scan"),
+    "switchScan": lambda s: rx_flat_scan(s, "switch_scan"),
     "expand": rx_expand,
     "toArray": lambda s: ["to_array"],
     "count": lambda s: [{"count": expression(s["fn"])} if "fn" in s else "count"],
@@ -402,8 +431,8 @@ def inputs_used(case):
                 if isinstance(step.get(key), str):
                     used.add(step[key])
                 elif isinstance(step.get(key), dict):
-                    used.add(step[key]["name"])
-                    visit(step[key]["pipe"])
+                    used.update([step[key]["name"]] if step[key]["op"] == "in" else ())
+                    visit(step[key].get("pipe", ()))
             visit(chain_inside(step))
 
     visit(case["pipeline"])

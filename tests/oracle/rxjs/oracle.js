@@ -192,6 +192,11 @@ function runCase(c) {
     const d = Array.isArray(p.inner) ? p.inner[i % p.inner.length] : p.inner;
     return src(d).pipe(R.map(x => (p.bare ? x : [v, x])));
   };
+  // *Scan: numbers of the accumulator, the outer value and the inner one; `list`: of so many elements
+  const scanned = p => (acc, v) =>
+    'list' in p
+      ? Array.from({ length: p.list }, (_, i) => (acc * 3 + v + i) % 1000)
+      : src(p.inner).pipe(R.map(x => (acc * 3 + v + x) % 1000));
   const win = o => R.pipe(...o);
   const OPS = {
     map: p => R.map(fn(p.fn)),
@@ -307,6 +312,8 @@ function runCase(c) {
           ),
         p.concurrent ?? Infinity,
       ),
+    mergeScan: p => R.mergeScan(scanned(p), p.seed, p.concurrent ?? Infinity),
+    switchScan: p => R.switchScan(scanned(p), p.seed),
     share: p =>
       R.pipe(R.share({ resetOnRefCountZero: p.graceMs != null ? () => R.timer(p.graceMs, S) : true }), s =>
         R.merge(
