@@ -23,9 +23,7 @@ const struct rx_command rx_commands[] = {
      "--index-from N      look conditions up where N pipelines or more read one stream\n"
      "--restart N         save everything after every N-th event or timer, and go on in a new engine\n"
      "--alternate-fusion  with --restart: in the other kind of plan each time"},
-    {"test", "FILE... [--filter NAME]", "run tests of pipelines under virtual time", rx_command_test,
-     "A FILE (YAML or JSON) names a config beside it and lists tests: what goes in, what is expected.\n\n"
-     "--filter NAME       only the tests whose names contain it"},
+    {"test", "FILE... [--filter NAME]", "run tests of pipelines under virtual time", rx_command_test, rx_test_help},
     {"eval", "EXPR [--event JSON | -]", "evaluate one expression", rx_command_eval,
      "--event JSON        the event, or - for standard input; default: {}\n"
      "--explain           the compiled expression instead\n"

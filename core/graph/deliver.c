@@ -65,6 +65,7 @@ static void receive_end(struct rx_op *to, unsigned port, const struct rx_error *
 {
     to->live_ports &= (uint16_t) ~(1u << port);
     to->busy = true;
+    to->node->ledger->failures += error != NULL;
     if (error && to->class->error)
         to->class->error(to, port, error);
     else if (error)

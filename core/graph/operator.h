@@ -39,6 +39,7 @@ enum {
     RX_MERGES = 8192,       /* what `from: [a, b]` means */
     RX_BEGINS = 32768,      /* a pipeline begins with it: `join:` in place of `from:`, its other options beside it */
     RX_CREATES = 1 << 22,   /* a stream of its own, without inputs, written where it is read: from: {of: [1, 2]} */
+    RX_CATCHES = 1 << 24,   /* there is something that it does only where its input ends in an error (catch, retry) */
     RX_NOT_A_STEP = RX_INTERNAL | RX_BEGINS | RX_CREATES,
     RX_AT_END = 131072, /* what it is there for comes when its input ends (take_last) */
     /* Its slot `watermark` has something to do only when what it wanted has been reached, or the form changes: in a scope it need not

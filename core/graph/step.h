@@ -35,6 +35,7 @@ struct rx_ledger {
     uint64_t in, out, accounts[RX_ACCOUNTS];
     int64_t held;
     uint64_t keys_evicted; /* groups ended to make room for others */
+    uint64_t failures;     /* inputs that ended in an error; not saved */
 };
 
 #endif

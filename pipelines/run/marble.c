@@ -8,6 +8,7 @@
 #include "core/option/option.h"
 
 enum { DURATION_MAX = 32 };
+static const char too_long[] = "a diagram is at most 100 years long";
 
 struct reading {
     const char *text;
@@ -36,7 +37,7 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c ==
 
 static bool is_bound(const struct reading *r, size_t at) { return at >= r->length || is_blank(r->text[at]); }
 
-/* A duration between blanks: its length, 0: there is none. */
+/* A duration between blanks: its length, 0: there is none. One beyond all bounds is INT64_MAX. */
 static size_t duration_at(const struct reading *r, rx_time *ret)
 {
     char word[DURATION_MAX + 1];
@@ -49,7 +50,10 @@ static size_t duration_at(const struct reading *r, rx_time *ret)
         return 0;
     memcpy(word, r->text + r->at, n);
     word[n] = '\0';
-    return strpbrk(word, "smhd") && rx_parse_duration(word, ret, NULL) == 0 ? n : 0;
+    int result = strpbrk(word, "smhd") ? rx_parse_duration(word, ret, NULL) : -EINVAL;
+    if (result == -ERANGE)
+        *ret = INT64_MAX;
+    return result == 0 || result == -ERANGE ? n : 0;
 }
 
 static int tell(struct reading *r, enum rx_marble_kind kind, size_t length)
@@ -136,7 +140,9 @@ static int take(struct reading *r, struct rx_error *reterr)
     size_t length = duration_at(r, &wait);
     if (length > 0 && r->group >= 0)
         return refuse(r, r->at, reterr, "no time passes in a group", NULL);
-    if (length > 0 && wait <= RX_MARBLE_TIME_MAX) {
+    if (wait > RX_MARBLE_TIME_MAX)
+        return refuse(r, r->at, reterr, too_long, NULL);
+    if (length > 0) {
         r->at += length;
         r->now += wait;
         return 0;
@@ -155,7 +161,7 @@ static int take_all(struct reading *r, struct rx_error *reterr)
         size_t before = r->at;
         result = take(r, reterr);
         if (result == 0 && r->now > RX_MARBLE_TIME_MAX)
-            result = refuse(r, before, reterr, "a diagram is at most 100 years long", NULL);
+            result = refuse(r, before, reterr, too_long, NULL);
     }
     if (result == 0 && r->group >= 0)
         result =

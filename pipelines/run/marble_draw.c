@@ -132,7 +132,7 @@ static const char *make_up(struct rx_drawing *d, struct rx_value value)
         return "?";
     do
         spare(n++, symbol);
-    while (n < MADE_MAX && is_taken(d, symbol));
+    while (n < MADE_MAX && (is_taken(d, symbol) || (symbol[0] > 0 && d->themselves[(int)symbol[0]])));
     struct rx_legend_row *row = &d->made[d->made_count++];
     memcpy(row->symbol, symbol, sizeof symbol);
     row->value = value;
@@ -150,13 +150,16 @@ static const char *find_in(const struct rx_drawing *d, const struct rx_legend_ro
 }
 
 /* A digit or a letter that stands for itself: its text in `room`. */
-static const char *itself(const struct rx_drawing *d, struct rx_value v, char room[5])
+static const char *itself(struct rx_drawing *d, struct rx_value v, char room[5])
 {
     bool digit = v.kind == RX_INT && v.u.i >= 0 && v.u.i <= 9;
     bool letter = v.kind == RX_STRING && v.aux == 1 && (v.u.text[0] | 0x20) >= 'a' && (v.u.text[0] | 0x20) <= 'z';
     room[0] = digit ? (char)('0' + v.u.i) : letter ? v.u.text[0] : '\0';
     room[1] = '\0';
-    return (digit || letter) && !is_taken(d, room) ? room : NULL;
+    if ((!digit && !letter) || is_taken(d, room))
+        return NULL;
+    d->themselves[(int)room[0]] = true;
+    return room;
 }
 
 static const char *symbol_of(struct rx_drawing *d, const struct rx_outcome *o, char room[5])

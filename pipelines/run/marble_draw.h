@@ -27,7 +27,8 @@ struct rx_drawing {
     size_t mark;                /* columns before the first difference; SIZE_MAX: none */
     struct rx_legend_row *made; /* symbols that had to be made up; values borrowed */
     size_t made_count;
-    bool failed; /* out of memory */
+    bool themselves[128]; /* digits and letters that were drawn for themselves */
+    bool failed;          /* out of memory */
 };
 
 /* Draws both (`b` NULL: one), with as many columns before each other as the same instant has; where they are long, what is around

@@ -17,6 +17,7 @@ struct run {
     struct rx_heap *heap;
     struct rx_test_result *result;
     struct rx_test_mock *mock;
+    struct rx_test_coverage *coverage;
     struct rx_buffer losses; /* what went to error streams, a line each */
     const char **expected;   /* the streams that are */
     const char **shown;      /* those, and all pipelines */
@@ -98,12 +99,22 @@ static void tell_loss(void *arg, const char *stream, uint64_t n)
     rx_buffer_printf(arg, "%llu %s to %s\n", (unsigned long long)n, n == 1 ? "event went" : "events went", stream);
 }
 
+static void enter(void *arg, struct rx_world *world) { rx_test_mock_enter(((struct run *)arg)->mock, world); }
+
+static void leave(void *arg, struct rx_world *world)
+{
+    struct run *run = arg;
+    if (run->coverage)
+        rx_test_coverage_add(run->coverage, world);
+}
+
 static int play(struct run *run)
 {
     struct rx_replay_options options = {.names = run->shown,
                                         .restart = run->test->restart,
-                                        .enter = rx_test_mock_enter,
-                                        .world_arg = run->mock,
+                                        .enter = enter,
+                                        .leave = leave,
+                                        .world_arg = run,
                                         .write = rx_outputs_take_line,
                                         .arg = &run->result->outputs};
     struct rx_plan_options plan_options = {.rows = rx_test_mock_rows, .rows_arg = run->mock};
@@ -137,18 +148,39 @@ static int view(const struct rx_test_expectation *e, const struct rx_output_stre
     return 0;
 }
 
+static struct rx_diff_options options_of(const struct rx_test *test, const struct rx_test_expectation *e,
+                                         struct rx_heap *heap)
+{
+    return (struct rx_diff_options){.heap = heap,
+                                    .words = {"expected", "came"},
+                                    .flags = test->subset ? RX_PATTERN_SUBSET : 0,
+                                    .untimed = e->untimed,
+                                    .tick = test->tick,
+                                    .legend = &test->legend,
+                                    .indent = "  "};
+}
+
+static const struct rx_output_stream *came_of(const struct rx_test_result *result, const struct rx_test_expectation *e)
+{
+    return rx_outputs_stream((struct rx_outputs *)(uintptr_t)&result->outputs, e->key->text, false);
+}
+
+bool rx_test_expectation_holds(const struct rx_test *test, const struct rx_test_expectation *e,
+                               const struct rx_test_result *result, struct rx_heap *heap)
+{
+    struct rx_diff_options options = options_of(test, e, heap);
+    struct rx_output_stream came;
+    bool holds = view(e, came_of(result, e), &came) == 0 && rx_outputs_same(&e->stream, &came, &options);
+    free(came.items);
+    return holds;
+}
+
 static int compare(struct run *run, const struct rx_test_expectation *e)
 {
-    struct rx_diff_options options = {.heap = run->heap,
-                                      .words = {"expected", "came"},
-                                      .flags = run->test->subset ? RX_PATTERN_SUBSET : 0,
-                                      .untimed = e->untimed,
-                                      .tick = run->test->tick,
-                                      .legend = &run->test->legend,
-                                      .indent = "  "};
+    struct rx_diff_options options = options_of(run->test, e, run->heap);
     struct rx_buffer *report = &run->result->report;
     struct rx_output_stream came;
-    if (view(e, rx_outputs_stream(&run->result->outputs, e->key->text, false), &came) < 0)
+    if (view(e, came_of(run->result, e), &came) < 0)
         return -ENOMEM;
     if (!rx_outputs_same(&e->stream, &came, &options)) {
         run->result->passed = false;
@@ -160,9 +192,14 @@ static int compare(struct run *run, const struct rx_test_expectation *e)
 }
 
 int rx_test_run(const struct rx_test *test, const struct rx_logical *logical, struct rx_heap *heap,
-                struct rx_diagnostics *diagnostics, struct rx_test_result *ret)
+                struct rx_diagnostics *diagnostics, struct rx_test_coverage *coverage, struct rx_test_result *ret)
 {
-    struct run run = {.test = test, .logical = logical, .diagnostics = diagnostics, .heap = heap, .result = ret};
+    struct run run = {.test = test,
+                      .logical = logical,
+                      .diagnostics = diagnostics,
+                      .heap = heap,
+                      .result = ret,
+                      .coverage = coverage};
     *ret = (struct rx_test_result){.passed = true};
     int r = name_streams(&run);
     if (r == 0)
@@ -172,6 +209,7 @@ int rx_test_run(const struct rx_test *test, const struct rx_logical *logical, st
     for (size_t i = 0; i < test->expected_count && r == 0; i++)
         r = compare(&run, &test->expected[i]);
     ret->passed = ret->passed && r == 0;
+    ret->ran = r == 0;
     if (!ret->passed && run.losses.length)
         rx_buffer_append(&ret->report, run.losses.data, run.losses.length);
     rx_buffer_finish(&run.losses);

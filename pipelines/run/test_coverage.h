@@ -1,0 +1,20 @@
+/* Users' tests: which steps and branches of a config they reached, all together.
+ *
+ * A step is reached by an event. Its branches are: that its condition was true, and false; that its on_error was taken, where one is
+ * written; that what it catches was there to catch; and of a step that feeds streams of its own each of these. */
+#ifndef RX_PIPELINES_TEST_COVERAGE_H
+#define RX_PIPELINES_TEST_COVERAGE_H
+
+#include "pipelines/run/world.h"
+
+struct rx_test_coverage;
+/* The plan is borrowed. NULL: no memory. */
+struct rx_test_coverage *rx_test_coverage_create(const struct rx_logical *);
+void rx_test_coverage_destroy(struct rx_test_coverage *);
+/* Adds what a world has come to. */
+void rx_test_coverage_add(struct rx_test_coverage *, const struct rx_world *);
+/* "FILE:LINE:COLUMN: STEP: WHAT" a line for each place that was not reached, in order of the config; and how many of how many were. */
+void rx_test_coverage_write(const struct rx_test_coverage *, struct rx_buffer *out, size_t *ret_reached,
+                            size_t *ret_all);
+
+#endif
