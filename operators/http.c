@@ -68,6 +68,47 @@ static const struct rx_option breaker_options[] = {
 static const struct rx_class breaker_class = {
     .name = "breaker", .options = breaker_options, .state_size = sizeof(struct http_breaker)};
 
+static const struct rx_option cache_options[] = {
+    {.name = "ttl",
+     .help = "how long a good answer is good",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct http_cache, ttl, rx_time),
+     .fallback = "1m",
+     .min = 1e-3,
+     .max = 31536000,
+     .flags = RX_POSITIONAL},
+    {.name = "max",
+     .help = "answers kept; then the one that was used longest ago goes",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct http_cache, max, int64_t),
+     .fallback = "1000",
+     .min = 1,
+     .max = 1e7},
+    {0},
+};
+static const struct rx_class cache_class = {
+    .name = "cache", .options = cache_options, .state_size = sizeof(struct http_cache)};
+
+static const struct rx_option batch_options[] = {
+    {.name = "count",
+     .help = "events in a request, at most",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct http_batch, count, int64_t),
+     .fallback = "100",
+     .min = 1,
+     .max = 100000,
+     .flags = RX_POSITIONAL},
+    {.name = "every",
+     .help = "how long the first waits for others",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct http_batch, every, rx_time),
+     .fallback = "1s",
+     .max = 86400},
+    {0},
+};
+static const struct rx_class batch_class = {
+    .name = "batch", .options = batch_options, .state_size = sizeof(struct http_batch)};
+
 #define URL(name_, help_)                                                                                              \
     {                                                                                                                  \
         .name = #name_, .help = help_, .type = RX_OPTION_TEMPLATE,                                                     \
@@ -136,6 +177,19 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct http, breaker, struct http_breaker),
      .group = &breaker_class,
      .given = RX_AT(struct http, breaker_given, bool)},
+    {.name = "cache",
+     .help = "keeps good answers, by all that is asked: URL, headers, body. Default: none",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct http, cache, struct http_cache),
+     .group = &cache_class,
+     .given = RX_AT(struct http, cache_given, bool)},
+    {.name = "batch",
+     .help =
+         "several events of a group in one request: the body is a list, and the answer one with an element for each",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct http, batch, struct http_batch),
+     .group = &batch_class,
+     .given = RX_AT(struct http, batch_given, bool)},
     {.name = "allow",
      .help = "hosts that may be private, link-local or loopback although they come from {EXPR}",
      .type = RX_OPTION_STRINGS,
@@ -164,6 +218,16 @@ static int check(const void *image, struct rx_error *reterr)
         rx_error_hint(reterr, "put values into the URL: {get: \"http://127.0.0.1:9000/{id}\"}, or use post");
         return -EINVAL;
     }
+    if (h->batch_given && (h->get || h->delete)) {
+        rx_error_set(reterr, -EINVAL, "a batch goes in the body, and %s sends none", h->get ? "get" : "delete");
+        rx_error_hint(reterr, "use post, put or patch");
+        return -EINVAL;
+    }
+    if (h->batch_given && h->cache_given) {
+        rx_error_set(reterr, -EINVAL, "answers to a batch are not kept");
+        rx_error_hint(reterr, "use cache or batch, not both");
+        return -EINVAL;
+    }
     if (h->allow.count > ALLOW_MAX)
         return rx_error_set(reterr, -EINVAL, "allow: %zu hosts; at most %d", h->allow.count, ALLOW_MAX);
     return 0;
@@ -186,21 +250,29 @@ static void describe(const void *image, struct rx_facts *facts)
     facts->output = h->into ? RX_OUTPUT_EDITS : RX_OUTPUT_REPLACES;
     facts->reads_all = !h->body && !h->get && !h->delete;
     facts->events = (uint64_t)(h->queue + h->concurrency);
+    facts->values = h->cache_given ? 2 * (uint64_t)h->cache.max : 1;
     facts->bytes = 2048 * (uint64_t)h->concurrency; /* what is asked */
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
 {
     (void)port;
-    for (size_t i = 0; i < n && rx_op_live(op); i++)
-        http_take_in((struct http *)op, &span[i]);
+    struct http *h = (struct http *)op;
+    for (size_t i = 0; i < n && rx_op_live(op); i++) {
+        if (h->batch_given)
+            http_gather(h, &span[i]);
+        else
+            http_take_in(h, &span[i]);
+    }
 }
 
 static void complete(struct rx_op *op, unsigned port)
 {
+    struct http *h = (struct http *)op;
     (void)port;
-    ((struct http *)op)->completing = true;
-    http_pump((struct http *)op);
+    h->completing = true;
+    http_close_batch(h);
+    http_pump(h);
 }
 
 static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
@@ -219,6 +291,8 @@ static void timer(struct rx_op *op, unsigned slot)
         http_on_timeout(h);
     else if (slot == HTTP_PAUSE)
         http_on_pause(h);
+    else if (slot == HTTP_GATHER)
+        http_close_batch(h);
     else
         http_pump(h);
 }

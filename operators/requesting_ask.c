@@ -2,6 +2,7 @@
 #include "operators/requesting.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -25,11 +26,13 @@ const char *http_method(const struct http *h, struct rx_shaper **ret_url)
 
 static int no_memory(struct rx_error *reterr) { return rx_error_set(reterr, -ENOMEM, "out of memory"); }
 
-static int make_url(struct http *h, struct rx_shaper *url, const struct rx_expr_env *env, struct rx_value *ret,
-                    struct rx_error *reterr)
+int http_url(struct http *h, const struct rx_event *event, struct rx_value *ret, struct rx_error *reterr)
 {
+    struct rx_expr_env env = rx_op_env(&h->op, event);
+    struct rx_shaper *url;
+    http_method(h, &url);
     struct rx_buffer text = {0};
-    int r = rx_shaper_whole_url(url, env, &text, reterr);
+    int r = rx_shaper_whole_url(url, &env, &text, reterr);
     if (r == 0) {
         *ret = rx_string(rx_op_heap(&h->op), text.data ? text.data : "", text.length);
         r = ret->kind == RX_STRING ? 0 : no_memory(reterr);
@@ -40,29 +43,51 @@ static int make_url(struct http *h, struct rx_shaper *url, const struct rx_expr_
 
 static bool has_body(const struct http *h) { return h->body || h->post || h->put || h->patch; }
 
+static int body_value(struct http *h, const struct rx_event *event, struct rx_value *ret, struct rx_error *reterr)
+{
+    struct rx_expr_env env = rx_op_env(&h->op, event);
+    if (h->body)
+        return rx_shaper_eval(h->body, &env, rx_op_heap(&h->op), ret, reterr);
+    *ret = rx_value_ref(event->value);
+    return 0;
+}
+
+/* Of a batch: a list of what each would send. */
+static int body_list(struct http *h, const struct await *a, struct rx_value *ret, struct rx_error *reterr)
+{
+    uint32_t count = (uint32_t)http_size(a), n = 0;
+    struct rx_value *items = malloc(count * sizeof *items);
+    int r = items ? 0 : no_memory(reterr);
+    for (; r == 0 && n < count; n += r == 0)
+        r = body_value(h, n ? rx_event_queue_at(&a->more, n - 1) : &a->event, &items[n], reterr);
+    if (r == 0) {
+        *ret = rx_list_take(rx_op_heap(&h->op), items, n);
+        r = ret->kind == RX_NULL ? no_memory(reterr) : 0;
+        n = 0;
+    }
+    while (n > 0)
+        rx_value_unref(items[--n]);
+    free(items);
+    return r;
+}
+
 /* A text goes as it is; anything else as JSON. */
-static int make_body(struct http *h, const struct rx_expr_env *env, struct rx_value *ret, bool *ret_json,
+static int make_body(struct http *h, const struct await *a, struct rx_value *ret, bool *ret_json,
                      struct rx_error *reterr)
 {
-    struct rx_heap *heap = rx_op_heap(&h->op);
-    struct rx_value value = rx_value_ref(env->event->value);
-    int r = 0;
-    if (h->body) {
-        rx_value_unref(value);
-        r = rx_shaper_eval(h->body, env, heap, &value, reterr);
-    }
-    *ret_json = false;
+    struct rx_value value;
+    struct rx_buffer text = {0};
+    int r = h->batch_given ? body_list(h, a, &value, reterr) : body_value(h, &a->event, &value, reterr);
     if (r < 0)
         return r;
-    if (value.kind == RX_STRING || value.kind == RX_BYTES) {
+    *ret_json = value.kind != RX_STRING && value.kind != RX_BYTES;
+    if (!*ret_json) {
         *ret = value;
         return 0;
     }
-    struct rx_buffer text = {0};
     rx_json_write(&text, value);
     rx_value_unref(value);
-    *ret_json = true;
-    *ret = text.failed ? rx_null() : rx_string(heap, text.data, text.length);
+    *ret = text.failed ? rx_null() : rx_string(rx_op_heap(&h->op), text.data, text.length);
     rx_buffer_finish(&text);
     return ret->kind == RX_STRING ? 0 : no_memory(reterr);
 }
@@ -114,16 +139,16 @@ static struct rx_value allowed(struct http *h)
     return count ? rx_list_take(rx_op_heap(&h->op), hosts, count) : rx_null();
 }
 
-int http_request(struct http *h, const struct rx_event *event, struct rx_value *ret, struct rx_error *reterr)
+int http_request(struct http *h, const struct await *a, struct rx_value *ret, struct rx_error *reterr)
 {
-    struct rx_expr_env env = rx_op_env(&h->op, event);
+    struct rx_expr_env env = rx_op_env(&h->op, &a->event);
     struct rx_shaper *url;
     bool json = false;
     struct rx_request request = {.method = http_method(h, &url), .max_answer = h->max_answer};
     request.trusted = rx_shaper_names_host(url);
-    int r = make_url(h, url, &env, &request.url, reterr);
+    int r = http_url(h, &a->event, &request.url, reterr);
     if (r == 0 && has_body(h))
-        r = make_body(h, &env, &request.body, &json, reterr);
+        r = make_body(h, a, &request.body, &json, reterr);
     if (r == 0)
         r = make_headers(h, &env, json, &request.headers, reterr);
     request.allow = allowed(h);
@@ -137,7 +162,7 @@ int http_request(struct http *h, const struct rx_event *event, struct rx_value *
 
 /* ---- the answer ---- */
 
-static bool is_good(const struct rx_reply *reply)
+bool http_is_good(const struct rx_reply *reply)
 {
     return reply->status >= 200 && reply->status < 300 && !reply->undecodable;
 }
@@ -204,15 +229,17 @@ static void emit_body(struct http *h, const struct rx_event *in, struct rx_value
     rx_value_unref(out.meta);
 }
 
+void http_put_out_null(struct http *h, const struct rx_event *event) { emit_body(h, event, rx_null(), 0); }
+
 void http_put_out(struct http *h, const struct rx_event *event, struct rx_value outcome)
 {
     struct rx_reply reply;
     struct rx_error error;
-    if (outcome.kind == RX_LIST && rx_reply_read(outcome, &reply) && is_good(&reply)) {
+    if (outcome.kind == RX_LIST && rx_reply_read(outcome, &reply) && http_is_good(&reply)) {
         emit_body(h, event, reply.body, reply.status);
         return;
     }
     blame(outcome, &error);
     if (rx_bad_event(&h->op, event, &error) == RX_USE_NULL)
-        emit_body(h, event, rx_null(), 0);
+        http_put_out_null(h, event);
 }

@@ -63,9 +63,14 @@ struct await *http_add(struct http *h, const struct rx_event *event)
 void http_await_free(struct await *a)
 {
     rx_event_unref(&a->event);
+    rx_event_queue_finish(&a->more);
+    rx_value_unref(a->url);
+    rx_value_unref(a->request);
     rx_value_unref(a->outcome);
     free(a);
 }
+
+int64_t http_size(const struct await *a) { return 1 + (int64_t)a->more.count; }
 
 static bool in_order(const struct http *h) { return h->ordered || h->mode == HTTP_CONCAT; }
 static bool has_place(const struct await *a) { return a->state == AWAIT_ASKED || a->state == AWAIT_PAUSED; }
@@ -129,7 +134,12 @@ static void give_up(struct http *h, struct await *a)
         http_remove_same(&h->paused, a);
         http_arm(h, &h->paused, HTTP_PAUSE);
     }
-    *(has_place(a) ? &h->step->running : &h->step->waiting) -= 1;
+    if (a == h->gathering)
+        h->gathering = NULL;
+    if (has_place(a))
+        h->step->running--;
+    else
+        h->step->waiting -= http_size(a);
     http_breaker_forget(h, a);
 }
 
@@ -148,9 +158,10 @@ static void drop(struct http *h, struct await *a, enum rx_account account)
 {
     give_up(h, a);
     rx_time watermark = unlink_from_all(h, a);
+    int64_t size = http_size(a);
     http_await_free(a);
-    rx_hold(&h->op, -1);
-    rx_count(&h->op, account, 1);
+    rx_hold(&h->op, -size);
+    rx_count(&h->op, account, (size_t)size);
     if (watermark != RX_WATERMARK_NONE)
         rx_emit_watermark(&h->op, watermark);
 }
@@ -171,12 +182,10 @@ void http_leave(struct http *h)
 
 static void deliver(struct http *h, struct await *a)
 {
-    h->step->waiting--;
+    h->step->waiting -= http_size(a);
     rx_time watermark = unlink_from_all(h, a);
-    rx_hold(&h->op, -1);
-    if (!h->op.node->told)
-        a->event.time += rx_wall(&h->op);
-    http_put_out(h, &a->event, a->outcome);
+    rx_hold(&h->op, -http_size(a));
+    http_put_out_all(h, a);
     http_await_free(a);
     if (watermark != RX_WATERMARK_NONE && rx_op_live(&h->op))
         rx_emit_watermark(&h->op, watermark);
@@ -194,7 +203,7 @@ static void settle_take(struct http *h, struct await *a, struct rx_value outcome
     a->outcome = outcome;
     a->state = AWAIT_DONE;
     h->step->running--;
-    h->step->waiting++;
+    h->step->waiting += http_size(a);
     if (!in_order(h)) {
         deliver(h, a);
         return;
@@ -231,31 +240,47 @@ static void judge(struct http *h, struct await *a, const struct rx_value *answer
         rx_time wait = pause_of(h, ++a->failures);
         pause_for(h, a, wait > after ? wait : after);
     } else {
+        if (answer)
+            http_cache_keep(h, a->request, *answer);
         settle_take(h, a, http_outcome(h, answer, error));
     }
 }
 
-/* It has its place. What cannot be asked is over. */
-static void try_it(struct http *h, struct await *a)
+static void ask(struct http *h, struct await *a, struct rx_value request)
 {
     struct rx_error error;
-    struct rx_value request;
-    a->state = AWAIT_ASKED;
-    if (!http_breaker_lets(h, a, &error) || http_request(h, &a->event, &request, &error) < 0) {
-        http_breaker_forget(h, a);
-        settle_take(h, a, http_outcome(h, NULL, &error));
-        return;
-    }
     a->due = rx_now(&h->op) + h->timeout;
     a->sequence = rx_timer_reserve(&h->op);
     if (http_take_slot(h, a) < 0) {
         rx_error_set(&error, -ENOMEM, "out of memory");
         settle_take(h, a, http_outcome(h, NULL, &error));
+        return;
+    }
+    if (h->cache_given) {
+        rx_value_unref(a->request);
+        a->request = rx_value_ref(request);
+    }
+    http_append_same(&h->asked, a);
+    if (h->asked.first == a)
+        http_arm(h, &h->asked, HTTP_TIMEOUT);
+    rx_call_begin(&h->op, a->slot, request);
+}
+
+/* It has its place. What cannot be asked is over, and so is what is known. */
+static void try_it(struct http *h, struct await *a)
+{
+    struct rx_error error;
+    struct rx_value request, known;
+    a->state = AWAIT_ASKED;
+    int r = http_request(h, a, &request, &error);
+    if (r == 0 && http_cache_find(h, request, &known)) {
+        http_breaker_forget(h, a);
+        settle_take(h, a, rx_value_ref(known));
+    } else if (r < 0 || !http_breaker_lets(h, a, &error)) {
+        http_breaker_forget(h, a);
+        settle_take(h, a, http_outcome(h, NULL, &error));
     } else {
-        http_append_same(&h->asked, a);
-        if (h->asked.first == a)
-            http_arm(h, &h->asked, HTTP_TIMEOUT);
-        rx_call_begin(&h->op, a->slot, request);
+        ask(h, a, request);
     }
     rx_value_unref(request);
 }
@@ -269,7 +294,7 @@ void http_pump(struct http *h)
     while (rx_op_live(&h->op) && s->line.first && s->line.first->of == h && s->running < h->concurrency) {
         struct await *a = s->line.first;
         http_remove_same(&s->line, a);
-        s->waiting--;
+        s->waiting -= http_size(a);
         s->running++;
         try_it(h, a);
     }
@@ -322,29 +347,47 @@ static bool is_free(const struct http *h)
     return h->step->running < h->concurrency && !h->step->line.first && (h->mode != HTTP_CONCAT || !h->all.first);
 }
 
-void http_take_in(struct http *h, const struct rx_event *event)
+/* It wants a place from now on. */
+void http_set_out(struct http *h, struct await *a)
 {
-    if (h->mode == HTTP_EXHAUST && h->all.first) {
-        rx_count(&h->op, RX_FILTERED, 1);
+    if (h->mode == HTTP_EXHAUST && h->all.first != a) {
+        drop(h, a, RX_FILTERED);
         return;
     }
-    while (h->mode == HTTP_SWITCH && h->all.first)
+    while (h->mode == HTTP_SWITCH && h->all.first != a)
         drop(h, h->all.first, RX_SUPERSEDED);
-    struct await *a = is_free(h) || h->step->waiting < h->queue ? http_add(h, event) : NULL;
+    if (h->mode == HTTP_CONCAT && a->all.previous)
+        a->state = AWAIT_HELD;
+    else
+        join_line(h, a);
+    http_pump(h);
+}
+
+struct await *http_hold(struct http *h, const struct rx_event *event, bool free)
+{
+    struct await *a = free || h->step->waiting < h->queue ? http_add(h, event) : NULL;
     if (!a) {
         rx_count(&h->op, RX_EVICTED, 1);
-        return;
+        return NULL;
     }
     rx_hold(&h->op, 1);
     a->number = ++h->step->numbers;
     h->step->waiting++;
     if (!h->op.node->told)
         a->event.time -= rx_wall(&h->op);
-    if (h->mode == HTTP_CONCAT && a->all.previous)
-        a->state = AWAIT_HELD;
-    else
-        join_line(h, a);
-    http_pump(h);
+    return a;
+}
+
+void http_take_in(struct http *h, const struct rx_event *event)
+{
+    bool replaces = h->mode == HTTP_SWITCH && h->all.first;
+    if (h->mode == HTTP_EXHAUST && h->all.first) {
+        rx_count(&h->op, RX_FILTERED, 1);
+        return;
+    }
+    struct await *a = http_hold(h, event, replaces || is_free(h));
+    if (a)
+        http_set_out(h, a);
 }
 
 /* Where events have times of their own, event time does not overtake them. */

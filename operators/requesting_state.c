@@ -16,6 +16,9 @@ static void save_one(const struct await *a, struct rx_writer *w)
     rx_write_uint(w, a->slot);
     rx_write_int(w, a->watermark);
     rx_write_value(w, a->outcome);
+    rx_write_value(w, a->url);
+    rx_write_value(w, a->request);
+    rx_event_queue_save(&a->more, w);
 }
 
 int http_save(struct rx_op *op, struct rx_writer *w)
@@ -61,7 +64,7 @@ static void take_place(struct http *h, struct await_list *list, struct await *a)
 /* What cannot be as it was is done, and the load has failed. */
 static int place(struct http *h, struct await *a, uint64_t state, uint64_t slot)
 {
-    int r = state <= AWAIT_DONE ? 0 : -EBADMSG;
+    int r = state <= AWAIT_DONE && !h->gathering ? 0 : -EBADMSG; /* one that gathers is the last */
     if (state == AWAIT_ASKED)
         r = take_old_slot(h, a, slot);
     a->state = r == 0 ? (enum await_state)state : AWAIT_DONE;
@@ -70,7 +73,9 @@ static int place(struct http *h, struct await *a, uint64_t state, uint64_t slot)
     else if (a->state == AWAIT_PAUSED)
         take_place(h, &h->paused, a);
     else
-        h->step->waiting++;
+        h->step->waiting += http_size(a);
+    if (a->state == AWAIT_GATHERS)
+        h->gathering = a;
     if (a->state == AWAIT_LINE)
         http_insert_by_number(&h->step->line, a);
     return r;
@@ -94,6 +99,10 @@ static void load_one(struct http *h, struct rx_reader *r)
     uint64_t slot = rx_read_uint(r);
     a->watermark = rx_read_int(r);
     a->outcome = rx_read_value(r);
+    a->url = rx_read_value(r);
+    a->request = rx_read_value(r);
+    if (rx_event_queue_load(&a->more, r) == 0)
+        rx_hold(&h->op, (int64_t)a->more.count);
     if (a->failures < 0 || a->failures > FAILURES_MAX)
         rx_reader_fail(r, -EBADMSG);
     int result = place(h, a, rx_reader_failed(r) ? AWAIT_DONE : state, slot);
@@ -110,5 +119,7 @@ int http_load(struct rx_op *op, struct rx_reader *r)
     find_spare(h);
     http_arm(h, &h->asked, HTTP_TIMEOUT);
     http_arm(h, &h->paused, HTTP_PAUSE);
+    if (h->gathering && !rx_timer_is_armed(op, HTTP_GATHER))
+        rx_reader_fail(r, -EBADMSG);
     return r->failed;
 }

@@ -77,8 +77,10 @@ static void save(const struct rx_common *common, struct rx_writer *w)
     rx_write_int(w, s->failures);
     rx_write_int(w, s->open_until);
     rx_write_uint(w, s->probe);
+    http_cache_save(s, w);
 }
 
+/* What is damaged begins anew. */
 static void load(struct rx_common *common, struct rx_reader *r)
 {
     struct http_step *s = rx_common_data(common);
@@ -87,7 +89,11 @@ static void load(struct rx_common *common, struct rx_reader *r)
     s->open_until = rx_read_int(r);
     s->probe = rx_read_uint(r);
     if (s->failures < 0 || s->failures > 1000000000) /* of the option breaker.failures */
-        rx_reader_fail(r, -EBADMSG);
+        s->failures = 0;
+    http_cache_load(s, r);
 }
 
-const struct rx_common_class http_step_class = {.size = sizeof(struct http_step), .save = save, .load = load};
+static void finish(struct rx_common *common) { http_cache_finish(rx_common_data(common)); }
+
+const struct rx_common_class http_step_class = {
+    .size = sizeof(struct http_step), .save = save, .load = load, .finish = finish};

@@ -310,6 +310,8 @@ void rx_node_run_finish(struct rx_node_run *run)
     if (!run->common)
         return;
     rx_common_stop(run->common);
+    if (run->common->class->finish)
+        run->common->class->finish(run->common);
     free(run->common);
     run->common = NULL;
 }

@@ -333,6 +333,7 @@ struct rx_common_class {
     /* State that stands with no instance open; both NULL: none. The timer is the loader's to arm. */
     void (*save)(const struct rx_common *, struct rx_writer *);
     void (*load)(struct rx_common *, struct rx_reader *);
+    void (*finish)(struct rx_common *); /* gives back what the bytes refer to. NULL: nothing */
 };
 struct rx_common *rx_common_get(struct rx_op *, const struct rx_common_class *); /* NULL: no memory */
 void *rx_common_data(const struct rx_common *);

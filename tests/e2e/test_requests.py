@@ -50,6 +50,11 @@ class Server:
             if not piece:
                 return False
             head += piece
+        head, _, body = head.partition(b"\r\n\r\n")
+        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+        while len(body) < length:
+            body += connection.recv(65536)
+        self.body = body
         path = head.split(b" ")[1].decode()
         with self.lock:
             self.paths.append(path)
@@ -104,6 +109,9 @@ class Server:
     def rows(self, connection, _):
         return self.reply(connection, b"a,b\n1,x\n2,y\n", headers="Content-Type: text/csv\r\n")
 
+    def doubled(self, connection, _):
+        return self.reply(connection, [2 * n for n in json.loads(self.body)], headers="Content-Type: application/json\r\n")
+
     def moody(self, connection, path):
         return self.echo(connection, path) if self.well.is_set() else self.reply(connection, b"", "503 Unavailable")
 
@@ -122,7 +130,8 @@ def config(port):
         url = path if path.startswith("http") else at + path
         return {"from": source, "pipe": [{"http": {"get": url, "into": "r", **options}}]}
 
-    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts")}
+    doubled = {"post": at + "/doubled", "body": "{value}", "into": "r", "batch": {"count": 3, "every": "50ms"}}
+    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers")}
     return {
         "sources": {"clock": {"timer": {"every": "10ms"}}, **sources},
         "pipelines": {
@@ -130,6 +139,8 @@ def config(port):
             "ordered": asks("asks", "/slow/{value}", ordered=True),
             "merged": asks("asks", "/slow/{value}"),
             "odd": asks("oddities", "/{what}/x", timeout="700ms", max_answer="64KiB"),
+            "batched": {"from": "numbers", "pipe": [{"http": doubled}]},
+            "kept": asks("numbers", "/echo/kept/{value % 2}", cache={"ttl": "1h", "max": 10}, concurrency=1),
             "newest": asks("news", "/silent/{value}", mode="switch", timeout="1h"),
             "moody": asks("moods", "/moody/{value}", breaker={"failures": 3, "cooldown": "300ms"}),
             "guarded": asks("hosts", "http://{host}:%d/echo/guarded" % port),
@@ -169,6 +180,13 @@ class Requests(harness.EndToEnd):
         self.assertNotIn("/echo/elsewhere", self.server.paths)
         before = self.came("tick")[-1]
         harness.wait_for("the clock goes on", lambda: self.came("tick")[-1] != before)
+
+    def test_batches_are_asked_at_once_and_answers_are_kept(self):
+        self.post("numbers", 1, 2, 3, 4)
+        harness.wait_for("all", lambda: [(e["value"], e["r"]) for e in self.came("batched")] == [(1, 2), (2, 4), (3, 6), (4, 8)])
+        self.wait_for_values("kept", [1, 2, 3, 4])
+        self.assertEqual(sum(path == "/doubled" for path in self.server.paths), 2)
+        self.assertEqual(sorted(path for path in self.server.paths if "kept" in path), ["/echo/kept/0", "/echo/kept/1"])
 
     def test_what_is_cancelled_is_closed(self):
         for value in range(4):

@@ -63,6 +63,12 @@ static const char *const chains[] = {
     "[group_by: city, {http: {get: 'http://127.0.0.1/{value}', into: r, ordered: true, concurrency: 2, breaker: "
     "{failures: 2, cooldown: 1s}}}, merge, pairwise]",
     "[{http: {put: 'http://127.0.0.1/{value}', body: {d: '{device}'}, mode: exhaust}, on_error: 'null'}]",
+    "[{http: {get: 'http://127.0.0.1/{value}', into: r, cache: {ttl: 2s, max: 3}, concurrency: 2}}]",
+    "[group_by: device, {http: {post: 'http://127.0.0.1/{city}', into: r, batch: {count: 3, every: 700ms}, mode: "
+    "concat, "
+    "retry: {count: 1, delay: 100ms}}}]",
+    "[{http: {post: 'http://127.0.0.1/{city}', batch: {count: 4, every: 500ms}, mode: switch}}]",
+    "[{http: {post: 'http://127.0.0.1/{unit}', body: '{value}', batch: 2, mode: exhaust, ordered: true, queue: 5}}]",
     "[delay: 300ms, throttle: {for: 400ms, trailing: true}, distinct_until_changed: device]",
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
@@ -129,8 +135,11 @@ static inline int answer_by_url(void *arg, struct rx_call *call, struct rx_error
     if (!rx_request_read(call->request, &request) || request.url.aux == 0)
         return rx_error_set(reterr, -EINVAL, "no request"); /* of a damaged state */
     unsigned last = (unsigned char)request.url.u.text[request.url.aux - 1] % 10u;
-    struct rx_reply reply = {.status = last == 3 ? 503 : last == 4 ? 404 : 200, .body = rx_int(last)};
+    struct rx_value items[] = {rx_int(1), rx_int(2), rx_int(3)}; /* to a batch of three */
+    struct rx_value body = strcmp(request.method, "POST") == 0 ? rx_list_take(r->heap, items, 3) : rx_int(last);
+    struct rx_reply reply = {.status = last == 3 ? 503 : last == 4 ? 404 : 200, .body = body};
     struct rx_value answer = rx_reply_value(r->heap, &reply);
+    rx_value_unref(body);
     int result = rx_call_answer_later(call, (rx_time)(50 + 40 * last) * RX_MSEC, answer);
     rx_value_unref(answer);
     return result;

@@ -1,6 +1,6 @@
 // layer: pipelines
 /* The http step under a virtual clock, with answers that are known beforehand: modes, order, tries, timeouts, the breaker, limits,
- * event time, and what is asked. */
+ * event time, what is asked, batches, and answers that are kept. */
 #include <errno.h>
 
 #include "core/graph/graph.h"
@@ -13,6 +13,7 @@ enum { TRIES_MAX = 8, KINDS = 10 };
 struct plan {
     int after, status; /* ms; status 0: no answer but an error */
     int retry_after;   /* s */
+    int parts;         /* to a batch: so many, 0, 1, 2 ...; 0: ten times v */
 };
 
 struct outside {
@@ -22,6 +23,14 @@ struct outside {
     struct rx_buffer log;
 };
 static struct outside outside;
+
+static struct rx_value body_of(struct rx_heap *heap, const struct plan *plan, unsigned v)
+{
+    struct rx_value parts[16];
+    for (int i = 0; i < plan->parts; i++)
+        parts[i] = rx_int(i);
+    return plan->parts ? rx_list_take(heap, parts, (uint32_t)plan->parts) : rx_int(v * 10);
+}
 
 static int ask(void *arg, struct rx_call *call, struct rx_error *reterr)
 {
@@ -45,10 +54,12 @@ static int ask(void *arg, struct rx_call *call, struct rx_error *reterr)
         return rx_error_set(reterr, -ECONNREFUSED, "refused");
     if (!plan.after)
         return 0;
-    struct rx_reply reply = {.status = plan.status, .body = rx_int(v * 10), .retry_after = plan.retry_after * RX_SEC};
+    struct rx_reply reply = {
+        .status = plan.status, .body = body_of(o->heap, &plan, v), .retry_after = plan.retry_after * RX_SEC};
     struct rx_value answer = plan.status ? rx_reply_value(o->heap, &reply) : rx_string(o->heap, "hung up", 7);
     int r = rx_call_answer_later(call, plan.after * RX_MSEC, answer);
     rx_value_unref(answer);
+    rx_value_unref(reply.body);
     return r;
 }
 
@@ -353,6 +364,144 @@ START_TEST(a_host_that_comes_with_the_event_is_guarded_and_no_more_than_a_host)
 }
 END_TEST
 
+/* ---- batches ---- */
+
+static void begin_batch(struct run *r, const char *options)
+{
+    char pipe[500];
+    snprintf(pipe, sizeof pipe,
+             "[{http: {post: 'http://h/5', body: '{v}', into: r, %s}}, {map: '{\"v\": v, \"r\": r}'}]", options);
+    begin(r, pipe);
+    outside = (struct outside){.heap = r->world.heap};
+    r->world.engine->caller = (struct rx_caller){.begin = ask, .cancel = cancel, .arg = &outside};
+}
+
+static void answers_of_parts(int after, int status, int parts)
+{
+    for (int i = 0; i < TRIES_MAX; i++)
+        outside.plans[5][i] = (struct plan){.after = after, .status = status, .parts = parts};
+}
+
+#define PART(v_, r_, at_) "{\"v\":" #v_ ",\"r\":" #r_ "} at " #at_ "\n"
+
+START_TEST(a_batch_goes_when_it_is_full_and_its_answers_go_to_their_events)
+{
+    struct run r;
+    begin_batch(&r, "batch: {count: 2, every: 1h}");
+    answers_of_parts(100, 200, 2);
+    for (int v = 1; v <= 4; v++)
+        push(&r, 'a', v, 0);
+    ck_assert_uint_eq(outside.asked, 2);
+    run_to(&r, 1000);
+    rx_buffer_append(&outside.log, "", 1);
+    ck_assert_ptr_nonnull(strstr(outside.log.data, "POST http://h/5 [1,2] "));
+    ck_assert_ptr_nonnull(strstr(outside.log.data, "POST http://h/5 [3,4] "));
+    expect(&r, PART(1, 0, 100) PART(2, 1, 100) PART(3, 0, 100) PART(4, 1, 100));
+    finish(&r);
+}
+END_TEST
+
+START_TEST(a_batch_that_is_not_full_goes_when_its_time_has_come_or_its_input_has_ended)
+{
+    struct run r;
+    begin_batch(&r, "batch: {count: 10, every: 500ms}");
+    answers_of_parts(100, 200, 1);
+    push(&r, 'a', 1, 0);
+    run_to(&r, 499);
+    ck_assert_uint_eq(outside.asked, 0);
+    run_to(&r, 800);
+    ck_assert_uint_eq(outside.asked, 1);
+    push(&r, 'a', 2, 0);
+    rx_hub_complete(source(&r, 'a'));
+    ck_assert_uint_eq(outside.asked, 2);
+    run_to(&r, 2000);
+    expect(&r, PART(1, 0, 600) PART(2, 0, 100) "complete\n");
+    finish(&r);
+}
+END_TEST
+
+START_TEST(an_answer_that_does_not_fit_its_batch_is_an_error_of_each_of_its_events)
+{
+    struct run r;
+    begin_batch(&r, "batch: 3");
+    answers_of_parts(100, 200, 2);
+    for (int v = 1; v <= 3; v++)
+        push(&r, 'a', v, 0);
+    run_to(&r, 1000);
+    ck_assert_uint_eq(ledger(&r)->accounts[RX_ERRORED], 3);
+    answers_of_parts(100, 500, 0);
+    for (int v = 1; v <= 3; v++)
+        push(&r, 'a', v, 0);
+    run_to(&r, 2000);
+    ck_assert_uint_eq(ledger(&r)->accounts[RX_ERRORED], 6);
+    finish(&r);
+}
+END_TEST
+
+START_TEST(events_that_gather_count_as_waiting_and_leave_with_the_step)
+{
+    struct run r;
+    begin_batch(&r, "batch: {count: 10, every: 1h}, queue: 3");
+    for (int v = 1; v <= 5; v++)
+        push(&r, 'a', v, 0);
+    ck_assert_uint_eq(ledger(&r)->accounts[RX_EVICTED], 2);
+    ck_assert_int_eq(ledger(&r)->held, 3);
+    rx_hub_unsubscribe(&r.output);
+    ck_assert_uint_eq(outside.asked, 0);
+    finish(&r);
+}
+END_TEST
+
+/* ---- answers that are kept ---- */
+
+START_TEST(what_was_asked_lately_is_not_asked_again)
+{
+    struct run r;
+    begin_step(&r, "cache: {ttl: 1s}");
+    answers(1, 0, 100, 200);
+    push(&r, 'a', 1, 0);
+    run_to(&r, 500);
+    push(&r, 'a', 1, 0);
+    run_to(&r, 1100);
+    ck_assert_uint_eq(outside.asked, 1);
+    push(&r, 'a', 1, 0); /* the answer came at 100 */
+    run_to(&r, 2000);
+    ck_assert_uint_eq(outside.asked, 2);
+    expect(&r, LINE(1, 100) LINE(1, 0) LINE(1, 100)); /* an event keeps its time where it does not wait */
+    finish(&r);
+}
+END_TEST
+
+START_TEST(an_answer_that_is_no_good_is_not_kept)
+{
+    struct run r;
+    begin_step(&r, "cache: 1h");
+    answers(1, 0, 10, 404);
+    push(&r, 'a', 1, 0);
+    run_to(&r, 100);
+    push(&r, 'a', 1, 0);
+    ck_assert_uint_eq(outside.asked, 2);
+    run_to(&r, 200);
+    finish(&r);
+}
+END_TEST
+
+START_TEST(beyond_the_bound_the_answer_that_was_used_longest_ago_goes)
+{
+    struct run r;
+    static const int in_turn[] = {1, 2, 1, 3, 1, 2};
+    begin_step(&r, "cache: {ttl: 1h, max: 2}");
+    for (int v = 1; v <= 3; v++)
+        answers(v, 0, 10, 200);
+    for (int i = 0; i < 6; i++) {
+        push(&r, 'a', in_turn[i], 0);
+        run_to(&r, 100 * (i + 1));
+    }
+    ck_assert_uint_eq(outside.asked, 4); /* 1, 2, 3 in the place of 2, and 2 again */
+    finish(&r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http_step");
@@ -374,6 +523,13 @@ int main(void)
     tcase_add_test(t, what_cannot_be_asked_is_an_error_of_each_event_however_many_there_are);
     tcase_add_test(t, requests_say_what_the_step_says);
     tcase_add_test(t, a_host_that_comes_with_the_event_is_guarded_and_no_more_than_a_host);
+    tcase_add_test(t, a_batch_goes_when_it_is_full_and_its_answers_go_to_their_events);
+    tcase_add_test(t, a_batch_that_is_not_full_goes_when_its_time_has_come_or_its_input_has_ended);
+    tcase_add_test(t, an_answer_that_does_not_fit_its_batch_is_an_error_of_each_of_its_events);
+    tcase_add_test(t, events_that_gather_count_as_waiting_and_leave_with_the_step);
+    tcase_add_test(t, what_was_asked_lately_is_not_asked_again);
+    tcase_add_test(t, an_answer_that_is_no_good_is_not_kept);
+    tcase_add_test(t, beyond_the_bound_the_answer_that_was_used_longest_ago_goes);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
