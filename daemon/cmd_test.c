@@ -150,18 +150,6 @@ static int update(struct test_session *s, const struct rx_test_result *results)
     return status;
 }
 
-static void tell_coverage(const struct test_session *s)
-{
-    struct rx_buffer text = {0};
-    size_t reached = 0, all = 0;
-    rx_test_coverage_write(s->coverage, &text, &reached, &all);
-    FILE *out = s->report->tap ? stderr : stdout;
-    fprintf(out, "\ncoverage: %zu of %zu steps and branches\n", reached, all);
-    if (text.length)
-        fwrite(text.data, 1, text.length, out);
-    rx_buffer_finish(&text);
-}
-
 static int run_all(struct test_session *s, struct rx_test_result *results)
 {
     int status = 0;
@@ -171,7 +159,7 @@ static int run_all(struct test_session *s, struct rx_test_result *results)
     if (status == 0 && s->arguments->update)
         status = update(s, results);
     if (status == 0 && s->coverage)
-        tell_coverage(s);
+        test_tally_add(s->tally, s->coverage);
     return status;
 }
 
@@ -200,10 +188,10 @@ static int read_and_run(struct test_session *s, const char *path)
     return status;
 }
 
-static int run_file(const struct test_arguments *a, struct test_report *report, const char *path,
-                    struct test_watch *watch)
+static int run_file(const struct test_arguments *a, struct test_report *report, struct test_tally *tally,
+                    const char *path, struct test_watch *watch)
 {
-    struct test_session s = {.arguments = a, .report = report, .heap = rx_heap_create(NULL)};
+    struct test_session s = {.arguments = a, .report = report, .tally = tally, .heap = rx_heap_create(NULL)};
     test_report_begin_file(report, path);
     int status = read_and_run(&s, path);
     if (status == RX_EXIT_CONFIG)
@@ -223,10 +211,14 @@ static int run_file(const struct test_arguments *a, struct test_report *report, 
 int test_run_files(const struct test_arguments *a, struct test_watch *watch)
 {
     struct test_report report = {.tap = a->tap, .junit = a->junit, .updating = a->update};
+    struct test_tally tally = {0};
     int status = 0;
     test_report_begin(&report);
     for (size_t i = 0; i < a->file_count && status == 0; i++)
-        status = run_file(a, &report, a->files[i], watch);
+        status = run_file(a, &report, &tally, a->files[i], watch);
+    if (status == 0 && a->coverage && test_tally_write(&tally, a->tap ? stderr : stdout) < 0)
+        status = rx_config_status(NULL, -ENOMEM);
+    test_tally_finish(&tally);
     int outcome = test_report_end(&report);
     return status ? status : outcome;
 }

@@ -4,7 +4,7 @@
 
 #include "daemon/command.h"
 #include "daemon/test_report.h"
-#include "pipelines/run/test_coverage.h"
+#include "daemon/test_tally.h"
 
 struct test_arguments {
     const char *files[RX_PATHS_MAX];
@@ -17,6 +17,7 @@ struct test_arguments {
 struct test_session {
     const struct test_arguments *arguments;
     struct test_report *report;
+    struct test_tally *tally;
     struct rx_heap *heap;
     struct rx_test_file file;
     struct rx_loaded loaded;

@@ -1,10 +1,10 @@
 /* Users' tests: which steps and branches of a config they reached. */
 #include "pipelines/run/test_coverage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/buffer.h"
 #include "pipelines/run/pipeline_run.h"
 
 struct reached {
@@ -67,16 +67,16 @@ void rx_test_coverage_add(struct rx_test_coverage *c, const struct rx_world *wor
 /* ---- telling ---- */
 
 struct telling {
-    struct rx_buffer *out;
-    size_t reached, all;
+    void (*each)(void *arg, const char *place, bool reached);
+    void *arg;
 };
 
-static void tell(struct telling *t, const struct rx_tree *where, const char *name, bool reached, const char *what)
+static void tell(const struct telling *t, const struct rx_tree *where, const char *name, bool reached, const char *what)
 {
-    t->all++;
-    t->reached += reached;
-    if (!reached)
-        rx_buffer_printf(t->out, "%s:%u:%u: %s: %s\n", where->file->path, where->at.line, where->at.column, name, what);
+    char place[1024];
+    snprintf(place, sizeof place, "%.600s:%u:%u: %.200s: %s", where->file->path, where->at.line, where->at.column, name,
+             what);
+    t->each(t->arg, place, reached);
 }
 
 /* What the planner adds to a step stands at its place. */
@@ -90,7 +90,7 @@ static bool is_written(const struct rx_step *step)
 /* `on_error` stands beside the operator, in the map that the step is. */
 static bool has_on_error(const struct rx_step *step) { return step->on_error != RX_DEAD_LETTER; }
 
-static void tell_step(struct telling *t, const struct rx_step *step, const struct reached *r)
+static void tell_step(const struct telling *t, const struct rx_step *step, const struct reached *r)
 {
     tell(t, step->where, step->id, r->in > 0 || step->class->max_inputs == 0, "no event reached it");
     if (step->class->condition && r->in > 0) {
@@ -117,8 +117,8 @@ static void find_feeder(void *arg, const struct rx_logical_node *node, unsigned 
             f->step = node->step;
 }
 
-static void tell_branches(const struct rx_test_coverage *c, struct telling *t, const struct rx_logical_pipeline *p,
-                          size_t first)
+static void tell_branches(const struct rx_test_coverage *c, const struct telling *t,
+                          const struct rx_logical_pipeline *p, size_t first)
 {
     for (size_t k = 0; k < p->branch_count; k++) {
         struct finding f = {.branch = &p->branches[k]};
@@ -128,10 +128,10 @@ static void tell_branches(const struct rx_test_coverage *c, struct telling *t, c
     }
 }
 
-void rx_test_coverage_write(const struct rx_test_coverage *c, struct rx_buffer *out, size_t *ret_reached,
-                            size_t *ret_all)
+void rx_test_coverage_each(const struct rx_test_coverage *c, void (*each)(void *arg, const char *place, bool reached),
+                           void *arg)
 {
-    struct telling t = {.out = out};
+    struct telling t = {each, arg};
     size_t branch = 0;
     for (size_t i = 0; i < c->logical->pipeline_count; i++) {
         const struct rx_logical_pipeline *p = &c->logical->pipelines[i];
@@ -141,6 +141,4 @@ void rx_test_coverage_write(const struct rx_test_coverage *c, struct rx_buffer *
         tell_branches(c, &t, p, branch);
         branch += p->branch_count;
     }
-    *ret_reached = t.reached;
-    *ret_all = t.all;
 }

@@ -13,8 +13,8 @@ struct rx_test_coverage *rx_test_coverage_create(const struct rx_logical *);
 void rx_test_coverage_destroy(struct rx_test_coverage *);
 /* Adds what a world has come to. */
 void rx_test_coverage_add(struct rx_test_coverage *, const struct rx_world *);
-/* "FILE:LINE:COLUMN: STEP: WHAT" a line for each place that was not reached, in order of the config; and how many of how many were. */
-void rx_test_coverage_write(const struct rx_test_coverage *, struct rx_buffer *out, size_t *ret_reached,
-                            size_t *ret_all);
+/* Every place, in order of the config, as "FILE:LINE:COLUMN: STEP: WHAT", and whether it was reached. */
+void rx_test_coverage_each(const struct rx_test_coverage *, void (*each)(void *arg, const char *place, bool reached),
+                           void *arg);
 
 #endif

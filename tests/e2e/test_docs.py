@@ -17,6 +17,8 @@ import harness
 
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
 
+TUTORIAL = harness.ROOT / "docs" / "testing.md"
+
 
 def pages():
     return [harness.ROOT / "README.md", *sorted((harness.ROOT / "docs").rglob("*.md"))]
@@ -46,14 +48,17 @@ def matches(want, got):
 
 
 class Documents(harness.EndToEnd):
+    def write_file(self, info, text):
+        named = re.match(r"# file: (\S+)\n", text)
+        name = named[1] if named else next((i[5:] for i in info if i.startswith("file=")), None)
+        if name:
+            path = Path(self.folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
     def write_files(self, page):
         for _, _, info, text in blocks(page):
-            named = re.match(r"# file: (\S+)\n", text)
-            name = named[1] if named else next((i[5:] for i in info if i.startswith("file=")), None)
-            if name:
-                path = Path(self.folder) / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
+            self.write_file(info, text)
 
     def run_sessions(self, text):
         path = f"{Path(harness.rxd_path()).parent}:{os.environ['PATH']}"
@@ -64,11 +69,25 @@ class Documents(harness.EndToEnd):
 
     def test_console_sessions_print_what_stands_there(self):
         for page in pages():
+            if page == TUTORIAL:
+                continue
             self.write_files(page)
             for line, kind, info, text in blocks(page):
+                self.write_file(info, text)  # a page may change it on the way
                 if kind == "console" and "excerpt" not in info:
                     with self.subTest(f"{page.name}:{line}"):
                         self.run_sessions(text)
+
+    def test_the_tutorial_is_followed_to_the_letter(self):
+        """Nothing is there but what the page has said so far."""
+        ran = 0
+        for line, kind, info, text in blocks(TUTORIAL):
+            self.write_file(info, text)
+            if kind == "console":
+                self.assertEqual(info, [], f"{TUTORIAL.name}:{line}")
+                self.run_sessions(text)
+                ran += 1
+        self.assertGreaterEqual(ran, 9)
 
     def test_configs_are_good(self):
         for page in pages():

@@ -88,6 +88,16 @@ tests:
             found = re.search(r"coverage: (\d+) of (\d+) steps and branches\n(.*)\n\d+ test", out, re.S)
             self.assertEqual((int(found[2]) - int(found[1]), len(re.findall("rxd.yaml:", found[3]))), (left, left), out)
 
+    def test_coverage_is_of_all_files_together(self):
+        self.write("config: rxd.yaml\ntests: [{name: a, input: {sensors: 'a|'}, values: {a: {device: d, value: 31}}, expect: {}}]\n", "a.yaml")
+        self.write("config: rxd.yaml\ntests: [{name: b, input: {sensors: 'a|'}, values: {a: {device: d, value: 1}}, expect: {}}]\n", "b.yaml")
+        alone = self.run_test("--coverage", "a.yaml")[1]
+        both = self.run_test("--coverage", "a.yaml", "b.yaml", "a.yaml")[1]
+        self.assertIn("coverage: 10 of 16 ", alone)
+        self.assertIn("coverage: 11 of 16 ", both)
+        self.assertIn("warm/filter/1: its condition was never false", alone)
+        self.assertNotIn("warm/filter/1", both)
+
     # --- update ---
 
     def updates(self, text, want, name="test.yaml"):

@@ -246,6 +246,14 @@ class UserTests(harness.EndToEnd):
         path = self.write('{"config": "rxd.yaml", "mock": {"room": {}}, "tests": [{"name": "j", "input": {"sensors": "-1|"}, "expect": {"doubled": "-2|"}}]}', "t.json")
         self.assertEqual(harness.run_rxd("test", path).returncode, 0)
 
+    def test_every_example_is_tested_whole(self):
+        examples = harness.ROOT / "pipelines" / "examples"
+        for config in sorted(examples.glob("*.yaml")):
+            with self.subTest(config.name):
+                done = harness.run_rxd("test", "--coverage", examples / "tests" / config.name)
+                self.assertEqual(done.returncode, 0, done.stdout.decode() + done.stderr.decode())
+                self.assertRegex(done.stdout.decode(), r"coverage: (\d+) of \1 steps and branches")
+
     def test_filter(self):
         tests = """
   - {name: one, input: {sensors: "-1|"}, expect: {doubled: "-2|"}}
