@@ -53,8 +53,9 @@ static int run_test(struct test_session *s, const struct rx_test *t, struct rx_t
     struct rx_diagnostics *d = rx_diagnostics_create();
     double began = now();
     int r = d ? rx_test_run(t, s->loaded.logical, s->heap, d, s->coverage, result) : -ENOMEM;
-    if (r == -ENOMEM) {
+    if (r == -ENOMEM || rx_diagnostics_starved(d)) {
         rx_config_status(d, r);
+        r = -ENOMEM;
     } else if (r == -EINVAL && rx_diagnostics_count(d) > 0) {
         rx_show(d);
         test_report_bad(s->report, s->file.path, t->name->text);

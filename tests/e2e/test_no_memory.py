@@ -46,6 +46,21 @@ pipelines:
   p8: { from: [ hp, e, t ], to: { http: { post: "http://127.0.0.1:1/{value}", headers: { A: "{value}" }, batch: 5 } } }
   p6: { from: s, pipe: [ { zip: { with: t, by: { k: { main: int(value), t: value } } } } ] }
 """
+TESTED = """
+sources: { a: { http: {} } }
+pipelines:
+  p: { from: a, pipe: [ { http: { get: "http://x/{v}", into: r } }, { filter: v > 1 } ] }
+  q: { from: a, pipe: [ { group_by: v }, { window: 1h }, { aggregate: { n: count() } } ] }
+"""
+TESTS = """
+config: c.yaml
+mock: { http: { answers: [ { body: 1, when: url == "x" }, { body: 2 } ] } }
+tests:
+  - name: t
+    input: { a: "-a-b[restart]|" }
+    values: { a: { v: 1 }, b: { v: 2 } }
+    expect: { p: "", q: [ { n: { $near: 1 }, x: { $where: event > 1 } } ] }
+"""
 SAMPLES, STARTS = 100, 40
 
 
@@ -92,6 +107,27 @@ class NoMemory(unittest.TestCase):
 
     def test_check(self):
         self.sample([harness.rxd_path(), "check", "-c", str(self.config)], SAMPLES)
+
+    def try_test(self, n, **settings):
+        """One run of `rxd test --update` in a folder of its own: status, output, and whether its file still reads as one."""
+        folder = self.config.parent / f"test{n}"
+        folder.mkdir()
+        (folder / "c.yaml").write_text(TESTED)
+        (folder / "t.yaml").write_text(TESTS)
+        outcome = self.run_with([harness.rxd_path(), "test", "--update", "--coverage", "--junit", str(folder / "j.xml"), str(folder / "t.yaml")], **settings)
+        left = sorted(path.name for path in folder.iterdir() if path.name not in ("c.yaml", "t.yaml", "j.xml"))
+        return n, *outcome, left, harness.run_rxd("test", folder / "t.yaml").returncode in (0, 1)
+
+    def test_tests_of_users(self):
+        _, status, output, left, reads = self.try_test(0, FAIL_COUNT=1)
+        self.assertEqual((status, left, reads), (0, [], True), output)
+        total = int(re.search(r"allocations: (\d+)", output).group(1))
+        step = 1 if harness.FULL else max(1, total // SAMPLES)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            outcomes = list(pool.map(lambda n: self.try_test(n, FAIL_AT=n), range(1, total + 1, step)))
+        wrong = [o for o in outcomes if o[1] not in (0, 1) or o[3] or not o[4]]
+        self.assertEqual(wrong[:3], [], f"{len(wrong)} of {len(outcomes)}")
+        self.assertIn(1, {o[1] for o in outcomes})
 
     def test_start_and_stop(self):
         self.sample([harness.rxd_path(), "run", "-c", str(self.config)], STARTS, seconds=0.5)
