@@ -7,6 +7,7 @@
 
 #include "core/graph/graph_private.h"
 #include "core/graph/hub_index.h"
+#include "core/value/event_queue.h"
 
 /* The next to be served by a delivery in progress; deliveries nest when a subscription replays at once. */
 struct cursor {
@@ -40,8 +41,15 @@ struct rx_hub {
     struct rx_error *error;                 /* why it FAILED */
     rx_time watermark, initial;
     struct rx_hub_stats stats;
+    struct rx_share share;
+    struct rx_event_queue kept; /* for late subscribers: at most share.replay */
+    struct rx_timer leaving;    /* armed while it lingers, and then in this list: */
+    struct rx_hub *next_lingering;
     char name[];
 };
+
+static void on_leaving(struct rx_timer *);
+static void stay(struct rx_hub *);
 
 struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
 {
@@ -52,6 +60,7 @@ struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
     memcpy(hub->name, name, length);
     hub->engine = engine;
     hub->watermark = hub->initial = RX_WATERMARK_CLOCK;
+    hub->leaving = (struct rx_timer){.fire = on_leaving, .background = true};
     return hub;
 }
 
@@ -59,6 +68,8 @@ void rx_hub_destroy(struct rx_hub *hub)
 {
     if (!hub)
         return;
+    stay(hub);
+    rx_event_queue_finish(&hub->kept);
     rx_hub_index_destroy(hub->index);
     free(hub->error);
     free(hub);
@@ -68,6 +79,14 @@ void rx_hub_set_producer(struct rx_hub *hub, const struct rx_producer *producer)
 void rx_hub_set_singles(struct rx_hub *hub, bool singles) { hub->singles = singles; }
 
 bool rx_hub_singles(const struct rx_hub *hub) { return hub->singles; }
+
+/* Who comes in the midst of a span is given what was before it, and then the rest: one by one there is no midst. */
+void rx_hub_set_share(struct rx_hub *hub, const struct rx_share *share)
+{
+    hub->share = *share;
+    hub->singles = hub->singles || share->replay > 0;
+}
+
 void rx_hub_set_told(struct rx_hub *hub) { hub->watermark = hub->initial = RX_WATERMARK_NONE; }
 const char *rx_hub_name(const struct rx_hub *hub) { return hub->name; }
 size_t rx_hub_subscribers(const struct rx_hub *hub) { return hub->subscribers; }
@@ -220,6 +239,115 @@ static void keep_why(struct rx_hub *hub, const struct rx_error *error)
         *hub->error = *error;
 }
 
+/* ---- beyond the last subscriber ---- */
+
+bool rx_hub_lingers(const struct rx_hub *hub) { return rx_timer_armed(&hub->leaving); }
+
+static void list_lingering(struct rx_hub *hub)
+{
+    hub->next_lingering = hub->engine->lingering_hubs;
+    hub->engine->lingering_hubs = hub;
+}
+
+/* False: there is no grace time, or no memory for it. */
+static bool linger(struct rx_hub *hub)
+{
+    struct rx_sched *sched = hub->engine->sched;
+    if (!hub->share.grace || hub->engine->closing ||
+        rx_sched_arm(sched, &hub->leaving, rx_sched_now(sched) + hub->share.grace) < 0)
+        return false;
+    list_lingering(hub);
+    return true;
+}
+
+/* It does not linger any more, for one reason or another. */
+static void stay(struct rx_hub *hub)
+{
+    struct rx_hub **at = &hub->engine->lingering_hubs;
+    while (*at && *at != hub)
+        at = &(*at)->next_lingering;
+    if (*at)
+        *at = hub->next_lingering;
+    rx_sched_stop(hub->engine->sched, &hub->leaving);
+}
+
+static void leave(struct rx_hub *hub)
+{
+    struct rx_engine *engine = hub->engine;
+    rx_engine_enter(engine);
+    stay(hub);
+    if (!hub->first && hub->running)
+        list_idle(hub);
+    rx_engine_leave(engine);
+}
+
+static void on_leaving(struct rx_timer *timer)
+{
+    leave((struct rx_hub *)(void *)((char *)timer - offsetof(struct rx_hub, leaving)));
+}
+
+void rx_engine_close(struct rx_engine *engine)
+{
+    engine->closing = true;
+    while (engine->lingering_hubs)
+        leave(engine->lingering_hubs);
+}
+
+/* ---- for late subscribers ---- */
+
+static void forget_kept(struct rx_hub *hub) { rx_event_queue_drop(&hub->kept, hub->kept.count); }
+
+/* What a hot source of a replay has while nobody subscribes is nobody's. */
+static void keep(struct rx_hub *hub, const struct rx_event *event)
+{
+    if (!hub->share.replay || !hub->running)
+        return;
+    if ((int64_t)hub->kept.count == hub->share.replay)
+        rx_event_queue_drop(&hub->kept, 1);
+    hub->stats.unkept += rx_event_queue_push(&hub->kept, event) < 0;
+}
+
+/* The subscription `born` is there still: who is given an event may leave at it, and even subscribe again. */
+static bool is_there(const struct rx_hub *hub, const struct rx_observer *o, uint64_t born)
+{
+    return o->hub == hub && o->born == born;
+}
+
+static void give_copies(struct rx_hub *hub, struct rx_observer *o, const struct rx_event_queue *copies)
+{
+    uint64_t born = o->born;
+    for (size_t i = 0; i < copies->count && is_there(hub, o, born); i++) {
+        struct rx_event event = *rx_event_queue_at(copies, i);
+        if (hub->initial != RX_WATERMARK_NONE)
+            event.time = rx_sched_wall(hub->engine->sched); /* as of all that waited: it is when it goes on */
+        hub->stats.deliveries++;
+        hub->stats.replayed++;
+        o->note(o, &(struct rx_note){.kind = RX_NEXT, .span = &event, .count = 1});
+    }
+    if (is_there(hub, o, born) && hub->watermark != hub->initial)
+        o->note(o, &(struct rx_note){.kind = RX_WATERMARK, .watermark = hub->watermark});
+}
+
+/* The kept events as they are now, as RxJS's ReplaySubject does; false: it is not subscribed any more. */
+static bool give_kept(struct rx_hub *hub, struct rx_observer *o)
+{
+    struct rx_event_queue copies = {0};
+    uint64_t born = o->born;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < hub->kept.count; i++)
+        r = rx_event_queue_push(&copies, rx_event_queue_at(&hub->kept, i));
+    if (r == 0 && copies.count)
+        give_copies(hub, o, &copies);
+    rx_event_queue_finish(&copies);
+    if (r < 0) {
+        struct rx_error error;
+        rx_error_set(&error, -ENOMEM, "out of memory for what %s has kept", hub->name);
+        unlink(o);
+        tell_end(o, &error);
+    }
+    return is_there(hub, o, born);
+}
+
 static void run(struct rx_hub *hub)
 {
     if (hub->running)
@@ -229,19 +357,35 @@ static void run(struct rx_hub *hub)
         hub->producer.start(hub->producer.arg, hub);
 }
 
-void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
+static void begin(struct rx_hub *hub, struct rx_observer *o)
 {
-    rx_engine_enter(hub->engine);
-    link_in(hub, o, ++hub->births);
-    if (hub->producer.subscribed)
-        hub->producer.subscribed(hub->producer.arg, hub, o);
     if (hub->ended != OPEN) {
         unlink(o);
         tell_end(o, hub->ended == FAILED ? why(hub) : NULL);
     } else {
         run(hub);
     }
+}
+
+void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
+{
+    rx_engine_enter(hub->engine);
+    stay(hub);
+    link_in(hub, o, ++hub->births);
+    if (hub->producer.subscribed)
+        hub->producer.subscribed(hub->producer.arg, hub, o);
+    if (give_kept(hub, o))
+        begin(hub, o);
     rx_engine_leave(hub->engine);
+}
+
+static void list_idle(struct rx_hub *hub)
+{
+    if (hub->listed_idle)
+        return;
+    hub->listed_idle = true;
+    hub->next_idle = hub->engine->idle_hubs;
+    hub->engine->idle_hubs = hub;
 }
 
 /* The producer stops at the end of the turn, unless somebody subscribed meanwhile: a hand-over does not restart it. */
@@ -252,11 +396,8 @@ void rx_hub_unsubscribe(struct rx_observer *o)
         return;
     rx_engine_enter(hub->engine);
     unlink(o);
-    if (!hub->first && hub->running && !hub->listed_idle) {
-        hub->listed_idle = true;
-        hub->next_idle = hub->engine->idle_hubs;
-        hub->engine->idle_hubs = hub;
-    }
+    if (!hub->first && hub->running && !linger(hub))
+        list_idle(hub);
     rx_engine_leave(hub->engine);
 }
 
@@ -265,11 +406,12 @@ void rx_hub_settle(struct rx_hub *hub)
     for (struct rx_hub *next; hub; hub = next) {
         next = hub->next_idle;
         hub->listed_idle = false;
-        if (hub->first || !hub->running)
+        if (hub->first || !hub->running || rx_hub_lingers(hub))
             continue;
         hub->running = false;
         hub->watermark = hub->initial;
         hub->away = false;
+        forget_kept(hub);
         if (hub->producer.stop)
             hub->producer.stop(hub->producer.arg, hub);
     }
@@ -378,23 +520,31 @@ static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
 {
     hub->stats.events += note->count;
     hub->stats.last_time = note->span[note->count - 1].time;
-    if (!hub->first)
-        hub->stats.unheard += note->count;
-    else if (!hub->singles)
+    if (hub->first && !hub->singles) {
         deliver_events(hub, note);
-    else
-        for (size_t i = 0; i < note->count; i++)
+        return;
+    }
+    for (size_t i = 0; i < note->count; i++) {
+        keep(hub, &note->span[i]);
+        if (hub->first)
             deliver_events(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
+        else
+            hub->stats.unheard++;
+    }
 }
 
 /* Every present subscriber is told; one that subscribes again meanwhile starts the producer anew. */
 static void finish(struct rx_hub *hub, const struct rx_error *error)
 {
-    if (hub->producer.sticky) {
+    bool stays = hub->share.replay && !error;
+    stay(hub);
+    if (hub->producer.sticky || stays) {
         hub->ended = error ? FAILED : COMPLETED;
         if (error)
             keep_why(hub, error);
     }
+    if (!stays)
+        forget_kept(hub);
     hub->running = false;
     hub->watermark = hub->initial;
     hub->away = false;
@@ -451,6 +601,8 @@ void rx_hub_barrier(struct rx_hub *hub, uint64_t number)
 
 rx_time rx_hub_reached(const struct rx_hub *hub) { return hub->watermark; }
 
+rx_time rx_hub_begins_at(const struct rx_hub *hub) { return hub->kept.count ? hub->initial : hub->watermark; }
+
 void rx_hub_link(struct rx_hub *hub, bool away)
 {
     if (hub->away != away)
@@ -495,11 +647,42 @@ void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
     rx_write_uint(w, hub->ended);
     if (hub->ended == FAILED)
         rx_write_text(w, why(hub)->message, strlen(why(hub)->message));
+    rx_event_queue_save(&hub->kept, w);
+    rx_timer_save(&hub->leaving, w);
+    rx_write_uint(w, hub->stats.replayed);
+    rx_write_uint(w, hub->stats.unkept);
+}
+
+static void load_error(struct rx_hub *hub, struct rx_reader *r)
+{
+    size_t length = 0;
+    const char *message = rx_read_text(r, &length);
+    struct rx_error error;
+    rx_error_set(&error, -EIO, "%.*s", (int)length, message ? message : "");
+    keep_why(hub, &error);
+}
+
+/* Under other options than it was saved with fewer may be kept, or no grace is left. */
+static void load_share(struct rx_hub *hub, struct rx_reader *r)
+{
+    if (rx_event_queue_load(&hub->kept, r) == 0 && (int64_t)hub->kept.count > hub->share.replay)
+        rx_event_queue_drop(&hub->kept, hub->kept.count - (size_t)hub->share.replay);
+    if (rx_timer_load(hub->engine->sched, &hub->leaving, r) < 0)
+        rx_reader_fail(r, -ENOMEM);
+    if (rx_hub_lingers(hub))
+        list_lingering(hub);
+    hub->stats.replayed = rx_read_uint(r);
+    hub->stats.unkept = rx_read_uint(r);
+}
+
+void rx_hub_resume(struct rx_hub *hub)
+{
+    if (rx_hub_lingers(hub))
+        run(hub);
 }
 
 void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
 {
-    size_t length = 0;
     hub->births = rx_read_uint(r);
     hub->stats.events = rx_read_uint(r);
     hub->stats.deliveries = rx_read_uint(r);
@@ -512,12 +695,9 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
         rx_reader_fail(r, -EBADMSG);
     else
         hub->ended = ended == FAILED ? FAILED : ended == COMPLETED ? COMPLETED : OPEN;
-    if (hub->ended != FAILED)
-        return;
-    const char *message = rx_read_text(r, &length);
-    struct rx_error error;
-    rx_error_set(&error, -EIO, "%.*s", (int)length, message ? message : "");
-    keep_why(hub, &error);
+    if (hub->ended == FAILED)
+        load_error(hub, r);
+    load_share(hub, r);
 }
 
 void rx_observer_save(struct rx_observer *o, struct rx_writer *w)

@@ -1,10 +1,12 @@
 /* Hubs: where a named stream is shared. A source or a pipeline produces into its hub; sub-graphs, sinks and the
  * supervisor subscribe. Reference counted: the producer starts with the first subscriber and stops with the last
- * (Rx's publish().refCount(); reset on error, on completion and on the last unsubscription). One worker. */
+ * (RxJS's share(): reset on error, on completion and on the last unsubscription; share.h says what else may be asked for). One
+ * worker. */
 #ifndef RX_CORE_HUB_H
 #define RX_CORE_HUB_H
 
 #include "core/graph/note.h"
+#include "core/graph/share.h"
 #include "core/value/codec.h"
 
 struct rx_engine;
@@ -34,6 +36,8 @@ void rx_hub_set_producer(struct rx_hub *, const struct rx_producer *);
 /* Deliver events one by one to all subscribers, however they come: where two branches meet again, order would show. */
 void rx_hub_set_singles(struct rx_hub *, bool);
 bool rx_hub_singles(const struct rx_hub *);
+void rx_hub_set_share(struct rx_hub *, const struct rx_share *); /* before anybody subscribes */
+bool rx_hub_lingers(const struct rx_hub *); /* its producer runs with no subscriber, for the grace time */
 /* Its producer tells event time (rx_hub_watermark): until it has, nothing is known, and it is not the clock. */
 void rx_hub_set_told(struct rx_hub *);
 const char *rx_hub_name(const struct rx_hub *);
@@ -47,6 +51,8 @@ void rx_hub_error(struct rx_hub *, const struct rx_error *);
 void rx_hub_watermark(struct rx_hub *, rx_time);
 void rx_hub_barrier(struct rx_hub *, uint64_t number);
 rx_time rx_hub_reached(const struct rx_hub *); /* the watermark */
+/* The one that a new subscriber begins with: none yet where it is first given events that were kept. */
+rx_time rx_hub_begins_at(const struct rx_hub *);
 /* The producer lost its connection to the outside, or has it again; told where it is news, and remembered likewise. */
 void rx_hub_link(struct rx_hub *, bool away);
 bool rx_hub_is_away(const struct rx_hub *);
@@ -84,6 +90,8 @@ struct rx_hub_stats {
     uint64_t events;     /* put out by the producer */
     uint64_t deliveries; /* taken in by subscribers */
     uint64_t unheard;    /* events without any subscriber */
+    uint64_t replayed;   /* deliveries of events that were kept for late subscribers */
+    uint64_t unkept;     /* not kept for late subscribers, for want of memory */
     rx_time last_time;   /* event time of the newest event; 0: none yet */
 };
 struct rx_hub_stats rx_hub_stats(const struct rx_hub *);
@@ -92,6 +100,7 @@ struct rx_hub_stats rx_hub_stats(const struct rx_hub *);
  * producer that does not run yet is started. */
 void rx_hub_save(const struct rx_hub *, struct rx_writer *);
 void rx_hub_load(struct rx_hub *, struct rx_reader *);
+void rx_hub_resume(struct rx_hub *); /* when its producer is loaded too: one that lingered goes on */
 void rx_observer_save(struct rx_observer *, struct rx_writer *); /* also one that is not subscribed */
 void rx_observer_load(struct rx_hub *, struct rx_observer *, struct rx_reader *);
 

@@ -59,7 +59,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
         s->gated = (struct rx_gated){.leaf = op->node, .gate = down};
         s->observer.gated = &s->gated;
     }
-    op->reached = op->watermark = rx_hub_reached(op->node->hub);
+    op->reached = op->watermark = rx_hub_begins_at(op->node->hub);
     op->away = rx_hub_is_away(op->node->hub);
     return 0;
 }

@@ -154,6 +154,7 @@ static int load(struct rx_pipeline_run *run, struct rx_reader *r)
     rx_hub_load(p->hub, r);
     if (rx_read_bool(r))
         run->instance = rx_graph_load(run->plan->engine, p->graph, on_note, run, r);
+    rx_hub_resume(p->hub);
     if (!rx_reader_failed(r) && (r->position != r->length || !held_as_saved(run)))
         rx_reader_fail(r, -EBADMSG);
     return r->failed;

@@ -19,6 +19,7 @@ void rx_replay_end_world(struct rx_replay *r)
     if (r->options.leave)
         r->options.leave(r->options.world_arg, &r->world);
     rx_engine_enter(r->world.engine);
+    rx_engine_close(r->world.engine);
     for (size_t i = 0; r->outputs && i < r->output_count; i++)
         rx_hub_unsubscribe(&r->outputs[i].observer);
     rx_engine_leave(r->world.engine);

@@ -166,7 +166,8 @@ static void run_sources(struct rx_runtime *r)
     bool *wants = r->wants_start;
     r->wants_start = NULL;
     for (size_t i = 0; i < r->plan->source_count; i++)
-        if (wants[i] && rx_hub_subscribers(r->plan->sources[i].hub) > 0) {
+        struct rx_hub *hub = r->plan->sources[i].hub;
+        if (wants[i] && (rx_hub_subscribers(hub) > 0 || rx_hub_lingers(hub))) {
             run_source(r->plan->sources[i].source, r->plan->sources[i].hub);
             rx_runtime_source_started(r, i);
         }
@@ -327,6 +328,7 @@ void rx_runtime_stop(struct rx_runtime *r)
     r->stopped = true;
     struct rx_engine *engine = r->plan->engine;
     rx_engine_enter(engine);
+    rx_engine_close(engine);
     for (size_t i = 0; i < r->count; i++) {
         rx_sched_stop(engine->sched, &r->deliveries[i].restart);
         rx_hub_unsubscribe(&r->deliveries[i].observer);

@@ -197,6 +197,7 @@ int rx_plan_load(struct rx_plan *plan, const struct rx_state *s, size_t *ret_kep
     int result = 0;
     for (size_t i = 0; i < plan->source_count; i++) {
         load_hub(plan->sources[i].hub, s);
+        rx_hub_resume(plan->sources[i].hub);
         load_hub(plan->sources[i].errors, s);
     }
     rx_engine_enter(plan->engine);
