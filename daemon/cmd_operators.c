@@ -83,7 +83,8 @@ int rx_command_operators(int argc, char **argv)
                 describe("pipeline", beginning ? &beginning->base : NULL) +
                 describe("stream", made ? &made->base : NULL) + describe("source", find(sources, argv[1], 0)) +
                 describe("sink", find(sinks, argv[1], 0)) +
-                describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL);
+                describe("any", strcmp(argv[1], rx_source_common.name) == 0 ? &rx_source_common : NULL) +
+                describe("beside", strcmp(argv[1], rx_share_class.name) == 0 ? &rx_share_class : NULL);
     if (found) {
         describe_around(argv[1], sources);
         return 0;

@@ -12,6 +12,8 @@ static void add_hub(struct rx_metrics *m, const struct rx_hub *hub)
     rx_metrics_count(m, RX_METRIC_STREAM_EVENTS, s.events, labels);
     rx_metrics_count(m, RX_METRIC_STREAM_DELIVERIES, s.deliveries, labels);
     rx_metrics_count(m, RX_METRIC_STREAM_UNHEARD, s.unheard, labels);
+    rx_metrics_count(m, RX_METRIC_STREAM_REPLAYED, s.replayed, labels);
+    rx_metrics_count(m, RX_METRIC_STREAM_UNKEPT, s.unkept, labels);
 }
 
 /* ---- event time ---- */

@@ -120,7 +120,8 @@ static json_t *sinks_of_pipeline(struct schema *s)
 /* What a pipeline begins with, its name required and its options beside it; NULL: `from`. */
 static json_t *pipeline_that_begins(struct schema *s, const struct rx_class *class)
 {
-    json_t *properties = json_pack("{s:o, s:o}", "pipe", schema_ref("pipe"), "to", sinks_of_pipeline(s));
+    json_t *properties = json_pack("{s:o, s:o, s:o}", "pipe", schema_ref("pipe"), "to", sinks_of_pipeline(s), "share",
+                                   described(s, schema_class(s, &rx_share_class), &rx_share_class));
     if (!class)
         schema_put(s, properties, "from", schema_ref("stream"));
     for (const struct rx_option *o = class ? class->options : NULL; o && o->name; o++)

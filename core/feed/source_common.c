@@ -108,6 +108,12 @@ static const struct rx_option options[] = {
      .type = RX_OPTION_GROUP,
      .offset = RX_AT(struct rx_source_common, dedupe, struct rx_dedupe_options),
      .group = &rx_dedupe_class},
+    {.name = "share",
+     .help = "how long it goes on without a reader, and what late ones are given first: {grace, replay}",
+     .type = RX_OPTION_GROUP,
+     .offset = RX_AT(struct rx_source_common, share, struct rx_share),
+     .group = &rx_share_class,
+     .flags = RX_STATELESS},
     {.name = "replay",
      .help =
          "in `rxd replay`: hot, its events happen whether or not somebody listens; or cold, each subscription gets all",
@@ -130,9 +136,13 @@ static int check_formats(const struct rx_source_common *c, struct rx_error *rete
 
 static int check_replay(const struct rx_source_common *c, struct rx_error *reterr)
 {
-    if (c->replay != RX_REPLAY_COLD || (!c->dedupe.by && !c->event_time.expr))
+    bool shared = c->share.grace || c->share.replay;
+    if (c->replay != RX_REPLAY_COLD || (!shared && !c->dedupe.by && !c->event_time.expr))
         return 0;
-    if (c->dedupe.by)
+    if (shared)
+        rx_error_set(reterr, -EINVAL,
+                     "a cold replay gives each subscription all events, and `share` is of one stream for all");
+    else if (c->dedupe.by)
         rx_error_set(reterr, -EINVAL,
                      "a cold replay gives each subscription all events, and `dedupe` drops what came before");
     else

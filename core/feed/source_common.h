@@ -4,6 +4,7 @@
 
 #include "core/feed/dedupe.h"
 #include "core/feed/format.h"
+#include "core/graph/share.h"
 
 enum rx_time_unit { RX_UNIT_TEXT, RX_UNIT_S, RX_UNIT_MS, RX_UNIT_US, RX_UNIT_NS };
 
@@ -25,6 +26,7 @@ struct rx_source_common {
     struct rx_format_options formats; /* csv, split */
     uint64_t max_message;             /* bytes */
     struct rx_dedupe_options dedupe;
+    struct rx_share share;
 };
 
 enum rx_source_replay { RX_REPLAY_HOT, RX_REPLAY_COLD };

@@ -42,6 +42,7 @@ struct rx_hub {
     rx_time watermark, initial;
     struct rx_hub_stats stats;
     struct rx_share share;
+    bool timed;                 /* its events have times of their own */
     struct rx_event_queue kept; /* for late subscribers: at most share.replay */
     struct rx_timer leaving;    /* armed while it lingers, and then in this list: */
     struct rx_hub *next_lingering;
@@ -60,7 +61,7 @@ struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
     memcpy(hub->name, name, length);
     hub->engine = engine;
     hub->watermark = hub->initial = RX_WATERMARK_CLOCK;
-    hub->leaving = (struct rx_timer){.fire = on_leaving, .background = true};
+    hub->leaving = (struct rx_timer){.fire = on_leaving};
     return hub;
 }
 
@@ -81,9 +82,10 @@ void rx_hub_set_singles(struct rx_hub *hub, bool singles) { hub->singles = singl
 bool rx_hub_singles(const struct rx_hub *hub) { return hub->singles; }
 
 /* Who comes in the midst of a span is given what was before it, and then the rest: one by one there is no midst. */
-void rx_hub_set_share(struct rx_hub *hub, const struct rx_share *share)
+void rx_hub_set_share(struct rx_hub *hub, const struct rx_share *share, bool timed)
 {
     hub->share = *share;
+    hub->timed = timed;
     hub->singles = hub->singles || share->replay > 0;
 }
 
@@ -241,6 +243,15 @@ static void keep_why(struct rx_hub *hub, const struct rx_error *error)
 
 /* ---- beyond the last subscriber ---- */
 
+static void list_idle(struct rx_hub *hub)
+{
+    if (hub->listed_idle)
+        return;
+    hub->listed_idle = true;
+    hub->next_idle = hub->engine->idle_hubs;
+    hub->engine->idle_hubs = hub;
+}
+
 bool rx_hub_lingers(const struct rx_hub *hub) { return rx_timer_armed(&hub->leaving); }
 
 static void list_lingering(struct rx_hub *hub)
@@ -318,13 +329,13 @@ static void give_copies(struct rx_hub *hub, struct rx_observer *o, const struct 
     uint64_t born = o->born;
     for (size_t i = 0; i < copies->count && is_there(hub, o, born); i++) {
         struct rx_event event = *rx_event_queue_at(copies, i);
-        if (hub->initial != RX_WATERMARK_NONE)
+        if (!hub->timed)
             event.time = rx_sched_wall(hub->engine->sched); /* as of all that waited: it is when it goes on */
         hub->stats.deliveries++;
         hub->stats.replayed++;
         o->note(o, &(struct rx_note){.kind = RX_NEXT, .span = &event, .count = 1});
     }
-    if (is_there(hub, o, born) && hub->watermark != hub->initial)
+    if (is_there(hub, o, born) && hub->timed && hub->ended == OPEN && hub->watermark != RX_WATERMARK_NONE)
         o->note(o, &(struct rx_note){.kind = RX_WATERMARK, .watermark = hub->watermark});
 }
 
@@ -379,15 +390,6 @@ void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
     rx_engine_leave(hub->engine);
 }
 
-static void list_idle(struct rx_hub *hub)
-{
-    if (hub->listed_idle)
-        return;
-    hub->listed_idle = true;
-    hub->next_idle = hub->engine->idle_hubs;
-    hub->engine->idle_hubs = hub;
-}
-
 /* The producer stops at the end of the turn, unless somebody subscribed meanwhile: a hand-over does not restart it. */
 void rx_hub_unsubscribe(struct rx_observer *o)
 {
@@ -406,12 +408,14 @@ void rx_hub_settle(struct rx_hub *hub)
     for (struct rx_hub *next; hub; hub = next) {
         next = hub->next_idle;
         hub->listed_idle = false;
-        if (hub->first || !hub->running || rx_hub_lingers(hub))
+        if (hub->first || rx_hub_lingers(hub) || hub->ended != OPEN)
+            continue;
+        forget_kept(hub);
+        if (!hub->running)
             continue;
         hub->running = false;
         hub->watermark = hub->initial;
         hub->away = false;
-        forget_kept(hub);
         if (hub->producer.stop)
             hub->producer.stop(hub->producer.arg, hub);
     }
@@ -601,7 +605,10 @@ void rx_hub_barrier(struct rx_hub *hub, uint64_t number)
 
 rx_time rx_hub_reached(const struct rx_hub *hub) { return hub->watermark; }
 
-rx_time rx_hub_begins_at(const struct rx_hub *hub) { return hub->kept.count ? hub->initial : hub->watermark; }
+rx_time rx_hub_begins_at(const struct rx_hub *hub)
+{
+    return hub->kept.count && hub->timed ? RX_WATERMARK_NONE : hub->watermark;
+}
 
 void rx_hub_link(struct rx_hub *hub, bool away)
 {
@@ -662,13 +669,16 @@ static void load_error(struct rx_hub *hub, struct rx_reader *r)
     keep_why(hub, &error);
 }
 
-/* Under other options than it was saved with fewer may be kept, or no grace is left. */
+/* Under other options than it was saved with fewer may be kept, or no grace be left. */
 static void load_share(struct rx_hub *hub, struct rx_reader *r)
 {
+    rx_event_queue_drop(&hub->kept, hub->kept.count);
     if (rx_event_queue_load(&hub->kept, r) == 0 && (int64_t)hub->kept.count > hub->share.replay)
         rx_event_queue_drop(&hub->kept, hub->kept.count - (size_t)hub->share.replay);
     if (rx_timer_load(hub->engine->sched, &hub->leaving, r) < 0)
         rx_reader_fail(r, -ENOMEM);
+    if (!hub->share.grace)
+        rx_sched_stop(hub->engine->sched, &hub->leaving);
     if (rx_hub_lingers(hub))
         list_lingering(hub);
     hub->stats.replayed = rx_read_uint(r);
@@ -679,6 +689,13 @@ void rx_hub_resume(struct rx_hub *hub)
 {
     if (rx_hub_lingers(hub))
         run(hub);
+}
+
+void rx_hub_forget(struct rx_hub *hub)
+{
+    forget_kept(hub);
+    if (!hub->producer.sticky)
+        hub->ended = OPEN;
 }
 
 void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
@@ -698,6 +715,10 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
     if (hub->ended == FAILED)
         load_error(hub, r);
     load_share(hub, r);
+    rx_engine_enter(hub->engine); /* at the end of the turn it is seen whether one of its readers is still there */
+    if (hub->kept.count)
+        list_idle(hub);
+    rx_engine_leave(hub->engine);
 }
 
 void rx_observer_save(struct rx_observer *o, struct rx_writer *w)

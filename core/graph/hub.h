@@ -36,7 +36,8 @@ void rx_hub_set_producer(struct rx_hub *, const struct rx_producer *);
 /* Deliver events one by one to all subscribers, however they come: where two branches meet again, order would show. */
 void rx_hub_set_singles(struct rx_hub *, bool);
 bool rx_hub_singles(const struct rx_hub *);
-void rx_hub_set_share(struct rx_hub *, const struct rx_share *); /* before anybody subscribes */
+/* Before anybody subscribes. `timed`: its events have times of their own. */
+void rx_hub_set_share(struct rx_hub *, const struct rx_share *, bool timed);
 bool rx_hub_lingers(const struct rx_hub *); /* its producer runs with no subscriber, for the grace time */
 /* Its producer tells event time (rx_hub_watermark): until it has, nothing is known, and it is not the clock. */
 void rx_hub_set_told(struct rx_hub *);
@@ -101,6 +102,7 @@ struct rx_hub_stats rx_hub_stats(const struct rx_hub *);
 void rx_hub_save(const struct rx_hub *, struct rx_writer *);
 void rx_hub_load(struct rx_hub *, struct rx_reader *);
 void rx_hub_resume(struct rx_hub *); /* when its producer is loaded too: one that lingered goes on */
+void rx_hub_forget(struct rx_hub *); /* its producer is another than was saved: nothing is kept of that one */
 void rx_observer_save(struct rx_observer *, struct rx_writer *); /* also one that is not subscribed */
 void rx_observer_load(struct rx_hub *, struct rx_observer *, struct rx_reader *);
 

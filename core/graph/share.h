@@ -8,8 +8,9 @@
 
 /* RxJS: share({resetOnRefCountZero: () => timer(grace)}), and with `replay` shareReplay({bufferSize, refCount: true}). */
 struct rx_share {
-    rx_time grace;  /* ns that the producer goes on without a subscriber; 0: it stops with the last one */
-    int64_t replay; /* so many of the newest events are kept for who subscribes later; they stay when the stream completes */
+    rx_time grace; /* ns that the producer goes on without a subscriber; 0: it stops with the last one */
+    int64_t
+        replay; /* so many of the newest events are kept for who subscribes later; they stay when the stream completes */
 };
 
 extern const struct rx_class rx_share_class;

@@ -169,6 +169,25 @@ static void put_holder(void *arg, const struct rx_logical_node *node, unsigned d
         rx_buffer_printf(out, " %s", node->reads->name);
 }
 
+static void put_share(struct rx_buffer *out, const char *indent, const struct rx_outlet *outlet)
+{
+    char text[40];
+    if (!outlet->share_tree)
+        return;
+    rx_buffer_printf(out, "%sshare:", indent);
+    if (outlet->share.grace) {
+        rx_format_duration(outlet->share.grace, text, sizeof text);
+        rx_buffer_printf(out, " goes on for %s without a reader%s", text, outlet->share.replay ? ";" : "");
+    }
+    if (outlet->share.replay) {
+        rx_format_size(outlet->bytes, text, sizeof text);
+        rx_buffer_text(out, " late ones are given");
+        put_count(out, (uint64_t)outlet->share.replay, "event");
+        rx_buffer_printf(out, ", %s", text);
+    }
+    rx_buffer_text(out, "\n");
+}
+
 static void put_sources(const struct rx_logical *plan, struct rx_buffer *out)
 {
     rx_buffer_text(out, "sources\n");
@@ -184,6 +203,7 @@ static void put_sources(const struct rx_logical *plan, struct rx_buffer *out)
                 rx_buffer_printf(out, " %s", rx_fields_at(s->fields, k)->text);
         rx_buffer_text(out, "\n");
         put_event_time(out, s);
+        put_share(out, "    ", &s->out);
     }
 }
 
@@ -202,6 +222,7 @@ static void put_pipeline(const struct rx_plan_pipeline *p, struct rx_buffer *out
         rx_logical_walk(p->logical->graph, put_holder, out);
         rx_buffer_text(out, "\n");
     }
+    put_share(out, "  ", &p->logical->out);
     put_first_output(out, p->logical);
     put_total(out, "  state", p->logical->bytes);
 }

@@ -26,7 +26,10 @@ struct rx_outlet {
     struct rx_logical_pipeline *pipeline; /* NULL: a source's */
     bool singles;                         /* events go one by one: branches of it may meet again */
     bool told;                            /* its events have times of their own, and its producer tells the watermark */
-    struct rx_reading *readings;          /* by whom it is read; private to the planner, as is: */
+    struct rx_share share;
+    uint64_t bytes;                   /* that are kept of it for late subscribers */
+    const struct rx_tree *share_tree; /* NULL: nothing is written of it */
+    struct rx_reading *readings;      /* by whom it is read; private to the planner, as is: */
     unsigned reaches;
 };
 

@@ -133,6 +133,13 @@ static void bound_graph(struct bound *b, struct rx_logical_graph *graph, unsigne
     }
 }
 
+static void bound_outlet(struct rx_planner *planner, struct rx_outlet *outlet)
+{
+    uint64_t each = EVENT_BYTES + (uint64_t)width_of_outlet(outlet) * VALUE_BYTES;
+    outlet->bytes = times((uint64_t)outlet->share.replay, each);
+    planner->plan->bytes = plus(planner->plan->bytes, outlet->bytes);
+}
+
 /* ---- the budget ---- */
 
 static void read_budget(struct rx_planner *planner)
@@ -205,6 +212,38 @@ static void refuse(struct rx_planner *planner, const struct rx_step *largest)
                  bytes, largest->where->text ? largest->where->text : largest->class->base.name);
 }
 
+static void refuse_share(struct rx_planner *planner, const struct rx_outlet *outlet)
+{
+    char bytes[24], all[24], budget[24];
+    rx_format_size(outlet->bytes, bytes, sizeof bytes);
+    rx_format_size(planner->plan->bytes, all, sizeof all);
+    rx_format_size(planner->plan->max_state, budget, sizeof budget);
+    rx_diagnosef(planner->diagnostics, outlet->share_tree, "lower its replay, or raise max_state",
+                 "all may keep %s, and max_state is %s: the largest part, %s, is what %s keeps for late subscribers",
+                 all, budget, bytes, outlet->name);
+}
+
+static const struct rx_outlet *larger(const struct rx_outlet *a, const struct rx_outlet *b)
+{
+    return b->bytes > (a ? a->bytes : 0) ? b : a;
+}
+
+static void hold_to_budget(struct rx_planner *planner, const struct rx_step *largest)
+{
+    const struct rx_logical *plan = planner->plan;
+    const struct rx_outlet *kept = NULL;
+    if (plan->bytes <= plan->max_state)
+        return;
+    for (size_t i = 0; i < plan->source_count; i++)
+        kept = larger(kept, &plan->sources[i]->out);
+    for (size_t i = 0; i < plan->pipeline_count; i++)
+        kept = larger(kept, &plan->pipelines[i].out);
+    if (kept && (!largest || kept->bytes > largest->bytes))
+        refuse_share(planner, kept);
+    else if (largest)
+        refuse(planner, largest);
+}
+
 void rx_planner_bound(struct rx_planner *planner)
 {
     struct rx_logical *plan = planner->plan;
@@ -216,7 +255,9 @@ void rx_planner_bound(struct rx_planner *planner)
         bound_graph(&b, p->graph, FIELDS_UNKNOWN, &(struct around){.scopes = 1, .events = UINT64_MAX});
         p->bytes = b.total;
         plan->bytes = plus(plan->bytes, b.total);
+        bound_outlet(planner, &p->out);
     }
-    if (b.largest && plan->bytes > plan->max_state)
-        refuse(planner, b.largest);
+    for (size_t i = 0; i < plan->source_count; i++)
+        bound_outlet(planner, &plan->sources[i]->out);
+    hold_to_budget(planner, b.largest);
 }

@@ -7,7 +7,7 @@
 #include "pipelines/plan/logical_private.h"
 #include "pipelines/plan/registry.h"
 
-static const char *const everywhere[] = {"pipe", "to"};
+static const char *const everywhere[] = {"pipe", "to", "share"};
 enum { EVERYWHERE = sizeof everywhere / sizeof *everywhere, KEYS_MAX = 32 };
 
 static bool is_everywhere(const char *key)
@@ -64,7 +64,7 @@ static const struct rx_operator_class *missing_class(const char *key)
 static void refuse_key(struct rx_planner *planner, const struct rx_operator_class *class, const struct rx_tree *key)
 {
     const char *names[KEYS_MAX];
-    char hint[160] = "a pipeline has from, pipe and to";
+    char hint[160] = "a pipeline has from, pipe, to and share";
     list_keys(class, names);
     const char *other = known_elsewhere_as(key->text), *near = other ? other : rx_nearest(key->text, names);
     for (size_t i = 0, used = 0; class && names[i] && used < sizeof hint; i++)
@@ -120,7 +120,15 @@ static bool says_otherwise(const struct rx_tree *tree, const char *what)
     return false;
 }
 
-int rx_planner_head(struct rx_planner *planner, const struct rx_logical_pipeline *p, struct rx_pipeline_head *ret)
+static void read_share(struct rx_planner *planner, struct rx_logical_pipeline *p)
+{
+    p->out.share_tree = rx_tree_get(p->tree, "share");
+    if (p->out.share_tree)
+        rx_options_parse(&rx_share_class, p->out.share_tree, p->out.share_tree, planner->scratch, &p->out.share,
+                         planner->diagnostics);
+}
+
+int rx_planner_head(struct rx_planner *planner, struct rx_logical_pipeline *p, struct rx_pipeline_head *ret)
 {
     const struct rx_tree *tree = p->tree;
     *ret = (struct rx_pipeline_head){.from = rx_tree_get(tree, "from")};
@@ -129,6 +137,7 @@ int rx_planner_head(struct rx_planner *planner, const struct rx_logical_pipeline
         ret->where = tree->keys[i];
     }
     check_keys(planner, ret, tree);
+    read_share(planner, p);
     if (ret->class)
         ret->options = options_among(planner, ret->class, tree);
     else if (!ret->from && !says_otherwise(tree, "from"))

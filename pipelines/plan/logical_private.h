@@ -79,7 +79,7 @@ struct rx_pipeline_head {
     const struct rx_operator_class *class; /* NULL: none does */
     const struct rx_tree *where, *options;
 };
-int rx_planner_head(struct rx_planner *, const struct rx_logical_pipeline *, struct rx_pipeline_head *ret);
+int rx_planner_head(struct rx_planner *, struct rx_logical_pipeline *, struct rx_pipeline_head *ret);
 
 /* logical_written.c: reads an item of a `pipe`. -EINVAL after a mistake (diagnosed), -ENOMEM. */
 struct rx_written_step {

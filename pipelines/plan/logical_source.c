@@ -137,6 +137,8 @@ static int read_common(struct rx_planner *planner, struct rx_logical_source *s)
                   : -ENOMEM;
     if (r == 0) {
         s->cold = common.replay == RX_REPLAY_COLD;
+        s->out.share = common.share;
+        s->out.share_tree = rx_tree_get(s->common, "share");
         s->out.told = common.event_time.expr || s->class->base.flags & RX_SOURCE_TIMED;
         r = rx_planner_need(planner, &rx_source_common, &common, &s->need);
     }

@@ -126,6 +126,16 @@ static int join_options(struct rx_planner *planner, struct rx_written_step *step
     return 0;
 }
 
+/* What RxJS has as an operator, and every stream with a name is here. */
+static bool is_sharing(const char *name)
+{
+    static const char *const names[] = {"share", "share_replay", "shareReplay", "publish", "ref_count", "refCount"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static int find_class(struct rx_planner *planner, struct rx_written_step *step)
 {
     step->class = rx_registry_operator(step->name);
@@ -143,6 +153,9 @@ static int find_class(struct rx_planner *planner, struct rx_written_step *step)
     else if (rx_expr_is_aggregate(step->name))
         snprintf(hint, sizeof hint, "aggregates have a step of their own: \"- aggregate: {x: %.40s(value)}\"",
                  step->name);
+    else if (is_sharing(step->name))
+        snprintf(hint, sizeof hint, "what has a name is shared; beside `from`, or a source's kind: %s",
+                 rx_share_class.example);
     else if (near)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
     else

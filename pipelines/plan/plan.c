@@ -38,6 +38,7 @@ static struct rx_hub *make_hub(struct rx_plan *plan, const struct rx_outlet *out
         return NULL;
     }
     rx_hub_set_singles(hub, outlet->singles);
+    rx_hub_set_share(hub, &outlet->share, outlet->told);
     return hub;
 }
 

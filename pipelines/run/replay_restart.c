@@ -75,8 +75,10 @@ static int move_on(struct rx_replay *r, const struct rx_writer *saved, struct rx
     struct rx_reader reader = {
         .data = (const unsigned char *)saved->buffer.data, .length = saved->buffer.length, .heap = r->world.heap};
     result = rx_state_open(&reader, &state, reterr);
+    rx_engine_enter(r->world.engine); /* who reads what is known when all is loaded */
     if (result == 0)
         result = load(r, state, reterr);
+    rx_engine_leave(r->world.engine);
     rx_state_close(state);
     return result;
 }

@@ -165,12 +165,13 @@ static void run_sources(struct rx_runtime *r)
 {
     bool *wants = r->wants_start;
     r->wants_start = NULL;
-    for (size_t i = 0; i < r->plan->source_count; i++)
+    for (size_t i = 0; i < r->plan->source_count; i++) {
         struct rx_hub *hub = r->plan->sources[i].hub;
-        if (wants[i] && (rx_hub_subscribers(hub) > 0 || rx_hub_lingers(hub))) {
-            run_source(r->plan->sources[i].source, r->plan->sources[i].hub);
-            rx_runtime_source_started(r, i);
-        }
+        if (!wants[i] || !(rx_hub_subscribers(hub) > 0 || rx_hub_lingers(hub)))
+            continue;
+        run_source(r->plan->sources[i].source, hub);
+        rx_runtime_source_started(r, i);
+    }
     free(wants);
 }
 
@@ -297,25 +298,33 @@ static void subscribe_new(struct rx_delivery *d)
         subscribe(d);
 }
 
-/* Side streams first, so that no early error is unheard; then in order: what others read is running when they subscribe.
- * Sources last: what they bring finds everything in its place. */
+/* Side streams first, so that no early error is unheard; then in order: what others read is running when they subscribe. */
+static void subscribe_all(struct rx_runtime *r)
+{
+    for (size_t i = r->plan->pipeline_count; i < r->count; i++)
+        subscribe_new(&r->deliveries[i]);
+    for (size_t i = 0; i < r->plan->pipeline_count; i++)
+        subscribe_new(&r->deliveries[r->plan->ordered[i]]);
+}
+
+/* Sources last: what they bring finds everything in its place. */
 int rx_runtime_start(struct rx_plan *plan, const struct rx_state *state, struct rx_runtime **ret,
                      struct rx_error *reterr)
 {
     struct rx_runtime *r = create(plan);
     if (!r)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
+    rx_engine_enter(plan->engine); /* what has lost its readers is seen when all have subscribed */
     int result = make(r, reterr);
     if (result == 0 && state)
         result = rx_runtime_load(r, state, reterr);
+    if (result == 0)
+        subscribe_all(r);
+    rx_engine_leave(plan->engine);
     if (result < 0) {
         rx_runtime_destroy(r);
         return result;
     }
-    for (size_t i = plan->pipeline_count; i < r->count; i++)
-        subscribe_new(&r->deliveries[i]);
-    for (size_t i = 0; i < plan->pipeline_count; i++)
-        subscribe_new(&r->deliveries[plan->ordered[i]]);
     run_sources(r);
     *ret = r;
     return 0;

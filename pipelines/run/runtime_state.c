@@ -37,8 +37,10 @@ static int load_source(struct rx_plan_source *s, const struct rx_state *state, s
 {
     struct rx_section expected = section_of_source(s), found;
     struct rx_reader r;
-    if (!rx_state_find(state, RX_SECTION_SOURCE, s->name, &found, &r) || !same(&expected, &found))
+    if (!rx_state_find(state, RX_SECTION_SOURCE, s->name, &found, &r) || !same(&expected, &found)) {
+        rx_hub_forget(s->hub);
         return 0;
+    }
     rx_source_load(s->source, &r);
     int result = s->source->class->load ? s->source->class->load(s->source, &r) : 0;
     if (result == 0 && !rx_reader_failed(&r))

@@ -195,12 +195,12 @@ int rx_plan_load(struct rx_plan *plan, const struct rx_state *s, size_t *ret_kep
 {
     size_t kept = 0;
     int result = 0;
+    rx_engine_enter(plan->engine);
     for (size_t i = 0; i < plan->source_count; i++) {
         load_hub(plan->sources[i].hub, s);
         rx_hub_resume(plan->sources[i].hub);
         load_hub(plan->sources[i].errors, s);
     }
-    rx_engine_enter(plan->engine);
     for (size_t i = 0; i < plan->pipeline_count && result == 0; i++) {
         struct rx_plan_pipeline *p = &plan->pipelines[plan->ordered[i]];
         struct rx_reader r;

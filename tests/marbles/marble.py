@@ -30,6 +30,7 @@ class Case:
     sources: dict = field(default_factory=dict)  # name -> what stands beside its kind, in the flow style
     start: str = ""  # `from`, as written
     pipelines: dict = field(default_factory=dict)  # name -> the lines under it; the one under test is `out`
+    unseen: set = field(default_factory=set)  # those among them that nobody looks at: they run for who reads them
     outputs: dict = field(default_factory=dict)  # stream -> diagram
     subs: dict = field(default_factory=dict)  # source -> [diagram]
     end: str = ""
@@ -152,7 +153,7 @@ def symbol_for(value, legend, names):
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-ENTRY = re.compile(r"(?P<key>case|in|cold|source|out|subs|pipe|pipeline|from|end|tick)(?: +(?P<name>[\w.-]+))?:(?P<rest>.*)")
+ENTRY = re.compile(r"(?P<key>case|in|cold|source|out|subs|pipe|pipeline|unseen|from|end|tick)(?: +(?P<name>[\w.-]+))?:(?P<rest>.*)")
 LEGEND = re.compile(r"(?P<symbol>\S) = (?P<value>.+)")
 
 
@@ -209,8 +210,10 @@ def add(case, found, entry):
         case.tick = int(rest.removesuffix("ms"))
     elif key == "pipe":
         case.pipelines["out"] = body(entry)
-    elif key == "pipeline":
+    elif key in ("pipeline", "unseen"):
         case.pipelines[name] = body(entry)
+        if key == "unseen":
+            case.unseen.add(name)
     elif key == "from":
         case.start = rest
 

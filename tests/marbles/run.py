@@ -58,7 +58,8 @@ def events_of(case):
 
 def streams_of(case):
     """What rxd is asked to print: by default every pipeline, and what else a case looks at (out.errors, out.late)."""
-    return [*dict.fromkeys(["out", *case.pipelines, *case.outputs])] if any("." in s for s in case.outputs) else []
+    shown = dict.fromkeys(name for name in ["out", *case.pipelines, *case.outputs] if name not in case.unseen)
+    return [*shown] if case.unseen or any("." in s for s in case.outputs) else []
 
 
 def got_rows(outcome, stream):

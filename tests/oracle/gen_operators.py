@@ -121,6 +121,11 @@ class Generator:
     def scanned(self):
         return {"inner": self.inner(), "seed": self.n(0, 9)} if self.chance(0.75) else {"list": self.n(0, 3), "seed": 1}
 
+    def readers(self):
+        """When each subscribes to a shared stream, and leaves it."""
+        times = [(10 * self.n(0, 25), 10 * self.n(1, 20)) for _ in range(self.n(1, 4))]
+        return [[at, at + stay if self.chance(0.6) else None] for at, stay in times]
+
     def duration(self):
         """A stream that says how long: at times one that has something at once, or is left without an event."""
         name = self.pick("b", "ic", "ic", "a")
@@ -239,6 +244,7 @@ OPERATORS = {
     },
     "repeat": lambda g: {"count": g.n(1, 3), **g.maybe(0.5, ms=g.ms())},
     "catchError": lambda g: g.pick({"value": -9}, {"with": "ic"}, {"told": True}),
+    "share": lambda g: {**g.maybe(0.6, graceMs=g.ms()), **g.maybe(0.6, replay=g.n(1, 4)), "subs": g.readers()},
     "tap": lambda g: {},
     "log": lambda g: {},
 }

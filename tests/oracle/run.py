@@ -112,7 +112,7 @@ def try_case(case):
     except translate.OutOfScope as reason:
         return "scope", str(reason)
     try:
-        outcome = WORKER["replayer"].run(config, translate.notifications_of(case))
+        outcome = WORKER["replayer"].run(config, translate.notifications_of(case), ["out"])
     except ReplayError as error:
         return "refused", str(error)
     found = translate.compare(case, outcome)
@@ -149,7 +149,7 @@ def describe(case, verdict, what):
               for name in translate.inputs_used(case)]
     if "unsubscribeAt" in case:
         lines += [f"  unsubscribed at {case['unsubscribeAt']}"]
-    lines += [f"  again     printf '%b' {quote(events)} | rxd replay --subscriptions -c <(echo {quote(config)})"]
+    lines += [f"  again     printf '%b' {quote(events)} | rxd replay --subscriptions -c <(echo {quote(config)}) out"]
     if isinstance(what, str):
         return "\n".join([*lines, "  " + what.replace("\n", "\n  ")])
     for part, pair in what.items():
@@ -191,7 +191,8 @@ def ops_in(pipeline):
 
 def operators_of(case):
     """The operators of rxd that the case runs; a fused keyed window counts too."""
-    names = [translate.name_of(step) for step in translate.config_of(case)["pipelines"]["out"]["pipe"]]
+    pipelines = translate.config_of(case)["pipelines"].values()
+    names = [translate.name_of(step) for p in pipelines for step in p["pipe"]]
     keyed = translate.any_step(case["pipeline"], translate.is_keyed)
     return set(names) | ({"keyed_window"} if keyed else set())
 

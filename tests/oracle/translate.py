@@ -35,6 +35,8 @@ DIFFERENCES = {
     "throttle when it is left": "RxJS begins a pause for the event at which it was left, and leaves its stream at once: likewise",
     "a trailing throttle by a stream that has an event at once": "without `leading` RxJS then subscribes it twice, and loses sight of one "
     "subscription; rxd keeps one: such cases are left out",
+    "share when it is left at once": "by who had enough of the first that came while it subscribed: rxd goes on subscribing until the turn is "
+    "over, so that one who takes its place finds the stream running; subscriptions of no length are not compared",
     "end of a run": "a subscription that is open when the clock stops counts as left then, or as never left",
     "sequenceEqual ahead of an end": "RxJS takes two streams for equal of which one has completed while events of the other "
     "still waited; for rxd they differ: such cases are told apart beforehand, and left out",
@@ -450,12 +452,31 @@ def refuse_counting_where_order_is_loose(pipeline):
         raise OutOfScope("take or skip behind groups whose order at one instant is loose")
 
 
+def reader_of_shared(number, at, leaves):
+    until = [] if leaves is None else [{"take_until": {"from": {"timer": ms(leaves - at)}}}]
+    opened = {"from": "shared", "pipe": [*until, {"map": f"[{number}, event]"}]}
+    return {"from": {"timer": {"due": ms(at)}}, "pipe": [{"flat_map": opened}]}
+
+
+def pipelines_of(case):
+    """One; and where the chain is shared in its midst, what stands before that is a pipeline that those behind it read."""
+    chain = case["pipeline"]
+    at = next((i for i, step in enumerate(chain) if step["op"] == "share"), None)
+    if at is None:
+        return {"out": {"from": case["source"], "pipe": steps(chain)}}
+    options = {"grace": ms(chain[at]["graceMs"])} if "graceMs" in chain[at] else {}
+    options.update({"replay": chain[at]["replay"]} if "replay" in chain[at] else {})
+    shared = {"from": case["source"], "pipe": steps(chain[:at]), "to": [], **({"share": options} if options else {})}
+    readers = [reader_of_shared(i, *times) for i, times in enumerate(chain[at]["subs"])]
+    return {"shared": shared, "out": {"from": readers, "pipe": steps(chain[at + 1 :])}}
+
+
 def config_of(case, operators=None):
     """The rxd config. `operators`: the catalogue of the binary under test; a step outside it is OutOfScope."""
-    pipe = steps(case["pipeline"])
+    pipelines = pipelines_of(case)
     refuse_counting_where_order_is_loose(case["pipeline"])
     refuse_a_surplus_that_waits(case)
-    for step in pipe:
+    for step in (step for p in pipelines.values() for step in p["pipe"]):
         if operators is not None and name_of(step) not in operators:
             raise OutOfScope(f"operator {name_of(step)} (not in the catalogue)")
     sources = {}
@@ -463,7 +484,7 @@ def config_of(case, operators=None):
         sources[name] = {"http": {}}
         if case["inputs"][name]["kind"] == "cold":
             sources[name]["replay"] = "cold"
-    return {"sources": sources, "pipelines": {"out": {"from": case["source"], "pipe": pipe}}}
+    return {"sources": sources, "pipelines": pipelines}
 
 
 def notifications_of(case):
@@ -644,7 +665,7 @@ def compare_out(case, rows):
 # See DIFFERENCES. A window's chain may be what ends the subscription.
 SUBSCRIBES_AND_LEAVES = {
     "combineLatest", "onErrorResumeNext", "expand", "throttle", "forkJoin", "withLatestFrom", "buffer", "bufferToggle", "sample", "skipUntil",
-    "windowTime", "windowCount",
+    "windowTime", "windowCount", "share",
 }  # fmt: skip
 
 
@@ -657,7 +678,7 @@ def same_span(case, got, want):
     end = last_instant(case)
     if lingers(case) and got[0] == want[0] and (want[1] is None or want[1] >= (end if got[1] is None else got[1])):
         return True
-    open_at_end = want[1] in (None, end)
+    open_at_end = want[1] is None or want[1] >= end
     return got[0] == want[0] and (got[1] in (None, end) if open_at_end else got[1] == want[1])
 
 

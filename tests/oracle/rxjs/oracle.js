@@ -315,15 +315,21 @@ function runCase(c) {
     mergeScan: p => R.mergeScan(scanned(p), p.seed, p.concurrent ?? Infinity),
     switchScan: p => R.switchScan(scanned(p), p.seed),
     share: p =>
-      R.pipe(R.share({ resetOnRefCountZero: p.graceMs != null ? () => R.timer(p.graceMs, S) : true }), s =>
-        R.merge(
-          ...(p.subs || [[0]]).map(([at, off], i) =>
-            R.timer(at, S).pipe(
-              R.mergeMap(() => (off != null ? s.pipe(R.takeUntil(R.timer(off - at, S))) : s)),
-              R.map(v => [i, v]),
+      R.pipe(
+        R.share({
+          connector: () => (p.replay ? new R.ReplaySubject(p.replay) : new R.Subject()),
+          resetOnComplete: !p.replay, // so far as shareReplay({bufferSize, refCount: true})
+          resetOnRefCountZero: p.graceMs != null ? () => R.timer(p.graceMs, S) : true,
+        }),
+        s =>
+          R.merge(
+            ...(p.subs || [[0]]).map(([at, off], i) =>
+              R.timer(at, S).pipe(
+                R.mergeMap(() => (off != null ? s.pipe(R.takeUntil(R.timer(off - at, S))) : s)),
+                R.map(v => [i, v]),
+              ),
             ),
           ),
-        ),
       ),
     observeOn: p => R.observeOn(S || R.asyncScheduler, p.ms || 0),
     subscribeOn: p => R.subscribeOn(S || R.asyncScheduler, p.ms || 0),
