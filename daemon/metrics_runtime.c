@@ -100,6 +100,24 @@ static void add_source(struct rx_metrics *m, const struct rx_plan_source *s)
 
 /* ---- steps ---- */
 
+static void add_requests(struct rx_metrics *m, const struct rx_step *step, const struct rx_request_counts *c)
+{
+    const struct {
+        const char *name;
+        uint64_t count;
+    } outcomes[] = {{"good", c->good}, {"bad", c->bad}, {"failed", c->failed}, {"cancelled", c->cancelled}};
+    const char *labels[] = {"pipeline", step->pipeline, "step", step->label, NULL, NULL, NULL};
+    rx_metrics_count(m, RX_METRIC_REQUESTS_AGAIN, c->again, labels);
+    rx_metrics_add(m, RX_METRIC_REQUESTS_UNDER_WAY, (double)c->under_way, labels);
+    rx_metrics_count(m, RX_METRIC_REQUEST_KEPT, c->kept, labels);
+    rx_metrics_count(m, RX_METRIC_BREAKER_OPEN, c->breaker_open, labels);
+    labels[4] = "outcome";
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        labels[5] = outcomes[i].name;
+        rx_metrics_count(m, RX_METRIC_REQUESTS, outcomes[i].count, labels);
+    }
+}
+
 static void add_step(struct rx_metrics *m, const struct rx_step *step, const struct rx_ledger *ledger)
 {
     static const char *const outcomes[RX_ACCOUNTS] = {"used",       "filtered", NULL,      "errored",
@@ -112,6 +130,8 @@ static void add_step(struct rx_metrics *m, const struct rx_step *step, const str
     rx_metrics_count(m, RX_METRIC_STEP_ABSENT, ledger->accounts[RX_ABSENT], labels);
     rx_metrics_count(m, RX_METRIC_STEP_KEYS_EVICTED, ledger->keys_evicted, labels);
     rx_metrics_add(m, RX_METRIC_STEP_HELD, (double)ledger->held, labels);
+    if (ledger->requests)
+        add_requests(m, step, ledger->requests);
     labels[4] = "outcome";
     for (int i = 0; i < RX_ACCOUNTS; i++) {
         labels[5] = outcomes[i];

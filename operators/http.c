@@ -190,8 +190,15 @@ static const struct rx_option options[] = {
      .offset = RX_AT(struct http, batch, struct http_batch),
      .group = &batch_class,
      .given = RX_AT(struct http, batch_given, bool)},
+    {.name = "redirects",
+     .help = "redirects that are followed; of headers, only Accept and Content-Type go to another host",
+     .type = RX_OPTION_INT,
+     .offset = RX_AT(struct http, redirects, int64_t),
+     .fallback = "0",
+     .min = 0,
+     .max = RX_REDIRECTS_MAX},
     {.name = "allow",
-     .help = "hosts that may be private, link-local or loopback although they come from {EXPR}",
+     .help = "hosts that may be private, link-local or loopback although they come from {EXPR} or a redirect",
      .type = RX_OPTION_STRINGS,
      .offset = RX_AT(struct http, allow, struct rx_strings)},
     {.name = "max_answer",
@@ -241,6 +248,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     if (!common || (h->into && !h->into_key))
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     h->step = rx_common_data(common);
+    http_counts(h)->breaker_open = h->step->open_until != 0;
     return 0;
 }
 

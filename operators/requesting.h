@@ -101,6 +101,7 @@ struct http {
     struct http_breaker breaker;
     bool breaker_given;
     struct rx_strings allow;
+    int64_t redirects;
     uint64_t max_answer;
     struct http_cache cache;
     struct http_batch batch;
@@ -168,7 +169,9 @@ void http_cache_finish(struct http_step *);
 
 /* requesting_step.c */
 extern const struct rx_common_class http_step_class;
-void http_wake_next(struct http_step *, int64_t concurrency); /* another group's turn, by its timer */
+struct rx_request_counts *http_counts(struct http *);
+void http_count_answer(struct http *, const struct rx_value *answer); /* NULL: none came */
+void http_wake_next(struct http_step *, int64_t concurrency);         /* another group's turn, by its timer */
 bool http_breaker_lets(struct http *, const struct await *, struct rx_error *reterr);
 void http_breaker_note(struct http *, const struct await *, bool failed);
 void http_breaker_forget(struct http *, const struct await *);

@@ -146,6 +146,7 @@ int http_request(struct http *h, const struct await *a, struct rx_value *ret, st
     bool json = false;
     struct rx_request request = {.method = http_method(h, &url), .max_answer = h->max_answer};
     request.trusted = rx_shaper_names_host(url);
+    request.redirects = (uint32_t)h->redirects;
     int r = http_url(h, &a->event, &request.url, reterr);
     if (r == 0 && has_body(h))
         r = make_body(h, a, &request.body, &json, reterr);

@@ -117,6 +117,7 @@ static void leave_asked(struct http *h, struct await *a)
     http_remove_same(&h->asked, a);
     h->slots[a->slot] = NULL;
     h->spare[h->spare_count++] = a->slot;
+    http_counts(h)->under_way--;
     if (first)
         http_arm(h, &h->asked, HTTP_TIMEOUT);
 }
@@ -129,6 +130,7 @@ static void give_up(struct http *h, struct await *a)
     if (a->state == AWAIT_ASKED) {
         rx_call_cancel(&h->op, a->slot);
         leave_asked(h, a);
+        http_counts(h)->cancelled++;
     }
     if (a->state == AWAIT_PAUSED) {
         http_remove_same(&h->paused, a);
@@ -235,6 +237,7 @@ static void judge(struct http *h, struct await *a, const struct rx_value *answer
 {
     rx_time after;
     bool transient = http_is_transient(answer, error, &after);
+    http_count_answer(h, answer);
     http_breaker_note(h, a, transient);
     if (transient && (h->retry.count < 0 || a->failures < h->retry.count)) {
         rx_time wait = pause_of(h, ++a->failures);
@@ -260,6 +263,8 @@ static void ask(struct http *h, struct await *a, struct rx_value request)
         rx_value_unref(a->request);
         a->request = rx_value_ref(request);
     }
+    http_counts(h)->under_way++;
+    http_counts(h)->again += a->failures > 0;
     http_append_same(&h->asked, a);
     if (h->asked.first == a)
         http_arm(h, &h->asked, HTTP_TIMEOUT);
@@ -275,6 +280,7 @@ static void try_it(struct http *h, struct await *a)
     int r = http_request(h, a, &request, &error);
     if (r == 0 && http_cache_find(h, request, &known)) {
         http_breaker_forget(h, a);
+        http_counts(h)->kept++;
         settle_take(h, a, rx_value_ref(known));
     } else if (r < 0 || !http_breaker_lets(h, a, &error)) {
         http_breaker_forget(h, a);

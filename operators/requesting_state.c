@@ -44,6 +44,7 @@ static int take_old_slot(struct http *h, struct await *a, uint64_t slot)
         return -EBADMSG;
     a->slot = (uint32_t)slot;
     h->slots[slot] = a;
+    http_counts(h)->under_way++;
     return 0;
 }
 

@@ -11,6 +11,20 @@ void http_wake_next(struct http_step *s, int64_t concurrency)
         rx_timer_arm(&next->of->op, HTTP_TURN, rx_now(&next->of->op));
 }
 
+struct rx_request_counts *http_counts(struct http *h) { return h->op.node->ledger->requests; }
+
+void http_count_answer(struct http *h, const struct rx_value *answer)
+{
+    struct rx_request_counts *counts = http_counts(h);
+    struct rx_reply reply;
+    if (!answer)
+        counts->failed++;
+    else if (rx_reply_read(*answer, &reply) && http_is_good(&reply))
+        counts->good++;
+    else
+        counts->bad++;
+}
+
 static void say(struct http *h, const char *text)
 {
     const struct rx_engine *engine = rx_op_engine(&h->op);
@@ -38,6 +52,7 @@ static void open_breaker(struct http *h)
     if (!s->open_until)
         say(h, "the breaker is open: too many requests in a row have failed");
     s->open_until = rx_now(&h->op) + h->breaker.cooldown;
+    http_counts(h)->breaker_open = true;
     s->probe = 0;
 }
 
@@ -45,6 +60,7 @@ static void close_breaker(struct http *h)
 {
     say(h, "the breaker is closed again");
     h->step->open_until = 0;
+    http_counts(h)->breaker_open = false;
     h->step->failures = 0;
     h->step->probe = 0;
 }

@@ -45,7 +45,8 @@ bool rx_request_read(struct rx_value value, struct rx_request *ret)
     const struct rx_value *m = value.u.list->items;
     bool right = m[METHOD].kind == RX_INT && m[METHOD].u.i >= 0 && m[METHOD].u.i < METHODS &&
                  m[URL].kind == RX_STRING && is_text_or_null(m[BODY]) && m[TRUSTED].kind == RX_BOOL &&
-                 m[REDIRECTS].kind == RX_INT && m[MAX_ANSWER].kind == RX_INT && m[FORMAT].kind == RX_INT;
+                 m[REDIRECTS].kind == RX_INT && m[REDIRECTS].u.i >= 0 && m[REDIRECTS].u.i <= RX_REDIRECTS_MAX &&
+                 m[MAX_ANSWER].kind == RX_INT && m[FORMAT].kind == RX_INT;
     if (!right)
         return false;
     *ret = (struct rx_request){.method = methods[m[METHOD].u.i],

@@ -5,6 +5,8 @@
 
 #include "core/value/record.h"
 
+enum { RX_REDIRECTS_MAX = 20 };
+
 struct rx_request {
     const char *method;      /* "GET" ... */
     struct rx_value url;     /* a text */
@@ -12,7 +14,7 @@ struct rx_request {
     struct rx_value body;    /* a text or bytes; RX_NULL: none */
     struct rx_value allow;   /* a list of hosts that may be private, or RX_NULL */
     bool trusted;            /* the host stands in the config: it may be private */
-    uint32_t redirects;      /* that may be followed */
+    uint32_t redirects;      /* that may be followed; RX_REDIRECTS_MAX at most */
     uint64_t max_answer;     /* bytes */
     uint32_t format;         /* enum rx_format of the answer; RX_FORMAT_AUTO: by its Content-Type */
 };

@@ -287,7 +287,7 @@ void rx_ledger_save(const struct rx_ledger *l, struct rx_writer *w)
 
 void rx_ledger_load(struct rx_ledger *l, struct rx_reader *r, int64_t *ret_held)
 {
-    *l = (struct rx_ledger){.in = 0};
+    *l = (struct rx_ledger){.requests = l->requests};
     l->in = rx_read_uint(r);
     l->out = rx_read_uint(r);
     for (unsigned i = 0; i < RX_ACCOUNTS; i++)

@@ -30,12 +30,24 @@ struct rx_step {
 extern const struct rx_operator_class rx_operator_entry;
 extern const struct rx_operator_class rx_operator_subscription;
 
+/* What a step that asks the outside (class->answer) has asked; not saved. */
+struct rx_request_counts {
+    uint64_t good, bad; /* answers: the one that was wanted, and others */
+    uint64_t failed;    /* no answer came */
+    uint64_t cancelled;
+    uint64_t again; /* of all of them: not the first time */
+    uint64_t kept;  /* answered from what was kept; none of the above */
+    int64_t under_way;
+    bool breaker_open;
+};
+
 /* A step's account, kept by every engine that runs it. in = the sum of accounts (absent is a part of filtered) + held. */
 struct rx_ledger {
     uint64_t in, out, accounts[RX_ACCOUNTS];
     int64_t held;
-    uint64_t keys_evicted; /* groups ended to make room for others */
-    uint64_t failures;     /* inputs that ended in an error; not saved */
+    uint64_t keys_evicted;              /* groups ended to make room for others */
+    uint64_t failures;                  /* inputs that ended in an error; not saved */
+    struct rx_request_counts *requests; /* of a step that asks the outside; else NULL */
 };
 
 #endif

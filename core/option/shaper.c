@@ -87,16 +87,35 @@ static int append_encoded(struct rx_buffer *out, struct rx_value value)
 
 enum encoding { AS_TEXT, ENCODED, AS_URL };
 
-/* What of a URL has been written so far. */
-static bool is_behind_host(const struct rx_buffer *out)
+/* Where the path of a URL begins; what has been written so far may end before it. */
+static size_t path_of(const struct rx_buffer *out)
 {
     size_t at = 0;
     while (at + 3 <= out->length && memcmp(out->data + at, "://", 3) != 0)
         at++;
     for (at += 3; at < out->length; at++)
         if (memchr("/?#", out->data[at], 3))
-            return true;
-    return false;
+            return at;
+    return out->length;
+}
+
+static bool is_behind_host(const struct rx_buffer *out) { return path_of(out) < out->length; }
+
+/* Servers take "." and ".." in a path for steps, however they are encoded: none may come of a value. */
+static int refuse_steps(const struct rx_buffer *out, size_t first_value, struct rx_error *reterr)
+{
+    size_t at = path_of(out);
+    while (at < out->length && out->data[at] == '/') {
+        const char *segment = out->data + ++at;
+        size_t length = 0;
+        while (at < out->length && !memchr("/?#", out->data[at], 3))
+            at++, length++;
+        bool dots = (length == 1 || length == 2) && memcmp(segment, "..", length) == 0;
+        if (dots && at > first_value)
+            return rx_error_set(reterr, -EINVAL, "a value would make a step to another path of the URL: %.*s",
+                                (int)length, segment);
+    }
+    return 0;
 }
 
 static int append_host(struct rx_buffer *out, struct rx_value value, struct rx_error *reterr)
@@ -125,6 +144,7 @@ static int append_one(struct rx_buffer *out, struct rx_value value, enum encodin
 static int append_parts(struct rx_shaper *shaper, const struct shape_node *node, const struct rx_expr_env *env,
                         enum encoding encoding, struct rx_buffer *out, struct rx_error *reterr)
 {
+    size_t first_value = SIZE_MAX;
     for (size_t i = 0; i < node->count; i++) {
         const struct shape_node *part = &node->children[i];
         if (part->kind == SHAPE_CONST) {
@@ -135,12 +155,15 @@ static int append_parts(struct rx_shaper *shaper, const struct shape_node *node,
         int r = eval_expr(shaper, part->expr, env, &value, reterr);
         if (r < 0)
             return r;
+        first_value = first_value < out->length ? first_value : out->length;
         r = append_one(out, value, encoding, reterr);
         rx_value_unref(value);
         if (r < 0)
             return r;
     }
-    return out->failed ? rx_error_set(reterr, -ENOMEM, "out of memory") : 0;
+    if (out->failed)
+        return rx_error_set(reterr, -ENOMEM, "out of memory");
+    return encoding == AS_TEXT ? 0 : refuse_steps(out, first_value, reterr);
 }
 
 static int eval_text(struct rx_shaper *shaper, const struct shape_node *node, const struct rx_expr_env *env,

@@ -27,6 +27,10 @@ static int give_ledgers(struct rx_assembly *a, struct rx_node *node)
         return -ENOMEM;
     for (unsigned i = 0; i < node->step_count; i++)
         ledgers[i] = &a->plan->ledgers[node->steps[i]->number];
+    if (node->steps[0]->class->answer && !ledgers[0]->requests)
+        ledgers[0]->requests = rx_plan_alloc(a->plan->arena, sizeof *ledgers[0]->requests);
+    if (node->steps[0]->class->answer && !ledgers[0]->requests)
+        return -ENOMEM;
     node->ledgers = (struct rx_ledger *const *)ledgers;
     node->ledger = ledgers[0];
     node->run = &a->plan->runs[node->steps[node->common_step]->number];

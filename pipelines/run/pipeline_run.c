@@ -90,7 +90,7 @@ static bool reads_text(struct rx_reader *r, const char *expected)
 
 static bool same_step(const struct rx_step *step, struct rx_reader *r)
 {
-    struct rx_ledger ledger;
+    struct rx_ledger ledger = {0};
     int64_t held;
     bool same = reads_text(r, step->id) && reads_text(r, step->class->base.name) &&
                 rx_read_uint(r) == step->class->state_version && rx_read_uint(r) == step->hash;

@@ -83,6 +83,13 @@ class Server:
     def redirect(self, connection, _):
         return self.reply(connection, b"", "302 Found", "Location: /echo/elsewhere\r\n")
 
+    def away(self, connection, path):  # the same server by another name
+        location = f"Location: http://localhost:{self.port}/echo{path}\r\n"
+        return self.reply(connection, b"", "307 Temporary Redirect", location)
+
+    def around(self, connection, path):
+        return self.reply(connection, b"", "302 Found", f"Location: {path}\r\n")
+
     def garbage(self, connection, _):
         connection.sendall(b"\x00\xff\x01 what?\r\n\r\n")
         return False
@@ -131,7 +138,7 @@ def config(port):
         return {"from": source, "pipe": [{"http": {"get": url, "into": "r", **options}}]}
 
     doubled = {"post": at + "/doubled", "body": "{value}", "into": "r", "batch": {"count": 3, "every": "50ms"}}
-    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers")}
+    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers", "ways")}
     return {
         "sources": {"clock": {"timer": {"every": "10ms"}}, **sources},
         "pipelines": {
@@ -143,6 +150,8 @@ def config(port):
             "kept": asks("numbers", "/echo/kept/{value % 2}", cache={"ttl": "1h", "max": 10}, concurrency=1),
             "newest": asks("news", "/silent/{value}", mode="switch", timeout="1h"),
             "moody": asks("moods", "/moody/{value}", breaker={"failures": 3, "cooldown": "300ms"}),
+            "near": asks("ways", "/{way}/near", redirects=3),
+            "far": asks("ways", "/{way}/far", redirects=3, allow="localhost"),
             "guarded": asks("hosts", "http://{host}:%d/echo/guarded" % port),
             "allowed": asks("hosts", "http://{host}:%d/echo/allowed" % port, allow="127.0.0.1"),
         },
@@ -214,8 +223,20 @@ class Requests(harness.EndToEnd):
             self.post("moods", 7)
             return 7 in [e["value"] for e in self.came("moody")]
         harness.wait_for("the breaker closes", is_well)
+        metrics = self.rxd.metrics()
+        self.assertEqual(metrics.sum("rxd_request_breaker_open", pipeline="moody"), 0)
+        self.assertEqual(metrics.sum("rxd_requests_total", pipeline="moody"), len(self.server.paths))
+        self.assertGreaterEqual(metrics.sum("rxd_requests_total", pipeline="moody", outcome="bad"), 3)
         self.assertEqual(self.rxd.log_text().count("the breaker is open:"), 1)
         self.assertEqual(self.rxd.log_text().count("the breaker is closed"), 1)
+
+    def test_redirects_are_followed_where_that_is_asked_for_but_not_to_private_hosts(self):
+        self.post("ways", *({"way": way} for way in ("redirect", "away", "around")))
+        harness.wait_for("near", lambda: [e["r"]["path"] for e in self.came("near")] == ["/echo/elsewhere"])
+        harness.wait_for("far", lambda: sorted(e["r"]["path"] for e in self.came("far")) == ["/echo/away/far", "/echo/elsewhere"])
+        harness.wait_for("the others", lambda: (self.errored("near"), self.errored("far")) == (2, 1))
+        self.assertNotIn("/echo/away/near", self.server.paths)
+        self.assertEqual(self.server.paths.count("/around/far"), 4)
 
     def test_private_hosts_of_events_are_refused_unless_they_are_allowed(self):
         self.post("hosts", *({"host": host} for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f.1")))

@@ -368,6 +368,126 @@ START_TEST(redirects_end)
 }
 END_TEST
 
+/* Where the first redirects to, another port: another host for all that matters. */
+struct elsewhere {
+    struct world w;
+    struct peer *other;
+    char redirect[200];
+};
+
+static void setup_elsewhere(struct elsewhere *e, const char *status)
+{
+    setup(&e->w);
+    e->other = peer_create(e->w.h.loop);
+    peer_say(e->other, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nfar");
+    snprintf(e->redirect, sizeof e->redirect, "HTTP/1.1 %s\r\nLocation: %sthere\r\nContent-Length: 0\r\n\r\n", status,
+             e->other->url);
+    peer_say(e->w.peer, e->redirect);
+}
+
+static void teardown_elsewhere(struct elsewhere *e)
+{
+    peer_destroy(e->other);
+    teardown(&e->w);
+}
+
+static bool any_host(void *arg, const char *url)
+{
+    (void)arg;
+    return strncmp(url, "http://127.0.0.1:", 17) == 0;
+}
+
+static const char *const names[] = {"Authorization", "Accept", "X-Key", "Content-Type"}, *const texts[] = {
+                                                                                             "Bearer secret", "text/x",
+                                                                                             "secret", "text/y"};
+
+static struct outcome post_elsewhere(struct elsewhere *e, bool (*may_be_private)(void *, const char *))
+{
+    struct rx_fetch_options options = options_for(e->w.peer->url, NULL);
+    options.method = "POST";
+    options.body = "hello";
+    options.length = 5;
+    options.headers = (struct rx_pairs){.names = names, .texts = texts, .count = 4};
+    options.redirects = 2;
+    options.may_be_private = may_be_private;
+    return run(&e->w, &options);
+}
+
+static const struct {
+    const char *status, *first;
+    bool body;
+} elsewhere[] = {
+    {"301 Moved", "GET /there HTTP/1.1", false},     {"302 Found", "GET /there HTTP/1.1", false},
+    {"303 See", "GET /there HTTP/1.1", false},       {"307 Temporary", "POST /there HTTP/1.1", true},
+    {"308 Permanent", "POST /there HTTP/1.1", true},
+};
+
+START_TEST(a_redirect_to_another_host_carries_no_secrets)
+{
+    struct elsewhere e;
+    setup_elsewhere(&e, elsewhere[_i].status);
+    struct outcome o = post_elsewhere(&e, any_host);
+    ck_assert_int_eq(o.status, 200);
+    ck_assert_str_eq(o.body.data, "far");
+    const char *request = e.other->requests[0];
+    ck_assert_msg(strncmp(request, elsewhere[_i].first, strlen(elsewhere[_i].first)) == 0, "%s", request);
+    ck_assert_ptr_null(strstr(request, "secret"));
+    ck_assert_ptr_nonnull(strstr(request, "Accept: text/x"));
+    ck_assert_int_eq(strstr(request, "Content-Type: text/y") != NULL, elsewhere[_i].body);
+    ck_assert_int_eq(strstr(request, "hello") != NULL, elsewhere[_i].body);
+    finish(o);
+    teardown_elsewhere(&e);
+}
+END_TEST
+
+START_TEST(a_redirect_to_a_private_address_is_refused)
+{
+    struct elsewhere e;
+    setup_elsewhere(&e, "302 Found");
+    struct outcome o = post_elsewhere(&e, NULL);
+    ck_assert_int_eq(o.code, -EPERM);
+    ck_assert_uint_eq(e.other->request_count, 0);
+    finish(o);
+    teardown_elsewhere(&e);
+}
+END_TEST
+
+/* Back to the first by a redirect of the second: it comes from a redirect now. */
+START_TEST(a_redirect_back_is_one_too)
+{
+    struct elsewhere e;
+    char back[200];
+    setup_elsewhere(&e, "302 Found");
+    snprintf(back, sizeof back, "HTTP/1.1 302 Found\r\nLocation: %sagain\r\nContent-Length: 0\r\n\r\n", e.w.peer->url);
+    e.other->answers[0] = back;
+    struct outcome o = post_elsewhere(&e, any_host);
+    ck_assert_int_eq(o.status, 302); /* the third: two were allowed */
+    ck_assert_uint_eq(e.w.peer->request_count, 2);
+    ck_assert_ptr_null(strstr(e.w.peer->requests[1], "secret"));
+    finish(o);
+    teardown_elsewhere(&e);
+}
+END_TEST
+
+START_TEST(a_redirect_to_what_is_no_http_is_not_followed)
+{
+    struct world w;
+    setup(&w);
+    peer_say(w.peer, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
+    peer_say(w.peer, "HTTP/1.1 302 Found\r\nLocation: http://[::bad/\r\nContent-Length: 0\r\n\r\n");
+    struct rx_fetch_options options = options_for(w.peer->url, NULL);
+    options.redirects = 5;
+    options.may_be_private = any_host;
+    struct outcome file = run(&w, &options), bad = run(&w, &options);
+    ck_assert_int_eq(file.status, 302);
+    ck_assert_int_eq(bad.status, 302);
+    ck_assert_uint_eq(w.peer->request_count, 2);
+    finish(file);
+    finish(bad);
+    teardown(&w);
+}
+END_TEST
+
 /* ---- streams ---- */
 
 static const char stream_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nfirst ";
@@ -569,6 +689,10 @@ int main(void)
     tcase_add_test(t, redirects_are_followed_on_the_same_host_alone);
     tcase_add_test(t, a_stream_is_not_told_of_redirects);
     tcase_add_test(t, redirects_end);
+    tcase_add_loop_test(t, a_redirect_to_another_host_carries_no_secrets, 0, sizeof elsewhere / sizeof *elsewhere);
+    tcase_add_test(t, a_redirect_to_a_private_address_is_refused);
+    tcase_add_test(t, a_redirect_back_is_one_too);
+    tcase_add_test(t, a_redirect_to_what_is_no_http_is_not_followed);
     tcase_add_test(t, a_stream_comes_as_it_comes);
     tcase_add_test(t, who_does_not_want_a_stream_is_done_with_it);
     tcase_add_test(t, a_paused_stream_leaves_the_other_side_waiting);

@@ -364,6 +364,66 @@ START_TEST(a_host_that_comes_with_the_event_is_guarded_and_no_more_than_a_host)
 }
 END_TEST
 
+START_TEST(a_value_makes_no_step_to_another_path)
+{
+    static const struct {
+        const char *url;
+        unsigned asked;
+    } urls[] = {
+        {"http://h/{k + \"/..\"}/{v}", 1},  {"http://h/rooms/{k == \"x\" ? \"..\" : k}/{v}", 0},
+        {"http://h/{\".\"}{\".\"}?{v}", 0}, {"http://h/a/.{\".\"}", 0},
+        {"http://h/a/{\".\"}#x", 0},        {"http://h/../a/.{k}/{v}", 1},
+        {"http://h/?x={\"..\"}/../{v}", 1}, {"http://h/{\"..\"}", 0},
+        {"http://h/{\"...\"}/{v}", 1},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct run r;
+        char pipe[200];
+        snprintf(pipe, sizeof pipe, "[{http: {get: '%s'}}]", urls[i].url);
+        begin(&r, pipe);
+        outside = (struct outside){.heap = r.world.heap};
+        r.world.engine->caller = (struct rx_caller){.begin = ask, .cancel = cancel, .arg = &outside};
+        push(&r, 'a', 1, 0);
+        ck_assert_msg(outside.asked == urls[i].asked, "%s", urls[i].url);
+        ck_assert_uint_eq(ledger(&r)->accounts[RX_ERRORED], 1 - urls[i].asked);
+        finish(&r);
+    }
+}
+END_TEST
+
+START_TEST(what_is_asked_is_counted)
+{
+    struct run r;
+    begin_step(&r, "timeout: 1s, retry: {count: 1, delay: 100ms}, cache: 1h, breaker: {failures: 3, cooldown: 10s}");
+    const struct rx_request_counts *c = ledger(&r)->requests;
+    answers(1, 0, 10, 503);
+    answers(1, 1, 10, 200);
+    answers(2, 0, 0, 0);
+    push(&r, 'a', 1, 0);
+    ck_assert_int_eq(c->under_way, 1);
+    run_to(&r, 500);
+    push(&r, 'a', 1, 0);
+    ck_assert_uint_eq(c->good, 1);
+    ck_assert_uint_eq(c->bad, 1);
+    ck_assert_uint_eq(c->again, 1);
+    ck_assert_uint_eq(c->kept, 1);
+    for (int i = 0; i < 2; i++)
+        push(&r, 'a', 2, 0);
+    run_to(&r, 2700);
+    ck_assert_uint_eq(c->failed, 4);
+    ck_assert(c->breaker_open);
+    push(&r, 'a', 3, 0);
+    answers(4, 0, 0, 0);
+    run_to(&r, 13000);
+    push(&r, 'a', 4, 0);
+    ck_assert_int_eq(c->under_way, 1);
+    rx_hub_unsubscribe(&r.output);
+    ck_assert_uint_eq(c->cancelled, 1);
+    ck_assert_int_eq(c->under_way, 0);
+    finish(&r);
+}
+END_TEST
+
 /* ---- batches ---- */
 
 static void begin_batch(struct run *r, const char *options)
@@ -523,6 +583,8 @@ int main(void)
     tcase_add_test(t, what_cannot_be_asked_is_an_error_of_each_event_however_many_there_are);
     tcase_add_test(t, requests_say_what_the_step_says);
     tcase_add_test(t, a_host_that_comes_with_the_event_is_guarded_and_no_more_than_a_host);
+    tcase_add_test(t, a_value_makes_no_step_to_another_path);
+    tcase_add_test(t, what_is_asked_is_counted);
     tcase_add_test(t, a_batch_goes_when_it_is_full_and_its_answers_go_to_their_events);
     tcase_add_test(t, a_batch_that_is_not_full_goes_when_its_time_has_come_or_its_input_has_ended);
     tcase_add_test(t, an_answer_that_does_not_fit_its_batch_is_an_error_of_each_of_its_events);

@@ -43,7 +43,12 @@ struct rx_fetch_options {
     rx_time timeout;         /* for all of it; 0: none */
     uint64_t max_answer; /* bytes of the body, unpacked: more is an error (-EMSGSIZE); streams do without. 0: 1 MiB */
     bool follow;         /* up to five redirects, to the same host: `headers` are meant for it */
-    bool many;           /* RX_FETCHES_MANY_MAX may be under way, not RX_FETCHES_MAX */
+    /* So many, to any host, but none from https to http; not with `follow`. Where they lead to another host, scheme or port, of `headers` only
+     * Accept and Content-Type go there, and it is guarded, unless `may_be_private` (which may begin and cancel nothing) says that its URL may
+     * lead to a private address; NULL: none may. As browsers do, 303 makes any request a GET, 301 and 302 a POST. */
+    unsigned redirects;
+    bool (*may_be_private)(void *arg, const char *url);
+    bool many; /* RX_FETCHES_MANY_MAX may be under way, not RX_FETCHES_MAX */
     /* The host may not lead to a private address (guard.h): -EPERM. The address that is connected to is what is looked at, also of a
      * connection that is used again; no proxy is asked, which would look the name up itself. */
     bool guarded;

@@ -17,6 +17,7 @@ struct rx_fetch {
     struct rx_buffer body; /* a stream: what is not handed on yet */
     size_t head_bytes;
     unsigned redirects; /* that may still be followed */
+    bool gets, posts;   /* the method */
     CURLcode result;
     char detail[CURL_ERROR_SIZE];
     bool headed;   /* a status and all headers have come */
@@ -49,7 +50,9 @@ void fetch_deliver(struct rx_fetch *);            /* calls its owner with what t
 void fetch_destroy(struct rx_fetch *);
 /* fetch_answer.c: what has come, in words. */
 struct rx_answer fetch_answer(const struct rx_fetch *, struct rx_error *error);
-bool fetch_follow(struct rx_fetch *); /* true: the answer is a redirect, and is being followed */
+/* fetch_where.c: where a request may lead. */
+CURLcode fetch_guard(struct rx_fetch *, bool guarded); /* what is connected to from now on */
+bool fetch_follow(struct rx_fetch *);                  /* true: the answer is a redirect, and is being followed */
 /* client.c */
 int client_set_up(struct rx_client *); /* so that client->multi is there. -ENOMEM */
 void client_wake(struct rx_client *);  /* client_settle follows, in a turn of the loop */

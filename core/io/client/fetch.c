@@ -1,6 +1,5 @@
 /* One request and its answer: what libcurl is told of it, what comes, and when its owner hears of it. */
 #include "core/io/client/client_private.h"
-#include "core/io/client/guard.h"
 #include "core/io/net/tls.h"
 
 #include <errno.h>
@@ -8,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 enum { BACKLOG_MAX = 256 * 1024, REDIRECTS_MAX = 5 };
 #define CONNECT_TIMEOUT (10 * RX_SEC)
@@ -255,39 +253,6 @@ static void set_size(struct setting *s, CURLoption option, curl_off_t value)
         s->result = s->fetch->client->curl->easy_setopt(s->fetch->easy, option, value);
 }
 
-/* ---- guarded ones ---- */
-
-static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct rx_fetch *fetch = arg;
-    (void)purpose;
-    if (rx_guard_is_private(&address->addr)) {
-        fetch->refused_address = true;
-        return CURL_SOCKET_BAD;
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-/* A connection that another request has made may lead where this one must not. */
-static int on_connected(void *arg, char *address, char *local, int port, int local_port)
-{
-    struct rx_fetch *fetch = arg;
-    (void)local, (void)port, (void)local_port;
-    fetch->refused_address = rx_guard_is_private_text(address);
-    return fetch->refused_address ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-static void set_guard(struct setting *s)
-{
-    const struct rx_curl *curl = s->fetch->client->curl;
-    if (curl->easy_setopt(s->fetch->easy, CURLOPT_OPENSOCKETFUNCTION, on_open) ||
-        curl->easy_setopt(s->fetch->easy, CURLOPT_PREREQFUNCTION, on_connected))
-        s->result = CURLE_FAILED_INIT;
-    set_pointer(s, CURLOPT_OPENSOCKETDATA, s->fetch);
-    set_pointer(s, CURLOPT_PREREQDATA, s->fetch);
-    set_pointer(s, CURLOPT_PROXY, "");
-}
-
 static void set_callbacks(struct setting *s)
 {
     const struct rx_curl *curl = s->fetch->client->curl;
@@ -344,10 +309,12 @@ static int set_up(struct rx_fetch *fetch)
     set_callbacks(&s);
     set_manners(&s, &fetch->options);
     set_request(&s, &fetch->options);
-    if (fetch->options.guarded)
-        set_guard(&s);
+    if (s.result == CURLE_OK && fetch->options.guarded)
+        s.result = fetch_guard(fetch, true);
     if (s.result != CURLE_OK)
         return s.result == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+    fetch->gets = strcmp(fetch->options.method, "GET") == 0;
+    fetch->posts = strcmp(fetch->options.method, "POST") == 0;
     fetch->options.method = fetch->options.url = fetch->options.body = NULL;
     fetch->options.headers = (struct rx_pairs){0};
     fetch->options.tls = NULL;
@@ -364,7 +331,7 @@ static struct rx_fetch *create(struct rx_client *client, const struct rx_fetch_o
         return NULL;
     }
     *fetch = (struct rx_fetch){.client = client, .easy = easy, .options = *options, .next = client->first};
-    fetch->redirects = options->follow ? REDIRECTS_MAX : 0;
+    fetch->redirects = options->follow ? REDIRECTS_MAX : options->redirects;
     if (!options->connect_timeout)
         fetch->options.connect_timeout = CONNECT_TIMEOUT;
     if (!options->max_answer)

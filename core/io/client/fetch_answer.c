@@ -1,4 +1,4 @@
-/* What has come of a request: the answer, or in words why there is none; and where it sends us on. */
+/* What has come of a request: the answer, or in words why there is none. */
 #include "core/io/client/client_private.h"
 
 #include <errno.h>
@@ -162,70 +162,4 @@ struct rx_answer fetch_answer(const struct rx_fetch *fetch, struct rx_error *err
     else
         say_failure(fetch, error);
     return answer;
-}
-
-/* ---- redirects ---- */
-
-struct origin {
-    char *scheme, *host, *port;
-};
-
-static void free_origin(const struct rx_curl *curl, struct origin *o)
-{
-    curl->free(o->scheme);
-    curl->free(o->host);
-    curl->free(o->port);
-}
-
-static bool read_origin(const struct rx_curl *curl, const char *url, struct origin *ret)
-{
-    CURLU *parsed = curl->url();
-    bool right = parsed && curl->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-                 curl->url_get(parsed, CURLUPART_SCHEME, &ret->scheme, 0) == CURLUE_OK &&
-                 curl->url_get(parsed, CURLUPART_HOST, &ret->host, 0) == CURLUE_OK &&
-                 curl->url_get(parsed, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
-    curl->url_cleanup(parsed);
-    return right;
-}
-
-/* The headers, a token among them perhaps, are meant for one host: only the step from http to https on their usual ports is another
- * origin that is as good. */
-static bool is_same(const struct origin *from, const struct origin *to)
-{
-    if (strcasecmp(from->host, to->host) != 0)
-        return false;
-    if (strcmp(from->scheme, to->scheme) == 0)
-        return strcmp(from->port, to->port) == 0;
-    return strcmp(to->scheme, "https") == 0 && strcmp(from->port, "80") == 0 && strcmp(to->port, "443") == 0;
-}
-
-static bool may_follow(const struct rx_fetch *fetch, const char *from, const char *to)
-{
-    const struct rx_curl *curl = fetch->client->curl;
-    struct origin a = {0}, b = {0};
-    bool may = read_origin(curl, from, &a) && read_origin(curl, to, &b) && is_same(&a, &b);
-    free_origin(curl, &a);
-    free_origin(curl, &b);
-    return may;
-}
-
-bool fetch_follow(struct rx_fetch *fetch)
-{
-    const struct rx_curl *curl = fetch->client->curl;
-    const char *from = NULL, *to = NULL;
-    if (!fetch->redirects || !fetch->headed || fetch->told || fetch->result != CURLE_OK)
-        return false;
-    curl->easy_getinfo(fetch->easy, CURLINFO_EFFECTIVE_URL, &from);
-    curl->easy_getinfo(fetch->easy, CURLINFO_REDIRECT_URL, &to);
-    if (!from || !to || !may_follow(fetch, from, to) || curl->easy_setopt(fetch->easy, CURLOPT_URL, to) != CURLE_OK)
-        return false;
-    fetch->redirects--;
-    fetch->headed = fetch->finished = false;
-    fetch->head_bytes = 0;
-    rx_buffer_clear(&fetch->body);
-    if (curl->multi_add_handle(fetch->client->multi, fetch->easy) == CURLM_OK)
-        return true;
-    fetch->finished = true;
-    fetch->result = CURLE_OUT_OF_MEMORY;
-    return false;
 }

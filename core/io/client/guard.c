@@ -40,7 +40,7 @@ static bool is_private6(const uint8_t *a)
         return is_private4(word(a + 12));
     if (a[0] == 0x20 && a[1] == 0x02)
         return is_private4(word(a + 2));
-    if (word(a) == 0x20010DB8 || (a[0] == 0x20 && a[1] == 0x01 && a[2] < 2))
+    if (word(a) == 0x20010DB8 || word(a) >> 12 == 0x3FFF0 || (a[0] == 0x20 && a[1] == 0x01 && a[2] < 2))
         return true;
     return a[0] >> 5 != 1;
 }

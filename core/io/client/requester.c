@@ -156,6 +156,13 @@ struct pieces {
     size_t headers, allowed;
 };
 
+static void drop_pieces(struct pieces *p)
+{
+    if (p)
+        rx_buffer_finish(&p->texts);
+    free(p);
+}
+
 static int gather(struct pieces *p, const struct rx_request *request, struct rx_error *reterr)
 {
     struct rx_value name, text;
@@ -186,9 +193,30 @@ static void point(struct pieces *p)
         p->host_texts[i] = p->texts.data + p->hosts[i];
 }
 
-static int fetch(struct ask *ask, struct pieces *p, const struct rx_request *request, struct rx_error *reterr)
+static bool is_allowed(const struct pieces *p, const char *url)
 {
     struct rx_strings allow = {.items = p->host_texts, .count = p->allowed};
+    return rx_client_url_is_of(url, &allow);
+}
+
+/* Of a redirect. */
+static bool may_be_private(void *arg, const char *url)
+{
+    const struct ask *ask = arg;
+    struct rx_request request;
+    struct rx_error error;
+    struct pieces *p = calloc(1, sizeof *p);
+    bool may = p && rx_request_read(ask->call->request, &request) && gather(p, &request, &error) == 0;
+    if (may) {
+        point(p);
+        may = is_allowed(p, url);
+    }
+    drop_pieces(p);
+    return may;
+}
+
+static int fetch(struct ask *ask, struct pieces *p, const struct rx_request *request, struct rx_error *reterr)
+{
     struct rx_fetch_options o = {
         .method = request->method,
         .url = p->texts.data + p->url[0],
@@ -197,7 +225,9 @@ static int fetch(struct ask *ask, struct pieces *p, const struct rx_request *req
         .length = request->body.kind == RX_NULL ? 0 : request->body.aux,
         .max_answer = request->max_answer,
         .many = true,
-        .guarded = !request->trusted && !rx_client_url_is_of(p->texts.data + p->url[0], &allow),
+        .guarded = !request->trusted && !is_allowed(p, p->texts.data + p->url[0]),
+        .redirects = request->redirects,
+        .may_be_private = may_be_private,
         .done = on_done,
         .arg = ask,
     };
@@ -222,9 +252,7 @@ static int start(struct ask *ask, struct rx_error *reterr)
         point(p);
         r = fetch(ask, p, &request, reterr);
     }
-    if (p)
-        rx_buffer_finish(&p->texts);
-    free(p);
+    drop_pieces(p);
     return r;
 }
 
