@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/utf8.h"
+#include "core/json/json.h"
 #include "daemon/command.h"
 
 /* Each line of a text, behind an indentation. */
@@ -43,6 +44,16 @@ static void tap_line(const struct test_report *r, bool passed, const char *name)
     print_tap_name(name);
 }
 
+static void print_tap_place(const char *path, unsigned line)
+{
+    struct rx_buffer place = {0}, quoted = {0};
+    rx_buffer_printf(&place, "%s:%u", path, line);
+    rx_json_write_string(&quoted, place.data ? place.data : "", place.length);
+    printf("  ---\n  at: %.*s\n  message: |\n", (int)quoted.length, quoted.data ? quoted.data : "");
+    rx_buffer_finish(&place);
+    rx_buffer_finish(&quoted);
+}
+
 static void tap_test(const struct test_report *r, const struct rx_test_file *f, const struct rx_test *t,
                      const struct rx_test_result *result)
 {
@@ -50,7 +61,7 @@ static void tap_test(const struct test_report *r, const struct rx_test_file *f, 
     tap_line(r, good, t->name->text);
     if (good)
         return;
-    printf("  ---\n  at: \"%s:%u\"\n  message: |\n", f->path, t->name->at.line);
+    print_tap_place(f->path, t->name->at.line);
     print_lines("    ", &result->report);
     puts("  ...");
 }

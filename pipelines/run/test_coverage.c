@@ -79,12 +79,12 @@ static void tell(const struct telling *t, const struct rx_tree *where, const cha
     t->each(t->arg, place, reached);
 }
 
-/* What the planner adds to a step stands at its place. */
+/* What the planner adds to a step is named behind it, and stands at its place; behind an operator's name is its number. */
 static bool is_written(const struct rx_step *step)
 {
     const char *own = step->id + strlen(step->pipeline) + 1, *slash = strchr(own, '/');
     bool internal = (step->class->base.flags & RX_INTERNAL) != 0;
-    return !internal && (!slash || !strchr(slash + 1, '/'));
+    return !internal && (!slash || slash[1 + strspn(slash + 1, "0123456789")] == '\0');
 }
 
 /* `on_error` stands beside the operator, in the map that the step is. */

@@ -46,7 +46,7 @@ static bool looks_up(const struct rx_step *step)
 static bool is_named(const struct rx_step *step, const char *name)
 {
     return strcmp(step->id, name) == 0 || strcmp(step->id + strlen(step->pipeline) + 1, name) == 0 ||
-           strcmp(step->class->base.name, name) == 0;
+           strcmp(step->label, name) == 0 || strcmp(step->class->base.name, name) == 0;
 }
 
 static struct entry *entry_of(struct rx_test_mock *m, const struct rx_step *step)
@@ -179,7 +179,8 @@ static int read_entry(struct rx_test_mock *m, const struct rx_logical *logical, 
             any_looks_up = any_looks_up || looks_up(logical->steps[i]);
         }
     if (!any_asks && !any_looks_up) {
-        rx_diagnosef(m->diagnostics, e->key, "name its `id:`, PIPELINE/ID, or its operator: http, lookup",
+        rx_diagnosef(m->diagnostics, e->key,
+                     "name its `id:`, PIPELINE/ID, its place and operator (2.http), or its operator: http, lookup",
                      "no step \"%.100s\" asks a server or looks up in a file", e->key->text);
         return 0;
     }

@@ -35,6 +35,9 @@ pipelines:
       - route:
           hot: value > 30
           cold: value < 0
+  pairs:
+    from: sensors
+    pipe: [ { buffer: 2, id: pair } ]
   per_day:
     from: sensors
     pipe:
@@ -93,8 +96,8 @@ tests:
         self.write("config: rxd.yaml\ntests: [{name: b, input: {sensors: 'a|'}, values: {a: {device: d, value: 1}}, expect: {}}]\n", "b.yaml")
         alone = self.run_test("--coverage", "a.yaml")[1]
         both = self.run_test("--coverage", "a.yaml", "b.yaml", "a.yaml")[1]
-        self.assertIn("coverage: 10 of 16 ", alone)
-        self.assertIn("coverage: 11 of 16 ", both)
+        self.assertIn("coverage: 11 of 17 ", alone)
+        self.assertIn("coverage: 12 of 17 ", both)
         self.assertIn("warm/filter/1: its condition was never false", alone)
         self.assertNotIn("warm/filter/1", both)
 
@@ -372,6 +375,13 @@ tests:
         self.refuses("a diagram is at most 100 years long", diagram % "999999999999999d")
         self.refuses("levels", "config: rxd.yaml\ntests: [{name: a, expect: {whole: " + "[" * 70 + "]" * 70 + "}}]\n")
         self.refuses("it has over 16 MiB", "#" * (16 * 1024 * 1024 + 1))
+
+    def test_outputs_have_a_limit(self):
+        self.write("sources: { a: { http: {} } }\npipelines: { ticks: { from: { interval: 1ms } } }\n", "ticks.yaml")
+        path = self.write("config: ticks.yaml\ntests: [{name: a, end: 1001s, expect: {ticks: []}}]\n")
+        status, out, _ = self.run_test(path)
+        self.assertEqual(status, 1)
+        self.assertIn("over 1000000 outputs are too many to compare", out)
 
     def test_a_recording_has_a_limit(self):
         with open(self.here / "long.ndjson", "wb") as file:
