@@ -120,6 +120,7 @@ struct rx_logical_pipeline {
     bool singles;           /* its events go one by one */
     bool lates;             /* some step of it may find an event too late */
     unsigned leaves, chain; /* private to the planner, from here on */
+    bool again;             /* it, or who reads it, may be subscribed anew */
     struct rx_logical_pipeline *reader;
 };
 

@@ -176,17 +176,49 @@ static int count_leaf(struct rx_planner *planner, struct rx_logical_pipeline *p,
     return 0;
 }
 
+static int mark_again(struct rx_planner *planner, struct rx_logical_pipeline *p, struct rx_logical_graph *graph,
+                      size_t node)
+{
+    struct rx_outlet *outlet = graph->nodes[node].reads;
+    (void)planner, (void)p;
+    if (outlet->pipeline)
+        outlet->pipeline->again = true;
+    return 0;
+}
+
+static bool subscribes_again(const struct rx_logical_graph *graph)
+{
+    bool again = false;
+    for (size_t i = 0; i < graph->count && !again; i++)
+        again = graph->nodes[i].step->class->base.flags & RX_RESUBSCRIBES;
+    return again;
+}
+
+/* Whether one of its steps may end, or be left, at an event. */
+static bool may_end_at_an_event(const struct rx_logical_graph *graph)
+{
+    bool may = false;
+    for (size_t i = 0; i < graph->count && !may; i++) {
+        const struct rx_step *step = graph->nodes[i].step;
+        may = !(step->class->base.flags & RX_RESUBSCRIBES) && (!step->facts.spans || step->on_error == RX_FAIL);
+    }
+    return may;
+}
+
 /* A pipeline that reads several streams may be where branches meet: then what it reads, near or far, goes one by one. So it does
- * where a step says so (logical_time.c). */
+ * where a step says so (logical_time.c), and where an event may end what is then subscribed again: the events behind it are for that. */
 void rx_planner_singles(struct rx_planner *planner)
 {
     struct rx_logical *plan = planner->plan;
     for (size_t i = plan->pipeline_count; i-- > 0;) {
         struct rx_logical_pipeline *p = &plan->pipelines[plan->ordered[i]];
         each_leaf(planner, p, p->graph, count_leaf);
-        p->singles = p->singles || p->leaves > 1;
+        p->again = p->again || subscribes_again(p->graph);
+        p->singles = p->singles || p->leaves > 1 || (p->again && may_end_at_an_event(p->graph));
         if (p->singles)
             each_leaf(planner, p, p->graph, mark_single);
+        if (p->again)
+            each_leaf(planner, p, p->graph, mark_again);
     }
 }
 

@@ -98,7 +98,7 @@ def try_case(job):
     """(how many ways were tried, what differs)"""
     case, chosen = job
     whole = bytes_of(case, PLAINEST, False)
-    if not whole.startswith(b"{"):
+    if whole and not whole.startswith(b"{"):  # rxd said something; of a stream like `never` nothing comes
         return 0, (case, PLAINEST, False, b"", whole)
     for flags, blanks in chosen:
         other = bytes_of(case, flags, blanks)
