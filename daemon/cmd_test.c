@@ -91,7 +91,9 @@ static int load_config(struct test_session *s)
     for (size_t i = 0; s->file.configs[i]; i++)
         rx_paths_add(&paths, s->file.configs[i]);
     struct rx_load_options options = {.replay = true, .shown = shown, .rows = rx_test_file_rows, .rows_arg = &s->file};
-    int status = rx_load(&paths, &options, &s->loaded);
+    int status = paths.lost ? RX_EXIT_CONFIG : rx_load(&paths, &options, &s->loaded);
+    if (paths.lost)
+        fprintf(stderr, "rxd: %s: `config` names at most %d files\n", s->file.path, RX_PATHS_MAX);
     free(shown);
     return status;
 }
@@ -104,7 +106,7 @@ static int replace_file(const char *path, const struct rx_buffer *text)
     int r = real && stat(real, &status) == 0 && asprintf(&beside, "%s.XXXXXX", real) >= 0 ? 0 : -1;
     int fd = r == 0 ? mkstemp(beside) : -1;
     r = fd >= 0 && write(fd, text->data, text->length) == (ssize_t)text->length && fchmod(fd, status.st_mode) == 0 &&
-                fsync(fd) == 0
+                (fchown(fd, status.st_uid, status.st_gid) == 0 || errno == EPERM) && fsync(fd) == 0
             ? 0
             : -1;
     if (fd >= 0 && close(fd) != 0)

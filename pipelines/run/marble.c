@@ -37,6 +37,11 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c ==
 
 static bool is_bound(const struct reading *r, size_t at) { return at >= r->length || is_blank(r->text[at]); }
 
+static bool is_unit(const char *text)
+{
+    return strcmp(text, "ms") == 0 || (text[0] && strchr("smhd", text[0]) && text[1] == '\0');
+}
+
 /* A duration between blanks: its length, 0: there is none. One beyond all bounds is INT64_MAX. */
 static size_t duration_at(const struct reading *r, rx_time *ret)
 {
@@ -50,10 +55,13 @@ static size_t duration_at(const struct reading *r, rx_time *ret)
         return 0;
     memcpy(word, r->text + r->at, n);
     word[n] = '\0';
-    int result = strpbrk(word, "smhd") ? rx_parse_duration(word, ret, NULL) : -EINVAL;
-    if (result == -ERANGE)
+    if (!strpbrk(word, "smhd"))
+        return 0;
+    int result = rx_parse_duration(word, ret, NULL);
+    bool huge = result == -ERANGE || (result < 0 && is_unit(word + strspn(word, "0123456789")));
+    if (huge)
         *ret = INT64_MAX;
-    return result == 0 || result == -ERANGE ? n : 0;
+    return result == 0 || huge ? n : 0;
 }
 
 static int tell(struct reading *r, enum rx_marble_kind kind, size_t length)

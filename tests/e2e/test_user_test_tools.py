@@ -373,6 +373,7 @@ tests:
         self.refuses("a diagram is at most 100 years long", diagram % "20000d 20000d")
         self.refuses("a diagram is at most 100 years long", diagram % "40000d")
         self.refuses("a diagram is at most 100 years long", diagram % "999999999999999d")
+        self.refuses("`config` names at most 256 files", "config: [%s]\ntests: [{name: a, expect: {}}]\n" % ", ".join(["rxd.yaml"] * 257))
         self.refuses("levels", "config: rxd.yaml\ntests: [{name: a, expect: {whole: " + "[" * 70 + "]" * 70 + "}}]\n")
         self.refuses("it has over 16 MiB", "#" * (16 * 1024 * 1024 + 1))
 
