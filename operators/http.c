@@ -211,33 +211,41 @@ static const struct rx_option options[] = {
     {0},
 };
 
+static int refuse(struct rx_error *reterr, const char *message, const char *hint)
+{
+    rx_error_set(reterr, -EINVAL, "%s", message);
+    rx_error_hint(reterr, "%s", hint);
+    return -EINVAL;
+}
+
+static int check_allow(const struct rx_strings *allow, struct rx_error *reterr)
+{
+    for (size_t i = 0; i < allow->count; i++)
+        if (!allow->items[i][0] || strpbrk(allow->items[i], "/?#@ ")) {
+            rx_error_set(reterr, -EINVAL, "allow: \"%s\" is no host", allow->items[i]);
+            rx_error_hint(reterr, "write hosts as they stand in URLs: allow: [10.0.0.7, \"[fd00::7]\", box.lan]");
+            return -EINVAL;
+        }
+    if (allow->count > ALLOW_MAX)
+        return rx_error_set(reterr, -EINVAL, "allow: %zu hosts; at most %d", allow->count, ALLOW_MAX);
+    return 0;
+}
+
 static int check(const void *image, struct rx_error *reterr)
 {
     const struct http *h = image;
     int urls = !!h->get + !!h->post + !!h->put + !!h->patch + !!h->delete;
-    if (urls != 1) {
-        rx_error_set(reterr, -EINVAL, urls ? "it asks one URL, in one way" : "it needs a URL to ask");
-        rx_error_hint(reterr, "write one of get, post, put, patch and delete: {get: \"http://127.0.0.1:9000/{id}\"}");
-        return -EINVAL;
-    }
-    if (h->body && h->get) {
-        rx_error_set(reterr, -EINVAL, "get sends no body");
-        rx_error_hint(reterr, "put values into the URL: {get: \"http://127.0.0.1:9000/{id}\"}, or use post");
-        return -EINVAL;
-    }
-    if (h->batch_given && (h->get || h->delete)) {
-        rx_error_set(reterr, -EINVAL, "a batch goes in the body, and %s sends none", h->get ? "get" : "delete");
-        rx_error_hint(reterr, "use post, put or patch");
-        return -EINVAL;
-    }
-    if (h->batch_given && h->cache_given) {
-        rx_error_set(reterr, -EINVAL, "answers to a batch are not kept");
-        rx_error_hint(reterr, "use cache or batch, not both");
-        return -EINVAL;
-    }
-    if (h->allow.count > ALLOW_MAX)
-        return rx_error_set(reterr, -EINVAL, "allow: %zu hosts; at most %d", h->allow.count, ALLOW_MAX);
-    return 0;
+    if (urls != 1)
+        return refuse(reterr, urls ? "it asks one URL, in one way" : "it needs a URL to ask",
+                      "write one of get, post, put, patch and delete: {get: \"http://127.0.0.1:9000/{id}\"}");
+    if (h->body && h->get)
+        return refuse(reterr, "get sends no body",
+                      "put values into the URL: {get: \"http://127.0.0.1:9000/{id}\"}, or use post");
+    if (h->batch_given && (h->get || h->delete))
+        return refuse(reterr, "a batch goes in the body, and get and delete send none", "use post, put or patch");
+    if (h->batch_given && h->cache_given)
+        return refuse(reterr, "answers to a batch are not kept", "use cache or batch, not both");
+    return check_allow(&h->allow, reterr);
 }
 
 static int init(struct rx_op *op, struct rx_error *reterr)

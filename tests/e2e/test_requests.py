@@ -90,6 +90,15 @@ class Server:
     def around(self, connection, path):
         return self.reply(connection, b"", "302 Found", f"Location: {path}\r\n")
 
+    def cut(self, connection, _):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it")
+        return False
+
+    def busy(self, connection, path):  # the second time it is not
+        if self.paths.count(path) > 1:
+            return self.echo(connection, path)
+        return self.reply(connection, b"", "429 Too Many Requests", "Retry-After: 1\r\n")
+
     def garbage(self, connection, _):
         connection.sendall(b"\x00\xff\x01 what?\r\n\r\n")
         return False
@@ -127,7 +136,7 @@ class Server:
             assert self.lock.wait_for(condition, timeout=20), (self.open, self.paths[-5:])
 
 
-ODD = ["hangup", "redirect", "garbage", "nojson", "drip", "headers", "endless", "silent"]
+ODD = ["hangup", "cut", "redirect", "garbage", "nojson", "drip", "headers", "endless", "silent"]
 
 
 def config(port):
@@ -138,7 +147,7 @@ def config(port):
         return {"from": source, "pipe": [{"http": {"get": url, "into": "r", **options}}]}
 
     doubled = {"post": at + "/doubled", "body": "{value}", "into": "r", "batch": {"count": 3, "every": "50ms"}}
-    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers", "ways")}
+    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers", "ways", "rushes")}
     return {
         "sources": {"clock": {"timer": {"every": "10ms"}}, **sources},
         "pipelines": {
@@ -149,9 +158,10 @@ def config(port):
             "batched": {"from": "numbers", "pipe": [{"http": doubled}]},
             "kept": asks("numbers", "/echo/kept/{value % 2}", cache={"ttl": "1h", "max": 10}, concurrency=1),
             "newest": asks("news", "/silent/{value}", mode="switch", timeout="1h"),
-            "moody": asks("moods", "/moody/{value}", breaker={"failures": 3, "cooldown": "300ms"}),
+            "moody": asks("moods", "/moody/{value}", concurrency=1, breaker={"failures": 3, "cooldown": "1s"}),
             "near": asks("ways", "/{way}/near", redirects=3),
             "far": asks("ways", "/{way}/far", redirects=3, allow="localhost"),
+            "patient": asks("rushes", "/busy/{value}", retry={"count": 2, "delay": "1ms"}),
             "guarded": asks("hosts", "http://{host}:%d/echo/guarded" % port),
             "allowed": asks("hosts", "http://{host}:%d/echo/allowed" % port, allow="127.0.0.1"),
         },
@@ -213,8 +223,7 @@ class Requests(harness.EndToEnd):
         self.server.wait_for(lambda: self.server.open == 1)
 
     def test_the_breaker_opens_and_closes(self):
-        for value in range(6):
-            self.post("moods", value)
+        self.post("moods", *range(6))
         harness.wait_for("errors", lambda: self.errored("moody") == 6)
         self.assertLess(len(self.server.paths), 6)
         self.server.well.set()
@@ -223,12 +232,21 @@ class Requests(harness.EndToEnd):
             self.post("moods", 7)
             return 7 in [e["value"] for e in self.came("moody")]
         harness.wait_for("the breaker closes", is_well)
+        harness.wait_for("all are over", lambda: self.rxd.metrics().sum("rxd_requests_under_way", pipeline="moody") == 0)
         metrics = self.rxd.metrics()
         self.assertEqual(metrics.sum("rxd_request_breaker_open", pipeline="moody"), 0)
         self.assertEqual(metrics.sum("rxd_requests_total", pipeline="moody"), len(self.server.paths))
         self.assertGreaterEqual(metrics.sum("rxd_requests_total", pipeline="moody", outcome="bad"), 3)
         self.assertEqual(self.rxd.log_text().count("the breaker is open:"), 1)
         self.assertEqual(self.rxd.log_text().count("the breaker is closed"), 1)
+
+    def test_retry_after_is_heeded(self):
+        self.post("rushes", 1)
+        self.server.wait_for(lambda: self.server.paths.count("/busy/1") == 1)
+        before = time.monotonic()
+        self.wait_for_values("patient", [1])
+        self.assertGreater(time.monotonic() - before, 0.5)
+        self.assertEqual(self.rxd.metrics().sum("rxd_requests_again_total", pipeline="patient"), 1)
 
     def test_redirects_are_followed_where_that_is_asked_for_but_not_to_private_hosts(self):
         self.post("ways", *({"way": way} for way in ("redirect", "away", "around")))

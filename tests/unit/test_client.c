@@ -657,6 +657,37 @@ START_TEST(urls_and_headers_are_checked)
 }
 END_TEST
 
+START_TEST(hosts_are_known_by_their_names)
+{
+    static const char *const items[] = {"10.0.0.7", "[fd00::7]", "fd00::8", "Box.lan:80"};
+    static const struct rx_strings hosts = {.items = items, .count = 4};
+    static const struct {
+        const char *url;
+        bool is;
+    } urls[] = {
+        {"http://10.0.0.7/", true},
+        {"https://10.0.0.7:9000?x", true},
+        {"http://u:p@10.0.0.7#f", true},
+        {"http://10.0.0.77/", false},
+        {"http://10.0.0.7@evil/", false},
+        {"http://evil#@10.0.0.7/", false},
+        {"http://evil/@10.0.0.7", false},
+        {"http://[fd00::7]:1/", true},
+        {"http://[fd00::8]/", true},
+        {"http://[fd00::9]/", false},
+        {"http://box.lan:80/", true},
+        {"http://box.lan:81/", false},
+        {"http://box.lan/", false},
+        {"ftp://10.0.0.7/", false},
+        {"http:///", false},
+        {"http://10.0.0.7.evil/", false},
+        {"http://[]/", false},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+        ck_assert_msg(rx_client_url_is_of(urls[i].url, &hosts) == urls[i].is, "%s", urls[i].url);
+}
+END_TEST
+
 START_TEST(what_is_shown_of_a_url_holds_no_secret)
 {
     static const char *const cases[][2] = {
@@ -700,6 +731,7 @@ int main(void)
     tcase_add_test(t, so_many_may_be_under_way);
     tcase_add_test(t, a_fetch_that_is_left_goes_on_with_who_takes_it);
     tcase_add_test(t, urls_and_headers_are_checked);
+    tcase_add_test(t, hosts_are_known_by_their_names);
     tcase_add_test(t, what_is_shown_of_a_url_holds_no_secret);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -82,7 +82,7 @@ void rx_client_drop_left(struct rx_client *); /* those that nobody took */
 int rx_client_check_url(const char *url, struct rx_error *reterr);
 int rx_client_check_header(const char *name, const char *text, struct rx_error *reterr);
 int rx_client_check_headers(const struct rx_pairs *, struct rx_error *reterr);
-/* Whether the URL's host is one of these, any case. */
+/* Whether the URL's host is one of these, any case; with or without its port, and the brackets of an IPv6 address. */
 bool rx_client_url_is_of(const char *url, const struct rx_strings *hosts);
 /* A URL for logs and conditions: without user, password, query and fragment, which may be secrets. */
 void rx_client_name_url(const char *url, char *out, size_t size);

@@ -56,13 +56,21 @@ int rx_client_check_headers(const struct rx_pairs *headers, struct rx_error *ret
     return r;
 }
 
+static bool is_text(const char *text, const char *other, size_t length)
+{
+    return strlen(text) == length && strncasecmp(text, other, length) == 0;
+}
+
 bool rx_client_url_is_of(const char *url, const struct rx_strings *hosts)
 {
     const char *authority = behind_scheme(url), *host = authority ? host_of(authority) : "";
-    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, "/?#:");
-    for (size_t i = 0; i < hosts->count; i++)
-        if (strlen(hosts->items[i]) == length && strncasecmp(hosts->items[i], host, length) == 0)
+    size_t whole = strcspn(host, "/?#"), length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, "/?#:");
+    for (size_t i = 0; i < hosts->count; i++) {
+        const char *item = hosts->items[i];
+        if (is_text(item, host, length) || is_text(item, host, whole) ||
+            (*host == '[' && length > 2 && is_text(item, host + 1, length - 2)))
             return true;
+    }
     return false;
 }
 
