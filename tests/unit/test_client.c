@@ -11,7 +11,6 @@
 /* Name look-ups of slow.test hang until the test lets them go. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
-int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
 {
     int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);

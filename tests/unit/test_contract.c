@@ -113,7 +113,9 @@ START_TEST(fused_steps_keep_the_accounts_of_single_ones)
         const struct rx_ledger *a = &single.plan->ledgers[k], *b = &fused.plan->ledgers[k];
         const struct rx_request_counts *x = a->requests, *y = b->requests;
         ck_assert_str_eq(fused.plan->steps[k]->id, step->id);
-        ck_assert((x == NULL) == (y == NULL) && (!x || memcmp(x, y, sizeof *x) == 0));
+        ck_assert((x == NULL) == (y == NULL));
+        ck_assert(!x || (memcmp(x, y, offsetof(struct rx_request_counts, breaker_open)) == 0 &&
+                         x->breaker_open == y->breaker_open));
         ck_assert_msg(memcmp(a, b, offsetof(struct rx_ledger, requests)) == 0,
                       "%s: alone in %llu out %llu, fused in %llu out %llu", step->id, (unsigned long long)a->in,
                       (unsigned long long)a->out, (unsigned long long)b->in, (unsigned long long)b->out);
