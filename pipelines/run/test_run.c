@@ -8,6 +8,7 @@
 
 #include "pipelines/run/outputs_diff.h"
 #include "pipelines/run/replay.h"
+#include "pipelines/run/test_losses.h"
 #include "pipelines/run/test_mock.h"
 
 struct run {
@@ -18,9 +19,10 @@ struct run {
     struct rx_test_result *result;
     struct rx_test_mock *mock;
     struct rx_test_coverage *coverage;
+    struct test_losses lost;
     struct rx_buffer losses; /* what went to error streams, a line each */
     const char **expected;   /* the streams that are */
-    const char **shown;      /* those, and all pipelines */
+    const char **shown;      /* all pipelines and error streams, and those */
 };
 
 /* ---- before ---- */
@@ -43,21 +45,34 @@ static int check_stream(struct run *run, const struct rx_tree *key)
     return -EINVAL;
 }
 
+/* All pipelines run, and tell their errors. */
+static size_t show_all(const struct rx_logical *logical, const char **shown)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < logical->pipeline_count; i++) {
+        const struct rx_logical_pipeline *p = &logical->pipelines[i];
+        shown[n++] = p->name;
+        shown[n++] = p->errors.name;
+        if (p->lates)
+            shown[n++] = p->late.name;
+    }
+    return n;
+}
+
 static int name_streams(struct run *run)
 {
-    size_t n = run->test->expected_count, m = run->logical->pipeline_count;
+    size_t n = run->test->expected_count;
     int r = 0;
     run->expected = calloc(n + 1, sizeof *run->expected);
-    run->shown = calloc(n + m + 1, sizeof *run->shown);
+    run->shown = calloc(n + run->logical->pipeline_count * 3 + 1, sizeof *run->shown);
     if (!run->expected || !run->shown)
         return -ENOMEM;
+    size_t all = show_all(run->logical, run->shown);
     for (size_t i = 0; i < n; i++) {
-        run->expected[i] = run->shown[m + i] = run->test->expected[i].key->text;
+        run->expected[i] = run->shown[all + i] = run->test->expected[i].key->text;
         if (check_stream(run, run->test->expected[i].key) < 0)
             r = -EINVAL;
     }
-    for (size_t i = 0; i < m; i++)
-        run->shown[i] = run->logical->pipelines[i].name;
     return r;
 }
 
@@ -94,9 +109,21 @@ static int feed(struct run *run, struct rx_replay *replay)
     return r;
 }
 
+static void take_line(void *arg, const char *text, size_t length)
+{
+    struct run *run = arg;
+    rx_outputs_take_line(&run->result->outputs, text, length);
+    test_losses_take(&run->lost, text, length);
+}
+
 static void tell_loss(void *arg, const char *stream, uint64_t n)
 {
-    rx_buffer_printf(arg, "%llu %s to %s\n", (unsigned long long)n, n == 1 ? "event went" : "events went", stream);
+    struct run *run = arg;
+    bool expected = false;
+    for (size_t i = 0; run->expected[i]; i++)
+        expected = expected || strcmp(run->expected[i], stream) == 0;
+    if (!expected)
+        test_losses_tell(&run->lost, stream, n, &run->losses);
 }
 
 static void enter(void *arg, struct rx_world *world) { rx_test_mock_enter(((struct run *)arg)->mock, world); }
@@ -115,8 +142,8 @@ static int play(struct run *run)
                                         .enter = enter,
                                         .leave = leave,
                                         .world_arg = run,
-                                        .write = rx_outputs_take_line,
-                                        .arg = &run->result->outputs};
+                                        .write = take_line,
+                                        .arg = run};
     struct rx_plan_options plan_options = {.rows = rx_test_mock_rows, .rows_arg = run->mock};
     struct rx_replay *replay = NULL;
     struct rx_error error = {0};
@@ -127,7 +154,7 @@ static int play(struct run *run)
     else
         r = feed(run, replay);
     if (r == 0)
-        rx_replay_losses(replay, tell_loss, &run->losses);
+        rx_replay_losses(replay, tell_loss, run);
     rx_replay_destroy(replay);
     if (r == 0 && (r = rx_outputs_verdict(&run->result->outputs, &error)) < 0)
         rx_buffer_printf(&run->result->report, "%s\n", error.message);
@@ -199,7 +226,8 @@ int rx_test_run(const struct rx_test *test, const struct rx_logical *logical, st
                       .diagnostics = diagnostics,
                       .heap = heap,
                       .result = ret,
-                      .coverage = coverage};
+                      .coverage = coverage,
+                      .lost = {.heap = heap, .firsts = {.heap = heap}}};
     *ret = (struct rx_test_result){.passed = true};
     int r = name_streams(&run);
     if (r == 0)
@@ -213,6 +241,7 @@ int rx_test_run(const struct rx_test *test, const struct rx_logical *logical, st
     if (!ret->passed && run.losses.length)
         rx_buffer_append(&ret->report, run.losses.data, run.losses.length);
     rx_buffer_finish(&run.losses);
+    test_losses_finish(&run.lost);
     rx_test_mock_destroy(run.mock);
     free(run.expected);
     free(run.shown);

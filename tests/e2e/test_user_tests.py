@@ -210,7 +210,10 @@ class UserTests(harness.EndToEnd):
 """)
         self.fails("""
   - {name: none, input: {sensors: "-a|"}, values: {a: {device: p1}}, expect: {asked: [1]}}
-""", "1 event went to asked.errors")
+""", "1 event went to asked.errors: asset: the test gives no answers to the step asked/asset (mock: {asset: ...}): {\"device\":\"p1\"}\n")
+        self.fails("""
+  - {name: several, input: {sensors: "-a-b|"}, expect: {averages: [1]}}
+""", "2 events went to averages.errors, the first: 1.group_by: the field device is absent: \"a\"\n")
         self.refused("""
   - {name: none, mock: {doubled: 1}, expect: {asked: []}}
 """, 'no step "doubled" asks a server or looks up in a file')
