@@ -48,7 +48,7 @@ static void write_items(struct test_update *u, const struct rx_test_expectation 
         if (n > 0 && !layout->dashes)
             rx_buffer_text(out, layout->lines ? "," : ", ");
         if (layout->lines && (n > 0 || !layout->in_place))
-            test_indent(out, layout->column);
+            test_indent(u, out, layout->column);
         rx_buffer_text(out, layout->dashes ? "- " : "");
         write_outcome(u, out, e->untimed && n < e->stream.count ? &e->stream.items[n] : NULL, &came->items[i]);
         n++;
@@ -75,7 +75,7 @@ static void write_brackets(struct test_update *u, const struct rx_test_expectati
     rx_buffer_clear(out);
     rx_buffer_text(out, "[");
     write_items(u, e, came, out, &(struct layout){.lines = true, .column = column + 2});
-    test_indent(out, column);
+    test_indent(u, out, column);
     rx_buffer_text(out, "]");
 }
 
@@ -155,9 +155,11 @@ int rx_test_update(const struct rx_test_file *file, const struct rx_test_result 
     u.json = first < u.length && u.text[first] == '{';
     int r = update_all(&u, results, reterr);
     if (r == 0) {
-        test_edits_apply(&u, ret_text);
+        r = test_edits_apply(&u, ret_text);
         *ret_changed = u.changed;
-        r = ret_text->failed ? -ENOMEM : 0;
+        if (r == -EINVAL)
+            rx_error_set(reterr, r, "%s cannot be updated: what several tests expect stands in one place (an alias)",
+                         file->path);
     }
     for (size_t i = 0; i < u.count; i++)
         rx_buffer_finish(&u.edits[i].text);

@@ -76,7 +76,7 @@ static void add_values(struct test_update *u, const struct rx_tree *key)
     write_all_made(u, &out);
     rx_buffer_text(&out, block ? "}" : "}, ");
     if (block)
-        test_indent(&out, test_column_of(u, key->at.offset));
+        test_indent(u, &out, test_column_of(u, key->at.offset));
     test_edit(u, key->at.offset, key->at.offset, &out);
 }
 
@@ -90,7 +90,7 @@ static void add_symbols(struct test_update *u)
         add_values(u, expect_key(u->test->tree));
     } else if (!range->flow) {
         for (size_t i = u->test->legend.count; i < u->legend.count; i++) {
-            test_indent(&out, test_column_of(u, range->start));
+            test_indent(u, &out, test_column_of(u, range->start));
             write_made(u, &out, &u->legend.rows[i]);
         }
         test_edit(u, range->end, range->end, &out);

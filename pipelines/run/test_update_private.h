@@ -30,10 +30,11 @@ struct test_update {
 
 /* In place of what stands from `from` to `to`. Takes the text. */
 void test_edit(struct test_update *, size_t from, size_t to, struct rx_buffer *text);
-void test_edits_apply(struct test_update *, struct rx_buffer *out);
+/* The text with all of them. -EINVAL: two of them are about one place (an alias), and differ; -ENOMEM. */
+int test_edits_apply(struct test_update *, struct rx_buffer *out);
 size_t test_column_of(const struct test_update *, size_t at);
-/* A new line. */
-void test_indent(struct rx_buffer *out, size_t columns);
+/* A new line, ended as those of the file. */
+void test_indent(const struct test_update *, struct rx_buffer *out, size_t columns);
 /* Whether a key stands in a mapping without brackets: it is the first in its line, but for the dashes of lists. */
 bool test_is_in_block(const struct test_update *, const struct rx_tree *key);
 /* As JSON, and in YAML with bare names. */

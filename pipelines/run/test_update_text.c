@@ -35,18 +35,31 @@ static int by_place(const void *a, const void *b)
     return x->from != y->from ? (x->from < y->from ? -1 : 1) : x->order < y->order ? -1 : 1;
 }
 
-void test_edits_apply(struct test_update *u, struct rx_buffer *out)
+/* What an alias repeats is replaced in one place: by the same text each time, or not at all. */
+static bool is_repeated(const struct test_edit *last, const struct test_edit *e)
+{
+    return last->from == e->from && last->to == e->to && last->text.length == e->text.length &&
+           (e->text.length == 0 || memcmp(last->text.data, e->text.data, e->text.length) == 0);
+}
+
+int test_edits_apply(struct test_update *u, struct rx_buffer *out)
 {
     size_t at = 0;
     if (u->count)
         qsort(u->edits, u->count, sizeof *u->edits, by_place);
     for (size_t i = 0; i < u->count; i++) {
-        rx_buffer_append(out, u->text + at, u->edits[i].from - at);
-        if (u->edits[i].text.length)
-            rx_buffer_append(out, u->edits[i].text.data, u->edits[i].text.length);
-        at = u->edits[i].to;
+        const struct test_edit *e = &u->edits[i];
+        if (i > 0 && e->to > e->from && is_repeated(e - 1, e))
+            continue;
+        if (e->from < at)
+            return -EINVAL;
+        rx_buffer_append(out, u->text + at, e->from - at);
+        if (e->text.length)
+            rx_buffer_append(out, e->text.data, e->text.length);
+        at = e->to;
     }
     rx_buffer_append(out, u->text + at, u->length - at);
+    return out->failed ? -ENOMEM : 0;
 }
 
 /* ---- places ---- */
@@ -60,9 +73,10 @@ static size_t line_start(const struct test_update *u, size_t at)
 
 size_t test_column_of(const struct test_update *u, size_t at) { return at - line_start(u, at); }
 
-void test_indent(struct rx_buffer *out, size_t columns)
+void test_indent(const struct test_update *u, struct rx_buffer *out, size_t columns)
 {
-    rx_buffer_text(out, "\n");
+    const char *newline = memchr(u->text, '\n', u->length);
+    rx_buffer_text(out, newline && newline > u->text && newline[-1] == '\r' ? "\r\n" : "\n");
     while (columns-- > 0)
         rx_buffer_text(out, " ");
 }

@@ -214,6 +214,55 @@ tests:
                      '{"config": "rxd.yaml", "tests": [{"name": "ü", "input": {"sensors": "-a|"}, "values": {"a": {"value": 21}, "b": 42},\n'
                      ' "expect": {"warm": "-b|", "whole": [{"value": 21}], "doubled": [42]}}]}\n', "test.json")
 
+    def test_update_of_aliases_and_folded_texts(self):
+        self.updates("""config: rxd.yaml
+tests:
+- name: anchors
+  input: &i {sensors: "-1|"}
+  expect: {doubled: &e []}
+- name: alias
+  input: *i
+  expect: {doubled: *e}
+- name: folded
+  input: *i
+  expect:
+    "doubled": >
+      --
+      --
+    whole: |
+      --
+""", """config: rxd.yaml
+tests:
+- name: anchors
+  input: &i {sensors: "-1|"}
+  expect: {doubled: &e [2]}
+- name: alias
+  input: *i
+  expect: {doubled: *e}
+- name: folded
+  input: *i
+  expect:
+    "doubled": "-2|"
+    whole: "-1|"
+""")
+
+    def test_update_of_one_place_that_should_become_two(self):
+        path = self.write("""config: rxd.yaml
+tests:
+  - {name: a, input: {sensors: "-1|"}, expect: {whole: &e []}}
+  - {name: b, input: {sensors: "-2|"}, expect: {whole: *e}}
+""")
+        before = path.read_text()
+        status, _, err = self.run_test("--update", path)
+        self.assertEqual((status, path.read_text()), (1, before))
+        self.assertIn("what several tests expect stands in one place (an alias)", err)
+
+    def test_update_keeps_the_ends_of_lines(self):
+        path = self.here / "crlf.yaml"
+        path.write_bytes(b"config: rxd.yaml\r\ntests:\r\n  - name: a\r\n    input: {sensors: '-1|'}\r\n    expect:\r\n      whole: []\r\n")
+        self.assertEqual(self.run_test("--update", path)[0], 0)
+        self.assertTrue(path.read_bytes().endswith(b"      whole:\r\n        - 1\r\n"), path.read_bytes())
+
     def test_update_where_a_diagram_cannot_tell_the_times(self):
         self.updates("""config: rxd.yaml
 tests:
