@@ -5,6 +5,7 @@ struct repeat {
     struct rx_op op;
     int64_t count;
     rx_time delay;
+    bool delay_given;
 
     int64_t so_far;
     bool subscribing, again;
@@ -20,9 +21,10 @@ static const struct rx_option options[] = {
      .max = 1e15,
      .flags = RX_POSITIONAL},
     {.name = "delay",
-     .help = "how long to wait before each but the first",
+     .help = "how long to wait before each but the first; 0s: what that instant has first",
      .type = RX_OPTION_DURATION,
      .offset = RX_AT(struct repeat, delay, rx_time),
+     .given = RX_AT(struct repeat, delay_given, bool),
      .max = 31536000},
     {0},
 };
@@ -69,7 +71,7 @@ static void complete(struct rx_op *op, unsigned port)
         rx_finish(op);
     else if (!rx_op_again(op, "subscribed again", NULL))
         return;
-    else if (r->delay)
+    else if (r->delay_given)
         rx_timer_arm(op, 0, rx_now(op) + r->delay);
     else if (r->subscribing)
         r->again = true;

@@ -10,7 +10,7 @@ struct retry {
     int64_t count;
     rx_time delay, max_delay;
     double backoff;
-    bool reset_on_success;
+    bool reset_on_success, delay_given;
 
     int64_t so_far;
     bool subscribing, again;
@@ -26,9 +26,10 @@ static const struct rx_option options[] = {
      .max = 1e15,
      .flags = RX_POSITIONAL},
     {.name = "delay",
-     .help = "how long to wait before each",
+     .help = "how long to wait before each; 0s: what that instant has first",
      .type = RX_OPTION_DURATION,
      .offset = RX_AT(struct retry, delay, rx_time),
+     .given = RX_AT(struct retry, delay_given, bool),
      .max = 31536000},
     {.name = "backoff",
      .help = "the wait grows by this factor each time",
@@ -93,7 +94,7 @@ static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
     if (!rx_op_again(op, "subscribed again after an error", e))
         return;
     r->so_far++;
-    if (r->delay)
+    if (r->delay_given)
         rx_timer_arm(op, 0, rx_now(op) + wait_of(r));
     else if (r->subscribing)
         r->again = true;

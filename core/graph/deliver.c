@@ -15,24 +15,16 @@ static struct rx_op *consumer_of(const struct rx_op *op)
 
 /* ---- barriers ---- */
 
-void rx_pass_barrier(struct rx_op *op)
-{
-    rx_op_send(op, &(struct rx_note){.kind = RX_BARRIER, .barrier = op->barrier});
-}
-
-static void take_barrier(struct rx_op *op)
+static void pass_barrier(struct rx_op *op)
 {
     op->barrier_ports = 0;
-    if (op->class->barrier)
-        op->class->barrier(op, op->barrier);
-    else
-        rx_pass_barrier(op);
+    rx_op_send(op, &(struct rx_note){.kind = RX_BARRIER, .barrier = op->barrier});
 }
 
 static void pass_if_aligned(struct rx_op *op)
 {
     if (op->barrier_ports && (op->barrier_ports & op->live_ports) == op->live_ports)
-        take_barrier(op);
+        pass_barrier(op);
 }
 
 static void receive_barrier(struct rx_op *op, unsigned port, uint64_t number)
@@ -62,7 +54,7 @@ void rx_graph_barrier(struct rx_instance *instance, uint64_t number)
         if (!op || op->live_ports || op->class == &rx_operator_subscription || op->barrier >= number)
             continue;
         op->barrier = number;
-        take_barrier(op);
+        pass_barrier(op);
     }
     rx_engine_leave(instance->engine);
 }
@@ -283,7 +275,7 @@ void rx_op_relay(struct rx_op *op, const struct rx_note *note)
         break;
     case RX_BARRIER:
         op->barrier = note->barrier;
-        take_barrier(op);
+        pass_barrier(op);
         break;
     case RX_LINK:
         op->away = note->away;

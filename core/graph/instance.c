@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/graph/graph_private.h"
-#include "core/graph/lanes.h"
 
 /* ---- the engine ---- */
 
@@ -58,12 +57,9 @@ static bool reclaim_some(struct rx_engine *engine)
 
 void rx_engine_leave(struct rx_engine *engine)
 {
-    if (engine->depth == 1) {
-        if (engine->lanes && engine->lanes->gathered)
-            engine->lanes->flush(engine->lanes);
+    if (engine->depth == 1)
         while (reclaim_some(engine))
             ;
-    }
     engine->depth--;
 }
 

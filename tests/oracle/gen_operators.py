@@ -112,6 +112,22 @@ class Generator:
             self.pick({"op": "throw"}, {"op": "never"}),
         )
 
+    def creation(self, name):
+        """One of the creation functions, as long as a case may be."""
+        return {
+            "of": lambda: {"values": [self.n(0, 9) for _ in range(self.n(1, 4))]},
+            "range": lambda: {"from": self.n(0, 5), "count": self.n(0, 4)},
+            "timer": lambda: {"ms": 10 * self.n(0, 9), **self.maybe(0.5, period=self.ms())},
+            "interval": lambda: {"ms": self.ms()},
+        }.get(name, dict)() | {"op": name}
+
+    def beside(self, *names):
+        """A stream beside the chain."""
+        return self.made() if self.chance(0.25) else self.pick(*names)
+
+    def several(self):
+        return {"of": [self.made() if self.chance(0.2) else name for name in self.streams()["of"]]}
+
     def inner(self):
         return self.made() if self.chance(0.35) else self.pick("b", "ic", "ic")
 
@@ -193,7 +209,7 @@ OPERATORS = {
     "take": lambda g: {"n": g.n(0, 5)},
     "takeLast": lambda g: {"n": g.n(0, 4)},
     "takeWhile": lambda g: {"fn": g.predicate(), "inclusive": g.chance(0.5)},
-    "takeUntil": lambda g: {"other": g.pick("b", "ic")},
+    "takeUntil": lambda g: {"other": g.beside("b", "ic")},
     "buffer": lambda g: {"closing": g.pick("b", "ic", "a")},
     "bufferToggle": lambda g: {"openings": g.pick("b", "ic"), "closing": g.pick("b", "ic", "ic")},
     "window": lambda g: {"closing": g.pick("b", "ic"), "each": [{"op": g.pick("toArray", "count")}]},
@@ -201,7 +217,7 @@ OPERATORS = {
     "skip": lambda g: {"n": g.n(0, 5)},
     "skipLast": lambda g: {"n": g.n(0, 6)},
     "skipWhile": lambda g: {"fn": g.predicate()},
-    "skipUntil": lambda g: {"other": g.pick("b", "ic")},
+    "skipUntil": lambda g: {"other": g.beside("b", "ic")},
     "first": lambda g: g.maybe(0.5, fn=g.predicate()),
     "last": lambda g: g.maybe(0.4, fn=g.predicate()),
     "elementAt": lambda g: {"n": g.n(0, 6), **g.maybe(0.4, value=-1)},
@@ -222,28 +238,28 @@ OPERATORS = {
     "throttle": lambda g: {**g.duration(), **g.pick({}, {"trailing": True}, {"leading": False, "trailing": True})},
     "audit": lambda g: g.duration(),
     "sampleTime": lambda g: {"ms": g.ms()},
-    "sample": lambda g: {"other": g.pick("b", "b", "ic", "a")},
+    "sample": lambda g: {"other": g.beside("b", "b", "ic", "a")},
     "auditTime": lambda g: {"ms": g.ms()},
     "delay": lambda g: {"ms": g.ms()},
     "timeout": lambda g: {
         **g.pick({"first": g.ms()}, {"each": g.ms()}, {"each": g.ms(), "first": g.ms()}),
-        **g.maybe(0.4, **{"with": "ic"}),
+        **g.maybe(0.4, **{"with": g.beside("b", "ic", "ic")}),
     },
-    "merge": lambda g: g.streams(),
-    "concat": lambda g: g.streams(),
-    "onErrorResumeNext": lambda g: g.streams(),
-    "delayWhen": lambda g: {"other": g.pick("b", "ic", "ic")},
-    "race": lambda g: g.streams(),
+    "merge": lambda g: g.several(),
+    "concat": lambda g: g.several(),
+    "onErrorResumeNext": lambda g: g.several(),
+    "delayWhen": lambda g: {"other": g.beside("b", "ic", "ic")},
+    "race": lambda g: g.several(),
     "zip": lambda g: g.streams(),
     "combineLatest": lambda g: g.streams(),
     "withLatestFrom": lambda g: g.pick(g.streams(), {"of": ["b"]}, {"of": ["a"]}),
     "retry": lambda g: {
-        "count": g.n(1, 3),
-        **g.maybe(0.6, ms=10 * g.n(1, 5), backoff=g.pick(1, 2), **g.maybe(0.3, maxMs=10 * g.n(5, 10))),
+        "count": g.n(0, 4),
+        **g.maybe(0.6, ms=10 * g.n(0, 5), backoff=g.pick(1, 2), **g.maybe(0.3, maxMs=10 * g.n(5, 10))),
         "resetOnSuccess": g.chance(0.3),
     },
-    "repeat": lambda g: {"count": g.n(1, 3), **g.maybe(0.5, ms=g.ms())},
-    "catchError": lambda g: g.pick({"value": -9}, {"with": "ic"}, {"told": True}),
+    "repeat": lambda g: {"count": g.n(0, 4), **g.maybe(0.5, ms=10 * g.n(0, 6))},
+    "catchError": lambda g: g.pick({"value": -9}, {"with": g.beside("a", "b", "ic", "ic")}, {"with": g.beside("ic")}, {"told": True}),
     "share": lambda g: {**g.maybe(0.6, graceMs=g.ms()), **g.maybe(0.6, replay=g.n(1, 4)), "subs": g.readers()},
     "tap": lambda g: {},
     "log": lambda g: {},
@@ -262,11 +278,32 @@ NUMBER_TO_NUMBER = set(BEHIND_NUMBERS) | {
 }  # fmt: skip
 
 
+CREATED = ["of", "range", "timer", "interval", "defer", "never", "empty", "throw"]
+# What stands behind a stream that is made in its place: what subscribes to it again, opens others, or is timed.
+BEHIND_CREATED = [*BEHIND_NUMBERS, "retry", "repeat", "concat", "catchError", "switchMap", "mergeMap", "concatMap", "exhaustMap", "share", "zip", "combineLatest",
+                  "withLatestFrom", "race", "startWith", "endWith", "buffer", "bufferTime", "takeLast", "first", "last", "single", "delayWhen", "materialize"]  # fmt: skip
+
+
 class Cases(Generator):
     def step(self, name):
         return {"op": name, **OPERATORS[name](self)}
 
+    def created(self, number, name):
+        last = ("share", "materialize", "zip", "combineLatest", "withLatestFrom", "bufferTime", "buffer", "switchMap", "mergeMap", "concatMap", "exhaustMap")
+        pipeline = [self.step(self.pick(*BEHIND_CREATED)) for _ in range(self.n(0, 3))]
+        for i, step in enumerate(pipeline):
+            if step["op"] in last or "told" in step:  # what is no number, and rxd says in another form
+                del pipeline[i + 1 :]
+        inputs = {
+            "a": {"kind": self.pick("hot", "cold"), "events": self.events(6)},
+            "b": {"kind": "hot", "events": self.events(6)},
+            "ic": {"kind": "cold", "events": self.short()},
+        }
+        return {"id": number, "op": name, "until": 600, "inputs": inputs, "source": self.creation(name), "pipeline": pipeline}
+
     def case(self, number, name):
+        if name in CREATED:
+            return self.created(number, name)
         kind = RECORDS if name in ON_RECORDS and self.chance(0.85) else NUMBERS
         if kind == NUMBERS and name in ("set", "template", "object"):
             kind = RECORDS  # they read a field that a number has not
@@ -293,7 +330,7 @@ class Cases(Generator):
 
 def cases(seed, count, names=()):
     """`count` cases, as many around each of the named operators (default: all)."""
-    names, generator = list(names or OPERATORS), Cases(seed)
+    names, generator = list(names or [*OPERATORS, *CREATED]), Cases(seed)
     return [generator.case(i, names[i % len(names)]) for i in range(count)]
 
 

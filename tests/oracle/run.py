@@ -189,12 +189,21 @@ def ops_in(pipeline):
             yield "(" + " ".join(ops_in(inside)) + ")"
 
 
+def created_in(what):
+    """The names of the streams that are made in their place, in a case or a part of it."""
+    if isinstance(what, list):
+        return set().union(*map(created_in, what))
+    if not isinstance(what, dict):
+        return set()
+    return ({what.get("op")} & translate.MADE.keys() - {"in"}) | set().union(*map(created_in, what.values()))
+
+
 def operators_of(case):
-    """The operators of rxd that the case runs; a fused keyed window counts too."""
+    """The operators of rxd that the case runs; a fused keyed window and what makes a stream in its place count too."""
     pipelines = translate.config_of(case)["pipelines"].values()
     names = [translate.name_of(step) for p in pipelines for step in p["pipe"]]
     keyed = translate.any_step(case["pipeline"], translate.is_keyed)
-    return set(names) | ({"keyed_window"} if keyed else set())
+    return set(names) | created_in([case["source"], case["pipeline"]]) | ({"keyed_window"} if keyed else set())
 
 
 # What RxJS has no word for; marbles and unit tests hold them.
@@ -205,7 +214,7 @@ def coverage(cases, rxd):
     """Prints how many cases ran each operator; those that no case runs, if any, are the answer."""
     counts = collections.Counter(name for case in cases for name in operators_of(case))
     print("cases of each operator: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
-    return sorted(catalogue(rxd) - counts.keys() - BEYOND)
+    return sorted((catalogue(rxd) | translate.MADE.keys() - {"in"}) - counts.keys() - BEYOND)
 
 
 def main():

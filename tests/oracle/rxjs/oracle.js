@@ -145,7 +145,7 @@ function runCase(c) {
       combineLatest: () => R.combineLatest(srcs(d.of)),
       race: () => R.race(...srcs(d.of)),
       forkJoin: () => R.forkJoin(srcs(d.of)),
-      defer: () => R.defer(() => src(d.of)),
+      defer: () => R.defer(() => (d.of ? src(d.of) : R.of(Math.floor(ts.frame), 1))),
     }[d.op];
     if (!mk) throw new Error('bad source ' + d.op);
     return pipe(mk(), d.pipe);
