@@ -1,6 +1,6 @@
 /* group_by: splits the stream by a key; the steps behind it run once per group.
  *
- * A group lives until the input ends, its idle time is over, or max_keys makes room: then it completes. One that is expected
+ * A group lives until the input ends, its idle time or its duration is over, or max_keys makes room: then it completes. One that is expected
  * is there from the start, and lives until the input ends. The key of a
  * group whose steps have ended by themselves stays known, and its events go nowhere, as in RxJS. */
 #include <errno.h>
@@ -9,14 +9,14 @@
 #include "core/graph/operator.h"
 #include "core/value/keytable.h"
 
-enum { SLOT_IDLE, SLOTS };
+enum { SLOT_IDLE, SLOT_DURATION, SLOTS };
 enum { WIDTH_MAX = 16 };
 
 struct group_by {
     struct rx_op op;
     struct rx_keys *by;
     int64_t max_keys;
-    rx_time idle;
+    rx_time idle, duration;
     struct rx_value expect; /* a list, or one; RX_NULL: none */
 
     struct rx_keytable table; /* of struct group */
@@ -27,7 +27,9 @@ struct group {
     struct rx_instance *instance; /* NULL: ended by itself */
     rx_time last;                 /* of the newest event */
     uint64_t sequence;            /* its idle timer's place in the order of time */
-    bool expected;                /* neither idle nor evicted */
+    rx_time opened;               /* with a duration; and the place of the timer that ends it */
+    uint64_t opening;
+    bool expected; /* neither idle nor evicted */
 };
 
 static const struct rx_option options[] = {
@@ -47,6 +49,12 @@ static const struct rx_option options[] = {
      .help = "a group without an event for so long completes",
      .type = RX_OPTION_DURATION,
      .offset = RX_AT(struct group_by, idle, rx_time),
+     .min = 0.001,
+     .max = 31536000},
+    {.name = "duration",
+     .help = "a group completes so long after it was opened; the next event of its key opens another",
+     .type = RX_OPTION_DURATION,
+     .offset = RX_AT(struct group_by, duration, rx_time),
      .min = 0.001,
      .max = 31536000},
     {.name = "expect",
@@ -136,6 +144,33 @@ static void complete_group(struct group_by *g, struct rx_keyed *e, uint32_t flag
     rx_instance_complete(instance);
 }
 
+/* In order of opening; those that are expected stay, and are the first. NULL: none. */
+static struct rx_keyed *opened_first(struct group_by *g)
+{
+    struct rx_keyed *e = g->duration ? rx_keytable_first(&g->table) : NULL;
+    while (e && data_of(g, e)->expected)
+        e = rx_keytable_next(&g->table, e);
+    return e;
+}
+
+static void arm_duration(struct group_by *g)
+{
+    struct rx_keyed *e = opened_first(g);
+    if (e)
+        rx_timer_arm_at(&g->op, SLOT_DURATION, data_of(g, e)->opened + g->duration, data_of(g, e)->opening);
+    else
+        rx_timer_stop(&g->op, SLOT_DURATION);
+}
+
+static void note_opening(struct group_by *g, struct group *group)
+{
+    if (!g->duration)
+        return;
+    group->opened = rx_now(&g->op);
+    group->opening = rx_timer_reserve(&g->op);
+    arm_duration(g);
+}
+
 /* There is one: `expect` has fewer keys than max_keys. */
 static void evict(struct group_by *g)
 {
@@ -160,8 +195,11 @@ static struct rx_keyed *open_group(struct group_by *g, const struct rx_value *ke
     }
     touch(g, data_of(g, e));
     struct rx_instance *instance = rx_instance_open(&g->op, 0, mark, e);
+    if (!rx_op_live(&g->op))
+        return NULL;
     data_of(g, e)->instance = instance;
-    return rx_op_live(&g->op) ? e : NULL;
+    note_opening(g, data_of(g, e));
+    return e;
 }
 
 /* ---- events ---- */
@@ -201,12 +239,13 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 static void timer(struct rx_op *op, unsigned slot)
 {
     struct group_by *g = (struct group_by *)op;
-    (void)slot;
-    struct rx_keyed *e = oldest(g);
-    if (e && data_of(g, e)->last + g->idle <= rx_now(op))
+    struct rx_keyed *e = slot == SLOT_IDLE ? oldest(g) : opened_first(g);
+    if (e && (slot == SLOT_DURATION || data_of(g, e)->last + g->idle <= rx_now(op)))
         complete_group(g, e, 0);
-    if (rx_op_live(op))
+    if (rx_op_live(op)) {
         arm_idle(g);
+        arm_duration(g);
+    }
 }
 
 /* ---- the end ---- */
@@ -223,6 +262,7 @@ static void complete(struct rx_op *op, unsigned port)
     (void)port;
     g->completing = true;
     rx_timer_stop(op, SLOT_IDLE);
+    rx_timer_stop(op, SLOT_DURATION);
     for (struct rx_keyed *e; (e = rx_keytable_first(&g->table)) && rx_op_live(op);)
         complete_group(g, e, 0);
     finish_when_quiet(g);
@@ -334,6 +374,10 @@ static void save_group(struct group_by *g, struct rx_keyed *e, struct rx_writer 
         rx_write_value(w, e->keys[i]);
     rx_write_int(w, group->last);
     rx_write_uint(w, group->sequence);
+    if (g->duration) {
+        rx_write_int(w, group->opened);
+        rx_write_uint(w, group->opening);
+    }
     rx_write_bool(w, group->instance != NULL);
     if (group->instance)
         rx_instance_save(group->instance, w);
@@ -378,6 +422,10 @@ static void load_group(struct group_by *g, struct rx_reader *r)
     }
     data_of(g, e)->last = rx_read_int(r);
     data_of(g, e)->sequence = rx_read_uint(r);
+    if (g->duration) {
+        data_of(g, e)->opened = rx_read_int(r);
+        data_of(g, e)->opening = rx_read_uint(r);
+    }
     if (rx_read_bool(r))
         data_of(g, e)->instance = rx_instance_load(&g->op, 0, mark_of(g, e), e, r);
 }

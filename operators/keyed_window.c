@@ -565,11 +565,12 @@ static bool plain_window(const struct rx_step *step, const void *image)
     return *align == 0 && !*emit_empty;
 }
 
-/* Nor idle and expected groups. */
+/* Nor groups that end by themselves, and those that are expected. */
 static bool plain_group(const void *image)
 {
     const struct rx_value *expect = field_of(&rx_operator_group_by, image, "expect");
-    return int_of(&rx_operator_group_by, image, "idle") == 0 && expect->kind == RX_NULL;
+    return int_of(&rx_operator_group_by, image, "idle") == 0 && int_of(&rx_operator_group_by, image, "duration") == 0 &&
+           expect->kind == RX_NULL;
 }
 
 static bool skips_bad_events(const struct rx_step *step)

@@ -151,9 +151,7 @@ def rx_group_by(step, in_window):
         raise OutOfScope(NO_EACH)
     options = {"by": {SCOPE_TAG: expression(step["key"])}}
     if "duration" in step:
-        if not step.get("idle"):
-            raise OutOfScope("groups that end a fixed time after they opened")
-        options["idle"] = ms(step["duration"])
+        options["idle" if step.get("idle") else "duration"] = ms(step["duration"])
     close = [] if in_window and reduces(step["each"]) else ["merge"]
     if "lanes" in step:
         lanes = {"parallel": {"by": {"lane": expression(step["key"])}, "lanes": step["lanes"]}}
@@ -369,7 +367,7 @@ OPERATORS = {
     "first": lambda s: [{"first": expression(s["fn"])} if "fn" in s else "first"],
     "lastIfAny": lambda s: ["last"],
     "last": lambda s: [{"last": expression(s["fn"])} if "fn" in s else "last"],
-    "distinct": lambda s: [{"distinct": expression(s["key"])}],
+    "distinct": lambda s: [{"distinct": {"key": expression(s["key"]), "flush": stream(s["flush"])} if "flush" in s else expression(s["key"])}],
     "sample": lambda s: [{"sample": {"with": stream(s["other"])}}],
     "timeout": rx_timeout,
     "repeat": rx_repeat,
@@ -443,7 +441,7 @@ def inputs_used(case):
 
     def visit(pipeline):
         for step in pipeline:
-            for key in ("other", "with", "inner", "closing", "openings"):
+            for key in ("other", "with", "inner", "closing", "openings", "flush"):
                 read(step.get(key))
             for description in step.get("of", ()):
                 read(description)
