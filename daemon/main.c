@@ -24,6 +24,11 @@ const struct rx_command rx_commands[] = {
      "--restart N         save everything after every N-th event or timer, and go on in a new engine\n"
      "--alternate-fusion  with --restart: in the other kind of plan each time"},
     {"test", "FILE... [--filter NAME]", "run tests of pipelines under virtual time", rx_command_test, rx_test_help},
+    {"diff", "OLD NEW [NAME...] < FILE", "run two configs over one recording, show where they differ", rx_command_diff,
+     "OLD and NEW are configs: files or folders. FILE is a recording, as `rxd replay` reads it.\n"
+     "NAME is what is compared: pipelines, also X.late and X.errors. Without one: all pipelines.\n"
+     "Exit status: 0 where all outputs are the same, 1 where any differs.\n\n"
+     "--untimed           only values and their order count, not times"},
     {"eval", "EXPR [--event JSON | -]", "evaluate one expression", rx_command_eval,
      "--event JSON        the event, or - for standard input; default: {}\n"
      "--explain           the compiled expression instead\n"
