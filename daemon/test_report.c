@@ -205,6 +205,7 @@ void test_report_test(struct test_report *r, const struct rx_test_file *f, const
         tap_test(r, f, t, result);
     else
         print_test(r, f, t, result);
+    fflush(stdout); /* the next one may take long */
     if (r->junit)
         junit_test(r, f, t, result, seconds);
 }

@@ -138,20 +138,29 @@ static bool wait_for_change(const struct test_watch *w, int signals)
 
 /* ---- the command ---- */
 
-static int open_signals(void)
+static sigset_t those_that_end(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    return set;
+}
+
+static int open_signals(void)
+{
+    sigset_t set = those_that_end();
     return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC) : -1;
 }
 
-/* The folders are watched before the files are read, so that no change falls between. */
+/* The folders are watched before the files are read, so that no change falls between. A signal ends a run in the middle of it. */
 static int run(const struct test_arguments *a, struct test_watch *w)
 {
+    sigset_t set = those_that_end();
     forget(w);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
     int status = test_run_files(a, w);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     if (w->lost)
         fprintf(stderr, "rxd: %zu files are not watched\n", w->lost);
     printf("\nwaiting for changes of %zu %s, Ctrl-C ends\n", w->count, w->count == 1 ? "file" : "files");

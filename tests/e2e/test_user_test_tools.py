@@ -370,6 +370,17 @@ tests:
         process.send_signal(2)
         self.assertEqual(process.wait(harness.DEADLINE), 78, "the status of the last run")
 
+    def test_a_watched_run_can_be_ended(self):
+        self.write("sources: { a: { http: {} } }\npipelines: { ticks: { from: { interval: 1ms } } }\n", "ticks.yaml")
+        self.write("config: ticks.yaml\ntests: [{name: long, end: 36000d, expect: {}}]\n")
+        self.write("config: rxd.yaml\ntests: [{name: short, input: {sensors: '1|'}, expect: {whole: '1|'}}]\n", "short.yaml")
+        process = subprocess.Popen([harness.rxd_path(), "test", "--tap", "--watch", "short.yaml", "test.yaml"], cwd=self.here, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(harness.finish, process)
+        self.assertEqual([process.stdout.readline() for _ in range(3)][2], "ok 1 - short\n")
+        process.send_signal(2)
+        self.assertEqual(process.wait(harness.DEADLINE), -2)
+
     # --- time ---
 
     def test_a_day_takes_no_time(self):
