@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How late a 10 ms timer's events are while thousands of requests are under way: `requests.py [--first] [N]`.
+"""How late a 10 ms timer's events are while thousands of requests are under way: `requests.py [--first] [--timeout T] [N]`.
 
-A server of its own answers each request after two seconds. The lateness of an event is the wall clock when a file sink's line of it is read, less the instant
+A server of its own answers each request after two seconds; with `--timeout 1s` or another they are given up before that. The lateness of an event is the wall clock when a file sink's line of it is read, less the instant
 it was due; the least of all is taken for the way itself. Without requests first, then with them. With --first rxd and the reader go before all else on the machine (chrt; it takes root): what is late
 then is so by rxd's own doing."""
 
@@ -23,6 +23,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 FIRST = "--first" in sys.argv
+TIMEOUT = sys.argv[sys.argv.index("--timeout") + 1] if "--timeout" in sys.argv else "60s"
 
 
 def go_last():
@@ -51,7 +52,7 @@ def serve(port_pipe):
 
 
 def config(port, listen, count):
-    asks = {"get": f"http://127.0.0.1:{port}/fare/{{n}}", "into": "r", "concurrency": count, "timeout": "60s"}
+    asks = {"get": f"http://127.0.0.1:{port}/fare/{{n}}", "into": "r", "concurrency": count, "timeout": TIMEOUT}
     return {
         "http": {"listen": f"127.0.0.1:{listen}"},
         "sources": {"rides": {"http": {}}, "clock": {"timer": {"every": "10ms"}}},
@@ -103,7 +104,7 @@ def show(name, late):
 
 
 def main():
-    numbers = [a for a in sys.argv[1:] if a != "--first"]
+    numbers = [a for a in sys.argv[1:] if a.isdigit()]
     count = int(numbers[0]) if numbers else 5000
     if FIRST:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
@@ -131,7 +132,7 @@ def main():
             show(f"{count} at once", watch(listen, 6))
             poster.join()
             metrics = ask(listen, "/metrics").decode()
-            print(*(m for m in metrics.splitlines() if m.startswith("rxd_step") and "fares" in m and "http" in m and "used" in m), sep="\n")
+            print(*(m for m in metrics.splitlines() if m.startswith("rxd_step") and "fares" in m and "http" in m and m.endswith(f" {count}")), sep="\n")
         finally:
             rxd.terminate()
             rxd.wait()

@@ -82,6 +82,8 @@ struct http_step {
     struct await_list line;
     int64_t running, waiting; /* places taken; events that are in no place */
     uint64_t numbers;
+    rx_time last_due;         /* of a try's timeout; the latest so far */
+    int64_t with_it;          /* tries that have that one */
     int64_t failures;         /* in a row, while the breaker is closed */
     rx_time open_until;       /* 0: closed */
     struct rx_keytable cache; /* of cached, by the request; `heap` NULL: not there yet */
@@ -171,6 +173,7 @@ void http_cache_finish(struct http_step *);
 extern const struct rx_common_class http_step_class;
 struct rx_request_counts *http_counts(struct http *);
 void http_count_answer(struct http *, const struct rx_value *answer); /* NULL: none came */
+rx_time http_due(struct http *);                                      /* of a try that begins now */
 void http_wake_next(struct http_step *, int64_t concurrency);         /* another group's turn, by its timer */
 bool http_breaker_lets(struct http *, const struct await *, struct rx_error *reterr);
 void http_breaker_note(struct http *, const struct await *, bool failed);

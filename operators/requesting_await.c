@@ -252,7 +252,7 @@ static void judge(struct http *h, struct await *a, const struct rx_value *answer
 static void ask(struct http *h, struct await *a, struct rx_value request)
 {
     struct rx_error error;
-    a->due = rx_now(&h->op) + h->timeout;
+    a->due = http_due(h);
     a->sequence = rx_timer_reserve(&h->op);
     if (http_take_slot(h, a) < 0) {
         rx_error_set(&error, -ENOMEM, "out of memory");

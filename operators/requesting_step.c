@@ -4,11 +4,28 @@
 #include <errno.h>
 #include <stdio.h>
 
+enum { IN_A_MILLISECOND = 256 };
+#define LAST_DUE_MAX (INT64_MAX / 2)
+
 void http_wake_next(struct http_step *s, int64_t concurrency)
 {
     struct await *next = s->line.first;
     if (next && s->running < concurrency && !rx_timer_is_armed(&next->of->op, HTTP_TURN))
         rx_timer_arm(&next->of->op, HTTP_TURN, rx_now(&next->of->op));
+}
+
+/* Thousands that were asked at one instant do not time out at one instant, which would hold up all other timers: so many in a
+ * millisecond. It never falls, so that tries are in order of it. */
+rx_time http_due(struct http *h)
+{
+    struct http_step *s = h->step;
+    rx_time due = rx_now(&h->op) + h->timeout;
+    if (s->last_due < due || s->with_it >= IN_A_MILLISECOND) {
+        s->last_due = s->last_due < due ? due : s->last_due + RX_MSEC;
+        s->with_it = 0;
+    }
+    s->with_it++;
+    return s->last_due;
 }
 
 struct rx_request_counts *http_counts(struct http *h) { return h->op.node->ledger->requests; }
@@ -90,6 +107,8 @@ static void save(const struct rx_common *common, struct rx_writer *w)
 {
     const struct http_step *s = rx_common_data(common);
     rx_write_uint(w, s->numbers);
+    rx_write_int(w, s->last_due);
+    rx_write_int(w, s->with_it);
     rx_write_int(w, s->failures);
     rx_write_int(w, s->open_until);
     rx_write_uint(w, s->probe);
@@ -101,11 +120,15 @@ static void load(struct rx_common *common, struct rx_reader *r)
 {
     struct http_step *s = rx_common_data(common);
     s->numbers = rx_read_uint(r);
+    s->last_due = rx_read_int(r);
+    s->with_it = rx_read_int(r);
     s->failures = rx_read_int(r);
     s->open_until = rx_read_int(r);
     s->probe = rx_read_uint(r);
     if (s->failures < 0 || s->failures > 1000000000) /* of the option breaker.failures */
         s->failures = 0;
+    if (s->last_due < 0 || s->last_due > LAST_DUE_MAX || s->with_it < 0)
+        s->last_due = s->with_it = 0;
     http_cache_load(s, r);
 }
 

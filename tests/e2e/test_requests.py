@@ -147,7 +147,7 @@ def config(port):
         return {"from": source, "pipe": [{"http": {"get": url, "into": "r", **options}}]}
 
     doubled = {"post": at + "/doubled", "body": "{value}", "into": "r", "batch": {"count": 3, "every": "50ms"}}
-    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers", "ways", "rushes")}
+    sources = {name: {"http": {}} for name in ("asks", "oddities", "news", "moods", "hosts", "numbers", "ways", "rushes", "crowds")}
     return {
         "sources": {"clock": {"timer": {"every": "10ms"}}, **sources},
         "pipelines": {
@@ -161,6 +161,7 @@ def config(port):
             "moody": asks("moods", "/moody/{value}", concurrency=1, breaker={"failures": 3, "cooldown": "1s"}),
             "near": asks("ways", "/{way}/near", redirects=3),
             "far": asks("ways", "/{way}/far", redirects=3, allow="localhost"),
+            "crowd": asks("crowds", "/silent/{value}", concurrency=300, timeout="2s"),
             "patient": asks("rushes", "/busy/{value}", retry={"count": 2, "delay": "1ms"}),
             "guarded": asks("hosts", "http://{host}:%d/echo/guarded" % port),
             "allowed": asks("hosts", "http://{host}:%d/echo/allowed" % port, allow="127.0.0.1"),
@@ -213,6 +214,12 @@ class Requests(harness.EndToEnd):
             self.server.wait_for(lambda: f"/silent/{value}" in self.server.paths)
         self.server.wait_for(lambda: self.server.open == 1)
         self.rxd.stop()
+        self.server.wait_for(lambda: self.server.open == 0)
+
+    def test_many_that_time_out_at_once_are_all_closed(self):
+        self.post("crowds", *range(300))
+        self.server.wait_for(lambda: self.server.open == 300)
+        harness.wait_for("all have timed out", lambda: self.errored("crowd") == 300)
         self.server.wait_for(lambda: self.server.open == 0)
 
     def test_what_is_pending_is_asked_again_after_a_reload(self):

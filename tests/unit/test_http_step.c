@@ -253,6 +253,29 @@ START_TEST(no_answer_in_time_is_a_failure_and_the_call_is_cancelled)
 }
 END_TEST
 
+/* Of thousands that begin at one instant 256 time out in a millisecond, in order. */
+START_TEST(not_all_time_out_at_one_instant)
+{
+    struct run r;
+    begin_step(&r, "concurrency: 1000, timeout: 1s");
+    answers(1, 0, 0, 0);
+    for (int i = 0; i < 600; i++)
+        push(&r, 'a', 1, 0);
+    run_to(&r, 999);
+    ck_assert_uint_eq(outside.cancelled, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        run_to(&r, 1000 + (int)i);
+        ck_assert_uint_eq(outside.cancelled, i < 2 ? 256 * (i + 1) : 600);
+    }
+    push(&r, 'a', 1, 0);
+    run_to(&r, 2001);
+    ck_assert_uint_eq(outside.cancelled, 600);
+    run_to(&r, 2002);
+    ck_assert_uint_eq(outside.cancelled, 601);
+    finish(&r);
+}
+END_TEST
+
 START_TEST(the_breaker_opens_lets_one_through_and_closes)
 {
     struct run r;
@@ -577,6 +600,7 @@ int main(void)
     tcase_add_test(t, it_is_tried_again_after_what_may_pass_and_heeds_retry_after);
     tcase_add_test(t, what_asking_again_does_not_change_is_an_error_of_the_event_at_once);
     tcase_add_test(t, no_answer_in_time_is_a_failure_and_the_call_is_cancelled);
+    tcase_add_test(t, not_all_time_out_at_one_instant);
     tcase_add_test(t, the_breaker_opens_lets_one_through_and_closes);
     tcase_add_test(t, who_leaves_cancels_what_is_under_way);
     tcase_add_test(t, places_are_the_steps_and_go_round_the_groups);

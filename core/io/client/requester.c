@@ -13,15 +13,20 @@
 
 enum { ITEMS_MAX = 100000, HEADERS_MAX = 64, ALLOW_MAX = 64 };
 
-/* Of a turn of the loop, for beginning requests: a surge of them leaves room for what is due. Then a pause. */
+/* Of a turn of the loop, for beginning and closing requests: a surge of them leaves room for what is due. Then a pause. */
 #define SLICE RX_MSEC
 #define PAUSE (RX_MSEC / 4)
+
+struct asks {
+    struct ask *first, *last;
+};
 
 struct rx_requester {
     struct rx_client *client;
     struct rx_loop *loop;
     struct rx_timer turn;
-    struct ask *first, *last; /* not begun yet */
+    struct asks waiting; /* not begun yet */
+    struct asks leaving; /* cancelled, not closed yet */
     struct rx_engine *engine;
     struct rx_format_options options; /* none */
     struct rx_format_state *formats[RX_FORMATS];
@@ -30,10 +35,24 @@ struct rx_requester {
 /* A call that is under way; its ticket. */
 struct ask {
     struct rx_requester *requester;
-    struct rx_call *call;
+    struct rx_call *call;   /* NULL: cancelled */
     struct rx_fetch *fetch; /* NULL: not begun yet */
     struct ask *previous, *next;
 };
+
+static void append(struct asks *asks, struct ask *ask)
+{
+    ask->previous = asks->last;
+    ask->next = NULL;
+    *(asks->last ? &asks->last->next : &asks->first) = ask;
+    asks->last = ask;
+}
+
+static void take_out(struct asks *asks, struct ask *ask)
+{
+    *(ask->previous ? &ask->previous->next : &asks->first) = ask->next;
+    *(ask->next ? &ask->next->previous : &asks->last) = ask->previous;
+}
 
 /* ---- what comes ---- */
 
@@ -125,7 +144,11 @@ static void on_done(void *arg, const struct rx_answer *answer)
     struct rx_call *call = ask->call;
     struct rx_requester *q = ask->requester;
     struct rx_error error;
+    if (!call)
+        take_out(&q->leaving, ask);
     free(ask);
+    if (!call)
+        return;
     bool refused = answer->status && (answer->status < 200 || answer->status > 299);
     if (answer->error && !refused) {
         rx_call_answer(call, NULL, answer->error);
@@ -205,7 +228,7 @@ static bool may_be_private(void *arg, const char *url)
     const struct ask *ask = arg;
     struct rx_request request;
     struct rx_error error;
-    struct pieces *p = calloc(1, sizeof *p);
+    struct pieces *p = ask->call ? calloc(1, sizeof *p) : NULL;
     bool may = p && rx_request_read(ask->call->request, &request) && gather(p, &request, &error) == 0;
     if (may) {
         point(p);
@@ -256,62 +279,80 @@ static int start(struct ask *ask, struct rx_error *reterr)
     return r;
 }
 
-static void unlink_ask(struct ask *ask)
-{
-    struct rx_requester *q = ask->requester;
-    *(ask->previous ? &ask->previous->next : &q->first) = ask->next;
-    *(ask->next ? &ask->next->previous : &q->last) = ask->previous;
-}
-
 /* By the clock as it is, not the instant that the timer was due: else it would be due again at once. */
 static int arm(struct rx_requester *q, rx_time wait)
 {
     return rx_sched_arm(rx_loop_sched(q->loop), &q->turn, rx_loop_clock(q->loop) + wait);
 }
 
+static void begin_next(struct rx_requester *q)
+{
+    struct ask *ask = q->waiting.first;
+    struct rx_call *call = ask->call;
+    struct rx_error error = {0};
+    take_out(&q->waiting, ask);
+    if (start(ask, &error) == 0) {
+        rx_client_run(q->client);
+    } else {
+        free(ask);
+        rx_call_answer(call, NULL, &error);
+    }
+}
+
+static void close_next(struct rx_requester *q)
+{
+    struct ask *ask = q->leaving.first;
+    take_out(&q->leaving, ask);
+    rx_fetch_cancel(ask->fetch);
+    free(ask);
+}
+
+/* Old ones make room for new ones. */
 static void on_turn(struct rx_timer *timer)
 {
     struct rx_requester *q = (struct rx_requester *)(void *)((char *)timer - offsetof(struct rx_requester, turn));
     rx_time end = rx_loop_clock(q->loop) + SLICE;
-    while (q->first && rx_loop_clock(q->loop) < end) {
-        struct ask *ask = q->first;
-        struct rx_call *call = ask->call;
-        struct rx_error error = {0};
-        unlink_ask(ask);
-        if (start(ask, &error) == 0) {
-            rx_client_run(q->client);
-        } else {
-            free(ask);
-            rx_call_answer(call, NULL, &error);
-        }
+    while ((q->leaving.first || q->waiting.first) && rx_loop_clock(q->loop) < end) {
+        if (q->leaving.first)
+            close_next(q);
+        else
+            begin_next(q);
     }
-    if (q->first)
+    if (q->leaving.first || q->waiting.first)
         arm(q, PAUSE);
 }
+
+/* -ENOMEM: there is no turn to come. */
+static int wake(struct rx_requester *q) { return q->leaving.first || q->waiting.first ? 0 : arm(q, 0); }
 
 static int begin(void *arg, struct rx_call *call, struct rx_error *reterr)
 {
     struct rx_requester *q = arg;
     struct ask *ask = malloc(sizeof *ask);
-    if (!ask || (!q->first && arm(q, 0) < 0)) {
+    if (!ask || wake(q) < 0) {
         free(ask);
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     }
-    *ask = (struct ask){.requester = q, .call = call, .previous = q->last};
-    *(q->last ? &q->last->next : &q->first) = ask;
-    q->last = ask;
+    *ask = (struct ask){.requester = q, .call = call};
+    append(&q->waiting, ask);
     call->ticket = ask;
     return 0;
 }
 
+/* Thousands may be given up at one instant, and to close one takes as long as to begin one. */
 static void cancel(void *arg, struct rx_call *call)
 {
+    struct rx_requester *q = arg;
     struct ask *ask = call->ticket;
-    (void)arg;
+    if (ask->fetch && wake(q) == 0) {
+        ask->call = NULL;
+        append(&q->leaving, ask);
+        return;
+    }
     if (ask->fetch)
         rx_fetch_cancel(ask->fetch);
     else
-        unlink_ask(ask);
+        take_out(&q->waiting, ask);
     free(ask);
 }
 
@@ -349,6 +390,8 @@ void rx_requester_destroy(struct rx_requester *q)
         return;
     q->engine->caller = (struct rx_caller){0};
     rx_sched_stop(rx_loop_sched(q->loop), &q->turn);
+    while (q->leaving.first)
+        close_next(q);
     for (int i = 0; i < RX_FORMATS; i++)
         rx_format_destroy(q->formats[i]);
     free(q);
