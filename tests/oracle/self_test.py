@@ -3,6 +3,7 @@
 
 import copy
 import datetime
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -134,6 +135,16 @@ class Comparison(unittest.TestCase):
                 return True
 
         self.assertEqual(self.changed(change), 1)
+
+
+COMPARISON_ONLY = {"window tag", "end of a run", "unsubscribeAt"}
+
+
+class Documented(unittest.TestCase):
+    def test_every_difference_has_its_line_in_the_documentation(self):
+        text = (HERE.parents[1] / "docs" / "rx.md").read_text()
+        told = set(re.findall(r"\*\*([^*]+)\*\*", text))
+        self.assertEqual(told, set(translate.DIFFERENCES) - COMPARISON_ONLY)
 
 
 if __name__ == "__main__":
