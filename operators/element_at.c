@@ -7,6 +7,7 @@ struct element_at {
     struct rx_op op;
     int64_t index;
     struct rx_value fallback;
+    bool fallback_given;
 
     int64_t seen;
 };
@@ -22,7 +23,8 @@ static const struct rx_option options[] = {
     {.name = "default",
      .help = "put out when there are fewer events; without it that is an error",
      .type = RX_OPTION_VALUE,
-     .offset = RX_AT(struct element_at, fallback, struct rx_value)},
+     .offset = RX_AT(struct element_at, fallback, struct rx_value),
+     .given = RX_AT(struct element_at, fallback_given, bool)},
     {0},
 };
 
@@ -45,7 +47,7 @@ static void complete(struct rx_op *op, unsigned port)
     struct element_at *e = (struct element_at *)op;
     struct rx_error error;
     (void)port;
-    if (e->fallback.kind != RX_NULL) {
+    if (e->fallback_given) {
         rx_emit_result_take(op, rx_value_ref(e->fallback));
         rx_finish(op);
     } else {

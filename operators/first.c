@@ -6,20 +6,31 @@
 struct first {
     struct rx_op op;
     struct rx_expr *where;
+    struct rx_value fallback; /* of first and last */
+    bool fallback_given;
 
     struct rx_event kept; /* last, single: so far */
     bool found;
     bool any; /* single: there was an event */
 };
 
+#define WHERE                                                                                                          \
+    {                                                                                                                  \
+        .name = "where", .help = "only an event for which it is true", .type = RX_OPTION_EXPR,                         \
+        .offset = RX_AT(struct first, where, struct rx_expr *), .flags = RX_POSITIONAL                                 \
+    }
+
 static const struct rx_option options[] = {
-    {.name = "where",
-     .help = "only an event for which it is true",
-     .type = RX_OPTION_EXPR,
-     .offset = RX_AT(struct first, where, struct rx_expr *),
-     .flags = RX_POSITIONAL},
+    WHERE,
+    {.name = "default",
+     .help = "put out at the end when there is none; without it that is an error, and inside a window nothing",
+     .type = RX_OPTION_VALUE,
+     .offset = RX_AT(struct first, fallback, struct rx_value),
+     .given = RX_AT(struct first, fallback_given, bool)},
     {0},
 };
+
+static const struct rx_option single_options[] = {WHERE, {0}};
 
 static const struct rx_option find_options[] = {
     {.name = "where",
@@ -103,7 +114,10 @@ static void next_single(struct rx_op *op, unsigned port, const struct rx_event *
 /* Without one it is an error, as in RxJS; inside a window there is then nothing to put out. */
 static void finish_without(struct rx_op *op, const char *why)
 {
-    if (rx_mark_has_window(rx_op_mark(op)))
+    const struct first *f = (const struct first *)op;
+    if (f->fallback_given)
+        rx_emit_result_take(op, rx_value_ref(f->fallback));
+    if (f->fallback_given || rx_mark_has_window(rx_op_mark(op)))
         rx_finish(op);
     else
         fail(op, -ENOENT, why);
@@ -197,7 +211,7 @@ const struct rx_operator_class rx_operator_first = {
              .options = options,
              .state_size = sizeof(struct first),
              .flags = RX_REDUCES | RX_PASSES | RX_ENDS_EARLY,
-             .example = "first: value > 30"},
+             .example = "first: {where: value > 30, default: none}"},
     .min_inputs = 1,
     .max_inputs = 1,
     .next = next_first,
@@ -226,7 +240,7 @@ const struct rx_operator_class rx_operator_last = {
 const struct rx_operator_class rx_operator_single = {
     .base = {.name = "single",
              .summary = "put out the one event that there is, at the end; none, or another one, is an error",
-             .options = options,
+             .options = single_options,
              .state_size = sizeof(struct first),
              .flags = RX_REDUCES | RX_PASSES,
              .example = "single: device == 'd3'"},

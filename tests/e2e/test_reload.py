@@ -86,6 +86,20 @@ class Reload(harness.EndToEnd):
         history = json.loads(self.rxd.get("/streams/out?last=100").text)
         self.assertEqual(history, stays.events)
 
+    def test_a_shared_stream_keeps_what_it_is_to_keep_for_readers_that_a_reload_adds(self):
+        share = {"grace": "1h", "replay": 1}
+        total = {"from": "s", "pipe": [{"scan": {"expr": "{'n': acc.n + n}", "seed": {"n": 0}}}], "share": share, "to": []}
+        first = {**SOURCES, "pipelines": {"total": total, "out": {"from": "total", "pipe": [{"take": 2}]}}}
+        self.rxd = self.daemon(first)
+        for n in (1, 2):
+            harness.wait_for(f"event {n}", lambda n=n: self.rxd.post("/sources/s", json.dumps({"n": n}), "application/json").status == 202)
+        harness.wait_for("the only reader to have had enough", lambda: json.loads(self.rxd.get("/streams/out").text or "{}") == {"n": 3})
+        self.reload(json.dumps({**SOURCES, "pipelines": {"total": {**total, "share": {**share, "replay": 2}}, "late": {"from": "total"}}}))
+        harness.wait_for("what was kept", lambda: json.loads(self.rxd.get("/streams/late").text or "{}") == {"n": 3})
+        self.rxd.post("/sources/s", '{"n": 4}', "application/json")
+        harness.wait_for("the sum to go on", lambda: json.loads(self.rxd.get("/streams/late").text) == {"n": 7})
+        self.assertEqual(self.rxd.metrics().sum("rxd_hub_replayed_total", stream="total"), 1)
+
     def go_over(self, config):
         """A reload that adds one pipeline more."""
         done = self.rxd.metrics().sum("rxd_reloads_total", outcome="done")

@@ -94,7 +94,7 @@ class Generator:
 
     def each(self):
         aggregate = {"op": "aggregate", "fields": self.folds()}  # tells the bounds of its window
-        return {"each": [self.pick(aggregate, self.reducer(), self.reducer(), {"op": "take", "n": 2})]}
+        return {"each": [self.pick(aggregate, aggregate, self.reducer(), self.reducer(), {"op": "take", "n": 2})]}
 
     def streams(self):
         return {"of": self.pick(["b"], ["b"], ["ic"], ["b", "ic"])}
@@ -218,8 +218,8 @@ OPERATORS = {
     "skipLast": lambda g: {"n": g.n(0, 6)},
     "skipWhile": lambda g: {"fn": g.predicate()},
     "skipUntil": lambda g: {"other": g.beside("b", "ic")},
-    "first": lambda g: g.maybe(0.5, fn=g.predicate()),
-    "last": lambda g: g.maybe(0.4, fn=g.predicate()),
+    "first": lambda g: {**g.maybe(0.5, fn=g.predicate()), **g.maybe(0.4, value=-1)},
+    "last": lambda g: {**g.maybe(0.4, fn=g.predicate()), **g.maybe(0.4, value=-1)},
     "elementAt": lambda g: {"n": g.n(0, 6), **g.maybe(0.4, value=-1)},
     "ignoreElements": lambda g: {},
     "defaultIfEmpty": lambda g: {"value": -1},

@@ -27,7 +27,7 @@ DIFFERENCES = {
     "be before or behind it in either: such durations end in half a millisecond",
     "groups with a duration": "RxJS stays subscribed after an early end until the duration of every open group is over; "
     "rxd leaves at once",
-    "several inputs after an early end": "combineLatest, forkJoin, withLatestFrom, buffer, sample and skipUntil go on subscribing to "
+    "several inputs after an early end": "combineLatest, forkJoin, withLatestFrom, buffer, sample, distinct and skipUntil go on subscribing to "
     "their inputs behind one that ended them while it was subscribed, and leave at once; rxd does not begin: subscriptions of no "
     "length are not compared",
     "expand when it is left": "RxJS subscribes for the event at which it was left, and leaves at once: likewise",
@@ -307,6 +307,12 @@ def rx_expand(step):
     return [{"expand": opened(step, [{"filter": f"outer < {step['below']}"}, {"map": "2 * outer + event + 1"}])}]
 
 
+def rx_end(step, name):
+    where = {"where": expression(step["fn"])} if "fn" in step else {}
+    default = {"default": step["value"]} if "value" in step else {}
+    return [{name: {**where, **default}} if default else {name: where["where"]} if where else name]
+
+
 OPERATORS = {
     "map": rx_map,
     "object": lambda s: [{"map": {k: expression(f) for k, f in s["fields"].items()}}],
@@ -364,9 +370,9 @@ OPERATORS = {
     "retry": rx_retry,
     "takeWhile": lambda s: [{"take_while": {"while": expression(s["fn"]), "inclusive": s["inclusive"]}}],
     "skipWhile": lambda s: [{"skip_while": expression(s["fn"])}],
-    "first": lambda s: [{"first": expression(s["fn"])} if "fn" in s else "first"],
+    "first": lambda s: rx_end(s, "first"),
     "lastIfAny": lambda s: ["last"],
-    "last": lambda s: [{"last": expression(s["fn"])} if "fn" in s else "last"],
+    "last": lambda s: rx_end(s, "last"),
     "distinct": lambda s: [{"distinct": {"key": expression(s["key"]), "flush": stream(s["flush"])} if "flush" in s else expression(s["key"])}],
     "sample": lambda s: [{"sample": {"with": stream(s["other"])}}],
     "timeout": rx_timeout,
@@ -688,7 +694,7 @@ def compare_out(case, rows):
 # See DIFFERENCES. A window's chain may be what ends the subscription.
 SUBSCRIBES_AND_LEAVES = {
     "combineLatest", "onErrorResumeNext", "expand", "throttle", "forkJoin", "withLatestFrom", "buffer", "bufferToggle", "sample", "skipUntil",
-    "windowTime", "windowCount", "share",
+    "windowTime", "windowCount", "share", "distinct",
 }  # fmt: skip
 
 
