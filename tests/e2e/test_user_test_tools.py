@@ -263,6 +263,20 @@ tests:
         self.assertEqual(self.run_test("--update", path)[0], 0)
         self.assertTrue(path.read_bytes().endswith(b"      whole:\r\n        - 1\r\n"), path.read_bytes())
 
+    def test_update_of_ends_lists_and_long_values(self):
+        long = ", ".join(f'{{value: "{k}{"x" * 30}"}}' for k in range(3))
+        lines = ",\n".join(f'                       {{value: "{k}{"x" * 30}"}}' for k in range(3))
+        test = "\ufeffconfig: rxd.yaml\ntests:\n  - {name: a, input: {sensors: '1#'}, values: {'#': g}, expect: {doubled: [7], whole: [{$complete: true}]}}\n"
+        self.updates(test, test.replace("[7]", '[2, {$error: "g"}]').replace("[{$complete: true}]", '[1, {$error: "g"}]'))
+        test = "config: rxd.yaml\ntests:\n  - {name: a, input: {sensors: '-a|'}, values: {a: {l: [1, [2]]}}, expect: {whole: [1, {$complete: true}], pairs: [7], warm: [8]}}\n"
+        self.updates(test, test.replace("[1, {$complete: true}]", "[{l: [1, [2]]}, {$complete: true}]").replace("[7]", "[[{l: [1, [2]]}]]").replace("[8]", "[]"))
+        test = f"config: rxd.yaml\nvalues: {{}}\ntests:\n  - {{name: a, input: [%s], expect: {{whole: [1]}}}}\n"
+        test = test.replace("%s", ", ".join("{at: %d, source: sensors, next: %s}" % (k, v) for k, v in enumerate(re.findall(r"\{.*?\}", long))))
+        path = self.write(test)
+        self.assertEqual(self.run_test("--update", path)[0], 0)
+        self.assertEqual(re.sub(r"\n +", "\n", path.read_text()), re.sub(r"\n +", "\n", test.replace("[1]", "[\n" + lines + "\n]")))
+        self.assertEqual(self.run_test(path)[0], 0)
+
     def test_update_where_a_diagram_cannot_tell_the_times(self):
         self.updates("""config: rxd.yaml
 tests:
@@ -292,6 +306,13 @@ tests:
         self.assertNotEqual(path.read_text(), before)
         self.assertEqual(sorted(p.name for p in folder.iterdir()), ["in", "rxd.yaml", "test.yaml"], "nothing is left behind")
 
+    def test_update_where_there_is_no_room_beside_the_file(self):
+        path = self.write("config: rxd.yaml\ntests: [{name: a, input: {sensors: '1|'}, expect: {whole: []}}]\n", "t" * 250 + ".yaml")
+        before = path.read_text()
+        status, _, err = self.run_test("--update", path)
+        self.assertEqual((status, path.read_text()), (1, before))
+        self.assertIn("File name too long", err)
+
     def test_update_leaves_what_did_not_run(self):
         text = 'config: rxd.yaml\ntests: [{name: a, input: [{at: 0, source: nope, next: 1}], expect: {whole: []}}]\n'
         path = self.write(text)
@@ -302,7 +323,7 @@ tests:
 
     TWO = """config: rxd.yaml
 tests:
-  - {name: "good <&> #1", input: {sensors: "-1|"}, expect: {whole: "-1|"}}
+  - {name: "good <&> #1\\x01", input: {sensors: "-1|"}, expect: {whole: "-1|"}}
   - {name: bad, input: {sensors: "-1|"}, expect: {whole: "-2|"}}
 """
 
@@ -312,7 +333,7 @@ tests:
         status, out, err = self.run_test("--tap", "test.yaml", "mistake.yaml")
         lines = out.splitlines()
         self.assertEqual(status, 78)
-        self.assertEqual(lines[:4], ["TAP version 14", "# test.yaml", "ok 1 - good <&> \\#1", "not ok 2 - bad"])
+        self.assertEqual(lines[:4], ["TAP version 14", "# test.yaml", "ok 1 - good <&> \\#1\x01", "not ok 2 - bad"])
         self.assertEqual(lines[4:8], ["  ---", '  at: "test.yaml:4"', "  message: |", "    whole"])
         self.assertEqual(lines[-3:], ["# mistake.yaml", "not ok 3 - mistake.yaml", "1..3"])
         self.assertIn("a test file names its `config`", err)
@@ -327,7 +348,7 @@ tests:
         self.assertEqual([(s.get("name"), s.get("tests"), s.get("failures"), s.get("errors")) for s in suites],
                          [("test.yaml", "2", "1", "0"), ("mistake.yaml", "1", "0", "1")])
         good, bad = suites[0].findall("testcase")
-        self.assertEqual((good.get("name"), good.get("classname"), len(good)), ("good <&> #1", "test.yaml", 0))
+        self.assertEqual((good.get("name"), good.get("classname"), len(good)), ("good <&> #1\ufffd", "test.yaml", 0))
         self.assertIn("expected 2, came 1", bad.find("failure").text)
         self.assertIsNotNone(suites[1].find("testcase/error"))
 
@@ -365,8 +386,14 @@ tests:
         beside.write_text(path.read_text().replace("[1]", "[2]"))
         beside.rename(path)  # as editors do
         last = comes(3, "1 test, 1 passed, 0 failed\n")
+        (self.here / "rooms.csv").write_text("device,room\na,1\n")
+        (self.here / "rxd.yaml").write_text(CONFIG + "  looked:\n    from: sensors\n    pipe: [ { lookup: { file: rooms.csv, key: device } } ]\n")
+        last = comes(4, "1 test, 1 passed, 0 failed\n")
+        self.assertIn("waiting for changes of 4 files, Ctrl-C ends\n", lines)
+        (self.here / "rooms.csv").write_text("device,room\na,1,2\n")
+        last = comes(5, "rooms.csv, line 2")
         (self.here / "rxd.yaml").write_text("sources: {}\n")
-        last = comes(4, "0 tests, 0 passed, 0 failed\n")
+        last = comes(6, "0 tests, 0 passed, 0 failed\n")
         process.send_signal(2)
         self.assertEqual(process.wait(harness.DEADLINE), 78, "the status of the last run")
 

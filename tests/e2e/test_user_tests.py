@@ -165,6 +165,76 @@ class UserTests(harness.EndToEnd):
             with self.subTest(text):
                 self.refused(text, *says)
 
+    def test_every_key_says_what_it_takes(self):
+        for test, says in (
+                ("tick: soon, expect: {}", "`tick` is what a character of a diagram is worth"),
+                ("tick: 0s, expect: {}", "`tick` is what a character of a diagram is worth"),
+                ("match: some, expect: {}", "`match` is `exact` or `subset`"),
+                ("end: '--', expect: {}", "`end` is when the clock is stopped"),
+                ("restart: 0, expect: {}", "`restart: N` restarts after every N-th"),
+                ("values: [1], expect: {}", "`values` is a mapping"),
+                ("values: {ab: 1}, expect: {}", "one character that a diagram can have"),
+                ("values: {'-': 1}, expect: {}", "one character that a diagram can have"),
+                ("input: [{source: sensors, next: 1}], expect: {}", "`at` is a duration"),
+                ("input: [{at: never, source: sensors}], expect: {}", "`at` is a duration"),
+                ("input: [[1]], expect: {}", "an input line is {at: 10, source: NAME, next: VALUE}"),
+                ("input: ['{at'], expect: {}", "this is no line of a replay"),
+                ("input: ['{\"at\": 1.5, \"source\": \"nope\", \"next\": 1}'], expect: {}", "must be one of the config's sources"),
+                ("input: {sensors: '-!'}, expect: {}", "`!` ends no input"),
+                ("input: {sensors: '[explode]'}, expect: {}", "nothing happens by that name"),
+                ("input: {sensors: [1]}, expect: {}", "a source is given a diagram"),
+                ("expect: {doubled: '-!'}", "this does not come out of a stream"),
+                ("expect: {doubled: '-(a'}", "this group is not closed"),
+                ("expect: {doubled: '+'}", "`+` stands for nothing"),
+                ("expect: {doubled: {a: 1}}", "of a stream a list of values is expected, or a diagram"),
+                ("expect: {doubled: [{$error: a, b: 1}]}", "stand alone"),
+                ("expect: {doubled: [{$near: x}]}", "`$near` takes a number"),
+                ("expect: {doubled: [{$near: 1, about: 1}]}", "`$near` stands alone, or with `within`"),
+                ("expect: {doubled: [{$any: true, a: 1}]}", "`$any` stands alone in its object"),
+                ("expect: {doubled: [{$where: [1]}]}", "`$where` takes a condition"),
+                ("expect: {doubled: [{$matches: [1]}]}", "`$matches` takes a regular expression"),
+                ("expect: {doubled: [{$matches: '('}]}", "test.yaml:4:"),
+                ("mock: {asset: {body: 1, after: soon}}, expect: {}", "this takes a duration"),
+                ("mock: {asset: {body: 1, times: 0}}, expect: {}", "`times` is a number from 1 on"),
+                ("mock: {asset: {body: 1, when: [1]}}, expect: {}", "`when` is a condition"),
+                ("mock: {asset: {body: 1, error: x}}, expect: {}", "`error` is a text, in place of a `body`"),
+        ):
+            with self.subTest(test):
+                self.refused("  - {name: a, " + test + "}\n", says)
+        self.refused("  - 1\n", "a test is a mapping")
+        self.refused("  - {expect: {}}\n", "a test has a `name`")
+        for text, says in (("[1]\n", "a test file is a mapping"), ("config: rxd.yaml\ntests: 1\n", "a test file has a list `tests`"),
+                           ("config: {a: b}\ntests: [{name: a, expect: {}}]\n", "`config` is the path of a config, or a list of paths")):
+            with self.subTest(text):
+                done = harness.run_rxd("test", self.write(text))
+                self.assertEqual(done.returncode, 78)
+                self.assertIn(says, done.stderr.decode())
+
+    def test_errors_are_expected_by_text_or_not(self):
+        self.passes("""
+  - {name: any, input: {sensors: "-#"}, expect: {doubled: "-#"}}
+  - {name: text, input: {sensors: "-#"}, values: {"#": gone}, expect: {doubled: [{$error: gone}]}}
+  - {name: pattern, input: {sensors: "-#"}, values: {"#": gone}, expect: {doubled: [{$error: {$matches: "^g"}}]}}
+  - {name: end, input: {sensors: "1|"}, expect: {doubled: [2, {$complete: true}]}}
+""")
+        self.fails("""
+  - {name: text, input: {sensors: "-#"}, values: {"#": gone}, expect: {doubled: [{$error: lost}]}}
+""", 'expected the error "lost", came the error "gone"')
+
+    def test_none_of_the_answers_fits(self):
+        self.fails("""
+  - name: none
+    input: {sensors: "-a|"}
+    values: {a: {device: p1}}
+    mock: {asset: {answers: [{when: "false", body: 1}]}}
+    expect: {asked: [1]}
+""", "none of the test's answers to the step asked/asset fits GET http://127.0.0.1:1/assets/p1")
+
+    def test_a_test_s_values_come_before_the_file_s(self):
+        done = harness.run_rxd("test", self.write("config: rxd.yaml\nmock: {room: {}}\nvalues: {a: 1, b: 2}\ntests:\n"
+                                                  "  - {name: a, values: {a: 5}, input: {sensors: 'ab|'}, expect: {doubled: [10, 4]}}\n"))
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+
     def test_bad_files(self):
         done = harness.run_rxd("test", self.write("tests: [{name: a, expect: {}}]\n"))
         self.assertEqual(done.returncode, 78)
@@ -174,7 +244,8 @@ class UserTests(harness.EndToEnd):
         self.assertIn(b"nowhere.yaml", done.stderr)
         done = harness.run_rxd("test", self.here / "none.yaml")
         self.assertEqual(done.returncode, 78)
-        self.assertEqual(harness.run_rxd("test").returncode, 64)
+        for arguments in ((), ("--bad", "x.yaml"), ("x.yaml", "--junit"), ["x.yaml"] * 257):
+            self.assertEqual(harness.run_rxd("test", *arguments).returncode, 64)
 
     def test_answers_in_place_of_servers(self):
         self.passes("""
