@@ -33,7 +33,9 @@ const struct rx_command rx_commands[] = {
      "--event JSON        the event, or - for standard input; default: {}\n"
      "--explain           the compiled expression instead\n"
      "--                  before an expression that begins with a dash"},
-    {"operators", "[NAME]", "list operators, sources and sinks, or describe one", rx_command_operators, NULL},
+    {"operators", "[NAME]", "list operators, sources and sinks, or describe one", rx_command_operators,
+     "--all               each with its options, defaults, an example and marbles\n"
+     "--markdown          the same as the page docs/reference.md"},
     {"schema", "", "the config's JSON Schema, for editors", rx_command_schema, NULL},
     {0},
 };

@@ -153,3 +153,42 @@ void rx_class_describe(const struct rx_class *class, struct rx_buffer *out)
     if (class->example)
         rx_buffer_printf(out, "\nExample\n  %s\n", class->example);
 }
+
+/* ---- as Markdown ---- */
+
+/* What would end a cell is escaped, and so is `more`. */
+static void write_cell(struct rx_buffer *out, const char *text, const char *more)
+{
+    rx_buffer_text(out, " ");
+    for (; *text; text++) {
+        if (*text == '|' || strchr(more, *text))
+            rx_buffer_text(out, "\\");
+        rx_buffer_append(out, text, 1);
+    }
+    rx_buffer_text(out, " |");
+}
+
+static void write_markdown_option(void *arg, const struct rx_option *option, const struct rx_option *group)
+{
+    struct table *table = arg;
+    struct row row = row_of(option, group);
+    rx_buffer_text(table->out, "|");
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (c < COLUMNS - 1 || table->ranges)
+            write_cell(table->out, row.cells[c], "*<>[]_");
+    write_cell(table->out, option->help ? option->help : "", "");
+    rx_buffer_text(table->out, "\n");
+}
+
+void rx_class_describe_markdown(const struct rx_class *class, struct rx_buffer *out)
+{
+    struct table table = {.out = out};
+    rx_buffer_printf(out, "%s.\n", class->summary ? class->summary : "");
+    each_option(class, measure_option, &table);
+    if (class->options && class->options->name)
+        rx_buffer_printf(out, "\n| option | type | default | %sdoes |\n|---|---|---|%s---|\n",
+                         table.ranges ? "range | " : "", table.ranges ? "---|" : "");
+    each_option(class, write_markdown_option, &table);
+    if (class->example)
+        rx_buffer_printf(out, "\n```yaml excerpt\n%s\n```\n", class->example);
+}

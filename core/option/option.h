@@ -165,6 +165,8 @@ const char *rx_option_type_name(enum rx_option_type);     /* "duration", "expres
 /* The catalogue entry of a class as text, for `rxd operators NAME`. */
 struct rx_buffer;
 void rx_class_describe(const struct rx_class *, struct rx_buffer *out);
+/* The same as Markdown: summary, table of options, example. */
+void rx_class_describe_markdown(const struct rx_class *, struct rx_buffer *out);
 
 /* Shapers: expressions arranged in an object (map, set, aggregate), or text with {EXPR} in it (templates, payloads). */
 struct rx_shaper;

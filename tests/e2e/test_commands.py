@@ -76,6 +76,19 @@ class Operators(unittest.TestCase):
             self.assertIn(f"operator {name}: ", done.stdout.decode())
             self.assertIn("Example\n", done.stdout.decode())
 
+    def test_each_is_drawn(self):
+        for name in catalogue("operators"):
+            self.assertRegex(harness.run_rxd("operators", name).stdout.decode(), r"\nMarbles: .+\n(  .*\n)*  out( \S+)?: ", name)
+
+    def test_all_of_them_at_once(self):
+        text = harness.run_rxd("operators", "--all").stdout.decode()
+        for kind, chapter in ("operator", "operators"), ("source", "sources"), ("sink", "sinks"):
+            for name in catalogue(chapter):
+                self.assertEqual(text.count(f"{kind} {name}: "), 1, name)
+        done = harness.run_rxd("operators", "--nonsense")
+        self.assertEqual((done.returncode, done.stdout), (64, b""))
+        self.assertIn(b"there is no option", done.stderr)
+
     def test_sources_and_sinks_have_pages_too(self):
         for name in catalogue("sources") + catalogue("sinks"):
             done = harness.run_rxd("operators", name)

@@ -456,6 +456,20 @@ START_TEST(the_catalogue_entry_is_aligned)
                                     "\n"
                                     "Example\n"
                                     "  - demo: 5s\n");
+    rx_buffer_clear(&rendered);
+    rx_class_describe_markdown(&shown, &rendered);
+    rx_buffer_append(&rendered, "", 1);
+    ck_assert_str_eq(rendered.data, "Shows a table..\n"
+                                    "\n"
+                                    "| option | type | default | range | does |\n"
+                                    "|---|---|---|---|---|\n"
+                                    "| size \\* | duration or count | required |  | the extent |\n"
+                                    "| mode | merge \\| concat | merge |  | how streams meet |\n"
+                                    "| every | duration | - | 1ms to 1h | how often |\n"
+                                    "\n"
+                                    "```yaml excerpt\n"
+                                    "- demo: 5s\n"
+                                    "```\n");
 }
 END_TEST
 
