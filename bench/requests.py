@@ -3,7 +3,7 @@
 
 A server of its own answers each request after two seconds; with `--timeout 1s` or another they are given up before that. The lateness of an event is the wall clock when a file sink's line of it is read, less the instant
 it was due; the least of all is taken for the way itself. Without requests first, then with them. With --first rxd and the reader go before all else on the machine (chrt; it takes root): what is late
-then is so by rxd's own doing."""
+then is so by rxd's own doing, but for some 50 ms where rxd was busy for a second: then Linux stops who goes first (sched_rt_runtime_us)."""
 
 import asyncio
 import json
