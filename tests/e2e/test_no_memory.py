@@ -44,6 +44,8 @@ pipelines:
   p4: { from: t, pipe: [ { combine_latest: a }, { delay: 30ms }, { distinct_until_changed: value } ] }
   p7: { join: { x: s, y: t }, by: { k: { x: int(value), y: value } }, within: 100ms, kind: full }
   p8: { from: [ hp, e, t ], to: { http: { post: "http://127.0.0.1:1/{value}", headers: { A: "{value}" }, batch: 5 } } }
+  p9: { from: t, pipe: [ { http: { post: "http://127.0.0.1:1/{value}", headers: { A: b }, batch: 3, retry: 1 } } ] }
+  p10: { from: a, pipe: [ { http: { get: "http://127.0.0.1:1/{v}", into: r, cache: 1m, redirects: 2, breaker: 3 } } ] }
   p6: { from: s, pipe: [ { zip: { with: t, by: { k: { main: int(value), t: value } } } } ] }
 """
 TESTED = """

@@ -9,6 +9,7 @@
 #include "core/feed/dedupe.h"
 #include "core/feed/table.h"
 #include "core/graph/reorder.h"
+#include "core/graph/request.h"
 #include "pipelines/run/world.h"
 #include "sinks/render.h"
 
@@ -378,7 +379,7 @@ static int match_all(const struct rx_world *w, long n)
     return told ? -ENOMEM : 0;
 }
 
-static int match_scenario(const char *text)
+static int drive_scenario(const char *text, int (*drive)(const struct rx_world *, long n))
 {
     struct rx_forest *forest = NULL;
     struct rx_logical *logical = NULL;
@@ -393,7 +394,7 @@ static int match_scenario(const char *text)
     if (r == 0)
         r = rx_world_create(logical, &(struct rx_plan_options){0}, &world, NULL);
     if (r == 0)
-        r = match_all(&world, n);
+        r = drive(&world, n);
     n = countdown;
     countdown = 0;
     rx_world_destroy(&world);
@@ -404,16 +405,109 @@ static int match_scenario(const char *text)
     return told ? -ENOMEM : r;
 }
 
-static int match_plain_scenario(void) { return match_scenario(matches[0]); }
-static int match_into_scenario(void) { return match_scenario(matches[1]); }
+static int match_plain_scenario(void) { return drive_scenario(matches[0], match_all); }
+static int match_into_scenario(void) { return drive_scenario(matches[1], match_all); }
+
+/* ---- asking ---- */
+
+static const char *const asked[] = {
+    "sources: {a: {http: {}}}\npipelines: {p: {from: a, pipe: [{http: {get: \"http://h/{v}\", headers: {X: \"{v}\"},"
+    " into: r, cache: {ttl: 1h, max: 1}, breaker: 3, concurrency: 2}}]}}\n",
+    "sources: {a: {http: {}}}\npipelines: {p: {from: a, pipe: [{group_by: v}, {http: {post: \"http://h/{v}\", into: r,"
+    " batch: 2, retry: 3, ordered: true}}]}}\n",
+};
+
+static unsigned turn;
+
+/* A list of two, after the status that it is tried again for, where it is a batch. */
+static int answer(void *arg, struct rx_call *call, struct rx_error *reterr)
+{
+    struct rx_heap *heap = arg;
+    struct rx_value items[] = {rx_int(1), rx_int(2)};
+    struct rx_reply reply = {.status = ++turn % 4 == 1 ? 503 : 200, .body = rx_list_take(heap, items, 2)};
+    struct rx_request request;
+    bool read = rx_request_read(call->request, &request);
+    expect(read, "the request is not whole", 0, "");
+    reply.status = strcmp(request.method, "GET") == 0 ? 200 : reply.status;
+    struct rx_value value = reply.body.kind == RX_NULL ? rx_null() : rx_reply_value(heap, &reply);
+    int r = value.kind == RX_NULL ? -ENOMEM : rx_call_answer_later(call, RX_SEC, value);
+    rx_value_unref(reply.body);
+    rx_value_unref(value);
+    return r < 0 ? rx_error_set(reterr, r, "out of memory") : 0;
+}
+
+static void on_answered(void *arg, const struct rx_note *note)
+{
+    (void)arg;
+    ended |= note->kind == RX_ERROR || note->kind == RX_COMPLETE;
+    for (size_t i = 0; note->kind == RX_NEXT && i < note->count; i++, matched++)
+        expect(rx_object_get_text(note->span[i].value, "r") != NULL, "a result is not whole", 0, "");
+}
+
+/* Each event has its result, is an error, had no place to wait, or the stream has failed. */
+static void expect_account(const struct rx_world *w)
+{
+    for (size_t i = 0; i < w->plan->pipelines[0].step_count; i++) {
+        const struct rx_ledger *l = &w->plan->ledgers[i];
+        if (!l->requests)
+            continue;
+        expect(l->held == 0 && l->requests->under_way == 0, "something is held", (int)l->held, "");
+        uint64_t lost = l->accounts[RX_ERRORED] + l->accounts[RX_EVICTED] + l->accounts[RX_UNHEARD];
+        expect(l->accounts[RX_USED] + lost == l->in, "the account does not add up", (int)l->accounts[RX_USED], "");
+        expect(matched + lost >= l->in, "results are missing", (int)matched, "");
+        told += lost > 0;
+    }
+}
+
+static int ask_all(const struct rx_world *w, long n)
+{
+    struct rx_event event = {.value = rx_null()};
+    turn = 0;
+    w->engine->caller = (struct rx_caller){.begin = answer, .arg = w->heap};
+    rx_engine_enter(w->engine);
+    struct rx_instance *instance = rx_graph_start(w->engine, w->plan->pipelines[0].graph, on_answered, NULL);
+    rx_engine_leave(w->engine);
+    for (int i = 0; i < 2 * PAIRS; i++) {
+        char text[16];
+        int length = snprintf(text, sizeof text, "{\"v\":%d}", i / 2 % 3);
+        countdown = 0;
+        expect(rx_json_decode(w->heap, NULL, NULL, text, (size_t)length, &event.value, NULL) == 0, "an event", 0, "");
+        countdown = n;
+        rx_hub_next(w->plan->sources[0].hub, &event, 1);
+        rx_sched_run_until(w->sched, rx_sched_now(w->sched) + RX_SEC / 4, true);
+        n = countdown;
+        rx_event_unref(&event);
+    }
+    countdown = n;
+    rx_hub_complete(w->plan->sources[0].hub);
+    rx_sched_run_until(w->sched, rx_sched_now(w->sched) + 100 * RX_SEC, true);
+    n = countdown;
+    countdown = 0;
+    expect_account(w);
+    if (!ended)
+        rx_graph_stop(instance);
+    countdown = n;
+    return told ? -ENOMEM : 0;
+}
+
+static int ask_and_keep_scenario(void) { return drive_scenario(asked[0], ask_all); }
+static int ask_in_batches_scenario(void) { return drive_scenario(asked[1], ask_all); }
 
 static const struct {
     const char *name;
     int (*run)(void);
-} scenarios[] = {{"decode", decode_scenario},        {"expr", expr_scenario},     {"plan", plan_scenario},
-                 {"reorder", reorder_scenario},      {"format", format_scenario}, {"dedupe", dedupe_scenario},
-                 {"render", render_scenario},        {"table", table_scenario},   {"match", match_plain_scenario},
-                 {"match into", match_into_scenario}};
+} scenarios[] = {{"decode", decode_scenario},
+                 {"expr", expr_scenario},
+                 {"plan", plan_scenario},
+                 {"reorder", reorder_scenario},
+                 {"format", format_scenario},
+                 {"dedupe", dedupe_scenario},
+                 {"render", render_scenario},
+                 {"table", table_scenario},
+                 {"match", match_plain_scenario},
+                 {"match into", match_into_scenario},
+                 {"ask and keep", ask_and_keep_scenario},
+                 {"ask in batches", ask_in_batches_scenario}};
 
 START_TEST(every_allocation_may_fail)
 {
