@@ -3,6 +3,7 @@
 
 #include "core/graph/graph.h"
 #include "daemon/metrics.h"
+#include "pipelines/run/lanes.h"
 #include "pipelines/run/pipeline_run.h"
 
 static void add_hub(struct rx_metrics *m, const struct rx_hub *hub)
@@ -140,6 +141,20 @@ static void add_step(struct rx_metrics *m, const struct rx_step *step, const str
     }
 }
 
+static void add_lane(void *arg, const struct rx_lane_status *s)
+{
+    struct rx_metrics *m = arg;
+    char number[12] = {(char)('0' + s->lane / 10 % 10), (char)('0' + s->lane % 10), 0};
+    const char *labels[] = {"pipeline", s->step->pipeline, "step", s->step->label, NULL, NULL, NULL};
+    if (s->lane == 0)
+        rx_metrics_count(m, RX_METRIC_LANES_FULL, s->full, labels);
+    labels[4] = "lane";
+    labels[5] = number;
+    rx_metrics_count(m, RX_METRIC_LANE_EVENTS, s->sent, labels);
+    rx_metrics_count(m, RX_METRIC_LANE_HELD, s->in_flight, labels);
+    rx_metrics_add(m, RX_METRIC_LANE_CPU, seconds((rx_time)s->busy), labels);
+}
+
 /* ---- sinks ---- */
 
 static void add_sink(struct rx_metrics *m, const struct rx_sink *sink, unsigned position)
@@ -199,6 +214,8 @@ void rx_metrics_of_runtime(struct rx_metrics *m, struct rx_plan *plan, const str
             add_source(m, &plan->sources[i]);
     for (const struct rx_plan_table *t = plan->tables; t; t = t->next)
         add_table(m, t);
+    if (plan->engine->lanes)
+        rx_lane_host_each(plan->engine->lanes, add_lane, m);
     for (size_t i = 0; i < plan->pipeline_count; i++)
         add_pipeline(m, plan, &plan->pipelines[i], rx_runtime_status(runtime, i));
 }

@@ -256,7 +256,9 @@ static int make_engine(struct rx_worker *w)
     w->done = rx_ring_create(RING);
     if (!w->engine || !w->health || !w->asked || !w->done)
         return -ENOMEM;
-    r = rx_wake_create(w->loop, on_asked, w, &w->on_asked);
+    r = rx_lane_host_create(w->options.crew, w->loop, w->engine, &w->lanes);
+    if (r == 0)
+        r = rx_wake_create(w->loop, on_asked, w, &w->on_asked);
     return r == 0 ? rx_wake_create(w->options.front, on_done, w, &w->on_done) : r;
 }
 
@@ -329,6 +331,7 @@ void rx_worker_destroy(struct rx_worker *w)
     rx_wake_destroy(w->on_done);
     rx_ring_destroy(w->asked, drop_job);
     rx_ring_destroy(w->done, drop_job);
+    rx_lane_host_destroy(w->lanes);
     rx_engine_destroy(w->engine);
     rx_loop_destroy(w->loop);
     rx_heap_destroy(w->heap);

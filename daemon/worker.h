@@ -54,12 +54,14 @@ struct rx_job *rx_job_create(enum rx_job_kind, void *context);
 void rx_job_destroy(struct rx_job *); /* frees the body too */
 
 struct rx_worker;
+struct rx_crew;
 struct rx_worker_options {
     unsigned number, workers;
     const struct rx_forest *forest;
     const struct rx_logical *logical;
     const struct rx_shares *shares;
     struct rx_streams *streams;
+    struct rx_crew *crew; /* for lanes */
     rx_time drain_deadline;
     struct rx_loop *front;
     void (*on_done)(void *arg, struct rx_job *); /* on the front's thread; the job is its to destroy */

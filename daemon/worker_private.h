@@ -7,12 +7,14 @@
 
 #include "core/base/ring.h"
 #include "daemon/worker.h"
+#include "pipelines/run/lanes.h"
 
 struct rx_worker {
     struct rx_worker_options options;
     struct rx_loop *loop;
     struct rx_heap *heap;
     struct rx_engine *engine;
+    struct rx_lane_host *lanes;
     struct rx_site_owner *site;
     struct rx_plan *plan;
     struct rx_plan *prepared; /* of a reload, not running yet */

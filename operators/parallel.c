@@ -6,7 +6,7 @@
  * their number. So neither what comes out for a key nor what is saved depends on how many lanes there are. */
 #include <errno.h>
 
-#include "core/graph/operator.h"
+#include "core/graph/lanes.h"
 #include "core/value/keytable.h"
 
 enum { PARTS = 16, WIDTH_MAX = 16 };
@@ -16,6 +16,7 @@ struct parallel {
     struct rx_keys *by;
     int64_t lanes; /* 0: as many as the daemon has cores for */
 
+    struct rx_lanes *crossing;        /* NULL: the parts run here: */
     struct rx_instance *parts[PARTS]; /* NULL: not begun, or over */
     uint32_t over;                    /* bit p: part p has ended by itself */
     bool completing;
@@ -53,8 +54,23 @@ static int part_of(struct parallel *p, const struct rx_event *event, unsigned *r
     return 0;
 }
 
+static struct rx_lane_host *host_of(const struct parallel *p) { return rx_op_engine(&p->op)->lanes; }
+
+static void send(struct parallel *p, const struct rx_event *event, unsigned part)
+{
+    rx_hold(&p->op, 1);
+    if (host_of(p)->event(p->crossing, part, event))
+        return;
+    rx_hold(&p->op, -1);
+    rx_count(&p->op, RX_EVICTED, 1);
+}
+
 static void route(struct parallel *p, const struct rx_event *event, unsigned part)
 {
+    if (p->crossing) {
+        send(p, event, part);
+        return;
+    }
     if (!p->parts[part] && !(p->over & 1u << part))
         p->parts[part] = rx_instance_open(&p->op, 0, NULL, &p->parts[part]);
     bool heard = p->parts[part] && rx_instance_pass(p->parts[part], event, 1);
@@ -75,6 +91,24 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     }
 }
 
+static void watermark(struct rx_op *op, rx_time t)
+{
+    struct parallel *p = (struct parallel *)op;
+    if (p->crossing)
+        host_of(p)->watermark(p->crossing, t);
+    else
+        rx_pass_watermark(op, t);
+}
+
+static void barrier(struct rx_op *op, uint64_t number)
+{
+    struct parallel *p = (struct parallel *)op;
+    if (p->crossing)
+        host_of(p)->barrier(p->crossing, number);
+    else
+        rx_pass_barrier(op);
+}
+
 /* ---- the end ---- */
 
 static void finish_when_quiet(struct parallel *p)
@@ -88,6 +122,10 @@ static void complete(struct rx_op *op, unsigned port)
     struct parallel *p = (struct parallel *)op;
     (void)port;
     p->completing = true;
+    if (p->crossing) {
+        host_of(p)->end(p->crossing, NULL);
+        return;
+    }
     for (unsigned i = 0; i < PARTS && rx_op_live(op); i++)
         if (p->parts[i])
             rx_instance_complete(p->parts[i]);
@@ -98,10 +136,25 @@ static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
 {
     struct parallel *p = (struct parallel *)op;
     (void)port;
+    if (p->crossing) {
+        host_of(p)->end(p->crossing, e);
+        return;
+    }
     for (unsigned i = 0; i < PARTS && rx_op_live(op); i++)
         if (p->parts[i])
             rx_instance_error(p->parts[i], e);
     rx_fail(op, e);
+}
+
+/* Of all lanes together. */
+static void out_of_lanes(struct rx_op *op, const struct rx_note *note)
+{
+    if (note->kind == RX_WATERMARK)
+        rx_emit_watermark(op, note->watermark);
+    else if (note->kind == RX_ERROR)
+        rx_fail(op, note->error);
+    else
+        rx_finish(op);
 }
 
 static void inner(struct rx_op *op, struct rx_instance *instance, const struct rx_note *note)
@@ -109,6 +162,10 @@ static void inner(struct rx_op *op, struct rx_instance *instance, const struct r
     struct parallel *p = (struct parallel *)op;
     if (note->kind == RX_NEXT) {
         rx_emit(op, note->span, note->count);
+        return;
+    }
+    if (!instance) {
+        out_of_lanes(op, note);
         return;
     }
     size_t part = (size_t)((struct rx_instance **)rx_instance_tag(instance) - p->parts);
@@ -130,6 +187,20 @@ static int check(const void *image, struct rx_error *reterr)
     return 0;
 }
 
+static int init(struct rx_op *op, struct rx_error *reterr)
+{
+    struct parallel *p = (struct parallel *)op;
+    struct rx_lane_host *host = host_of(p);
+    return host ? host->open(host, op, PARTS, (unsigned)p->lanes, &p->crossing, reterr) : 0;
+}
+
+static void dispose(struct rx_op *op)
+{
+    struct parallel *p = (struct parallel *)op;
+    if (p->crossing)
+        host_of(p)->close(p->crossing);
+}
+
 /* ---- state: the parts that have begun, in order ---- */
 
 static int save(struct rx_op *op, struct rx_writer *w)
@@ -137,6 +208,8 @@ static int save(struct rx_op *op, struct rx_writer *w)
     struct parallel *p = (struct parallel *)op;
     rx_write_bool(w, p->completing);
     rx_write_uint(w, p->over);
+    if (p->crossing)
+        return host_of(p)->save(p->crossing, w);
     for (unsigned i = 0; i < PARTS; i++) {
         rx_write_bool(w, p->parts[i] != NULL);
         if (p->parts[i])
@@ -150,6 +223,8 @@ static int load(struct rx_op *op, struct rx_reader *r)
     struct parallel *p = (struct parallel *)op;
     p->completing = rx_read_bool(r);
     p->over = (uint32_t)rx_read_uint(r);
+    if (p->crossing)
+        return host_of(p)->load(p->crossing, r);
     for (unsigned i = 0; i < PARTS && !rx_reader_failed(r); i++)
         if (rx_read_bool(r))
             p->parts[i] = rx_instance_load_own(op, 0, &p->parts[i], r);
@@ -162,6 +237,7 @@ static void describe(const void *image, struct rx_facts *facts)
     facts->parts = PARTS;
     facts->values = 0;
     facts->needs_order = false;
+    facts->lates = false; /* it hands the time on, and waits for none */
 }
 
 const struct rx_operator_class rx_operator_parallel = {
@@ -174,12 +250,15 @@ const struct rx_operator_class rx_operator_parallel = {
              .example = "parallel: {by: device, lanes: 2}"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .init = NULL,
+    .init = init,
     .next = next,
+    .watermark = watermark,
+    .barrier = barrier,
     .describe = describe,
     .complete = complete,
     .error = error,
     .inner = inner,
     .save = save,
     .load = load,
+    .dispose = dispose,
 };

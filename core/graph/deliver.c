@@ -15,16 +15,24 @@ static struct rx_op *consumer_of(const struct rx_op *op)
 
 /* ---- barriers ---- */
 
-static void pass_barrier(struct rx_op *op)
+void rx_pass_barrier(struct rx_op *op)
+{
+    rx_op_send(op, &(struct rx_note){.kind = RX_BARRIER, .barrier = op->barrier});
+}
+
+static void take_barrier(struct rx_op *op)
 {
     op->barrier_ports = 0;
-    rx_op_send(op, &(struct rx_note){.kind = RX_BARRIER, .barrier = op->barrier});
+    if (op->class->barrier)
+        op->class->barrier(op, op->barrier);
+    else
+        rx_pass_barrier(op);
 }
 
 static void pass_if_aligned(struct rx_op *op)
 {
     if (op->barrier_ports && (op->barrier_ports & op->live_ports) == op->live_ports)
-        pass_barrier(op);
+        take_barrier(op);
 }
 
 static void receive_barrier(struct rx_op *op, unsigned port, uint64_t number)
@@ -54,7 +62,7 @@ void rx_graph_barrier(struct rx_instance *instance, uint64_t number)
         if (!op || op->live_ports || op->class == &rx_operator_subscription || op->barrier >= number)
             continue;
         op->barrier = number;
-        pass_barrier(op);
+        take_barrier(op);
     }
     rx_engine_leave(instance->engine);
 }
@@ -275,7 +283,7 @@ void rx_op_relay(struct rx_op *op, const struct rx_note *note)
         break;
     case RX_BARRIER:
         op->barrier = note->barrier;
-        pass_barrier(op);
+        take_barrier(op);
         break;
     case RX_LINK:
         op->away = note->away;

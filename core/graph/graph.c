@@ -90,8 +90,8 @@ struct rx_op *rx_op_create(struct rx_instance *instance, uint16_t index, struct 
     instance->ops[index] = op;
     if (class == &rx_operator_entry) {
         instance->entry = op;
-        op->reached = op->watermark = instance->opener->reached;
-        op->away = instance->opener->away;
+        op->reached = op->watermark = instance->opener ? instance->opener->reached : RX_WATERMARK_CLOCK;
+        op->away = instance->opener && instance->opener->away;
     }
     if (class->init && class->init(op, reterr) < 0)
         return NULL;

@@ -95,8 +95,9 @@ struct rx_engine {
     uint64_t births;          /* of ops and instances */
     struct rx_hub *idle_hubs; /* whose last subscriber left in this turn */
     struct rx_hub *lingering_hubs;
-    bool closing;      /* nobody who leaves comes again: hubs do not linger */
-    size_t index_from; /* so many conditions on one hub are looked up, not asked one by one; SIZE_MAX: never */
+    struct rx_lane_host *lanes; /* NULL: no other threads (lanes.h) */
+    bool closing;               /* nobody who leaves comes again: hubs do not linger */
+    size_t index_from;          /* so many conditions on one hub are looked up, not asked one by one; SIZE_MAX: never */
 };
 struct rx_engine *rx_engine_create(struct rx_heap *, struct rx_sched *); /* both borrowed */
 void rx_engine_destroy(struct rx_engine *);

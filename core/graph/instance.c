@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/graph/graph_private.h"
+#include "core/graph/lanes.h"
 
 /* ---- the engine ---- */
 
@@ -57,9 +58,12 @@ static bool reclaim_some(struct rx_engine *engine)
 
 void rx_engine_leave(struct rx_engine *engine)
 {
-    if (engine->depth == 1)
+    if (engine->depth == 1) {
+        if (engine->lanes && engine->lanes->gathered)
+            engine->lanes->flush(engine->lanes);
         while (reclaim_some(engine))
             ;
+    }
     engine->depth--;
 }
 

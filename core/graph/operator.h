@@ -89,6 +89,8 @@ struct rx_operator_class {
     void (*link)(struct rx_op *, bool away);
     void (*timer)(struct rx_op *, unsigned slot);
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
+    /* A barrier has come on all live inputs. NULL: rx_pass_barrier. */
+    void (*barrier)(struct rx_op *, uint64_t number);
     /* Of rx_call_begin; `answer` is borrowed, NULL: see the error. */
     void (*answer)(struct rx_op *, uint64_t tag, const struct rx_value *answer, const struct rx_error *error);
     /* Puts out, with that event time, the result that it would have if its input ended now, and goes on as if it had not been
@@ -188,6 +190,8 @@ rx_time rx_op_reached(const struct rx_op *);
 void rx_watermark_want(struct rx_op *, rx_time t);
 void rx_pass_watermark(struct rx_op *, rx_time); /* to the instances that are open, in order, then downstream */
 void rx_emit_watermark(struct rx_op *, rx_time); /* downstream alone */
+
+void rx_pass_barrier(struct rx_op *); /* the newest goes on downstream */
 
 bool rx_op_is_away(const struct rx_op *); /* what class->link was told last */
 

@@ -60,7 +60,7 @@ static bool can_wait(const struct rx_instance *instance, rx_time t)
 
 void rx_instance_refresh(struct rx_instance *instance)
 {
-    rx_time t = instance->opener->watermark;
+    rx_time t = instance->opener ? instance->opener->watermark : RX_WATERMARK_NONE;
     if (instance->told_fixed && instance->entry->reached < t && !rx_watermark_is_running(t))
         tell_instance(instance, t);
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/front/front_private.h"
 #include "daemon/log.h"
+#include "pipelines/run/crew.h"
 
 #define PULSE       (2 * RX_SEC)
 #define UNHEALTHY   (10 * RX_SEC)
@@ -85,6 +86,9 @@ static void on_pulse(struct rx_timer *timer)
 static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics)
 {
     const struct rx_settings *settings = &f->settings;
+    f->crew = rx_crew_create();
+    if (!f->crew)
+        return -ENOMEM;
     for (unsigned i = 0; i < settings->workers; i++) {
         struct rx_worker_options options = {.number = i,
                                             .workers = settings->workers,
@@ -92,6 +96,7 @@ static int create_workers(struct rx_front *f, struct rx_diagnostics *diagnostics
                                             .logical = f->logical,
                                             .shares = &f->shares,
                                             .streams = f->streams,
+                                            .crew = f->crew,
                                             .drain_deadline = settings->http.drain_deadline,
                                             .front = f->loop,
                                             .on_done = rx_front_done,
@@ -169,6 +174,7 @@ void rx_front_destroy(struct rx_front *f)
     rx_front_end_reload(f);
     for (unsigned i = 0; i < f->worker_count; i++)
         rx_worker_destroy(f->workers[i]);
+    rx_crew_destroy(f->crew);
     for (unsigned i = 0; i < RX_WORKERS_MAX; i++)
         rx_conditions_finish(&f->seen[i]);
     rx_front_forget(f);

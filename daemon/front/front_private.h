@@ -17,6 +17,7 @@ struct rx_front {
     struct rx_loop *loop;
     struct rx_http_server *server;
     struct rx_streams *streams;
+    struct rx_crew *crew; /* the workers' lanes run on it */
     struct rx_worker *workers[RX_WORKERS_MAX];
     unsigned worker_count;
     struct rx_progress progress[RX_WORKERS_MAX];

@@ -68,15 +68,28 @@ static void pause_source(struct rx_runtime *r, size_t i, bool paused)
         source->class->pause(source, paused);
 }
 
+static void pause_feeds(struct rx_delivery *d, bool pausing)
+{
+    for (size_t i = 0; i < d->runtime->plan->source_count; i++)
+        if (d->feeds[i])
+            pause_source(d->runtime, i, pausing);
+}
+
 static void set_pausing(struct rx_delivery *d, bool pausing)
 {
-    const bool *feeds = feeds_of(d);
-    if (d->pausing == pausing || !feeds)
+    if (d->pausing == pausing || !feeds_of(d))
         return;
     d->pausing = pausing;
-    for (size_t i = 0; i < d->runtime->plan->source_count; i++)
-        if (feeds[i])
-            pause_source(d->runtime, i, pausing);
+    pause_feeds(d, pausing);
+}
+
+void rx_delivery_press(struct rx_delivery *d, bool full)
+{
+    if (!feeds_of(d) || (!full && d->lanes_full == 0))
+        return;
+    d->lanes_full += full ? 1 : -1u;
+    if (d->lanes_full == (full ? 1u : 0u))
+        pause_feeds(d, full);
 }
 
 void rx_runtime_source_started(struct rx_runtime *r, size_t source)

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "pipelines/plan/registry.h"
+#include "pipelines/run/lanes.h"
 #include "pipelines/run/pipeline_run.h"
 #include "pipelines/run/runtime_private.h"
 #include "pipelines/run/sample.h"
 
 #define BACKOFF_MIN (250 * RX_MSEC)
 #define BACKOFF_MAX (30 * RX_SEC)
+#define SETTLE      (2 * RX_SEC) /* for what is in lanes, when pipelines are stopped; the rest is dropped, and counted */
 
 static void log_line(struct rx_runtime *r, int level, const char *message, const char *name, const char *detail)
 {
@@ -291,6 +293,14 @@ static int make(struct rx_runtime *r, struct rx_error *reterr)
     return result == 0 ? start_sinks(r, reterr) : result;
 }
 
+static void on_press(void *arg, const char *pipeline, bool full)
+{
+    struct rx_runtime *r = arg;
+    const struct rx_plan_pipeline *p = rx_plan_find_pipeline(r->plan, pipeline);
+    if (p && !r->stopped)
+        rx_delivery_press(&r->deliveries[p - r->plan->pipelines], full);
+}
+
 /* One that was loaded has its subscription, or waits, or is through. */
 static void subscribe_new(struct rx_delivery *d)
 {
@@ -315,6 +325,8 @@ int rx_runtime_start(struct rx_plan *plan, const struct rx_state *state, struct 
     if (!r)
         return rx_error_set(reterr, -ENOMEM, "out of memory");
     rx_engine_enter(plan->engine); /* what has lost its readers is seen when all have subscribed */
+    if (plan->engine->lanes)
+        rx_lane_host_use(plan->engine->lanes, plan, on_press, r);
     int result = make(r, reterr);
     if (result == 0 && state)
         result = rx_runtime_load(r, state, reterr);
@@ -334,8 +346,10 @@ void rx_runtime_stop(struct rx_runtime *r)
 {
     if (!r || r->stopped)
         return;
-    r->stopped = true;
     struct rx_engine *engine = r->plan->engine;
+    if (engine->lanes && !r->saved)
+        rx_lane_host_settle(engine->lanes, SETTLE);
+    r->stopped = true;
     rx_engine_enter(engine);
     rx_engine_close(engine);
     for (size_t i = 0; i < r->count; i++) {

@@ -23,7 +23,8 @@ struct rx_delivery {
 
     struct rx_event_queue *waiting; /* by sink: what it had no room for; NULL: nothing so far */
     struct rx_timer room;           /* asks again */
-    bool pausing;                   /* the sources that feed it */
+    bool pausing;                   /* the sources that feed it, for one of the sinks */
+    unsigned lanes_full;            /* so many of its steps want the same, whose lanes are full */
     bool *feeds;                    /* which those are; NULL: not looked for yet */
 };
 
@@ -35,6 +36,7 @@ struct rx_runtime {
     unsigned *pauses;           /* by source: how many deliveries want it paused */
     bool *wants_start;          /* while loading, by source: it is to run when everything is loaded */
     bool stopped;
+    bool saved; /* another goes on from it */
 };
 
 /* runtime.c */
@@ -43,6 +45,7 @@ void rx_delivery_note_error(struct rx_delivery *, const char *message, size_t le
 void rx_delivery_write(struct rx_delivery *, size_t sink, const struct rx_event *);
 bool rx_delivery_write_waiting(struct rx_delivery *); /* true when nothing waits any more */
 void rx_delivery_on_room(struct rx_timer *);
+void rx_delivery_press(struct rx_delivery *, bool full); /* lanes of its pipeline are full, or have room again */
 void rx_delivery_finish(struct rx_delivery *);
 void rx_delivery_save_waiting(const struct rx_delivery *, size_t sink, struct rx_writer *);
 int rx_delivery_load_waiting(struct rx_delivery *, size_t sink, struct rx_reader *);

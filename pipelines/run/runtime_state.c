@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pipelines/run/lanes.h"
 #include "pipelines/run/pipeline_run.h"
 #include "pipelines/run/runtime_private.h"
 
@@ -159,6 +160,8 @@ static int load_delivery(struct rx_delivery *d, bool kept, const struct rx_state
 
 void rx_runtime_save(struct rx_runtime *r, struct rx_writer *w)
 {
+    if (r->plan->engine->lanes)
+        rx_lane_host_settle(r->plan->engine->lanes, RX_TIME_NEVER);
     rx_state_begin(w, r->plan->engine->sched);
     rx_plan_save(r->plan, w);
     for (size_t i = 0; i < r->plan->source_count; i++)
@@ -170,6 +173,7 @@ void rx_runtime_save(struct rx_runtime *r, struct rx_writer *w)
 
 void rx_runtime_hand_over(struct rx_runtime *r)
 {
+    r->saved = true;
     for (size_t i = 0; i < r->plan->source_count; i++)
         r->plan->sources[i].source->handed_over = true;
     for (size_t i = 0; i < r->count; i++)

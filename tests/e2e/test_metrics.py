@@ -53,7 +53,7 @@ class Prometheus(harness.EndToEnd):
         daemon = self.daemon({**CONFIG, "brokers": {"home": {"url": broker.url}}, "sources": {
             **CONFIG["sources"], "away": {"mqtt": {"broker": "home", "topic": "a"}},
             "told": {"http": {}, "format": "csv", "event_time": "ts", "idle_timeout": "1h"}}, "pipelines": {
-            **CONFIG["pipelines"], "of_told": {"from": "told"}, "asked": {"from": "told", "pipe": [{"http": {"get": "http://127.0.0.1:9/"}}]}, "looked_up": {"from": "in", "pipe": [{"lookup": {"file": "k.json", "key": "k"}}]}, "of_broker": {"from": "away"}, "full": {"from": "in", "to": [{"file": "/dev/full"}]}}})
+            **CONFIG["pipelines"], "of_told": {"from": "told"}, "asked": {"from": "told", "pipe": [{"http": {"get": "http://127.0.0.1:9/"}}]}, "dealt": {"from": "in", "pipe": [{"parallel": {"by": "n", "lanes": 1}}]}, "looked_up": {"from": "in", "pipe": [{"lookup": {"file": "k.json", "key": "k"}}]}, "of_broker": {"from": "away"}, "full": {"from": "in", "to": [{"file": "/dev/full"}]}}})
         self.feed(daemon)
         daemon.post("/sources/told", "ts,v\n2024-01-01T00:00:00Z,1\n", content_type="text/csv")
         harness.wait_for("a condition stands", lambda: daemon.metrics().sum("rxd_condition") > 0)
