@@ -40,21 +40,26 @@ static inline void write_note(struct rx_observer *o, const struct rx_note *note)
         rx_buffer_printf(out, "error %s\n", note->error->message);
 }
 
-static inline void begin_plan(struct run *r, const char *pipe, bool no_fusion)
+static inline void begin_of(struct run *r, const char *sources, const char *pipe, bool no_fusion)
 {
-    char text[700];
+    char text[800];
     struct rx_diagnostics *d = rx_diagnostics_create();
     struct rx_error error = {0};
     *r = (struct run){.output = {.note = write_note}};
     int length = snprintf(text, sizeof text,
-                          "sources: {a: {http: {}}, b: {http: {}}}\npipelines:\n"
+                          "sources: %s\npipelines:\n"
                           "  first: {from: a, pipe: [{filter: 'v < 1000'}]}\n  out: {from: first, pipe: %s}\n",
-                          pipe);
+                          sources, pipe);
     ck_assert_int_eq(rx_forest_read_text(text, (size_t)length, "test", 0, d, &r->forest), 0);
     ck_assert_int_eq(rx_logical_create(r->forest, &(struct rx_logical_options){.replay = true}, d, &r->logical), 0);
     struct rx_plan_options options = {.no_fusion = no_fusion};
     ck_assert_int_eq(rx_world_create(r->logical, &options, &r->world, &error), 0);
     rx_diagnostics_destroy(d);
+}
+
+static inline void begin_plan(struct run *r, const char *pipe, bool no_fusion)
+{
+    begin_of(r, "{a: {http: {}}, b: {http: {}}}", pipe, no_fusion);
 }
 
 static inline void begin(struct run *r, const char *pipe)

@@ -414,6 +414,83 @@ START_TEST(a_value_makes_no_step_to_another_path)
 }
 END_TEST
 
+/* ---- event time ---- */
+
+static void begin_told(struct run *r, const char *options)
+{
+    char pipe[300];
+    snprintf(pipe, sizeof pipe, "[{http: {%s}}, {map: v}]", options);
+    begin_of(r, "{a: {http: {}, event_time: t}, b: {http: {}}}", pipe, false);
+    rx_hub_subscribe(r->world.plan->pipelines[1].hub, &r->output);
+    outside = (struct outside){.heap = r->world.heap};
+    r->world.engine->caller = (struct rx_caller){.begin = ask, .cancel = cancel, .arg = &outside};
+    answers(1, 0, 300, 200);
+    answers(2, 0, 100, 200);
+    answers(3, 0, 200, 200);
+    expect(r, "mark -9223372036854\n"); /* no event time yet */
+}
+
+static void push_told(struct run *r)
+{
+    for (int v = 1; v <= 3; v++) {
+        push(r, 'a', v, v * 1000);
+        mark(r, 'a', v * 1000);
+    }
+}
+
+START_TEST(event_time_waits_for_all_that_came_before_it)
+{
+    struct run r;
+    begin_told(&r, "get: 'http://h/{v}', into: r");
+    push_told(&r);
+    expect(&r, "");
+    run_to(&r, 250);
+    expect(&r, "2 at 2000\n3 at 3000\n");
+    run_to(&r, 400);
+    expect(&r, "1 at 1000\nmark 3000\n");
+    mark(&r, 'a', 4000);
+    expect(&r, "mark 4000\n");
+    finish(&r);
+}
+END_TEST
+
+START_TEST(event_time_comes_behind_results_in_order)
+{
+    struct run r;
+    begin_told(&r, "get: 'http://h/{v}', into: r, ordered: true");
+    push_told(&r);
+    run_to(&r, 400);
+    expect(&r, "1 at 1000\nmark 1000\n2 at 2000\nmark 2000\n3 at 3000\nmark 3000\n");
+    finish(&r);
+}
+END_TEST
+
+START_TEST(event_time_goes_on_where_the_newest_takes_the_place_of_others)
+{
+    struct run r;
+    begin_told(&r, "get: 'http://h/{v}', into: r, mode: switch");
+    push_told(&r);
+    expect(&r, "mark 1000\nmark 2000\n");
+    run_to(&r, 400);
+    expect(&r, "3 at 3000\nmark 3000\n");
+    finish(&r);
+}
+END_TEST
+
+START_TEST(event_time_waits_for_a_batch)
+{
+    struct run r;
+    begin_told(&r, "post: 'http://h/5', into: r, batch: 3");
+    for (int i = 0; i < TRIES_MAX; i++)
+        outside.plans[5][i] = (struct plan){.after = 100, .status = 200, .parts = 3};
+    push_told(&r);
+    expect(&r, "");
+    run_to(&r, 400);
+    expect(&r, "1 at 1000\n2 at 2000\n3 at 3000\nmark 3000\n");
+    finish(&r);
+}
+END_TEST
+
 START_TEST(what_is_asked_is_counted)
 {
     struct run r;
@@ -608,6 +685,10 @@ int main(void)
     tcase_add_test(t, requests_say_what_the_step_says);
     tcase_add_test(t, a_host_that_comes_with_the_event_is_guarded_and_no_more_than_a_host);
     tcase_add_test(t, a_value_makes_no_step_to_another_path);
+    tcase_add_test(t, event_time_waits_for_all_that_came_before_it);
+    tcase_add_test(t, event_time_comes_behind_results_in_order);
+    tcase_add_test(t, event_time_goes_on_where_the_newest_takes_the_place_of_others);
+    tcase_add_test(t, event_time_waits_for_a_batch);
     tcase_add_test(t, what_is_asked_is_counted);
     tcase_add_test(t, a_batch_goes_when_it_is_full_and_its_answers_go_to_their_events);
     tcase_add_test(t, a_batch_that_is_not_full_goes_when_its_time_has_come_or_its_input_has_ended);
