@@ -100,13 +100,27 @@ static void watermark(struct rx_op *op, rx_time t)
         rx_pass_watermark(op, t);
 }
 
+static void fail_for_memory(struct parallel *p)
+{
+    struct rx_error e;
+    rx_error_set(&e, -ENOMEM, "out of memory");
+    rx_fail(&p->op, &e);
+}
+
 static void barrier(struct rx_op *op, uint64_t number)
 {
     struct parallel *p = (struct parallel *)op;
-    if (p->crossing)
-        host_of(p)->barrier(p->crossing, number);
-    else
+    if (!p->crossing)
         rx_pass_barrier(op);
+    else if (!host_of(p)->barrier(p->crossing, number))
+        fail_for_memory(p);
+}
+
+static void tell_link(struct rx_op *op, bool away)
+{
+    struct parallel *p = (struct parallel *)op;
+    if (p->crossing)
+        host_of(p)->link(p->crossing, away);
 }
 
 /* ---- the end ---- */
@@ -123,7 +137,8 @@ static void complete(struct rx_op *op, unsigned port)
     (void)port;
     p->completing = true;
     if (p->crossing) {
-        host_of(p)->end(p->crossing, NULL);
+        if (!host_of(p)->end(p->crossing, NULL))
+            fail_for_memory(p);
         return;
     }
     for (unsigned i = 0; i < PARTS && rx_op_live(op); i++)
@@ -137,7 +152,8 @@ static void error(struct rx_op *op, unsigned port, const struct rx_error *e)
     struct parallel *p = (struct parallel *)op;
     (void)port;
     if (p->crossing) {
-        host_of(p)->end(p->crossing, e);
+        if (!host_of(p)->end(p->crossing, e))
+            rx_fail(op, e);
         return;
     }
     for (unsigned i = 0; i < PARTS && rx_op_live(op); i++)
@@ -254,6 +270,7 @@ const struct rx_operator_class rx_operator_parallel = {
     .next = next,
     .watermark = watermark,
     .barrier = barrier,
+    .link = tell_link,
     .describe = describe,
     .complete = complete,
     .error = error,

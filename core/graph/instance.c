@@ -56,14 +56,19 @@ static bool reclaim_some(struct rx_engine *engine)
     return ops || instances || hubs;
 }
 
+/* The time that comes out of some may go into others. */
+static bool flush_lanes(struct rx_engine *engine)
+{
+    if (!engine->lanes || !engine->lanes->gathered)
+        return false;
+    engine->lanes->flush(engine->lanes);
+    return true;
+}
+
 void rx_engine_leave(struct rx_engine *engine)
 {
-    if (engine->depth == 1) {
-        if (engine->lanes && engine->lanes->gathered)
-            engine->lanes->flush(engine->lanes);
-        while (reclaim_some(engine))
-            ;
-    }
+    while (engine->depth == 1 && (flush_lanes(engine) || reclaim_some(engine)))
+        ;
     engine->depth--;
 }
 

@@ -5,12 +5,20 @@
 
 struct rx_instance *rx_lane_instance_start(struct rx_engine *engine, const struct rx_subgraph *subgraph,
                                            void (*on_note)(void *arg, const struct rx_note *), void *arg,
-                                           rx_time watermark)
+                                           rx_time watermark, bool away)
 {
     struct rx_instance *instance = rx_graph_start(engine, subgraph, on_note, arg);
+    if (instance && away)
+        rx_lane_instance_link(instance, away);
     if (instance && watermark != RX_WATERMARK_CLOCK)
         rx_instance_watermark(instance, watermark);
     return instance;
+}
+
+void rx_lane_instance_link(struct rx_instance *instance, bool away)
+{
+    if (!instance->ended && instance->entry)
+        rx_op_relay(instance->entry, &(struct rx_note){.kind = RX_LINK, .away = away});
 }
 
 void rx_lanes_tell(struct rx_op *op, const struct rx_note *note)

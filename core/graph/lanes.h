@@ -18,8 +18,10 @@ struct rx_lane_host {
     /* False: there was no room, and what stands for it has been counted. */
     bool (*event)(struct rx_lanes *, unsigned part, const struct rx_event *);
     void (*watermark)(struct rx_lanes *, rx_time);
-    void (*barrier)(struct rx_lanes *, uint64_t number);     /* passed on when it has come out of all lanes */
-    void (*end)(struct rx_lanes *, const struct rx_error *); /* NULL: completed */
+    void (*link)(struct rx_lanes *, bool away);
+    /* False: no memory, and it will not come out. */
+    bool (*barrier)(struct rx_lanes *, uint64_t number);     /* passed on when it has come out of all lanes */
+    bool (*end)(struct rx_lanes *, const struct rx_error *); /* NULL: completed */
     void (*close)(struct rx_lanes *); /* what is still in them is dropped: the op is being disposed. NULL is fine */
     /* While nothing is on its way. */
     int (*save)(struct rx_lanes *, struct rx_writer *);
@@ -31,7 +33,8 @@ struct rx_lane_host {
 /* A root instance of a lane's part: no operator opened it, and its events keep their marks. */
 struct rx_instance *rx_lane_instance_start(struct rx_engine *, const struct rx_subgraph *,
                                            void (*on_note)(void *arg, const struct rx_note *), void *arg,
-                                           rx_time watermark);
+                                           rx_time watermark, bool away);
+void rx_lane_instance_link(struct rx_instance *, bool away);
 
 /* For the host: a note out of the lanes for the op, on its thread. */
 void rx_lanes_tell(struct rx_op *, const struct rx_note *);

@@ -1,7 +1,7 @@
 /* A lane: a world with a clock of its own that follows its owner's, in which parts of the steps behind `parallel` run.
  *
  * It does what parcels say, one after another, and nothing else: what comes in is decoded on its heap, what comes out written into
- * the same parcel. Private to pipelines/run/lanes*.c. On a thread of the crew while its task runs, else its owner's. */
+ * the same parcel. Private to pipelines/run/lanes*.c, lane.c. On a thread of the crew while its task runs, else its owner's. */
 #ifndef RX_PIPELINES_LANE_H
 #define RX_PIPELINES_LANE_H
 
@@ -18,6 +18,7 @@ enum { RX_PARTS_MAX = 16, RX_PARCEL_EVENTS = RX_SPAN_MAX };
 enum rx_parcel_tag {
     RX_PARCEL_EVENT, /* part, event; out: event */
     RX_PARCEL_WATERMARK,
+    RX_PARCEL_LINK, /* away */
     RX_PARCEL_BARRIER,
     RX_PARCEL_COMPLETE,
     RX_PARCEL_ERROR,  /* code, message */
@@ -69,7 +70,7 @@ struct rx_lane {
     struct rx_branch_observer *observers;
     size_t observer_count;
     rx_time watermark;
-    bool completing;
+    bool away, completing;
     struct rx_parcel *current;
     struct rx_ledger *published;
     struct rx_event events[RX_PARCEL_EVENTS];
@@ -90,6 +91,11 @@ struct rx_lane {
     uint64_t sent;
 };
 
+/* lane.c, for lane_life.c: the notes of a part and of a side stream, and what the task runs. */
+void rx_lane_on_part_note(void *part, const struct rx_note *);
+void rx_lane_on_branch_note(struct rx_observer *, const struct rx_note *);
+void rx_lane_run(struct rx_task *);
+
 /* A lane for the op's steps, in a world of its own, at the owner's time. */
 int rx_lane_create(const struct rx_logical *, struct rx_crew *, const struct rx_op *, struct rx_lane **ret,
                    struct rx_error *reterr);
@@ -104,7 +110,7 @@ void rx_lane_save_common(const struct rx_lane *, struct rx_writer *); /* what a 
 void rx_lane_load_common(struct rx_lane *, struct rx_reader *);       /* before its parts */
 void rx_lane_save_part(struct rx_lane *, unsigned part, struct rx_writer *);
 void rx_lane_load_part(struct rx_lane *, unsigned part, struct rx_reader *);
-void rx_lane_load_time(struct rx_lane *, rx_time watermark, bool completing);
+void rx_lane_load_time(struct rx_lane *, rx_time watermark, bool away, bool completing);
 void rx_lane_account(struct rx_lane *, struct rx_ledger *accounts); /* what has come since it was asked last */
 
 #endif

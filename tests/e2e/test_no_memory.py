@@ -46,6 +46,7 @@ pipelines:
   p8: { from: [ hp, e, t ], to: { http: { post: "http://127.0.0.1:1/{value}", headers: { A: "{value}" }, batch: 5 } } }
   p9: { from: t, pipe: [ { http: { post: "http://127.0.0.1:1/{value}", headers: { A: b }, batch: 3, retry: 1 } } ] }
   p10: { from: a, pipe: [ { http: { get: "http://127.0.0.1:1/{v}", into: r, cache: 1m, redirects: 2, breaker: 3 } } ] }
+  p11: { from: s, pipe: [ { parallel: { by: device, lanes: 2 } }, { set: { f: value * 2 } }, { group_by: device }, { window: 100ms }, { aggregate: { m: max(f) } } ] }
   p6: { from: s, pipe: [ { zip: { with: t, by: { k: { main: int(value), t: value } } } } ] }
 """
 TESTED = """

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "core/graph/lanes.h"
 #include "pipelines/run/lanes.h"
 #include "pipelines/run/state.h"
 
@@ -45,8 +46,10 @@ static void start(struct rig *r, const char *pipe, bool threads)
 
 static void settle(struct rig *r)
 {
-    if (r->host)
-        rx_lane_host_settle(r->host, RX_TIME_NEVER);
+    if (!r->host)
+        return;
+    rx_lane_host_settle(r->host, RX_TIME_NEVER);
+    ck_assert(!r->run.world.engine->lanes->gathered);
 }
 
 /* What came in is accounted for once, in the lanes too. */
@@ -135,6 +138,7 @@ static const char *const pipes[] = {
     "[parallel: {by: k, lanes: 2}, group_by: k, window: 1s, aggregate: {n: count(), s: sum(v)}]",
     "[parallel: {by: k, lanes: 2}, group_by: k, debounce: 200ms]",
     "[parallel: {by: k, lanes: 2}, group_by: k, delay: 300ms, merge, map: {k: k, v: v}]",
+    "[parallel: {by: k, lanes: 2}, group_by: k, silence: 400ms]",
     "[parallel: {by: k, lanes: 2}, {set: {r: v + 1}}, merge, group_by: k, window: 1s, aggregate: {n: count(), s: "
     "sum(r)}]",
     "[parallel: {by: k, lanes: 3}, group_by: k, window: 500ms, aggregate: {n: count()}, merge, merge, group_by: k, "
@@ -158,9 +162,14 @@ static char *random_run(const char *pipe, uint32_t seed, bool told, bool threads
         now += next_random(&state) % 4 * 37;
         run_to(&r, now, false, settled);
         rx_time time = told ? now + next_random(&state) % 100 : now;
-        put(&r, next_random(&state) % 20, (int)(next_random(&state) % 50), time);
+        rx_engine_enter(r.run.world.engine); /* several in a turn, at times */
+        for (uint32_t n = next_random(&state) % 8 == 0 ? 9 : 1; n > 0; n--)
+            put(&r, next_random(&state) % 20, (int)(next_random(&state) % 50), time);
+        rx_engine_leave(r.run.world.engine);
         if (told && next_random(&state) % 5 == 0)
             mark(&r.run, 'a', now);
+        if (next_random(&state) % 16 == 0)
+            rx_hub_link(source(&r.run, 'a'), !rx_hub_is_away(source(&r.run, 'a')));
         run_to(&r, now, true, settled);
     }
     rx_hub_complete(source(&r.run, 'a'));
@@ -281,6 +290,34 @@ START_TEST(a_barrier_is_aligned_over_the_lanes)
 }
 END_TEST
 
+/* ---- the clock is set ---- */
+
+static rx_time tomorrow(void *arg)
+{
+    (void)arg;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return ((rx_time)t.tv_sec + 86400) * RX_SEC;
+}
+
+START_TEST(lanes_that_have_nothing_to_do_learn_that_the_clock_was_set)
+{
+    struct rig r;
+    start(&r, "[parallel: {by: k, lanes: 2}, group_by: k, window: 1h, count]", true);
+    put(&r, 1, 1, 0);
+    settle(&r);
+    rx_loop_set_wall(r.loop, tomorrow, NULL);
+    rx_sched_set_drift(r.run.world.sched, 86400 * RX_SEC);
+    rx_loop_look_at_clock(r.loop);
+    settle(&r);
+    run_to(&r, 10, true, true);
+    settle(&r);
+    rx_buffer_append(&r.run.out, "", 1);
+    ck_assert_msg(strstr(r.run.out.data, "1 at 3599999"), "%s", r.run.out.data);
+    finish(&r);
+}
+END_TEST
+
 /* ---- full lanes ---- */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -302,9 +339,11 @@ START_TEST(full_lanes_ask_for_a_pause_and_then_drop)
     for (int i = 0; i < 4000; i++)
         put(&r, 1, 1, 0);
     ck_assert(!r.full);
-    for (int i = 0; i < 70000; i++)
+    for (int i = 0; i < 1000; i++)
         put(&r, 1, 1, 0);
     ck_assert(r.full);
+    for (int i = 0; i < 69000; i++)
+        put(&r, 1, 1, 0);
     pthread_mutex_unlock(&gate);
     settle(&r);
     ck_assert(!r.full);
@@ -406,6 +445,7 @@ int main(void)
     tcase_add_test(t, what_is_left_in_mid_flight_is_accounted_for);
     tcase_add_test(t, a_bad_event_goes_to_the_errors);
     tcase_add_test(t, a_barrier_is_aligned_over_the_lanes);
+    tcase_add_test(t, lanes_that_have_nothing_to_do_learn_that_the_clock_was_set);
     tcase_add_test(t, full_lanes_ask_for_a_pause_and_then_drop);
     tcase_add_loop_test(t, another_number_of_lanes_goes_on_from_what_was_saved, 0, KEPT);
     SRunner *runner = srunner_create(suite);
