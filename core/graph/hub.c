@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/graph/graph_private.h"
 #include "core/graph/hub_index.h"
-#include "core/value/event_queue.h"
+#include "core/graph/hub_private.h"
 
 /* The next to be served by a delivery in progress; deliveries nest when a subscription replays at once. */
 struct cursor {
@@ -23,35 +22,6 @@ struct cursor {
     size_t current_seen;
 };
 
-struct rx_hub {
-    struct rx_engine *engine;
-    struct rx_producer producer;
-    struct rx_observer *first, *last;
-    struct rx_observer *first_plain, *last_plain; /* those without `gated` */
-    size_t gated;
-    struct rx_hub_index *index; /* of those with it; NULL: none */
-    bool index_stale;           /* one of them came or went since it was made */
-    uint64_t seen;              /* events that went by an index */
-    struct cursor *cursors;
-    struct rx_hub *next_idle;
-    size_t subscribers;
-    uint64_t births;
-    bool running, listed_idle, singles, away;
-    enum { OPEN, COMPLETED, FAILED } ended; /* kept only by a sticky producer */
-    struct rx_error *error;                 /* why it FAILED */
-    rx_time watermark, initial;
-    struct rx_hub_stats stats;
-    struct rx_share share;
-    bool timed;                 /* its events have times of their own */
-    struct rx_event_queue kept; /* for late subscribers: at most share.replay */
-    struct rx_timer leaving;    /* armed while it lingers, and then in this list: */
-    struct rx_hub *next_lingering;
-    char name[];
-};
-
-static void on_leaving(struct rx_timer *);
-static void stay(struct rx_hub *);
-
 struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
 {
     size_t length = strlen(name);
@@ -61,7 +31,7 @@ struct rx_hub *rx_hub_create(struct rx_engine *engine, const char *name)
     memcpy(hub->name, name, length);
     hub->engine = engine;
     hub->watermark = hub->initial = RX_WATERMARK_CLOCK;
-    hub->leaving = (struct rx_timer){.fire = on_leaving};
+    rx_hub_init_share(hub);
     return hub;
 }
 
@@ -69,7 +39,7 @@ void rx_hub_destroy(struct rx_hub *hub)
 {
     if (!hub)
         return;
-    stay(hub);
+    rx_hub_stay(hub);
     rx_event_queue_finish(&hub->kept);
     rx_hub_index_destroy(hub->index);
     free(hub->error);
@@ -241,122 +211,13 @@ static void keep_why(struct rx_hub *hub, const struct rx_error *error)
         *hub->error = *error;
 }
 
-/* ---- beyond the last subscriber ---- */
-
-static void list_idle(struct rx_hub *hub)
+void rx_hub_list_idle(struct rx_hub *hub)
 {
     if (hub->listed_idle)
         return;
     hub->listed_idle = true;
     hub->next_idle = hub->engine->idle_hubs;
     hub->engine->idle_hubs = hub;
-}
-
-bool rx_hub_lingers(const struct rx_hub *hub) { return rx_timer_armed(&hub->leaving); }
-
-static void list_lingering(struct rx_hub *hub)
-{
-    hub->next_lingering = hub->engine->lingering_hubs;
-    hub->engine->lingering_hubs = hub;
-}
-
-/* False: there is no grace time, or no memory for it. */
-static bool linger(struct rx_hub *hub)
-{
-    struct rx_sched *sched = hub->engine->sched;
-    if (!hub->share.grace || hub->engine->closing ||
-        rx_sched_arm(sched, &hub->leaving, rx_sched_now(sched) + hub->share.grace) < 0)
-        return false;
-    list_lingering(hub);
-    return true;
-}
-
-/* It does not linger any more, for one reason or another. */
-static void stay(struct rx_hub *hub)
-{
-    struct rx_hub **at = &hub->engine->lingering_hubs;
-    while (*at && *at != hub)
-        at = &(*at)->next_lingering;
-    if (*at)
-        *at = hub->next_lingering;
-    rx_sched_stop(hub->engine->sched, &hub->leaving);
-}
-
-static void leave(struct rx_hub *hub)
-{
-    struct rx_engine *engine = hub->engine;
-    rx_engine_enter(engine);
-    stay(hub);
-    if (!hub->first && hub->running)
-        list_idle(hub);
-    rx_engine_leave(engine);
-}
-
-static void on_leaving(struct rx_timer *timer)
-{
-    leave((struct rx_hub *)(void *)((char *)timer - offsetof(struct rx_hub, leaving)));
-}
-
-void rx_engine_close(struct rx_engine *engine)
-{
-    engine->closing = true;
-    while (engine->lingering_hubs)
-        leave(engine->lingering_hubs);
-}
-
-/* ---- for late subscribers ---- */
-
-static void forget_kept(struct rx_hub *hub) { rx_event_queue_drop(&hub->kept, hub->kept.count); }
-
-/* What a hot source of a replay has while nobody subscribes is nobody's. */
-static void keep(struct rx_hub *hub, const struct rx_event *event)
-{
-    if (!hub->share.replay || !hub->running)
-        return;
-    if ((int64_t)hub->kept.count == hub->share.replay)
-        rx_event_queue_drop(&hub->kept, 1);
-    hub->stats.unkept += rx_event_queue_push(&hub->kept, event) < 0;
-}
-
-/* The subscription `born` is there still: who is given an event may leave at it, and even subscribe again. */
-static bool is_there(const struct rx_hub *hub, const struct rx_observer *o, uint64_t born)
-{
-    return o->hub == hub && o->born == born;
-}
-
-static void give_copies(struct rx_hub *hub, struct rx_observer *o, const struct rx_event_queue *copies)
-{
-    uint64_t born = o->born;
-    for (size_t i = 0; i < copies->count && is_there(hub, o, born); i++) {
-        struct rx_event event = *rx_event_queue_at(copies, i);
-        if (!hub->timed)
-            event.time = rx_sched_wall(hub->engine->sched); /* as of all that waited: it is when it goes on */
-        hub->stats.deliveries++;
-        hub->stats.replayed++;
-        o->note(o, &(struct rx_note){.kind = RX_NEXT, .span = &event, .count = 1});
-    }
-    if (is_there(hub, o, born) && hub->timed && hub->ended == OPEN && hub->watermark != RX_WATERMARK_NONE)
-        o->note(o, &(struct rx_note){.kind = RX_WATERMARK, .watermark = hub->watermark});
-}
-
-/* The kept events as they are now, as RxJS's ReplaySubject does; false: it is not subscribed any more. */
-static bool give_kept(struct rx_hub *hub, struct rx_observer *o)
-{
-    struct rx_event_queue copies = {0};
-    uint64_t born = o->born;
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < hub->kept.count; i++)
-        r = rx_event_queue_push(&copies, rx_event_queue_at(&hub->kept, i));
-    if (r == 0 && copies.count)
-        give_copies(hub, o, &copies);
-    rx_event_queue_finish(&copies);
-    if (r < 0) {
-        struct rx_error error;
-        rx_error_set(&error, -ENOMEM, "out of memory for what %s has kept", hub->name);
-        unlink(o);
-        tell_end(o, &error);
-    }
-    return is_there(hub, o, born);
 }
 
 static void run(struct rx_hub *hub)
@@ -366,6 +227,14 @@ static void run(struct rx_hub *hub)
     hub->running = true;
     if (hub->producer.start)
         hub->producer.start(hub->producer.arg, hub);
+}
+
+static void refuse(const struct rx_hub *hub, struct rx_observer *o)
+{
+    struct rx_error error;
+    rx_error_set(&error, -ENOMEM, "out of memory for what %s has kept", hub->name);
+    unlink(o);
+    tell_end(o, &error);
 }
 
 static void begin(struct rx_hub *hub, struct rx_observer *o)
@@ -381,11 +250,15 @@ static void begin(struct rx_hub *hub, struct rx_observer *o)
 void rx_hub_subscribe(struct rx_hub *hub, struct rx_observer *o)
 {
     rx_engine_enter(hub->engine);
-    stay(hub);
+    rx_hub_stay(hub);
     link_in(hub, o, ++hub->births);
     if (hub->producer.subscribed)
         hub->producer.subscribed(hub->producer.arg, hub, o);
-    if (give_kept(hub, o))
+    uint64_t born = o->born;
+    int r = rx_hub_give_kept(hub, o);
+    if (r < 0)
+        refuse(hub, o);
+    else if (rx_hub_has(hub, o, born))
         begin(hub, o);
     rx_engine_leave(hub->engine);
 }
@@ -398,8 +271,8 @@ void rx_hub_unsubscribe(struct rx_observer *o)
         return;
     rx_engine_enter(hub->engine);
     unlink(o);
-    if (!hub->first && hub->running && !linger(hub))
-        list_idle(hub);
+    if (!hub->first && hub->running && !rx_hub_linger(hub))
+        rx_hub_list_idle(hub);
     rx_engine_leave(hub->engine);
 }
 
@@ -410,7 +283,7 @@ void rx_hub_settle(struct rx_hub *hub)
         hub->listed_idle = false;
         if (hub->first || rx_hub_lingers(hub) || hub->ended != OPEN)
             continue;
-        forget_kept(hub);
+        rx_hub_forget_kept(hub);
         if (!hub->running)
             continue;
         hub->running = false;
@@ -529,7 +402,7 @@ static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
         return;
     }
     for (size_t i = 0; i < note->count; i++) {
-        keep(hub, &note->span[i]);
+        rx_hub_keep(hub, &note->span[i]);
         if (hub->first)
             deliver_events(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
         else
@@ -541,14 +414,14 @@ static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
 static void finish(struct rx_hub *hub, const struct rx_error *error)
 {
     bool stays = hub->share.replay && !error;
-    stay(hub);
+    rx_hub_stay(hub);
     if (hub->producer.sticky || stays) {
         hub->ended = error ? FAILED : COMPLETED;
         if (error)
             keep_why(hub, error);
     }
     if (!stays)
-        forget_kept(hub);
+        rx_hub_forget_kept(hub);
     hub->running = false;
     hub->watermark = hub->initial;
     hub->away = false;
@@ -654,10 +527,7 @@ void rx_hub_save(const struct rx_hub *hub, struct rx_writer *w)
     rx_write_uint(w, hub->ended);
     if (hub->ended == FAILED)
         rx_write_text(w, why(hub)->message, strlen(why(hub)->message));
-    rx_event_queue_save(&hub->kept, w);
-    rx_timer_save(&hub->leaving, w);
-    rx_write_uint(w, hub->stats.replayed);
-    rx_write_uint(w, hub->stats.unkept);
+    rx_hub_save_share(hub, w);
 }
 
 static void load_error(struct rx_hub *hub, struct rx_reader *r)
@@ -669,22 +539,6 @@ static void load_error(struct rx_hub *hub, struct rx_reader *r)
     keep_why(hub, &error);
 }
 
-/* Under other options than it was saved with fewer may be kept, or no grace be left. */
-static void load_share(struct rx_hub *hub, struct rx_reader *r)
-{
-    rx_event_queue_drop(&hub->kept, hub->kept.count);
-    if (rx_event_queue_load(&hub->kept, r) == 0 && (int64_t)hub->kept.count > hub->share.replay)
-        rx_event_queue_drop(&hub->kept, hub->kept.count - (size_t)hub->share.replay);
-    if (rx_timer_load(hub->engine->sched, &hub->leaving, r) < 0)
-        rx_reader_fail(r, -ENOMEM);
-    if (!hub->share.grace)
-        rx_sched_stop(hub->engine->sched, &hub->leaving);
-    if (rx_hub_lingers(hub))
-        list_lingering(hub);
-    hub->stats.replayed = rx_read_uint(r);
-    hub->stats.unkept = rx_read_uint(r);
-}
-
 void rx_hub_resume(struct rx_hub *hub)
 {
     if (rx_hub_lingers(hub))
@@ -693,7 +547,7 @@ void rx_hub_resume(struct rx_hub *hub)
 
 void rx_hub_forget(struct rx_hub *hub)
 {
-    forget_kept(hub);
+    rx_hub_forget_kept(hub);
     if (!hub->producer.sticky)
         hub->ended = OPEN;
 }
@@ -714,10 +568,10 @@ void rx_hub_load(struct rx_hub *hub, struct rx_reader *r)
         hub->ended = ended == FAILED ? FAILED : ended == COMPLETED ? COMPLETED : OPEN;
     if (hub->ended == FAILED)
         load_error(hub, r);
-    load_share(hub, r);
+    rx_hub_load_share(hub, r);
     rx_engine_enter(hub->engine); /* at the end of the turn it is seen whether one of its readers is still there */
     if (hub->kept.count)
-        list_idle(hub);
+        rx_hub_list_idle(hub);
     rx_engine_leave(hub->engine);
 }
 
