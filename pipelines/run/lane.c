@@ -8,17 +8,29 @@
 
 /* ---- what comes out ---- */
 
+/* NULL: there is no parcel, and the next one fails. So it is where memory ran out while state was loaded. */
+static struct rx_writer *begin_letter(struct rx_lane *lane, enum rx_parcel_tag tag)
+{
+    if (!lane->current) {
+        lane->lost = true;
+        return NULL;
+    }
+    rx_write_uint(&lane->current->out, tag);
+    return &lane->current->out;
+}
+
 static void put_event(struct rx_lane *lane, enum rx_parcel_tag tag, const struct rx_event *event)
 {
-    struct rx_writer *out = &lane->current->out;
-    rx_write_uint(out, tag);
-    rx_cross_event(&lane->to_owner, out, event);
+    struct rx_writer *out = begin_letter(lane, tag);
+    if (out)
+        rx_cross_event(&lane->to_owner, out, event);
 }
 
 static void put_error(struct rx_lane *lane, const struct rx_error *error)
 {
-    struct rx_writer *out = &lane->current->out;
-    rx_write_uint(out, RX_PARCEL_ERROR);
+    struct rx_writer *out = begin_letter(lane, RX_PARCEL_ERROR);
+    if (!out)
+        return;
     rx_write_int(out, error->code);
     rx_write_text(out, error->message, strlen(error->message));
 }
@@ -28,34 +40,43 @@ void rx_lane_on_part_note(void *arg, const struct rx_note *note)
     struct rx_lane_part *part = arg;
     for (size_t i = 0; note->kind == RX_NEXT && i < note->count; i++)
         put_event(part->lane, RX_PARCEL_EVENT, &note->span[i]);
-    if (rx_note_ends(note))
+    if (rx_note_ends(note)) {
         part->instance = NULL;
+        part->over = true;
+    }
     if (note->kind == RX_ERROR)
         put_error(part->lane, note->error);
+}
+
+static void put_branch(struct rx_branch_observer *b, const struct rx_event *event)
+{
+    struct rx_writer *out = begin_letter(b->lane, b->tag);
+    if (!out)
+        return;
+    if (b->tag == RX_PARCEL_BRANCH)
+        rx_write_uint(out, b->which);
+    rx_cross_event(&b->lane->to_owner, out, event);
 }
 
 void rx_lane_on_branch_note(struct rx_observer *o, const struct rx_note *note)
 {
     struct rx_branch_observer *b = (struct rx_branch_observer *)(void *)o;
-    for (size_t i = 0; note->kind == RX_NEXT && i < note->count; i++) {
-        if (b->tag != RX_PARCEL_BRANCH) {
-            put_event(b->lane, b->tag, &note->span[i]);
-            continue;
-        }
-        rx_write_uint(&b->lane->current->out, b->tag);
-        rx_write_uint(&b->lane->current->out, b->which);
-        rx_cross_event(&b->lane->to_owner, &b->lane->current->out, &note->span[i]);
-    }
+    for (size_t i = 0; note->kind == RX_NEXT && i < note->count; i++)
+        put_branch(b, &note->span[i]);
 }
 
 /* ---- what comes in ---- */
 
 static bool begin_part(struct rx_lane *lane, struct rx_lane_part *part)
 {
-    if (!part->begun)
-        part->instance = rx_lane_instance_start(lane->world.engine, lane->node->subgraphs[0], rx_lane_on_part_note,
-                                                part, lane->watermark, lane->away);
+    if (part->begun)
+        return part->instance;
     part->begun = true;
+    struct rx_instance *started = rx_lane_instance_start(lane->world.engine, lane->node->subgraphs[0],
+                                                         rx_lane_on_part_note, part, lane->watermark, lane->away);
+    part->instance = part->over ? NULL : started;
+    if (!started && !part->over)
+        lane->lost = true;
     return part->instance;
 }
 
@@ -211,7 +232,7 @@ static void work_on(struct rx_lane *lane, struct rx_parcel *parcel)
         finish_when_quiet(lane);
     rx_lane_account(lane, parcel->accounts);
     parcel->next_due = rx_sched_next_due(sched);
-    parcel->failed = rx_reader_failed(&r) || parcel->out.buffer.failed || parcel->in.buffer.failed;
+    parcel->failed = lane->lost || rx_reader_failed(&r) || parcel->out.buffer.failed || parcel->in.buffer.failed;
     lane->current = NULL;
 }
 

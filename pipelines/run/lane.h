@@ -44,7 +44,7 @@ struct rx_parcel {
 struct rx_lane_part {
     struct rx_lane *lane;
     struct rx_instance *instance; /* NULL: not begun, or over */
-    bool begun;
+    bool begun, over;
 };
 
 struct rx_branch_observer {
@@ -70,7 +70,7 @@ struct rx_lane {
     struct rx_branch_observer *observers;
     size_t observer_count;
     rx_time watermark;
-    bool away, completing;
+    bool away, completing, lost; /* lost: something that it had to put out, for want of memory */
     struct rx_parcel *current;
     struct rx_ledger *published;
     struct rx_event events[RX_PARCEL_EVENTS];

@@ -205,7 +205,11 @@ void rx_lane_load_part(struct rx_lane *lane, unsigned number, struct rx_reader *
         return;
     struct rx_reader own = *r;
     own.heap = lane->world.heap;
-    part->instance = rx_graph_load(lane->world.engine, lane->node->subgraphs[0], rx_lane_on_part_note, part, &own);
+    struct rx_instance *loaded =
+        rx_graph_load(lane->world.engine, lane->node->subgraphs[0], rx_lane_on_part_note, part, &own);
+    part->instance = part->over ? NULL : loaded;
+    if (!part->instance)
+        rx_reader_fail(&own, -ENOMEM);
     own.heap = r->heap;
     *r = own;
 }
