@@ -100,6 +100,21 @@ class Reload(harness.EndToEnd):
         harness.wait_for("the sum to go on", lambda: json.loads(self.rxd.get("/streams/late").text) == {"n": 7})
         self.assertEqual(self.rxd.metrics().sum("rxd_hub_replayed_total", stream="total"), 1)
 
+    def test_a_source_in_its_time_of_grace_runs_on_over_a_reload(self):
+        every = {"timer": {"every": "20ms"}}
+        pipelines = {name: {"from": f"of_{name}", "pipe": [{"take": 2}]} for name in ("kept", "left")}
+        config = {"sources": {"of_kept": {**every, "share": {"grace": "1h"}}, "of_left": every}, "pipelines": pipelines}
+        self.rxd = self.daemon(config)
+
+        def running(name):
+            return self.rxd.metrics().sum("rxd_source_running", source=name)
+
+        harness.wait_for("the reader to have had enough", lambda: json.loads(self.rxd.get("/streams/kept").text or "{}") == {"value": 1})
+        harness.wait_for("the one without grace to stop", lambda: running("of_left") == 0)
+        self.assertEqual(running("of_kept"), 1)
+        self.go_over({**config, "sources": {**config["sources"], "s": {"http": {}}}})
+        self.assertEqual((running("of_kept"), running("of_left")), (1, 0))
+
     def go_over(self, config):
         """A reload that adds one pipeline more."""
         done = self.rxd.metrics().sum("rxd_reloads_total", outcome="done")
