@@ -165,6 +165,56 @@ static int reorder_scenario(void)
     return r;
 }
 
+/* ---- a hub that keeps events for late subscribers, and itself running for a while ---- */
+
+struct listener {
+    struct rx_observer observer;
+    size_t seen;
+    int code;
+};
+
+static void listen_note(struct rx_observer *o, const struct rx_note *note)
+{
+    struct listener *l = (struct listener *)(void *)o;
+    l->seen += note->kind == RX_NEXT ? note->count : 0;
+    l->code = note->kind == RX_ERROR ? note->error->code : l->code;
+}
+
+enum { SHARED = 40 };
+
+static int share_all(struct rx_hub *hub)
+{
+    struct listener early = {.observer = {.note = listen_note}}, late = early;
+    rx_hub_set_share(hub, &(struct rx_share){.grace = RX_SEC, .replay = SHARED}, false);
+    rx_hub_subscribe(hub, &early.observer);
+    for (int i = 0; i < SHARED; i++)
+        rx_hub_next(hub, &(struct rx_event){.value = rx_int(i)}, 1);
+    rx_hub_unsubscribe(&early.observer);
+    bool lingers = rx_hub_lingers(hub); /* else it has stopped, and nothing is kept */
+    rx_hub_subscribe(hub, &late.observer);
+    struct rx_hub_stats s = rx_hub_stats(hub);
+    size_t kept = lingers ? SHARED - (size_t)s.unkept : 0;
+    expect(early.seen == SHARED && early.code == 0, "who is there has lost something", early.code, "");
+    expect(late.seen == (late.code ? 0 : kept) && s.replayed == late.seen, "what was kept has not come", late.code, "");
+    rx_hub_unsubscribe(&late.observer);
+    return s.unkept || late.code || !lingers ? -ENOMEM : 0;
+}
+
+static int share_scenario(void)
+{
+    struct rx_heap *heap = rx_heap_create(NULL);
+    struct rx_sched *sched = rx_sched_create(0);
+    struct rx_engine *engine = heap && sched ? rx_engine_create(heap, sched) : NULL;
+    struct rx_hub *hub = engine ? rx_hub_create(engine, "s") : NULL;
+    int r = hub ? share_all(hub) : -ENOMEM;
+    rx_hub_destroy(hub);
+    if (engine)
+        rx_engine_destroy(engine);
+    rx_sched_destroy(sched);
+    rx_heap_destroy(heap);
+    return r;
+}
+
 #define BYTES(text) text, sizeof text - 1
 
 /* Of each format a message that meets all that it makes: long texts, a list, a key that is no text, a row with gaps. */
@@ -500,6 +550,7 @@ static const struct {
                  {"expr", expr_scenario},
                  {"plan", plan_scenario},
                  {"reorder", reorder_scenario},
+                 {"share", share_scenario},
                  {"format", format_scenario},
                  {"dedupe", dedupe_scenario},
                  {"render", render_scenario},
