@@ -21,6 +21,7 @@ int rx_command_explain(int argc, char **argv);
 int rx_command_replay(int argc, char **argv);
 int rx_command_test(int argc, char **argv);
 extern const char rx_test_help[]; /* rxd test --help */
+int rx_command_record(int argc, char **argv);
 int rx_command_diff(int argc, char **argv);
 int rx_command_eval(int argc, char **argv);
 int rx_command_operators(int argc, char **argv);

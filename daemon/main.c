@@ -24,6 +24,12 @@ const struct rx_command rx_commands[] = {
      "--restart N         save everything after every N-th event or timer, and go on in a new engine\n"
      "--alternate-fusion  with --restart: in the other kind of plan each time"},
     {"test", "FILE... [--filter NAME]", "run tests of pipelines under virtual time", rx_command_test, rx_test_help},
+    {"record", "URL SOURCE...", "write a running daemon's live events as replay lines", rx_command_record,
+     "URL is where the daemon listens: http://127.0.0.1:8088. It ends at the first bound, at SIGINT, or when\n"
+     "all sources have ended. Exit status: 0 where the recording has no holes.\n\n"
+     "--max N             events; default 1000000\n"
+     "--bytes N           of lines; default 1073741824\n"
+     "--for DURATION      30s, 5m ...; default: without end"},
     {"diff", "OLD NEW [NAME...] < FILE", "run two configs over one recording, show where they differ", rx_command_diff,
      "OLD and NEW are configs: files or folders. FILE is a recording, as `rxd replay` reads it.\n"
      "NAME is what is compared: pipelines, also X.late and X.errors. Without one: all pipelines.\n"

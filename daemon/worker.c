@@ -146,6 +146,8 @@ static void on_asked(void *arg)
             ingest(w, job);
         else if (job->kind == RX_JOB_STATUS)
             report_status(w, job);
+        else if (job->kind == RX_JOB_TAP || job->kind == RX_JOB_UNTAP)
+            rx_worker_tap(w, job);
         else if (job->kind != RX_JOB_PING)
             rx_worker_reload(w, job);
         if (job->kind != RX_JOB_INGEST)
@@ -323,6 +325,7 @@ void rx_worker_destroy(struct rx_worker *w)
     rx_runtime_destroy(w->runtime);
     rx_worker_unwatch_tables(w);
     rx_health_destroy(w->health);
+    rx_worker_untap_all(w);
     rx_plan_destroy(w->plan);
     rx_plan_destroy(w->prepared);
     rx_requester_destroy(w->requester);

@@ -16,6 +16,8 @@ enum rx_job_kind {
     RX_JOB_PREPARE, /* a reload: plan the new config beside what runs */
     RX_JOB_SWAP,    /* go on with what was prepared */
     RX_JOB_ABANDON, /* forget it */
+    RX_JOB_TAP,     /* what comes into a source is written into a log from now on, if it is not yet */
+    RX_JOB_UNTAP,   /* no more; when the answer is back the log is its owner's again */
 };
 
 struct rx_job_broker {
@@ -34,15 +36,21 @@ struct rx_worker_reload {
     struct rx_error error;
 };
 
+struct rx_worker_tapping {
+    struct rx_log_writer *log; /* the worker's until RX_JOB_UNTAP is answered */
+    bool taken;                /* the answer; else the worker does not run the source, or has no memory */
+};
+
 /* Handed over whole: whoever has it owns it. */
 struct rx_job {
     enum rx_job_kind kind;
     void *context;                   /* the asker's */
     unsigned worker;                 /* who answers */
-    char *source;                    /* RX_JOB_INGEST: its name, and its body */
+    char *source;                    /* RX_JOB_INGEST: its name, and its body. RX_JOB_TAP, _UNTAP */
     struct rx_ingest_socket *socket; /* that asks; NULL: the context is the POST */
     struct rx_ingest ingest;
     char type[128];
+    struct rx_worker_tapping tap;    /* RX_JOB_TAP */
     struct rx_worker_reload reload;  /* RX_JOB_PREPARE and on */
     uint64_t version;                /* of the conditions that the asker has seen of this worker; 0: none */
     struct rx_conditions conditions; /* the answer, but for ingest; its version is 0 where nothing is new */

@@ -26,6 +26,8 @@ struct rx_worker {
     struct rx_health *health;
     struct rx_timer drain, look;
     rx_time drain_until;
+    struct rx_worker_tap *taps, *tapped; /* tapped: the one that was told last */
+    rx_time tapped_at;
     pthread_t thread;
     unsigned in_the_air; /* jobs asked and not done: never more than either ring has room for */
     bool running;
@@ -37,6 +39,11 @@ struct rx_worker {
 int rx_worker_plan(struct rx_worker *, const struct rx_logical *, const struct rx_shares *, struct rx_diagnostics *,
                    struct rx_plan **ret);
 void rx_worker_reload(struct rx_worker *, struct rx_job *); /* prepare, swap or abandon */
+
+/* worker_taps.c */
+void rx_worker_tap(struct rx_worker *, struct rx_job *); /* tap or untap */
+void rx_worker_tap_again(struct rx_worker *);            /* of the plan that runs from now on */
+void rx_worker_untap_all(struct rx_worker *);            /* no source runs any more */
 
 /* worker_tables.c: of the plan that runs. */
 int rx_worker_watch_tables(struct rx_worker *);

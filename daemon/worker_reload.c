@@ -132,6 +132,7 @@ static int swap(struct rx_worker *w, struct rx_worker_reload *reload)
     w->runtime = NULL;
     w->plan = w->prepared;
     w->prepared = NULL;
+    rx_worker_tap_again(w);
     int r = start(w, &saved, reload);
     if (r == 0)
         r = rx_worker_watch_tables(w);

@@ -255,6 +255,7 @@ void rx_source_event_take(struct rx_source *source, struct rx_event event)
         return;
     }
     struct rx_error error;
+    event.value = rx_source_tapped_take(source, event.value, NULL);
     int r = source->clock ? rx_source_stamp(source, &event, &error) : 0;
     if (r < 0) {
         rx_source_reject_event_take(source, event, r, &error);
@@ -280,6 +281,7 @@ void rx_source_flush(struct rx_source *source)
     uint64_t position = source->position;
     if (work && work->flushing)
         return;
+    rx_source_tap_flush(source);
     if (work && work->length > 0) {
         work->flushing = true;
         rx_hub_next(source->hub, work->span, work->length);
@@ -294,6 +296,7 @@ void rx_source_flush(struct rx_source *source)
 void rx_source_complete(struct rx_source *source)
 {
     rx_source_flush(source);
+    rx_source_tap_end(source, NULL);
     rx_event_clock_stop(source->clock);
     rx_hub_complete(source->hub);
 }
@@ -301,6 +304,7 @@ void rx_source_complete(struct rx_source *source)
 void rx_source_fail(struct rx_source *source, const struct rx_error *error)
 {
     rx_source_flush(source);
+    rx_source_tap_end(source, error);
     rx_event_clock_stop(source->clock);
     rx_hub_error(source->hub, error);
 }

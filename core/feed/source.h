@@ -79,6 +79,7 @@ struct rx_source {
     const struct rx_source_common *common;
     struct rx_event_clock *clock; /* NULL: time of arrival */
     struct rx_dedupe *dedupe;     /* its own; NULL: repeats are events */
+    struct rx_source_tap *tap;    /* source_tap.h; NULL: nobody takes down what comes in */
     uint64_t max_message;         /* bytes; 0: no bound */
     /* the ledger: received = decoded + the sum of rejected */
     uint64_t received, decoded, bytes, rejected[RX_REJECTS];

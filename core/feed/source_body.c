@@ -134,7 +134,7 @@ static int check_rest(struct body *b)
         if (in_lines(b))
             check_lines(b);
     }
-    b->state->fields = b->source->fields;
+    b->state->fields = rx_source_decoded_fields(b->source);
     return r;
 }
 
@@ -158,8 +158,11 @@ static void commit(struct body *b)
     b->source->bytes += staged.bytes;
     if (b->plain)
         commit_values(b, &staged);
-    for (size_t i = 0; !b->plain && i < staged.count; i++)
-        rx_source_admit_take(b->source, b->work, staged.events[i]);
+    for (size_t i = 0; !b->plain && i < staged.count; i++) {
+        struct rx_event *event = &staged.events[i];
+        event->value = rx_source_tapped_take(b->source, event->value, NULL);
+        rx_source_admit_take(b->source, b->work, *event);
+    }
     free(staged.events);
     free(staged.values);
 }
@@ -199,10 +202,12 @@ static int refuse(struct body *b, int code)
 static int take(struct body *b, uint64_t *ret_accepted)
 {
     uint64_t decoded = b->source->decoded;
+    b->work->staging = true;
     int r = stage(b);
     bool more = r == 1;
     if (more)
         r = check_rest(b);
+    b->work->staging = false;
     if (r < 0)
         return refuse(b, r);
     commit(b);

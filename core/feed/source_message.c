@@ -34,6 +34,8 @@ int rx_source_event_of_take(struct rx_source *source, struct rx_source_work *wor
                             const struct rx_message_info *info, struct rx_event *ret, struct rx_error *reterr)
 {
     struct rx_event event = {.mark = info ? rx_mark_ref(info->mark) : NULL};
+    if (source->tap && !work->staging)
+        decoded = rx_source_tapped_take(source, decoded, info);
     int r = rx_source_record_take(&work->records, source, decoded, info, &event.value);
     if (r == 0 && (source->reaches & RX_REACHES_META))
         r = rx_source_record_meta(&work->records, source, info, &event.meta);

@@ -5,6 +5,7 @@
 
 #include "core/feed/source.h"
 #include "core/feed/source_record.h"
+#include "core/feed/source_tap.h"
 #include "core/graph/graph.h"
 
 struct rx_staged { /* events that wait for the rest of their body */
@@ -20,6 +21,7 @@ struct rx_source_work {
     struct rx_source_records records;
     struct rx_format_state *formats[RX_FORMATS]; /* made when they are first needed */
     struct rx_staged staged;
+    bool staging;           /* what is decoded is not certain to be taken: a tap is told when it is */
     struct rx_fields *none; /* to decode nothing, only check; made when it is first needed */
 };
 
@@ -34,7 +36,7 @@ static inline struct rx_format_state *rx_source_format_state(struct rx_source *s
     if (!state)
         state = rx_source_format_made(source, work, format, reterr);
     if (state)
-        state->fields = source->fields;
+        state->fields = rx_source_decoded_fields(source);
     return state;
 }
 /* The event of a decoded value: record, meta, time. 0 or a negative errno with a message. */

@@ -140,6 +140,26 @@ int rx_source_record_take(struct rx_source_records *records, const struct rx_sou
     return r;
 }
 
+struct rx_value rx_source_record_pruned_take(const struct rx_source *source, struct rx_value decoded)
+{
+    struct rx_object_builder b;
+    bool object = decoded.kind == RX_RECORD || decoded.kind == RX_MAP;
+    if (!object || !source->fields || rx_fields_all(source->fields))
+        return decoded;
+    rx_object_init(&b, source->heap);
+    for (uint32_t i = 0; i < rx_object_count(decoded); i++) {
+        struct rx_value key, field;
+        rx_object_entry(decoded, i, &key, &field);
+        if (rx_fields_has(source->fields, key.u.text, key.aux))
+            rx_object_put_take(&b, rx_value_ref(key), rx_value_ref(field));
+    }
+    struct rx_value pruned = rx_object_finish(&b);
+    if (pruned.kind == RX_NULL)
+        return decoded;
+    rx_value_unref(decoded);
+    return pruned;
+}
+
 int rx_source_record_meta(struct rx_source_records *records, const struct rx_source *source,
                           const struct rx_message_info *info, struct rx_value *ret)
 {

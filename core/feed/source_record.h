@@ -29,6 +29,8 @@ void rx_source_records_finish(struct rx_source_records *);
  * with them put over it. 0 or -ENOMEM. */
 int rx_source_record_take(struct rx_source_records *, const struct rx_source *, struct rx_value decoded,
                           const struct rx_message_info *info, struct rx_value *ret);
+/* An object without the fields that the plan cannot reach; any other value stays itself, and so does all without memory. */
+struct rx_value rx_source_record_pruned_take(const struct rx_source *, struct rx_value decoded);
 /* {source, topic, retained}, the last two where there is a topic. 0 or -ENOMEM. */
 int rx_source_record_meta(struct rx_source_records *, const struct rx_source *, const struct rx_message_info *info,
                           struct rx_value *ret);

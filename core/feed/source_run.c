@@ -6,7 +6,10 @@
 #include "core/feed/source_private.h"
 
 /* Its events are values with a time, and all count. */
-static bool is_bare(const struct rx_source *source) { return !source->dedupe && !(source->reaches & RX_REACHES_META); }
+static bool is_bare(const struct rx_source *source)
+{
+    return !source->dedupe && !source->tap && !(source->reaches & RX_REACHES_META);
+}
 
 bool rx_source_is_plain(const struct rx_source *source) { return !source->clock && is_bare(source); }
 

@@ -33,7 +33,7 @@ static void continue_drain(struct rx_front *f)
     rx_time now = now_of(f);
     bool ended = rx_front_ended(f);
     bool over = now >= f->drain_until + (ended ? 0 : DRAIN_GRACE);
-    if ((ended && rx_streams_drain(f->streams)) || over)
+    if ((ended && rx_streams_drain(f->streams) && rx_streams_drain(f->tapped)) || over)
         rx_loop_stop(f->loop);
     else
         rx_sched_arm(rx_loop_sched(f->loop), &f->pulse, now + DRAIN_POLL);
@@ -76,6 +76,7 @@ static void on_pulse(struct rx_timer *timer)
     }
     ping(f);
     rx_front_look(f);
+    rx_front_look_at_taps(f);
     if (rx_front_healthy(f))
         sd_notify(0, "WATCHDOG=1");
     rx_sched_arm(rx_loop_sched(f->loop), timer, now_of(f) + rx_front_pulse());
@@ -132,6 +133,8 @@ static int open_front(struct rx_front *f, struct rx_diagnostics *diagnostics, st
     if (r == 0)
         r = rx_streams_create(f->loop, f->server, NULL, &f->streams);
     if (r == 0)
+        r = rx_streams_create(f->loop, f->server, NULL, &f->tapped);
+    if (r == 0)
         r = create_workers(f, diagnostics);
     if (r == 0)
         r = rx_front_routes(f);
@@ -178,8 +181,10 @@ void rx_front_destroy(struct rx_front *f)
     for (unsigned i = 0; i < RX_WORKERS_MAX; i++)
         rx_conditions_finish(&f->seen[i]);
     rx_front_forget(f);
+    rx_front_end_taps(f);
     rx_front_close_sockets(f);
     rx_health_destroy(f->health);
+    rx_streams_destroy(f->tapped);
     rx_streams_destroy(f->streams);
     rx_http_destroy(f->server);
     rx_shares_finish(&f->shares);

@@ -100,6 +100,8 @@ void rx_front_done(void *front, struct rx_job *job)
         answer_ingest(job);
     else if (job->kind == RX_JOB_STATUS)
         rx_front_take_status(job);
+    else if (job->kind == RX_JOB_TAP || job->kind == RX_JOB_UNTAP)
+        rx_front_take_tap(f, job);
     else if (job->kind != RX_JOB_PING)
         rx_front_take_reload(f, job);
     rx_job_destroy(job);

@@ -32,8 +32,10 @@ struct rx_front {
     struct rx_reload *reload; /* the one in the air */
     uint64_t reloads, reloads_refused;
     struct rx_settings settings;
-    struct rx_ingest_socket *sockets;   /* WebSockets that bring events */
-    size_t socket_bytes;                /* of messages that they are in the middle of */
+    struct rx_ingest_socket *sockets; /* WebSockets that bring events */
+    size_t socket_bytes;              /* of messages that they are in the middle of */
+    struct rx_streams *tapped;        /* what comes into sources that somebody follows */
+    struct rx_front_tap *taps;
     struct gather *gathers;             /* questions to all workers, in the air */
     uint64_t clock_forward, clock_back; /* steps of the wall clock */
     rx_time drain_until;
@@ -55,6 +57,12 @@ void rx_front_answer_ingest_socket(void *front, struct rx_http_request *);
 void rx_ingest_socket_done(struct rx_job *);    /* takes the job */
 void rx_front_drain_sockets(struct rx_front *); /* they are told, and take nothing more */
 void rx_front_close_sockets(struct rx_front *); /* at once; no job is out any more */
+/* front_taps.c: GET /sources/NAME, but for WebSockets that bring events */
+void rx_front_answer_source(void *front, struct rx_http_request *);
+void rx_front_take_tap(struct rx_front *, const struct rx_job *); /* a worker's answer */
+void rx_front_look_at_taps(struct rx_front *);                    /* at each pulse: those that nobody follows end */
+void rx_front_tap_metrics(const struct rx_front *, struct rx_metrics *);
+void rx_front_end_taps(struct rx_front *); /* no worker writes any more */
 /* front_reload.c */
 void rx_front_take_reload(struct rx_front *, const struct rx_job *); /* a worker's answer */
 void rx_front_end_reload(struct rx_front *);                         /* on the way out: waits for its thread */

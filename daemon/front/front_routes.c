@@ -15,7 +15,7 @@ static const struct rx_http_route routes[] = {
     {RX_HTTP_GET, "/streams", RX_HTTP_READ, NULL, answer_streams},
     {RX_HTTP_GET, "/streams/", RX_HTTP_READ, rx_streams_parameters, answer_stream},
     {RX_HTTP_POST, "/sources/", RX_HTTP_WRITE, NULL, rx_front_answer_ingest},
-    {RX_HTTP_GET, "/sources/", RX_HTTP_WRITE, NULL, rx_front_answer_ingest_socket},
+    {RX_HTTP_GET, "/sources/", RX_HTTP_WRITE, rx_streams_parameters, rx_front_answer_source},
     {RX_HTTP_GET, "/metrics", RX_HTTP_READ, NULL, rx_front_answer_metrics},
     {RX_HTTP_GET, "/readyz", RX_HTTP_READ, NULL, rx_front_answer_ready},
     {RX_HTTP_GET, "/healthz", RX_HTTP_OPEN, NULL, rx_front_answer_health},

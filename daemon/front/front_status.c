@@ -167,6 +167,7 @@ static void answer_metrics(struct gather *g)
     rx_front_clock_metrics(g->front, &g->metrics);
     add_conditions(&g->metrics, &conditions, ready);
     add_reloads(&g->metrics, g->front);
+    rx_front_tap_metrics(g->front, &g->metrics);
     add_http(&g->metrics, &http);
     rx_streams_metrics(g->front->streams, &g->metrics);
     rx_metrics_render(&g->metrics, &out);

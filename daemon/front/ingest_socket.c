@@ -332,7 +332,7 @@ void rx_front_answer_ingest_socket(void *arg, struct rx_http_request *request)
     struct rx_worker *worker = rx_front_find_source(f, rx_http_tail(request), &known);
     if (!worker) {
         rx_front_refuse_source(request, known);
-    } else if (!rx_http_wants_websocket(request, accept)) {
+    } else if (!rx_http_wants_websocket(request, accept)) { /* a handshake that is none */
         rx_http_set_header(request, "Upgrade", "websocket");
         rx_http_set_header(request, "Sec-WebSocket-Version", "13");
         rx_http_reply_error(request, 426, "events come by POST, or as the messages of a WebSocket of version 13");

@@ -259,8 +259,9 @@ static int read_topic(struct rx_value line, const struct rx_replay_feed *feed, s
                       struct rx_error *reterr)
 {
     const struct rx_value *topic = rx_object_get_text(line, "topic");
+    note->retained = is_true(rx_object_get_text(line, "retained"));
     if (!topic)
-        return 0;
+        return note->retained ? rx_error_set(reterr, -EINVAL, "\"retained\" stands beside \"topic\"") : 0;
     if (note->kind != RX_NEXT || topic->kind != RX_STRING || memchr(topic->u.text, 0, topic->aux))
         return rx_error_set(reterr, -EINVAL, "\"topic\" is a text, and stands beside \"next\"");
     if (!feed->source->source->class->of_topic)

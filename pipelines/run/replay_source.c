@@ -53,47 +53,31 @@ static struct rx_value thawed(const struct rx_replay_feed *feed, const struct rx
     return note->frozen.length ? rx_read_value(&r) : rx_value_ref(note->value);
 }
 
-/* An object has the fields that the source would have decoded, and no more: a wrong fact of the plan shows here too. */
-static struct rx_value pruned_take(const struct rx_replay_feed *feed, struct rx_value value)
-{
-    struct rx_object_builder b;
-    bool object = value.kind == RX_RECORD || value.kind == RX_MAP;
-    if (!object || rx_fields_all(feed->source->fields))
-        return value;
-    rx_object_init(&b, feed->engine->heap);
-    for (uint32_t i = 0; i < rx_object_count(value); i++) {
-        struct rx_value key, field;
-        rx_object_entry(value, i, &key, &field);
-        if (rx_fields_has(feed->source->fields, key.u.text, key.aux))
-            rx_object_put_take(&b, rx_value_ref(key), rx_value_ref(field));
-    }
-    rx_value_unref(value);
-    return rx_object_finish(&b);
-}
-
 /* `split`: a list is its elements, as live. */
 static void each_value(const struct rx_replay_feed *feed, const struct rx_replay_note *note,
-                       void (*take)(void *arg, struct rx_value, const char *topic), void *arg)
+                       void (*take)(void *arg, struct rx_value, const struct rx_replay_note *), void *arg)
 {
     struct rx_value value = thawed(feed, note);
     bool split = value.kind == RX_LIST && feed->source->source->common->formats.split;
     if (!split) {
-        take(arg, value, note->topic);
+        take(arg, value, note);
         return;
     }
     for (uint32_t i = 0; i < value.u.list->count; i++)
-        take(arg, rx_value_ref(value.u.list->items[i]), note->topic);
+        take(arg, rx_value_ref(value.u.list->items[i]), note);
     rx_value_unref(value);
 }
 
 /* As a message of that topic: captures, and what meta tells. */
 static int make_event_take(struct rx_source *source, struct rx_source_work *work, struct rx_value value,
-                           const char *topic, struct rx_event *ret, struct rx_error *reterr)
+                           const struct rx_replay_note *note, struct rx_event *ret, struct rx_error *reterr)
 {
     struct rx_message_info info = {.topic = NULL};
+    const char *topic = note->topic;
     *ret = (struct rx_event){.value = value};
     if (topic && !source->class->of_topic(source, topic, strlen(topic), &info))
         return rx_error_set(reterr, -ENOMSG, "the topic \"%.100s\" is none of the source's", topic);
+    info.retained = note->retained;
     int r = rx_source_record_take(&work->records, source, value, &info, &ret->value);
     if (r == 0 && (source->reaches & RX_REACHES_META))
         r = rx_source_record_meta(&work->records, source, &info, &ret->meta);
@@ -101,7 +85,8 @@ static int make_event_take(struct rx_source *source, struct rx_source_work *work
 }
 
 /* False: it could not be, and went to SOURCE.errors. */
-static bool event_of_take(struct rx_replay_feed *feed, struct rx_value value, const char *topic, struct rx_event *ret)
+static bool event_of_take(struct rx_replay_feed *feed, struct rx_value value, const struct rx_replay_note *note,
+                          struct rx_event *ret)
 {
     struct rx_source *source = feed->source->source;
     struct rx_source_work *work = rx_source_work_of(source);
@@ -111,7 +96,7 @@ static bool event_of_take(struct rx_replay_feed *feed, struct rx_value value, co
         feed->failed = true;
         return false;
     }
-    int r = make_event_take(source, work, pruned_take(feed, value), topic, ret, &error);
+    int r = make_event_take(source, work, rx_source_record_pruned_take(source, value), note, ret, &error);
     if (r < 0)
         rx_source_reject_event_take(source, *ret, r, &error);
     return r == 0;
@@ -126,7 +111,7 @@ static void arm_next(struct run *run)
                     run->first_sequence + run->next);
 }
 
-static void hand_over_take(void *arg, struct rx_value value, const char *topic)
+static void hand_over_take(void *arg, struct rx_value value, const struct rx_replay_note *note)
 {
     struct run *run = arg;
     struct rx_event event;
@@ -134,7 +119,7 @@ static void hand_over_take(void *arg, struct rx_value value, const char *topic)
         rx_value_unref(value);
         return;
     }
-    if (!event_of_take(run->feed, value, topic, &event))
+    if (!event_of_take(run->feed, value, note, &event))
         return;
     rx_observer_next(run->observer, &event, 1);
     rx_event_unref(&event);
@@ -281,12 +266,12 @@ void rx_replay_feed_finish(struct rx_replay_feed *feed)
 
 void rx_replay_feed_flush(struct rx_replay_feed *feed) { rx_source_flush(feed->source->source); }
 
-static void add_take(void *arg, struct rx_value value, const char *topic)
+static void add_take(void *arg, struct rx_value value, const struct rx_replay_note *note)
 {
     struct rx_replay_feed *feed = arg;
     struct rx_source *source = feed->source->source;
     struct rx_event event;
-    if (!event_of_take(feed, value, topic, &event))
+    if (!event_of_take(feed, value, note, &event))
         return;
     rx_source_admit_take(source, source->work, event);
     if (source->work->length >= feed->span_max)

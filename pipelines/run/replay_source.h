@@ -12,6 +12,7 @@ struct rx_replay_note {
     struct rx_value value;   /* RX_NEXT, while it is new */
     struct rx_buffer frozen; /* RX_NEXT, once it is kept: written down, since a restart takes the heap away */
     char *error;             /* RX_ERROR: malloc'ed */
+    bool retained;           /* RX_NEXT, with a topic: the broker had kept it */
     char *topic;             /* RX_NEXT, of a source whose messages have one: malloc'ed; NULL: none was given */
 };
 

@@ -109,7 +109,7 @@ class HttpIngest(harness.EndToEnd):
 
     def test_unknown_sources_and_other_methods(self):
         self.assertEqual(self.rxd.post("/sources/nothing", "{}").status, 404)
-        self.assertEqual(self.rxd.get("/sources/clicks").status, 426)  # it can be a WebSocket
+        self.assertEqual(self.rxd.get("/sources/clicks", Upgrade="websocket").status, 426)  # a handshake that is none
         self.assertEqual(self.rxd.request("DELETE", "/streams/out").status, 405)
 
     def test_many_events_in_one_body(self):

@@ -144,7 +144,8 @@ class IngestSocket(harness.EndToEnd):
         self.assertEqual(status("tick"), 405)
         self.assertEqual(status(origin="https://page.example"), 403)
         self.assertEqual(status(origin=f"http://127.0.0.1:{self.rxd.port}"), 101)
-        self.assertEqual(self.rxd.get("/sources/in").status, 426)
+        self.assertEqual(self.rxd.get("/sources/in").status, 204)  # followed: nothing has come
+        self.assertEqual(self.rxd.get("/sources/in", Upgrade="websocket").status, 426)
         self.assertEqual(self.rxd.get("/sources/in", Host="evil.example").status, 403)
 
     def test_over_a_reload_and_at_the_end(self):

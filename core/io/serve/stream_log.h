@@ -25,8 +25,10 @@ struct rx_frame {
     size_t json_length;
     const char *key; /* canonical JSON of the stream key ("\"dev1\"", "[\"a\",3]"); NULL: the stream has no key */
     size_t key_length;
-    rx_time time;      /* event time */
-    const char *event; /* SSE event name: "message" (NULL too), "complete", "error" */
+    rx_time time;       /* event time */
+    const char *event;  /* SSE event name: "message" (NULL too), "complete", "error" */
+    const char *beside; /* further members for who asks with `meta`: `,"topic":"a/b"`; NULL: none */
+    size_t beside_length;
 };
 
 /* Worker side. `generation` distinguishes runs of the daemon; the sequence starts at 1. */
@@ -40,6 +42,8 @@ int rx_log_create(uint64_t generation, const struct rx_log_limits *, struct rx_l
  * the front is so far behind that max_bytes wait to be taken in (the caller counts a drop; the frame's sequence is used
  * up, and readers see the hole); -EINVAL for another event name. The end of the stream always finds room. */
 int rx_log_append(struct rx_log_writer *, const struct rx_frame *);
+/* A frame that the caller could not make: its sequence is used up, and readers see the hole. */
+void rx_log_lose(struct rx_log_writer *);
 /* Makes what was appended visible to the front: call once per span or turn. Cheap when nothing is new. */
 void rx_log_publish(struct rx_log_writer *);
 void rx_log_writer_destroy(struct rx_log_writer *);
@@ -70,6 +74,8 @@ struct rx_frame_view { /* borrowed; valid until the next rx_log_collect; `sse` a
     const char *json; /* inside it */
     size_t json_length;
     const char *event;
+    const char *beside; /* see rx_frame; not in the views of a snapshot */
+    size_t beside_length;
     bool terminal; /* the stream ended here: event is "complete" or "error" */
 };
 /* The frame with this sequence; false if it is gone or not there yet. */

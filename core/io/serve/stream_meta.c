@@ -27,6 +27,7 @@ void rx_meta_json(struct rx_buffer *out, uint64_t generation, const struct rx_fr
         rx_buffer_text(out, ",\"key\":");
         rx_buffer_append(out, f->key, f->key_length);
     }
+    rx_buffer_append(out, f->beside, f->beside_length);
     rx_buffer_text(out, ",\"next\":");
     rx_buffer_append(out, f->json, f->json_length);
     rx_buffer_text(out, "}");

@@ -120,6 +120,8 @@ void rx_segment_view(const struct rx_segment *s, uint32_t i, struct rx_frame_vie
         .key_hash = e->key_hash,
         .key = e->keyed ? s->keys + e->key_at : NULL,
         .key_length = e->key_length,
+        .beside = e->beside_length ? s->keys + e->key_at + e->key_length : NULL,
+        .beside_length = e->beside_length,
         .sse = s->text + e->text_at,
         .sse_length = rx_entry_length(e),
         .json = s->text + e->text_at + e->json_at,

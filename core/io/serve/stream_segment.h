@@ -18,9 +18,9 @@ struct rx_frame_entry {
     uint64_t key_hash;
     rx_time time;
     uint32_t text_at, json_length;
-    uint32_t key_at, key_length;
-    uint16_t json_at; /* from text_at */
-    uint8_t kind;     /* enum rx_frame_kind */
+    uint32_t key_at, key_length, beside_length; /* what stands beside is behind the key */
+    uint16_t json_at;                           /* from text_at */
+    uint8_t kind;                               /* enum rx_frame_kind */
     uint8_t keyed;
 };
 

@@ -124,8 +124,7 @@ static bool is_full(const struct rx_log_writer *w)
     return atomic_load_explicit(&w->link->in_flight, memory_order_relaxed) > w->max_in_flight;
 }
 
-/* The frame's sequence is used up, so that readers see that one is missing. */
-static void lose(struct rx_log_writer *w)
+void rx_log_lose(struct rx_log_writer *w)
 {
     uint64_t sequence = w->sequence + 1;
     open_segment(w, SIZE_MAX / 2, 1);
@@ -149,14 +148,17 @@ static void write_frame(struct rx_log_writer *w, const struct rx_frame *frame, e
         .json_length = (uint32_t)frame->json_length,
         .key_at = (uint32_t)s->keys_length,
         .key_length = frame->key ? (uint32_t)frame->key_length : 0,
+        .beside_length = (uint32_t)frame->beside_length,
         .json_at = (uint16_t)(json - start),
         .kind = (uint8_t)kind,
         .keyed = frame->key != NULL,
     };
     s->terminals += kind != RX_FRAME_MESSAGE;
     s->text_length += (size_t)(end - start);
+    char *keys = s->keys + s->keys_length;
     if (frame->key)
-        s->keys_length = (size_t)(put(s->keys + s->keys_length, frame->key, frame->key_length) - s->keys);
+        keys = put(keys, frame->key, frame->key_length);
+    s->keys_length = (size_t)(put(keys, frame->beside, frame->beside_length) - s->keys);
     w->sequence = sequence;
 }
 
@@ -165,13 +167,13 @@ int rx_log_append(struct rx_log_writer *w, const struct rx_frame *frame)
     int kind = kind_of(frame->event);
     if (kind < 0)
         return kind;
-    if (frame->json_length > RX_FRAME_BYTES || frame->key_length > RX_SEGMENT_BYTES)
+    if (frame->json_length > RX_FRAME_BYTES || frame->key_length + frame->beside_length > RX_SEGMENT_BYTES)
         return -EMSGSIZE;
     if (kind == RX_FRAME_MESSAGE && is_full(w)) {
-        lose(w);
+        rx_log_lose(w);
         return -EAGAIN;
     }
-    int r = make_room(w, frame->json_length + 128, frame->key ? frame->key_length : 0);
+    int r = make_room(w, frame->json_length + 128, (frame->key ? frame->key_length : 0) + frame->beside_length);
     if (r < 0)
         return r;
     write_frame(w, frame, (enum rx_frame_kind)kind);
