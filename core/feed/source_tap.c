@@ -11,11 +11,9 @@ static void tell(struct rx_source *source, const struct rx_tapped *tapped)
         source->tap->note(source->tap, source, tapped);
 }
 
-struct rx_value rx_source_tapped_take(struct rx_source *source, struct rx_value decoded,
-                                      const struct rx_message_info *info)
+struct rx_value rx_source_tell_take(struct rx_source *source, struct rx_value decoded,
+                                    const struct rx_message_info *info)
 {
-    if (!source->tap)
-        return decoded;
     tell(source, &(struct rx_tapped){.kind = RX_NEXT, .value = decoded, .info = info});
     return rx_source_record_pruned_take(source, decoded);
 }
@@ -24,10 +22,4 @@ void rx_source_tap_end(struct rx_source *source, const struct rx_error *error)
 {
     tell(source, &(struct rx_tapped){.kind = error ? RX_ERROR : RX_COMPLETE, .error = error});
     rx_source_tap_flush(source);
-}
-
-void rx_source_tap_flush(struct rx_source *source)
-{
-    if (source->tap)
-        source->tap->flush(source->tap);
 }

@@ -32,8 +32,17 @@ static inline const struct rx_fields *rx_source_decoded_fields(const struct rx_s
     return source->tap ? NULL : source->fields;
 }
 /* Tells of a decoded value, and takes from it what no pipeline reaches. */
-struct rx_value rx_source_tapped_take(struct rx_source *, struct rx_value decoded, const struct rx_message_info *);
+struct rx_value rx_source_tell_take(struct rx_source *, struct rx_value decoded, const struct rx_message_info *);
+static inline struct rx_value rx_source_tapped_take(struct rx_source *source, struct rx_value decoded,
+                                                    const struct rx_message_info *info)
+{
+    return source->tap ? rx_source_tell_take(source, decoded, info) : decoded;
+}
+static inline void rx_source_tap_flush(struct rx_source *source)
+{
+    if (source->tap)
+        source->tap->flush(source->tap);
+}
 void rx_source_tap_end(struct rx_source *, const struct rx_error *); /* NULL: completed */
-void rx_source_tap_flush(struct rx_source *);
 
 #endif
