@@ -1,8 +1,6 @@
 /* A lane at work: what comes in with a parcel, and what goes out with it. */
 #include "pipelines/run/lane.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -1,5 +1,4 @@
 /* What goes to the lanes: events and what else the op is told, in parcels; the lanes' timers, and how far event time has come. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "pipelines/run/lanes_private.h"
@@ -10,6 +9,7 @@ enum {
     LIMIT = 65536,     /* a source that cannot pause: what is beyond is dropped, and counted */
     PARCEL_MAX = 65536 /* bytes */
 };
+#define AGAIN (10 * RX_MSEC) /* where there was no memory for what is due */
 
 /* ---- event time out of the lanes ---- */
 
@@ -203,20 +203,29 @@ void rx_lanes_arm(struct rx_lanes *g)
         rx_sched_arm_at(rx_lanes_sched(g), &g->due, due, rx_lanes_sequence(g->op));
 }
 
+/* False: no memory. */
+static bool send_due(struct rx_lane *lane)
+{
+    struct rx_parcel *parcel = rx_lanes_parcel(lane);
+    if (!parcel)
+        return false;
+    parcel->through = true;
+    parcel->hold = least_of(parcel->hold, before_due(lane->group, lane));
+    lane->next_due = RX_TIME_NEVER;
+    return true;
+}
+
 void rx_lanes_on_due(struct rx_timer *timer)
 {
     struct rx_lanes *g = (struct rx_lanes *)(void *)((char *)timer - offsetof(struct rx_lanes, due));
     rx_time now = rx_sched_now(rx_lanes_sched(g));
+    bool all = true;
     rx_engine_enter(g->host->engine);
-    for (unsigned i = 0; i < g->count; i++) {
-        struct rx_lane *lane = g->lanes[i];
-        struct rx_parcel *parcel = lane->next_due <= now && !lane->flight ? rx_lanes_parcel(lane) : NULL;
-        if (!parcel)
-            continue;
-        parcel->through = true;
-        parcel->hold = least_of(parcel->hold, before_due(g, lane));
-        lane->next_due = RX_TIME_NEVER;
-    }
+    for (unsigned i = 0; i < g->count; i++)
+        if (g->lanes[i]->next_due <= now && !g->lanes[i]->flight)
+            all = send_due(g->lanes[i]) && all;
+    if (!all)
+        rx_sched_arm_at(rx_lanes_sched(g), &g->due, now + AGAIN, rx_lanes_sequence(g->op));
     rx_engine_leave(g->host->engine);
 }
 
