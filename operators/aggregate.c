@@ -102,6 +102,7 @@ static bool make_result(struct aggregate *a, rx_time until, struct rx_value *ret
         rx_carries_find(kept, start_of(a), rx_windows_apart(op), carries, a->calls->count);
         scope.carries = carries;
     }
+    a->calls->outer = rx_op_env(op, NULL).outer;
     if (rx_aggregation_result(a->calls, a->accumulators, &scope, rx_op_heap(op), ret, &error) == 0)
         return true;
     rx_bad_result(op, &error);
@@ -147,6 +148,7 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
     struct aggregate *a = (struct aggregate *)op;
     struct rx_error error;
     (void)port;
+    a->calls->outer = rx_op_env(op, span).outer;
     for (size_t i = 0; i < n && rx_op_live(op); i++) {
         if (rx_aggregation_add(a->calls, a->accumulators, &span[i], &error) == 0 ||
             rx_bad_event(op, &span[i], &error) == RX_USE_NULL)

@@ -2,7 +2,7 @@
  * the main stream has.
  *
  * What comes out is the main event's fields with each other stream's newest value under its name. With `by`, streams are
- * paired key by key. */
+ * paired key by key. With `glitch_free`, what is new is put out when all has come that comes of one event. */
 #include <errno.h>
 
 #include "core/graph/combine.h"
@@ -14,32 +14,47 @@ struct combine_latest {
     const struct rx_tree *with;
     struct rx_side_keys *by;
     int64_t max_keys;
+    bool glitch_free;
 
     struct rx_keys *keys[RX_PORTS_MAX]; /* of each stream */
     struct rx_keytable table;           /* of `inputs` events each; without `by` its only key is null */
+    struct rx_keyed *first, *last;      /* with something new that is not put out yet */
     unsigned ended;
     bool main_only; /* with_latest_from */
 };
 
+/* clang-format off */
+#define WHAT_IS_COMBINED                                                                                               \
+    {.name = "with",                                                                                                   \
+     .help = "the other stream, or several by name",                                                                   \
+     .type = RX_OPTION_STREAMS,                                                                                        \
+     .offset = RX_AT(struct combine_latest, with, const struct rx_tree *),                                             \
+     .flags = RX_REQUIRED | RX_POSITIONAL},                                                                            \
+    {.name = "by",                                                                                                     \
+     .help = "pair events of the same key; {name: {STREAM: EXPR}} where names differ",                                 \
+     .type = RX_OPTION_SIDE_KEYS,                                                                                      \
+     .offset = RX_AT(struct combine_latest, by, struct rx_side_keys *)},                                               \
+    {.name = "max_keys",                                                                                               \
+     .help = "keys kept; one more forgets the least recently used",                                                    \
+     .type = RX_OPTION_INT,                                                                                            \
+     .offset = RX_AT(struct combine_latest, max_keys, int64_t),                                                        \
+     .fallback = "100000",                                                                                             \
+     .min = 1,                                                                                                         \
+     .max = 1e9}
+/* clang-format on */
+
 static const struct rx_option options[] = {
-    {.name = "with",
-     .help = "the other stream, or several by name",
-     .type = RX_OPTION_STREAMS,
-     .offset = RX_AT(struct combine_latest, with, const struct rx_tree *),
-     .flags = RX_REQUIRED | RX_POSITIONAL},
-    {.name = "by",
-     .help = "pair events of the same key; {name: {STREAM: EXPR}} where names differ",
-     .type = RX_OPTION_SIDE_KEYS,
-     .offset = RX_AT(struct combine_latest, by, struct rx_side_keys *)},
-    {.name = "max_keys",
-     .help = "keys kept; one more forgets the least recently used",
-     .type = RX_OPTION_INT,
-     .offset = RX_AT(struct combine_latest, max_keys, int64_t),
-     .fallback = "100000",
-     .min = 1,
-     .max = 1e9},
+    WHAT_IS_COMBINED,
+    {.name = "glitch_free",
+     .help = "once for each event of a source, when all has come that comes of it at once, in place of once for each "
+             "stream "
+             "in which it shows",
+     .type = RX_OPTION_BOOL,
+     .offset = RX_AT(struct combine_latest, glitch_free, bool),
+     .fallback = "false"},
     {0},
 };
+static const struct rx_option main_options[] = {WHAT_IS_COMBINED, {0}};
 
 static unsigned width_of(const struct combine_latest *c) { return rx_pairing_width(c->by); }
 
@@ -51,9 +66,58 @@ static struct rx_pairing pairing_of(const struct combine_latest *c)
 struct latest {
     struct rx_event event;
     bool present;
+    bool fresh; /* and held: what it makes new is not put out yet */
+};
+
+/* Behind the streams of a key, with `glitch_free`. */
+struct round {
+    struct rx_keyed *next;
+    rx_time time; /* of the newest event */
+    bool waits;
 };
 
 static struct latest *latest_of(struct combine_latest *c, struct rx_keyed *e) { return rx_keyed_data(&c->table, e); }
+
+static struct round *round_of(struct combine_latest *c, struct rx_keyed *e)
+{
+    return (struct round *)(void *)(latest_of(c, e) + rx_op_inputs(&c->op));
+}
+
+/* ---- keys ---- */
+
+/* Its fresh events have come to their end. */
+static void settle_account(struct combine_latest *c, struct rx_keyed *e, enum rx_account account)
+{
+    for (unsigned i = 0; i < rx_op_inputs(&c->op); i++) {
+        struct latest *latest = &latest_of(c, e)[i];
+        rx_count(&c->op, account, latest->fresh);
+        rx_hold(&c->op, -(int64_t)latest->fresh);
+        latest->fresh = false;
+    }
+}
+
+static void unlist(struct combine_latest *c, struct rx_keyed *e)
+{
+    struct rx_keyed *before = NULL;
+    if (!c->glitch_free || !round_of(c, e)->waits)
+        return;
+    for (struct rx_keyed *at = c->first; at != e; at = round_of(c, at)->next)
+        before = at;
+    *(before ? &round_of(c, before)->next : &c->first) = round_of(c, e)->next;
+    c->last = c->last == e ? before : c->last;
+    round_of(c, e)->waits = false;
+}
+
+static void list(struct combine_latest *c, struct rx_keyed *e)
+{
+    struct round *round = round_of(c, e);
+    if (round->waits)
+        return;
+    *(c->last ? &round_of(c, c->last)->next : &c->first) = e;
+    c->last = e;
+    round->next = NULL;
+    round->waits = true;
+}
 
 static void forget(struct combine_latest *c, struct rx_keyed *e)
 {
@@ -68,6 +132,8 @@ static struct rx_keyed *find_or_add(struct combine_latest *c, const struct rx_va
     if (!e && c->table.count >= (uint64_t)c->max_keys) {
         rx_count_key_evicted(&c->op);
         struct rx_keyed *oldest = rx_keytable_oldest(&c->table);
+        unlist(c, oldest);
+        settle_account(c, oldest, RX_EVICTED);
         forget(c, oldest);
         rx_keytable_remove(&c->table, oldest);
     }
@@ -90,6 +156,65 @@ static struct rx_value combine(struct combine_latest *c, struct rx_keyed *e)
     return rx_combine(&c->op, values, RX_COMBINE_ALL);
 }
 
+static void emit_row(struct combine_latest *c, struct rx_keyed *e, rx_time time)
+{
+    struct rx_event out = {.value = combine(c, e),
+                           .time = time,
+                           .mark = latest_of(c, e)[0].event.mark,
+                           .meta = latest_of(c, e)[0].event.meta};
+    rx_mark_ref(out.mark);
+    rx_value_ref(out.meta);
+    if (rx_op_made(&c->op, NULL, &out.value))
+        rx_emit(&c->op, &out, 1);
+    rx_event_unref(&out);
+}
+
+/* ---- what is new ---- */
+
+static void put_in(struct combine_latest *c, struct rx_keyed *e, unsigned port, const struct rx_event *event)
+{
+    struct latest *latest = &latest_of(c, e)[port];
+    rx_event_unref(&latest->event);
+    latest->event = rx_event_ref(event);
+    latest->present = true;
+}
+
+static void renew(struct combine_latest *c, struct rx_keyed *e, unsigned port, const struct rx_event *event)
+{
+    put_in(c, e, port, event);
+    bool whole = complete_set(c, e);
+    rx_count(&c->op, whole || port > 0 || !c->main_only ? RX_USED : RX_FILTERED, 1);
+    if (whole && !(c->main_only && port > 0))
+        emit_row(c, e, event->time);
+}
+
+static void renew_later(struct combine_latest *c, struct rx_keyed *e, unsigned port, const struct rx_event *event)
+{
+    struct latest *latest = &latest_of(c, e)[port];
+    put_in(c, e, port, event);
+    if (!complete_set(c, e)) {
+        rx_count(&c->op, RX_USED, 1);
+        return;
+    }
+    rx_count(&c->op, RX_SUPERSEDED, latest->fresh);
+    rx_hold(&c->op, !latest->fresh);
+    latest->fresh = true;
+    round_of(c, e)->time = event->time;
+    list(c, e);
+    rx_settle_later(&c->op);
+}
+
+static void settle(struct rx_op *op)
+{
+    struct combine_latest *c = (struct combine_latest *)op;
+    while (c->first && rx_op_live(op)) {
+        struct rx_keyed *e = c->first;
+        unlist(c, e);
+        settle_account(c, e, RX_USED);
+        emit_row(c, e, round_of(c, e)->time);
+    }
+}
+
 static void take_in(struct combine_latest *c, unsigned port, const struct rx_event *event)
 {
     struct rx_value keys[RX_PAIRING_WIDTH_MAX];
@@ -107,22 +232,10 @@ static void take_in(struct combine_latest *c, unsigned port, const struct rx_eve
         rx_fail(&c->op, &error);
         return;
     }
-    struct latest *latest = &latest_of(c, e)[port];
-    rx_event_unref(&latest->event);
-    *latest = (struct latest){.event = rx_event_ref(event), .present = true};
-    bool whole = complete_set(c, e);
-    rx_count(&c->op, whole || port > 0 || !c->main_only ? RX_USED : RX_FILTERED, 1);
-    if (!whole || (c->main_only && port > 0))
-        return;
-    struct rx_event out = {.value = combine(c, e),
-                           .time = event->time,
-                           .mark = latest_of(c, e)[0].event.mark,
-                           .meta = latest_of(c, e)[0].event.meta};
-    rx_mark_ref(out.mark);
-    rx_value_ref(out.meta);
-    if (rx_op_made(&c->op, NULL, &out.value))
-        rx_emit(&c->op, &out, 1);
-    rx_event_unref(&out);
+    if (c->glitch_free)
+        renew_later(c, e, port, event);
+    else
+        renew(c, e, port, event);
 }
 
 static void next(struct rx_op *op, unsigned port, const struct rx_event *span, size_t n)
@@ -135,8 +248,10 @@ static void next(struct rx_op *op, unsigned port, const struct rx_event *span, s
 static void complete(struct rx_op *op, unsigned port)
 {
     (void)port;
-    if (++((struct combine_latest *)op)->ended == rx_op_inputs(op))
-        rx_finish(op);
+    if (++((struct combine_latest *)op)->ended < rx_op_inputs(op))
+        return;
+    settle(op);
+    rx_finish(op);
 }
 
 /* The others first, so that at one instant the main event finds the newest. */
@@ -166,7 +281,8 @@ static int init(struct rx_op *op, struct rx_error *reterr)
     (void)reterr;
     for (unsigned i = 0; i < rx_op_inputs(op); i++)
         c->keys[i] = rx_pairing_keys(&pairing, op, i);
-    rx_keytable_init(&c->table, rx_op_heap(op), width_of(c), rx_op_inputs(op) * sizeof(struct latest));
+    rx_keytable_init(&c->table, rx_op_heap(op), width_of(c),
+                     rx_op_inputs(op) * sizeof(struct latest) + (c->glitch_free ? sizeof(struct round) : 0));
     return 0;
 }
 
@@ -247,6 +363,7 @@ const struct rx_operator_class rx_operator_combine_latest = {
     .max_inputs = RX_PORTS_MAX,
     .init = init,
     .next = next,
+    .settle = settle,
     .describe = describe,
     .complete = complete,
     .save = save,
@@ -257,7 +374,7 @@ const struct rx_operator_class rx_operator_combine_latest = {
 const struct rx_operator_class rx_operator_with_latest_from = {
     .base = {.name = "with_latest_from",
              .summary = "add the newest event of other streams to each event",
-             .options = options,
+             .options = main_options,
              .state_size = sizeof(struct combine_latest),
              .check = check,
              .example = "with_latest_from: {with: prices, by: city}"},

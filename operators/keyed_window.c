@@ -382,6 +382,7 @@ static int init(struct rx_op *op, struct rx_error *reterr)
 {
     struct keyed_window *k = (struct keyed_window *)op;
     int r = rx_aggregation_prepare(&k->calls, k->fields, reterr);
+    k->calls.outer = rx_op_env(op, NULL).outer;
     if (r < 0)
         return r;
     k->member = (struct rx_boundary_member){.op = op, .close = on_boundary};

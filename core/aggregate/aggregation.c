@@ -98,11 +98,11 @@ static int argument(struct rx_aggregation_slot *slot, const struct rx_value *fie
 }
 
 /* The long way: whatever a kernel did not take. Apart, so that the short way saves no registers for it. */
-__attribute__((noinline)) static int add_one(struct rx_aggregation_slot *slot, struct rx_accumulator *accumulator,
-                                             const struct rx_value *field, const struct rx_event *event,
-                                             struct rx_error *reterr)
+__attribute__((noinline)) static int add_one(struct rx_aggregation_slot *slot, const struct rx_value *outer,
+                                             struct rx_accumulator *accumulator, const struct rx_value *field,
+                                             const struct rx_event *event, struct rx_error *reterr)
 {
-    struct rx_expr_env env = {.event = event};
+    struct rx_expr_env env = {.event = event, .outer = outer};
     struct rx_gathered in = {.value = rx_null(), .rank = rx_null(), .time = event->time, .constant = slot->constant};
     int r = argument(slot, field, &env, &in.value, reterr);
     if (r == 1 && slot->rank)
@@ -123,8 +123,8 @@ __attribute__((noinline)) static int add_from(struct rx_aggregation *a, size_t i
     for (; i < a->count; i++) {
         struct rx_aggregation_slot *slot = &a->slots[i];
         bool there = record && slot->field && slot->there;
-        int r = add_one(slot, rx_accumulator_of(a, accumulators, i), there ? &record->values[slot->place] : NULL, event,
-                        first ? NULL : reterr);
+        int r = add_one(slot, a->outer, rx_accumulator_of(a, accumulators, i),
+                        there ? &record->values[slot->place] : NULL, event, first ? NULL : reterr);
         if (first == 0)
             first = r;
     }
@@ -362,7 +362,7 @@ static int undressed(const struct rx_shape *shape, struct rx_value *values, stru
 static int shape_values(struct rx_aggregation *a, const struct rx_value *slots, const struct rx_mark *mark,
                         struct rx_heap *heap, struct rx_value *ret, bool *ret_dressed, struct rx_error *reterr)
 {
-    struct rx_expr_env env = {.slots = slots};
+    struct rx_expr_env env = {.slots = slots, .outer = a->outer};
     struct rx_value values[RX_SHAPE_KEYS_MAX];
     const struct rx_shape *shape;
     *ret_dressed = false;

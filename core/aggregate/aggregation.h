@@ -48,8 +48,9 @@ struct rx_aggregate_function;
 /* The calls of a step, resolved: made once per node (fits rx_common_get). Borrows the shaper. */
 struct rx_aggregation {
     struct rx_shaper *shaper;
-    size_t count, size; /* calls; bytes of their accumulators */
-    uint64_t shape;     /* of the record that the places of fields are in */
+    const struct rx_value *outer; /* what `outer` names in it, of who uses it now; NULL: nothing */
+    size_t count, size;           /* calls; bytes of their accumulators */
+    uint64_t shape;               /* of the record that the places of fields are in */
     struct {
         uint64_t key; /* of the mark's shape; 0: it has no key */
         uint32_t kind;

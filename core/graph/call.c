@@ -79,11 +79,13 @@ void rx_call_answer(struct rx_call *call, const struct rx_value *answer, const s
     uint64_t tag = call->tag;
     unlink(call);
     rx_engine_enter(engine);
+    rx_pass_begin(engine);
     op->busy = true;
     op->class->answer(op, tag, answer, error);
     op->busy = false;
     rx_op_drain(op);
     destroy(call);
+    rx_pass_end(engine);
     rx_engine_leave(engine);
 }
 

@@ -262,7 +262,9 @@ void rx_emit_result_take(struct rx_op *op, struct rx_value value)
 void rx_emit_own(struct rx_op *op, struct rx_value value)
 {
     struct rx_event out = {.value = value, .time = rx_wall(op), .mark = rx_op_mark(op)};
+    rx_pass_begin(rx_op_engine(op));
     rx_emit(op, &out, 1);
+    rx_pass_end(rx_op_engine(op));
 }
 
 void rx_emit_own_list(struct rx_op *op, struct rx_value list)

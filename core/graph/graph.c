@@ -44,11 +44,13 @@ static void on_op_timer(struct rx_timer *timer)
     struct rx_op *op = slot->op;
     struct rx_engine *engine = rx_op_engine(op);
     rx_engine_enter(engine);
+    rx_pass_begin(engine);
     op->busy = true;
     if (rx_op_may_fire(op, timer))
         op->class->timer(op, slot->slot);
     op->busy = false;
     rx_op_drain(op);
+    rx_pass_end(engine);
     rx_engine_leave(engine);
 }
 
@@ -134,6 +136,7 @@ static void end(struct rx_op *op, enum rx_op_state state)
     for (unsigned i = 0; i < op->class->timer_slots; i++)
         rx_sched_stop(instance->engine->sched, &op->timers[i].timer);
     rx_want_stop(op);
+    rx_settle_forget(op);
     for (unsigned port = 0; port < op->node->input_count; port++)
         rx_cancel(op, port);
     rx_instances_close_all(op);
@@ -264,7 +267,9 @@ static void on_common_timer(struct rx_timer *timer)
     struct rx_common *common = (struct rx_common *)timer;
     struct rx_engine *engine = common->engine;
     rx_engine_enter(engine);
+    rx_pass_begin(engine);
     common->class->timer(common);
+    rx_pass_end(engine);
     rx_engine_leave(engine);
 }
 

@@ -86,6 +86,11 @@ struct rx_engine {
     unsigned depth;          /* of turns */
     struct rx_rounds rounds; /* of all ops, and the number of the outermost turn: endless.c */
     uint32_t turn;
+    unsigned passes; /* that are under way, one in the other: settle.c */
+    struct rx_unsettled {
+        struct rx_op **ops; /* by rank */
+        uint32_t count, capacity;
+    } unsettled;
     bool observe_subscriptions;
     /* Where the log step writes: syslog's level, the step's label, one line. NULL: silent. */
     void (*log)(void *arg, int level, const char *step, const char *text);

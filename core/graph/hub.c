@@ -398,15 +398,19 @@ static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
     hub->stats.events += note->count;
     hub->stats.last_time = note->span[note->count - 1].time;
     if (hub->first && !hub->singles) {
+        rx_pass_begin(hub->engine);
         deliver_events(hub, note);
+        rx_pass_end(hub->engine);
         return;
     }
     for (size_t i = 0; i < note->count; i++) {
         rx_hub_keep(hub, &note->span[i]);
+        rx_pass_begin(hub->engine);
         if (hub->first)
             deliver_events(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
         else
             hub->stats.unheard++;
+        rx_pass_end(hub->engine);
     }
 }
 
@@ -433,6 +437,21 @@ static void finish(struct rx_hub *hub, const struct rx_error *error)
     }
 }
 
+/* One that is no event. */
+static void pass_on(struct rx_hub *hub, const struct rx_note *note)
+{
+    if (rx_note_ends(note)) {
+        struct rx_error copy = note->kind == RX_ERROR ? *note->error : (struct rx_error){.code = 0};
+        finish(hub, note->kind == RX_ERROR ? &copy : NULL);
+        return;
+    }
+    if (note->kind == RX_WATERMARK)
+        hub->watermark = note->watermark;
+    else if (note->kind == RX_LINK)
+        hub->away = note->away;
+    deliver(hub, note);
+}
+
 void rx_hub_note(struct rx_hub *hub, const struct rx_note *note)
 {
     if (hub->ended != OPEN)
@@ -441,15 +460,10 @@ void rx_hub_note(struct rx_hub *hub, const struct rx_note *note)
     if (note->kind == RX_NEXT) {
         if (note->count)
             deliver_next(hub, note);
-    } else if (rx_note_ends(note)) {
-        struct rx_error copy = note->kind == RX_ERROR ? *note->error : (struct rx_error){.code = 0};
-        finish(hub, note->kind == RX_ERROR ? &copy : NULL);
     } else {
-        if (note->kind == RX_WATERMARK)
-            hub->watermark = note->watermark;
-        else if (note->kind == RX_LINK)
-            hub->away = note->away;
-        deliver(hub, note);
+        rx_pass_begin(hub->engine);
+        pass_on(hub, note);
+        rx_pass_end(hub->engine);
     }
     rx_engine_leave(hub->engine);
 }
@@ -498,7 +512,9 @@ void rx_observer_next(struct rx_observer *o, const struct rx_event *span, size_t
     hub->stats.events += n;
     hub->stats.deliveries += n;
     hub->stats.last_time = span[n - 1].time;
+    rx_pass_begin(hub->engine);
     o->note(o, &(struct rx_note){.kind = RX_NEXT, .span = span, .count = n});
+    rx_pass_end(hub->engine);
     rx_engine_leave(hub->engine);
 }
 

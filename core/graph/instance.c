@@ -19,7 +19,12 @@ struct rx_engine *rx_engine_create(struct rx_heap *heap, struct rx_sched *sched)
     return engine;
 }
 
-void rx_engine_destroy(struct rx_engine *engine) { free(engine); }
+void rx_engine_destroy(struct rx_engine *engine)
+{
+    if (engine)
+        free(engine->unsettled.ops);
+    free(engine);
+}
 
 void rx_engine_enter(struct rx_engine *engine)
 {
@@ -37,6 +42,9 @@ static void reclaim(struct rx_instance *instance)
 
 static bool reclaim_some(struct rx_engine *engine)
 {
+    bool settles = engine->unsettled.count > 0;
+    if (settles)
+        rx_engine_settle(engine);
     struct rx_op *ops = engine->dead;
     struct rx_instance *instances = engine->dead_instances;
     struct rx_hub *hubs = engine->idle_hubs;
@@ -53,7 +61,7 @@ static bool reclaim_some(struct rx_engine *engine)
         next = i->next;
         reclaim(i);
     }
-    return ops || instances || hubs;
+    return settles || ops || instances || hubs;
 }
 
 /* The time that comes out of some may go into others. */

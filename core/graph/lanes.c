@@ -27,6 +27,7 @@ void rx_lanes_tell(struct rx_op *op, const struct rx_note *note)
     if (op->state != RX_OP_LIVE)
         return;
     rx_engine_enter(engine);
+    rx_pass_begin(engine);
     if (note->kind == RX_BARRIER) {
         rx_op_send(op, note);
     } else {
@@ -35,6 +36,7 @@ void rx_lanes_tell(struct rx_op *op, const struct rx_note *note)
         op->busy = false;
         rx_op_drain(op);
     }
+    rx_pass_end(engine);
     rx_engine_leave(engine);
 }
 

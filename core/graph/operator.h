@@ -88,6 +88,7 @@ struct rx_operator_class {
      * NULL: nothing to do; the graph passes it on either way. */
     void (*link)(struct rx_op *, bool away);
     void (*timer)(struct rx_op *, unsigned slot);
+    void (*settle)(struct rx_op *);                                              /* of rx_settle_later */
     void (*inner)(struct rx_op *, struct rx_instance *, const struct rx_note *); /* next, complete or error */
     /* A barrier has come on all live inputs. NULL: rx_pass_barrier. */
     void (*barrier)(struct rx_op *, uint64_t number);
@@ -153,6 +154,7 @@ struct rx_op {
     bool busy;                  /* inside a callback that notes may not enter again */
     bool starting;              /* subscribing its inputs */
     bool reach_again;           /* an input reached another time meanwhile */
+    bool unsettled;             /* rx_settle_later */
     bool away;                  /* a source that feeds it is without its connection */
 };
 
@@ -192,6 +194,10 @@ void rx_pass_watermark(struct rx_op *, rx_time); /* to the instances that are op
 void rx_emit_watermark(struct rx_op *, rx_time); /* downstream alone */
 
 void rx_pass_barrier(struct rx_op *); /* the newest goes on downstream */
+
+/* class->settle is called when all has come of what the graph is taking in now (an event of a source, a timer, an answer), by
+ * whatever ways that do not wait; upstream first, and before event time goes on. Nothing is saved of it: it is over before the turn is. */
+void rx_settle_later(struct rx_op *);
 
 bool rx_op_is_away(const struct rx_op *); /* what class->link was told last */
 

@@ -95,9 +95,11 @@ static void on_want(struct rx_timer *timer)
     struct rx_op *op = ((struct rx_op_want *)timer)->op;
     struct rx_engine *engine = rx_op_engine(op);
     rx_engine_enter(engine);
+    rx_pass_begin(engine);
     op->want->t = RX_TIME_NEVER;
     tell(op);
     rx_op_drain(op);
+    rx_pass_end(engine);
     rx_engine_leave(engine);
 }
 
@@ -187,7 +189,11 @@ void rx_op_reach(struct rx_op *op)
     if (op->state != RX_OP_LIVE || op->busy || !op->live_ports)
         return;
     rx_time t = not_back(op, input_watermark(op));
-    if (t != op->reached)
+    if (t == op->reached)
+        return;
+    if (op->unsettled)
+        rx_op_settle(op);
+    if (op->state == RX_OP_LIVE)
         advance(op, t);
 }
 
