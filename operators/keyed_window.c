@@ -653,7 +653,7 @@ static enum rx_fusing fuse_two(const struct rx_step *const *steps, const void *c
                  .flags = RX_INTERNAL | RX_SPAN_SAFE | RX_REPLACES},                                                   \
         .min_inputs = 1,                                                                                               \
         .max_inputs = 1,                                                                                               \
-        .timer_slots = 1, /* group_by's; never armed */                                                                \
+        .timer_slots = 2, /* group_by's; never armed */                                                                \
         .init = init,                                                                                                  \
         .start = start,                                                                                                \
         .next = next,                                                                                                  \
