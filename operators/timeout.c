@@ -69,7 +69,7 @@ static void expire(struct rx_op *op)
     rx_cancel(op, 0);
     rx_pause_stop(op, &t->after);
     if (rx_op_inputs(op) > 1) {
-        rx_subscribe(op, 1);
+        rx_subscribe_last(op, 1);
     } else {
         rx_error_set(&error, -ETIMEDOUT, "timeout");
         rx_fail(op, &error);

@@ -165,7 +165,7 @@ def report(cases, verdicts, show):
     counts = collections.Counter(verdict for verdict, _ in verdicts)
     reasons = collections.Counter(what for verdict, what in verdicts if verdict == "scope")
     bad = [(c, v, w) for c, (v, w) in zip(cases, verdicts) if v in ("refused", "differs")]
-    bad.sort(key=lambda row: len(json.dumps([row[0]["pipeline"], row[0]["inputs"]["a"]["events"]])))
+    bad.sort(key=lambda row: len(json.dumps([row[0]["pipeline"], row[0]["inputs"]])))
     for row in bad[:show]:
         print(describe(*row))
     if bad:
