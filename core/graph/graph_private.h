@@ -89,10 +89,14 @@ void rx_op_relink(struct rx_op *); /* its inputs may have lost their connection,
 /* endless.c */
 bool rx_op_may_fire(struct rx_op *, const struct rx_timer *); /* false: it has failed */
 /* settle.c */
-void rx_pass_begin(struct rx_engine *);
-void rx_pass_end(struct rx_engine *);
 void rx_engine_settle(struct rx_engine *); /* whatever is not: at the end of a turn */
-void rx_op_settle(struct rx_op *);         /* one that is not, and is not busy */
+static inline void rx_pass_begin(struct rx_engine *engine) { engine->passes++; }
+static inline void rx_pass_end(struct rx_engine *engine)
+{
+    if (--engine->passes == 0 && engine->unsettled.count)
+        rx_engine_settle(engine);
+}
+void rx_op_settle(struct rx_op *); /* one that is not, and is not busy */
 void rx_settle_forget(struct rx_op *);
 /* call.c */
 void rx_calls_cancel_all(struct rx_op *);

@@ -64,11 +64,3 @@ void rx_engine_settle(struct rx_engine *engine)
         rx_op_settle(engine->unsettled.ops[0]);
     engine->passes--;
 }
-
-void rx_pass_begin(struct rx_engine *engine) { engine->passes++; }
-
-void rx_pass_end(struct rx_engine *engine)
-{
-    if (--engine->passes == 0 && engine->unsettled.count)
-        rx_engine_settle(engine);
-}
