@@ -8,7 +8,8 @@
 
 struct sliding {
     struct rx_sliding panes;
-    uint64_t seen; /* counted: events so far */
+    uint64_t seen;  /* counted: events so far */
+    rx_time newest; /* by count: of the events so far */
 };
 
 static struct sliding *sliding_of(struct keyed_window *k, struct rx_keyed *e) { return rx_keyed_of(k, e); }
@@ -163,6 +164,7 @@ static void close_counted(struct keyed_window *k, struct rx_keyed *e, rx_time en
 static void add_counted(struct keyed_window *k, struct rx_keyed *e, const struct rx_event *event)
 {
     struct sliding *s = sliding_of(k, e);
+    s->newest = s->seen == 0 || event->time > s->newest ? event->time : s->newest;
     struct rx_sliding *panes = &s->panes;
     struct rx_error error;
     bool full = panes->count == 0 || rx_sliding_at(panes, panes->count - 1)->events == k->events;
@@ -177,10 +179,13 @@ static void add_counted(struct keyed_window *k, struct rx_keyed *e, const struct
     close_counted(k, e, event->time + 1, 0, k->pending);
 }
 
+/* An event may be ahead of the clock: a result has its window's last instant. */
 static void flush_counted(struct keyed_window *k, struct rx_keyed *e, uint32_t flags, struct batch *out)
 {
-    while (sliding_of(k, e)->panes.count > 0 && rx_op_live(&k->op))
-        close_counted(k, e, rx_wall(&k->op) + 1, flags, out);
+    struct sliding *s = sliding_of(k, e);
+    rx_time last = rx_wall(&k->op) > s->newest ? rx_wall(&k->op) : s->newest;
+    while (s->panes.count > 0 && rx_op_live(&k->op))
+        close_counted(k, e, last + 1, flags, out);
 }
 
 /* ---- state: a form of its own, as panes stand for windows that the steps alone would each write ---- */
@@ -189,12 +194,14 @@ static void save(struct keyed_window *k, struct rx_keyed *e, uint64_t born, stru
 {
     (void)born;
     rx_write_uint(w, sliding_of(k, e)->seen);
+    rx_write_int(w, sliding_of(k, e)->newest);
     rx_sliding_save(&sliding_of(k, e)->panes, w);
 }
 
 static void load(struct keyed_window *k, struct rx_keyed *e, struct rx_reader *r)
 {
     sliding_of(k, e)->seen = rx_read_uint(r);
+    sliding_of(k, e)->newest = rx_read_int(r);
     rx_sliding_load(&sliding_of(k, e)->panes, r);
 }
 

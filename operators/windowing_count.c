@@ -23,8 +23,9 @@ static void close_pane(struct window *w, struct pane *pane)
 /* The input has completed: so has the window, at this instant. */
 static void flush(struct window *w, struct pane *pane)
 {
-    if (!rx_window_is_told(w))
-        pane->last = rx_wall(&w->op);
+    rx_time now = rx_wall(&w->op);
+    if (!rx_window_is_told(w)) /* an event may be ahead: a result has its window's last instant */
+        pane->last = pane->seen && pane->last > now ? pane->last : now;
     else if (pane->seen == 0)
         pane->last = pane->start;
     pane->end = pane->last + 1;

@@ -34,7 +34,7 @@ REDUCERS = ["count", "toArray", "reduce", "sum", "least", "lastIfAny"]
 class Chains(gen_operators.Cases):
     def one(self, name):
         if name == "catchValue":
-            return [{"op": "catchError", **self.pick({"value": -9}, {"with": "ic"})}]
+            return [{"op": "catchError", **self.pick({"value": 9}, {"with": "ic"})}]
         if name == "pairedMap":
             return [{"op": self.pick(*MAPPING), "inner": self.pick("b", "ic")}]
         if name == "lastIfAny":
