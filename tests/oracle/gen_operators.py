@@ -319,6 +319,9 @@ class Cases(Generator):
             "b": {"kind": "hot", "events": self.events(6)},
             "ic": {"kind": "hot" if name in ON_EPOCH else "cold", "events": self.short()},
         }
+        last = inputs["a"]["events"][-1:]
+        if name in ON_EPOCH and last and last[0][1] == "e":
+            last[0][0] += 5  # at a boundary the event before it closes the window first
         for step in pipeline:
             if "duration" in step and (step is not pipeline[0] or inputs["a"]["kind"] == "cold"):
                 step["duration"] += 0.5  # not at one instant with what waited before the groups
