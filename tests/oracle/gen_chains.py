@@ -41,6 +41,8 @@ class Chains(gen_operators.Cases):
             return [{"op": name}]
         step = self.step(name)
         step.pop("resetOnSuccess", None)  # behind what has an event at once it never ends
+        if step.get("value") == -1:
+            step["value"] = 1  # an expand of less than 0 goes on without end
         if name == "expand":
             step["below"] = self.n(3, 12)  # more would meet its bound, behind as many events
         return [step]
