@@ -35,7 +35,7 @@ MUTANTS = [
      "    d->completing = true;\n    if (d->kept.count == 0)\n", "    d->completing = true;\n", r"oracle.recorded$"),
     ("sample looks after it has armed its timer", "operators/sample.c",
      "    look(s);\n    rx_timer_arm(op, slot, rx_now(op) + s->every);\n", "    rx_timer_arm(op, slot, rx_now(op) + s->every);\n    look(s);\n",
-     r"oracle.recorded$"),
+     r"marbles\.sample|oracle.recorded$"),
     ("sample goes on after its source", "operators/sample.c",
      "    if (port == 0)\n        rx_finish(op);", "    if (port == 0 && !rx_input_live(op, 1))\n        rx_finish(op);", r"oracle.recorded$"),
     ("take completes one event late", "operators/take.c",
