@@ -281,6 +281,8 @@ MADE = {
 def opened(step, pipe):
     """What a step opens for each event: an input or one made in place, with steps behind it."""
     inner = step["inner"]
+    if isinstance(inner, list):
+        raise OutOfScope("streams that are opened by turns")
     if isinstance(inner, dict):
         inner, pipe = MADE[inner["op"]](inner), steps(inner.get("pipe", [])) + pipe
     concurrency = {"concurrency": step["concurrent"]} if "concurrent" in step else {}
@@ -469,7 +471,7 @@ def refuse_counting_where_order_is_loose(pipeline):
         raise OutOfScope("take or skip behind groups whose order at one instant is loose")
 
 
-def reader_of_shared(number, at, leaves):
+def reader_of_shared(number, at, leaves=None):
     until = [] if leaves is None else [{"take_until": {"from": {"timer": ms(leaves - at)}}}]
     opened = {"from": "shared", "pipe": [*until, {"map": f"[{number}, event]"}]}
     return {"from": {"timer": {"due": ms(at)}}, "pipe": [{"flat_map": opened}]}
