@@ -393,24 +393,28 @@ static void deliver_events(struct rx_hub *hub, const struct rx_note *note)
         deliver(hub, note);
 }
 
+static void deliver_pass(struct rx_hub *hub, const struct rx_note *note)
+{
+    rx_pass_begin(hub->engine);
+    deliver_events(hub, note);
+    rx_pass_end(hub->engine);
+}
+
+/* What is kept goes one by one (rx_hub_set_share). */
 static void deliver_next(struct rx_hub *hub, const struct rx_note *note)
 {
     hub->stats.events += note->count;
     hub->stats.last_time = note->span[note->count - 1].time;
-    if (hub->first && !hub->singles) {
-        rx_pass_begin(hub->engine);
-        deliver_events(hub, note);
-        rx_pass_end(hub->engine);
-        return;
-    }
-    for (size_t i = 0; i < note->count; i++) {
+    if (!hub->singles && hub->first)
+        deliver_pass(hub, note);
+    else if (!hub->singles)
+        hub->stats.unheard += note->count;
+    for (size_t i = 0; hub->singles && i < note->count; i++) {
         rx_hub_keep(hub, &note->span[i]);
-        rx_pass_begin(hub->engine);
         if (hub->first)
-            deliver_events(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
+            deliver_pass(hub, &(struct rx_note){.kind = RX_NEXT, .span = &note->span[i], .count = 1});
         else
             hub->stats.unheard++;
-        rx_pass_end(hub->engine);
     }
 }
 

@@ -9,7 +9,7 @@ endif()
 if(TARGET rxd)
   foreach(file ${e2e_scenarios})
     get_filename_component(name ${file} NAME_WE)
-    string(REPLACE "test_" "" name ${name})
+    string(REGEX REPLACE "^test_" "" name ${name})
     add_test(NAME e2e.${name} COMMAND ${RXD_PYTHON} ${file})
     rxd_test_limits(e2e.${name} 180 "RXD=$<TARGET_FILE:rxd>" ${failmalloc})
     # What speaks to a broker runs over the other client too.

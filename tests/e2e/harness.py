@@ -414,5 +414,20 @@ class EndToEnd(unittest.TestCase):
         wait_for("the ledger adds up", adds_up, 5 * SLOWNESS)
 
 
+class UserTestFiles(EndToEnd):
+    """A folder with a config, `config`, beside which files of users' tests are written."""
+
+    config = ""
+
+    def setUp(self):
+        super().setUp()
+        self.here = Path(self.folder)
+        (self.here / "rxd.yaml").write_text(self.config)
+
+    def write(self, text, name="test.yaml"):
+        (self.here / name).write_text(text)
+        return self.here / name
+
+
 def main():
     unittest.main(verbosity=2)

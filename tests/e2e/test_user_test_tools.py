@@ -6,7 +6,6 @@ import threading
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import harness
 
@@ -50,15 +49,8 @@ pipelines:
 """
 
 
-class Tools(harness.EndToEnd):
-    def setUp(self):
-        super().setUp()
-        self.here = Path(self.folder)
-        (self.here / "rxd.yaml").write_text(CONFIG)
-
-    def write(self, text, name="test.yaml"):
-        (self.here / name).write_text(text)
-        return self.here / name
+class Tools(harness.UserTestFiles):
+    config = CONFIG
 
     def run_test(self, *arguments):
         done = harness.run_rxd("test", *arguments, cwd=self.here)

@@ -1,7 +1,6 @@
 """rxd test: what users' test files say, and what they are told."""
 
 import unittest
-from pathlib import Path
 
 import harness
 
@@ -44,15 +43,8 @@ pipelines:
 MOCKED = "config: rxd.yaml\nmock: {room: {}}\ntests:\n"
 
 
-class UserTests(harness.EndToEnd):
-    def setUp(self):
-        super().setUp()
-        self.here = Path(self.folder)
-        (self.here / "rxd.yaml").write_text(CONFIG)
-
-    def write(self, text, name="test.yaml"):
-        (self.here / name).write_text(text)
-        return self.here / name
+class UserTests(harness.UserTestFiles):
+    config = CONFIG
 
     def run_test(self, text, *flags):
         done = harness.run_rxd("test", self.write(MOCKED + text), *flags)

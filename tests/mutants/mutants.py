@@ -7,7 +7,7 @@ MUTANTS = [
      "(o = cursor.next) && o->born <= births;)", "(o = cursor.next) && o->born <= births + 1000000;)",
      r"marbles\.ties"),
     ("a hub hands whole spans to branches that meet again", "core/graph/hub.c",
-     "if (hub->first && !hub->singles) {", "if (hub->first && (!hub->singles || hub->stats.events)) {",
+     "    if (!hub->singles && hub->first)\n", "    hub->singles = false;\n    if (!hub->singles && hub->first)\n",
      r"unit.test_contract_limits"),
     ("debounce moves its timer with each event", "operators/debounce.c",
      "    if (d->quiet.with)\n        rx_pause_stop", "    if (d->newest.pending)\n        rx_pause_stop",
